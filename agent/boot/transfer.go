@@ -1,0 +1,78 @@
+package boot
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Proto is how a file was asked for.
+type Proto string
+
+const (
+	TFTP Proto = "tftp"
+	HTTP Proto = "http"
+)
+
+// Artifact is the kind of a file. The set is closed, so that it can be a metric label.
+type Artifact string
+
+const (
+	NBP      Artifact = "nbp"      // network boot program: undionly.kpxe, ipxe.efi, …
+	Script   Artifact = "script"   // an iPXE script, autoexec.ipxe included
+	Kernel   Artifact = "kernel"   // what a script names in kernel
+	Image    Artifact = "image"    // initrd, module, ISO and the rest of an image
+	Other    Artifact = "other"    // any other file that exists
+	NoFile   Artifact = "none"     // a name that does not exist
+	Internal Artifact = "internal" // /metrics, /healthz, the page
+)
+
+// Artifacts lists every Artifact.
+func Artifacts() []Artifact {
+	return []Artifact{NBP, Script, Kernel, Image, Other, NoFile, Internal}
+}
+
+// Outcome is how a request ended. The set is closed, so that it can be a metric label.
+type Outcome string
+
+const (
+	OK        Outcome = "ok"
+	SizeProbe Outcome = "size_probe" // the client wanted the size only (HEAD, or aborted after the OACK): no failure
+	NotFound  Outcome = "not_found"
+	Refused   Outcome = "refused" // not in serve.networks, too many transfers, a write request, a bad name
+	Aborted   Outcome = "aborted" // the client stopped
+	TimedOut  Outcome = "timeout" // the client went silent
+	Failed    Outcome = "error"   // our side: reading failed, socket failed
+)
+
+// Outcomes lists every Outcome.
+func Outcomes() []Outcome {
+	return []Outcome{OK, SizeProbe, NotFound, Refused, Aborted, TimedOut, Failed}
+}
+
+// Ask is one request for a file, as it came.
+type Ask struct {
+	Proto  Proto
+	Client netip.AddrPort // who asks
+	Local  netip.AddrPort // the address and port that was asked
+	Name   string         // as sent, hostile; for HTTP the unescaped path
+	Class  Class
+}
+
+// Transfer is one finished request.
+type Transfer struct {
+	Ask
+	Artifact Artifact
+	Outcome  Outcome
+	Start    time.Time
+	Took     time.Duration
+	Bytes    int64 // payload bytes acknowledged (TFTP) or written (HTTP)
+	Resent   int   // TFTP: packets sent again
+	Err      error // why, where Outcome is not OK or SizeProbe
+}
+
+// Observer hears of every request. Its methods are called from many goroutines at once, and
+// must not block: they stand in the way of transfers.
+type Observer interface {
+	Begin(Ask)
+	End(Transfer)
+}

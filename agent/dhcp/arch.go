@@ -1,0 +1,93 @@
+// Package dhcp is the vocabulary of network boot at a DHCP server: what a boot
+// configuration is, how a change to one is planned, kept in a journal, applied,
+// verified on the wire and reverted. It knows no particular DHCP server and
+// uses the standard library only; backends implement Server.
+package dhcp
+
+import "fmt"
+
+// Arch is a client system architecture that can be sent a boot file of its own.
+// It is an index into Boot.NBP and Boot.URL, not the number on the wire: several
+// values of DHCP option 93 (RFC 4578 section 2.1) share one Arch.
+type Arch uint8
+
+const (
+	BIOS  Arch = iota // option 93 value 0
+	EFI32             // 6; HTTP 15
+	EFI64             // 7 and 9; HTTP 16
+	ARM32             // 10; HTTP 18
+	ARM64             // 11; HTTP 19
+	// NumArch is how many there are.
+	NumArch
+)
+
+var archNames = [NumArch]string{"bios", "efi32", "efi64", "arm32", "arm64"}
+
+// String returns the name used in flags, JSON and metrics: "bios", "efi64", …
+func (a Arch) String() string {
+	if a < NumArch {
+		return archNames[a]
+	}
+	return fmt.Sprintf("arch(%d)", uint8(a))
+}
+
+// Arches lists every Arch in order.
+func Arches() []Arch { return []Arch{BIOS, EFI32, EFI64, ARM32, ARM64} }
+
+// Client is a kind of asker whose answer pxeagent checks on the wire.
+type Client uint8
+
+const (
+	ClientBIOS   Client = iota // a BIOS ROM: option 93 value 0
+	ClientEFI64                // UEFI x64 firmware: 7
+	ClientEFIBC                // UEFI x64 that sends the BC value: 9
+	ClientEFI32                // UEFI IA32 firmware: 6
+	ClientARM64                // UEFI ARM64 firmware: 11
+	ClientHTTP64               // UEFI HTTP boot on x64: 16, option 60 HTTPClient
+	ClientIPXE                 // iPXE on BIOS: 0, user class iPXE, option 175
+	// NumClient is how many there are.
+	NumClient
+)
+
+var clients = [NumClient]struct {
+	name   string
+	arch   Arch
+	option uint16
+}{
+	ClientBIOS:   {"bios", BIOS, 0},
+	ClientEFI64:  {"efi64", EFI64, 7},
+	ClientEFIBC:  {"efi-bc", EFI64, 9},
+	ClientEFI32:  {"efi32", EFI32, 6},
+	ClientARM64:  {"arm64", ARM64, 11},
+	ClientHTTP64: {"http64", EFI64, 16},
+	ClientIPXE:   {"ipxe", BIOS, 0},
+}
+
+// Clients lists every Client in order.
+func Clients() []Client {
+	all := make([]Client, NumClient)
+	for i := range all {
+		all[i] = Client(i)
+	}
+	return all
+}
+
+// String returns the name used in tables, JSON and metrics: "bios", "efi64", "efi-bc", "http64", "ipxe", …
+func (c Client) String() string {
+	if c < NumClient {
+		return clients[c].name
+	}
+	return fmt.Sprintf("client(%d)", uint8(c))
+}
+
+// MarshalText makes a Client its name in JSON.
+func (c Client) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// Arch is the architecture of c.
+func (c Client) Arch() Arch { return clients[c].arch }
+
+// Option93 is what c sends as client system architecture, RFC 4578 section 2.1.
+func (c Client) Option93() uint16 { return clients[c].option }
+
+// HTTP reports whether c asks for UEFI HTTP boot (option 60 starts with HTTPClient).
+func (c Client) HTTP() bool { return c == ClientHTTP64 }

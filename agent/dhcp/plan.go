@@ -1,0 +1,69 @@
+package dhcp
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+)
+
+// ErrChanged is returned by Server.Apply and Server.Revert where the settings are not what the
+// plan says they are: somebody else changed them. Nothing was written.
+var ErrChanged = errors.New("the settings were changed by someone else meanwhile")
+
+// ErrReload is wrapped in the error of Server.Apply and Server.Revert where the new settings
+// were written, the DHCP server did not take them, and what was there before was put back and
+// loaded again.
+var ErrReload = errors.New("the DHCP server did not take the new settings; the old ones were put back")
+
+// Problem is something about a plan that a person should know before it is carried out.
+type Problem struct {
+	Code   string `json:"code"`   // stable, lower case with dashes: for JSON, metrics, documentation
+	Text   string `json:"text"`   // one sentence
+	Refuse bool   `json:"refuse"` // the plan must not be carried out
+}
+
+// Plan is a change that has been read but not written.
+type Plan struct {
+	Before State
+	// After is what Apply will leave. After.Raw is to the byte what it will write; it equals
+	// Before.Raw where there is nothing to write.
+	After    State
+	Problems []Problem
+	// Own are the addresses by which this server names itself (option 54) in its offers on this
+	// network. Peers are those of its failover partners, whose offers are not ours to change.
+	Own, Peers []netip.Addr
+	// Proxy: another server leases addresses on this network, and its offers without boot
+	// information are as they should be.
+	Proxy bool
+}
+
+// Empty reports whether there is nothing to write.
+func (p Plan) Empty() bool { return p.Before.Same(p.After) }
+
+// Refused is the first problem that forbids carrying the plan out.
+func (p Plan) Refused() (Problem, bool) {
+	for _, q := range p.Problems {
+		if q.Refuse {
+			return q, true
+		}
+	}
+	return Problem{}, false
+}
+
+// Server is a DHCP server's settings for one network. Implementations are the backends.
+type Server interface {
+	// Plan reads the settings and says what it would take to make them say want. It writes
+	// nothing. The zero Boot plans to turn network boot off.
+	Plan(ctx context.Context, want Boot) (Plan, error)
+	// Apply writes p.After, has the server load it and reads it back. If the settings are no
+	// longer p.Before, it writes nothing and returns ErrChanged. An empty plan writes nothing
+	// and has the server load what is written.
+	Apply(ctx context.Context, p Plan) error
+	// Revert goes back to p.Before and has the server load it. If the settings are neither
+	// p.After nor p.Before, it writes nothing and returns ErrChanged. Where they are p.Before
+	// already (an Apply killed before it wrote, or a Revert killed before it loaded) it only
+	// has the server load them.
+	Revert(ctx context.Context, p Plan) error
+	// String names the server and the network: "dnsmasq, interface eth1".
+	String() string
+}
