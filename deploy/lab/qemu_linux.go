@@ -1,0 +1,88 @@
+package lab
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// OVMF is where Debian's package ovmf puts UEFI firmware for x64.
+const (
+	ovmfCode = "/usr/share/OVMF/OVMF_CODE_4M.fd"
+	ovmfVars = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+)
+
+// Machine is a virtual machine that boots from the network and has its console on a serial line.
+type Machine struct {
+	*Proc
+	keys io.Writer
+}
+
+// QEMU is a machine to be.
+type QEMU struct {
+	MAC string // of its only network card: e1000 under BIOS, virtio under UEFI
+	// UEFI: OVMF in place of SeaBIOS and QEMU's iPXE ROM.
+	UEFI bool
+	// HTTPBoot: PXE is switched off in OVMF, so that UEFI HTTP boot is what it does.
+	HTTPBoot bool
+	Args     []string // more arguments
+}
+
+// NeedQEMU is Need for what Boot uses. It leaves the test out under -short.
+func NeedQEMU(t testing.TB) {
+	t.Helper()
+	NoShort(t)
+	Need(t, "qemu-system-x86_64")
+	NeedFile(t, ovmfCode, ovmfVars, "/usr/lib/ipxe/qemu/pxe-e1000.rom")
+}
+
+// Boot switches a machine on. It is emulated (TCG): KVM may be present and hang. It is switched off with the test.
+func (s *Segment) Boot(q QEMU) *Machine {
+	s.t.Helper()
+	s.ports++
+	tap := fmt.Sprintf("tap%d", s.ports)
+	host := s.Tap(tap)
+	args := []string{
+		"-machine", "q35,accel=tcg,graphics=off", "-cpu", "qemu64", "-m", "512",
+		"-display", "none", "-vga", "std", "-monitor", "none", "-serial", "stdio", "-no-reboot",
+		"-netdev", "tap,id=n0,ifname=" + tap + ",script=no,downscript=no",
+	}
+	if q.UEFI {
+		vars := filepath.Join(s.t.TempDir(), "vars.fd")
+		b, err := os.ReadFile(ovmfVars)
+		if err == nil {
+			err = os.WriteFile(vars, b, 0o600)
+		}
+		if err != nil {
+			s.t.Fatalf("copying OVMF's variables: %v", err)
+		}
+		args = append(args,
+			"-drive", "if=pflash,format=raw,unit=0,readonly=on,file="+ovmfCode,
+			"-drive", "if=pflash,format=raw,unit=1,file="+vars,
+			// Without a ROM of its own the card is driven by OVMF, which knows virtio but not e1000.
+			"-device", "virtio-net-pci,netdev=n0,mac="+q.MAC+",bootindex=1,romfile=",
+			"-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n")
+		if q.HTTPBoot {
+			args = append(args, "-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n")
+		}
+	} else {
+		args = append(args, "-device", "e1000,netdev=n0,mac="+q.MAC+",bootindex=1")
+	}
+	cmd := exec.Command("qemu-system-x86_64", append(args, q.Args...)...)
+	keys, err := cmd.StdinPipe()
+	if err != nil {
+		s.t.Fatalf("connecting to the machine's console: %v", err)
+	}
+	return &Machine{Proc: host.StartCmd(cmd), keys: keys}
+}
+
+// Type sends keys to the machine's console.
+func (m *Machine) Type(keys string) {
+	m.t.Helper()
+	if _, err := io.WriteString(m.keys, keys); err != nil {
+		m.t.Fatalf("typing on the machine's console: %v", err)
+	}
+}
