@@ -1,0 +1,21 @@
+package boot
+
+// Quirk is an oddity of firmware in a name it asks for, which is put right before the file is looked up.
+// The set is closed, so that it can be a metric label.
+type Quirk string
+
+const (
+	TrailingByte Quirk = "trailing_byte" // 0xFF or NUL at the end: option 67 without a terminator was taken with what follows
+	Backslash    Quirk = "backslash"     // \ for /
+	ExtraSlash   Quirk = "extra_slash"   // leading, doubled or trailing slashes
+	DotSegment   Quirk = "dot_segment"   // ./ or a path that can be made plain
+	LetterCase   Quirk = "letter_case"   // the file exists in other letters
+	FolderBefore Quirk = "folder_before" // a path before the name of a built-in file
+	Blank        Quirk = "blank"         // white space around the name
+	URLPrefix    Quirk = "url_prefix"    // tftp://host/ before the name
+)
+
+// Quirks lists every Quirk.
+func Quirks() []Quirk {
+	return []Quirk{TrailingByte, Backslash, ExtraSlash, DotSegment, LetterCase, FolderBefore, Blank, URLPrefix}
+}
