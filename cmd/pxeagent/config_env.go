@@ -1,0 +1,58 @@
+package main
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+const envPrefix = "PXEAGENT_"
+
+// Variables that are not keys. The secrets are read by readSecret only, and stand in no
+// setting; PXEAGENT_REQUIRE_E2E is of the tests.
+const (
+	envConfig   = "PXEAGENT_CONFIG"
+	envPassword = "PXEAGENT_DHCP_PFSENSE_PASSWORD"
+	envAPIKey   = "PXEAGENT_DHCP_PFSENSE_API_KEY"
+	envE2E      = "PXEAGENT_REQUIRE_E2E"
+)
+
+// Kubernetes sets these in every pod of a namespace that has a service named pxeagent.
+var serviceEnv = regexp.MustCompile(`^PXEAGENT_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+// checkEnviron finds the variables that look like keys and are none. Their values are not
+// shown: they may be secrets.
+func checkEnviron(environ []string) mistakes {
+	known := map[string]bool{envConfig: true, envPassword: true, envAPIKey: true, envE2E: true}
+	for _, k := range keys {
+		known[k.env()] = true
+	}
+	var found mistakes
+	for _, e := range slices.Sorted(slices.Values(environ)) {
+		name, _, _ := strings.Cut(e, "=")
+		if !strings.HasPrefix(name, envPrefix) || known[name] || serviceEnv.MatchString(name) {
+			continue
+		}
+		found.add("", origin{layer: fromEnv, name: name}, "%s", unknownVariable(name))
+	}
+	return found
+}
+
+func unknownVariable(name string) string {
+	var names []string
+	for _, k := range keys {
+		names = append(names, k.env())
+	}
+	names = append(names, envConfig, envPassword, envAPIKey)
+	slip := strings.ToUpper(name)
+	best, slips := "", len(slip)/4
+	for _, n := range names {
+		if d := distance(slip, n); d < slips {
+			best, slips = n, d
+		}
+	}
+	if best != "" {
+		return "there is no such variable; did you mean " + best + "?"
+	}
+	return "there is no such variable; `pxeagent config show` lists the keys, and each is a variable"
+}

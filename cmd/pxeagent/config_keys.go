@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// key is one key of the configuration. The table keys is all there is: flags, variables, the
+// typed Config, `config show` and the documentation follow from it.
+type key struct {
+	name  string // as in the file, its sections joined by dots
+	def   string // default, as one would write it; "" for none
+	flag  string // without dashes; "" for none
+	arg   string // what stands for the value in help
+	usage string // one line, no full stop
+	shape shape
+	path  bool // made absolute
+	set   setter
+}
+
+// env is the environment variable for k.
+func (k key) env() string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(k.name, ".", "_"))
+}
+
+// The keys in the order in which a person meets them.
+var keys = []key{
+	{name: "interface", flag: "interface", arg: "NAME", shape: list,
+		usage: "network to make bootable, as the DHCP server names it: a device for Dnsmasq; a description, id or device for pfSense",
+		set:   unique(many(func(c *Config) *[]string { return &c.Interfaces }, parseName))},
+	{name: "next_server", def: "auto", flag: "next-server", arg: "ADDR",
+		usage: "IPv4 address at which machines reach this agent; auto: this machine's address on that network",
+		set:   one(func(c *Config) *netip.Addr { return &c.NextServer }, parseNextServer)},
+	{name: "chain", def: "auto", flag: "chain", arg: "HOW",
+		usage: "how iPXE is kept from loading itself again: auto, dhcp, embed, tftp or off",
+		set:   one(func(c *Config) *Chain { return &c.Chain }, parseChain)},
+	{name: "state_dir", def: "/var/lib/pxeagent/state", flag: "state-dir", arg: "DIR", path: true,
+		usage: "folder for the journal and what else outlives a restart",
+		set:   text(func(c *Config) *string { return &c.StateDir })},
+
+	{name: "dhcp.backend", def: "auto", flag: "backend", arg: "NAME",
+		usage: "DHCP server to configure: dnsmasq, pfsense, none; auto: pfsense if its url is set, else dnsmasq if an interface is",
+		set:   choice(func(c *Config) *Backend { return &c.DHCP.Backend }, AutoBackend, Dnsmasq, PfSense, NoBackend)},
+	{name: "dhcp.dnsmasq.conf_dir", def: "/etc/dnsmasq.d", flag: "dnsmasq-conf-dir", arg: "DIR", path: true,
+		usage: "folder from which Dnsmasq reads drop-in files",
+		set:   text(func(c *Config) *string { return &c.DHCP.Dnsmasq.ConfDir })},
+	{name: "dhcp.dnsmasq.mode", def: "server", flag: "dnsmasq-mode", arg: "MODE",
+		usage: "server: Dnsmasq leases the addresses there; proxy: another server does",
+		set:   choice(func(c *Config) *string { return &c.DHCP.Dnsmasq.Mode }, "server", "proxy")},
+	{name: "dhcp.dnsmasq.restart", flag: "dnsmasq-restart", arg: "COMMAND", shape: words,
+		usage: "command that restarts Dnsmasq, run without a shell; default: found by what runs this machine",
+		set:   argv(func(c *Config) *[]string { return &c.DHCP.Dnsmasq.Restart })},
+	{name: "dhcp.pfsense.url",
+		usage: "the firewall, such as https://fw.lan",
+		set:   one(func(c *Config) **url.URL { return &c.DHCP.PfSense.URL }, parseFirewallURL)},
+	{name: "dhcp.pfsense.transport", def: "auto",
+		usage: "way in: rest (the REST package), xmlrpc (every pfSense has it) or auto",
+		set:   choice(func(c *Config) *string { return &c.DHCP.PfSense.Transport }, "auto", "rest", "xmlrpc")},
+	{name: "dhcp.pfsense.user",
+		usage: "user on the firewall",
+		set:   text(func(c *Config) *string { return &c.DHCP.PfSense.User })},
+	{name: "dhcp.pfsense.password_file", path: true,
+		usage: "file that holds that user's password, mode 0600",
+		set:   text(func(c *Config) *string { return &c.DHCP.PfSense.PasswordFile })},
+	{name: "dhcp.pfsense.api_key_file", path: true,
+		usage: "file that holds an API key of the REST package, mode 0600",
+		set:   text(func(c *Config) *string { return &c.DHCP.PfSense.APIKeyFile })},
+	{name: "dhcp.pfsense.tls_sha256",
+		usage: "SHA-256 of the firewall's certificate, in hex: no other certificate is accepted",
+		set:   one(func(c *Config) **[32]byte { return &c.DHCP.PfSense.TLSSHA256 }, parseFingerprint)},
+	{name: "dhcp.pfsense.ca_file", path: true,
+		usage: "PEM file with the CA that signed the firewall's certificate; default: the system's",
+		set:   text(func(c *Config) *string { return &c.DHCP.PfSense.CAFile })},
+
+	{name: "serve.root", def: "/var/lib/pxeagent", flag: "root", arg: "DIR", path: true,
+		usage: "folder whose folders tftp and http are served",
+		set:   text(func(c *Config) *string { return &c.Serve.Root })},
+	{name: "serve.tftp", def: ":69", flag: "tftp", arg: "[ADDR]:PORT",
+		usage: "where TFTP listens; machines' firmware asks at port 69 only",
+		set:   one(func(c *Config) *netip.AddrPort { return &c.Serve.TFTP }, parseListen)},
+	{name: "serve.http", def: ":80", flag: "http", arg: "[ADDR]:PORT",
+		usage: "where HTTP listens; a port other than 80 appears in every URL",
+		set:   one(func(c *Config) *netip.AddrPort { return &c.Serve.HTTP }, parseListen)},
+	{name: "serve.networks", flag: "network", arg: "CIDR", shape: list,
+		usage: "networks that are answered; default: all",
+		set:   unique(many(func(c *Config) *[]netip.Prefix { return &c.Serve.Networks }, parseNetwork))},
+	{name: "serve.single_port", def: "false", flag: "single-port", shape: yesno,
+		usage: "keep TFTP transfers on the port that was asked, for firewalls and NAT between",
+		set:   one(func(c *Config) *bool { return &c.Serve.SinglePort }, parseBool)},
+
+	{name: "menu.title", def: "Network boot",
+		usage: "heading of the menu",
+		set:   one(func(c *Config) *string { return &c.Menu.Title }, parseLine)},
+	{name: "menu.default", def: "local",
+		usage: "item that is chosen when nobody does",
+		set:   one(func(c *Config) *string { return &c.Menu.Default }, parseLine)},
+	{name: "menu.timeout", def: "30s",
+		usage: "how long the menu waits for a choice; 0: for ever",
+		set:   one(func(c *Config) *time.Duration { return &c.Menu.Timeout }, parseMenuTimeout)},
+
+	{name: "probe.device", flag: "probe-device", arg: "DEV", shape: list,
+		usage: "local device in each network, in the order of interface; default: the one with an address there",
+		set:   many(func(c *Config) *[]string { return &c.Probe.Devices }, parseName)},
+	{name: "probe.mac", flag: "probe-mac", arg: "MAC",
+		usage: "MAC address that probes ask with; default: a locally administered one",
+		set:   one(func(c *Config) *net.HardwareAddr { return &c.Probe.MAC }, parseMAC)},
+	{name: "probe.interval", def: "5m",
+		usage: "time between the daemon's own probes, at least 10s; 0: none",
+		set:   one(func(c *Config) *time.Duration { return &c.Probe.Interval }, parseProbeInterval)},
+
+	{name: "log.level", def: "info", flag: "log-level", arg: "LEVEL",
+		usage: "least level that is logged: debug, info, warn or error",
+		set:   one(func(c *Config) *slog.Level { return &c.Log.Level }, parseLevel)},
+	{name: "log.format", def: "text", flag: "log-format", arg: "FORMAT",
+		usage: "text or json",
+		set:   choice(func(c *Config) *string { return &c.Log.Format }, "text", "json")},
+}
+
+// Groups of keys that commands take as flags.
+var (
+	networkKeys = []string{"interface", "next_server", "chain", "state_dir", "probe.device", "probe.mac"}
+	dhcpKeys    = []string{"dhcp.backend", "dhcp.dnsmasq.conf_dir", "dhcp.dnsmasq.mode", "dhcp.dnsmasq.restart"}
+	serveKeys   = []string{"serve.root", "serve.tftp", "serve.http", "serve.networks", "serve.single_port"}
+	logKeys     = []string{"log.level", "log.format"}
+)
+
+// addFlags gives cmd the flags of the named keys. Values are checked by load, so that mistakes
+// in flags are reported together with all others.
+func addFlags(cmd *cobra.Command, groups ...[]string) {
+	for _, group := range groups {
+		for _, name := range group {
+			k, ok := findKey(name)
+			if !ok || k.flag == "" {
+				panic(fmt.Sprintf("no flag for key %q", name))
+			}
+			k.addTo(cmd.Flags())
+		}
+	}
+}
+
+func findKey(name string) (key, bool) {
+	for _, k := range keys {
+		if k.name == name {
+			return k, true
+		}
+	}
+	return key{}, false
+}

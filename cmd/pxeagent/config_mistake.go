@@ -1,0 +1,134 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// mistake is one thing that is wrong with the configuration.
+type mistake struct {
+	key  string // "" where it is not about a key, such as a syntax error
+	text string // a clause about the key's value: `"x" is not …; want …`
+	from origin
+}
+
+// String is `dhcp.pfsense.url: "fw.lan" has no scheme; want https://fw.lan (pxeagent.yaml:12)`.
+func (m mistake) String() string {
+	switch {
+	case m.key == "":
+		return fmt.Sprintf("%s: %s", m.from, m.text)
+	case m.from.layer == fromDefault:
+		return fmt.Sprintf("%s: %s", m.key, m.text)
+	}
+	return fmt.Sprintf("%s: %s (%s)", m.key, m.text, m.from)
+}
+
+// mistakes is an error: all that is wrong at once.
+type mistakes []mistake
+
+func (ms *mistakes) add(key string, from origin, format string, args ...any) {
+	*ms = append(*ms, mistake{key: key, text: fmt.Sprintf(format, args...), from: from})
+}
+
+// sort puts those of the file first, by line, then those of variables and flags, in the table's order.
+func (ms mistakes) sort() {
+	rank := func(l layer) int {
+		if l == fromDefault {
+			return int(fromFlag) + 1
+		}
+		return int(l)
+	}
+	slices.SortStableFunc(ms, func(a, b mistake) int {
+		return cmp.Or(cmp.Compare(rank(a.from.layer), rank(b.from.layer)), cmp.Compare(a.from.line, b.from.line))
+	})
+}
+
+func (ms mistakes) Error() string {
+	if len(ms) == 1 {
+		return ms[0].String()
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s in the configuration", count(len(ms), "mistake"))
+	for _, m := range ms {
+		fmt.Fprintf(&b, "\n  %s", m)
+	}
+	return b.String()
+}
+
+// nearKey is the key that a person who wrote name probably meant, or "".
+func nearKey(name string) string {
+	norm := strings.ToLower(strings.ReplaceAll(name, "-", "_"))
+	var all, sameEnd []string
+	for _, k := range keys {
+		all = append(all, k.name)
+		if lastPart(k.name) == lastPart(norm) {
+			sameEnd = append(sameEnd, k.name)
+		}
+	}
+	if near := nearest(norm, all); near != "" {
+		return near
+	}
+	if len(sameEnd) == 1 {
+		return sameEnd[0]
+	}
+	// A slip in the last part, in the wrong section besides.
+	var ends []string
+	for _, k := range all {
+		ends = append(ends, lastPart(k))
+	}
+	if near := nearest(lastPart(norm), ends); near != "" && count1(ends, near) {
+		return all[slices.Index(ends, near)]
+	}
+	return ""
+}
+
+func count1(all []string, s string) bool {
+	n := 0
+	for _, e := range all {
+		if e == s {
+			n++
+		}
+	}
+	return n == 1
+}
+
+func lastPart(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
+
+// nearest is the one of names that is the fewest slips away from s, if these are few for its
+// length, else "".
+func nearest(s string, names []string) string {
+	s = strings.ToLower(s)
+	best, slips := "", max(1, len(s)/4)+1
+	for _, n := range names {
+		if d := distance(s, n); d < slips {
+			best, slips = n, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters to insert, delete, change, or swap with their neighbour.
+func distance(a, b string) int {
+	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)}
+	for j := range rows[1] {
+		rows[1][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before, above, row := rows[0], rows[1], rows[2]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := above[j-1]
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			row[j] = min(change, above[j]+1, row[j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		rows[0], rows[1], rows[2] = above, row, before
+	}
+	return rows[1][len(b)]
+}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// The parsers return a clause about the value that follows its key in the message.
+
+func parseLine(s string) (string, error) {
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return "", fmt.Errorf("%q holds a control character; want one line of text", s)
+	}
+	return s, nil
+}
+
+// parseName takes what networks and devices are called. No name holds a slash: names become
+// parts of file names.
+func parseName(s string) (string, error) {
+	switch {
+	case len(s) > 64:
+		return "", fmt.Errorf("%q is longer than 64 bytes", s)
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return "", fmt.Errorf("%q holds a control character", s)
+	case strings.Contains(s, "/"):
+		return "", fmt.Errorf("%q holds a slash; want a name such as eth1", s)
+	}
+	return s, nil
+}
+
+func parseNextServer(s string) (netip.Addr, error) {
+	if s == "auto" {
+		return netip.Addr{}, nil
+	}
+	a, err := netip.ParseAddr(s)
+	switch {
+	case err != nil:
+		return a, fmt.Errorf("%q is not an IPv4 address; want one such as 10.0.0.7, or auto", s)
+	case !a.Is4():
+		return a, fmt.Errorf("%q is not IPv4; machines boot from an IPv4 address such as 10.0.0.7", s)
+	case a.IsUnspecified(), a.IsMulticast(), a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return a, fmt.Errorf("%q is not an address that a machine can ask; want this agent's, such as 10.0.0.7", s)
+	}
+	return a, nil
+}
+
+func parseListen(s string) (netip.AddrPort, error) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		if _, err := parsePort(s); err == nil {
+			return netip.AddrPort{}, fmt.Errorf("%q has no colon; want :%s", s, s)
+		}
+		if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+			return netip.AddrPort{}, fmt.Errorf("%q has no port; want ADDR:PORT, such as %s", s, netip.AddrPortFrom(a, 69))
+		}
+		return netip.AddrPort{}, fmt.Errorf("%q is not where one can listen; want :69 or 10.0.0.7:69", s)
+	}
+	var a netip.Addr
+	if host != "" {
+		if a, err = netip.ParseAddr(host); err != nil {
+			return netip.AddrPort{}, fmt.Errorf("%q names %q, which is not an IP address; want :%s or 10.0.0.7:%s", s, host, port, port)
+		}
+	}
+	p, err := parsePort(port)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("%q has port %q; want a number from 0 to 65535", s, port)
+	}
+	return netip.AddrPortFrom(a, p), nil
+}
+
+func parsePort(s string) (uint16, error) {
+	p, err := strconv.ParseUint(s, 10, 16)
+	return uint16(p), err
+}
+
+// listenText is where as parseListen takes it.
+func listenText(where netip.AddrPort) string {
+	if where.Addr().IsValid() {
+		return where.String()
+	}
+	return fmt.Sprintf(":%d", where.Port())
+}
+
+func parseNetwork(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	switch {
+	case err != nil:
+		return p, fmt.Errorf("%q is not a network; want one such as 10.0.0.0/24", s)
+	case p != p.Masked():
+		return p, fmt.Errorf("%q is an address within its network; want %s", s, p.Masked())
+	}
+	return p, nil
+}
+
+// parseBool takes true and false only. YAML's yes, on and 1 would mean one thing in the file
+// and another in a variable.
+func parseBool(s string) (bool, error) {
+	switch s {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, fmt.Errorf("%q is neither true nor false", s)
+}
+
+func parseDuration(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		if _, err := strconv.ParseFloat(s, 64); err == nil {
+			return 0, fmt.Errorf("%q has no unit; want %ss", s, s)
+		}
+		return 0, fmt.Errorf("%q is not a time; want one such as 30s or 5m", s)
+	}
+	if d < 0 {
+		return 0, fmt.Errorf("%q is negative", s)
+	}
+	return d, nil
+}
+
+func parseMenuTimeout(s string) (time.Duration, error) {
+	d, err := parseDuration(s)
+	if err == nil && (d > 24*time.Hour || d > 0 && d < time.Second) {
+		err = fmt.Errorf("%q is out of range; want 1s to 24h, or 0 to wait for ever", s)
+	}
+	return d, err
+}
+
+// Every DISCOVER makes a DHCP server set an address aside for a while.
+func parseProbeInterval(s string) (time.Duration, error) {
+	d, err := parseDuration(s)
+	if err == nil && (d > 24*time.Hour || d > 0 && d < 10*time.Second) {
+		err = fmt.Errorf("%q is out of range; want 10s to 24h, or 0 for no probes", s)
+	}
+	return d, err
+}
+
+func parseMAC(s string) (net.HardwareAddr, error) {
+	m, err := net.ParseMAC(s)
+	switch {
+	case err != nil || len(m) != 6:
+		return nil, fmt.Errorf("%q is not an Ethernet address; want one such as 02:00:5e:10:00:01", s)
+	case m[0]&1 != 0:
+		return nil, fmt.Errorf("%q is a group address; the first byte of a machine's is even, as in 02:00:5e:10:00:01", s)
+	case m.String() == "00:00:00:00:00:00":
+		return nil, fmt.Errorf("%q is no machine's address", s)
+	}
+	return m, nil
+}
+
+// parseFirewallURL never repeats a text that may hold a password.
+func parseFirewallURL(s string) (*url.URL, error) {
+	if strings.Contains(s, "@") {
+		return nil, errors.New("holds a user or a password; want https://HOST, with dhcp.pfsense.user and dhcp.pfsense.password_file")
+	}
+	if !strings.Contains(s, "://") {
+		return nil, fmt.Errorf("%q has no scheme; want https://%s", s, s)
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Hostname() == "":
+		return nil, fmt.Errorf("%q is not a URL of a firewall; want one such as https://fw.lan", s)
+	case u.Scheme != "https":
+		return nil, fmt.Errorf("%q is not https, and would send credentials in the clear; want https://%s", s, u.Host)
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("%q has more than a host and a port; want https://%s", s, u.Host)
+	}
+	if p := u.Port(); p != "" {
+		if n, err := parsePort(p); err != nil || n == 0 {
+			return nil, fmt.Errorf("%q has port %s; want a number from 1 to 65535", s, p)
+		}
+	}
+	u.Path = ""
+	return u, nil
+}
+
+// parseFingerprint takes hex with or without colons, as openssl and browsers write it.
+func parseFingerprint(s string) (*[32]byte, error) {
+	b, err := hex.DecodeString(strings.ReplaceAll(s, ":", ""))
+	if err != nil {
+		return nil, fmt.Errorf("%q is not hex; want the 64 digits of a SHA-256", s)
+	}
+	if len(b) != 32 {
+		return nil, fmt.Errorf("%q is %s; want the 32 of a SHA-256", s, count(len(b), "byte"))
+	}
+	return (*[32]byte)(b), nil
+}
+
+func parseLevel(s string) (slog.Level, error) {
+	for _, l := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
+		if strings.ToLower(l.String()) == s {
+			return l, nil
+		}
+	}
+	return 0, notOneOf(s, []string{"debug", "info", "warn", "error"})
+}
+
+// Chain is how iPXE is kept from loading itself again and again.
+type Chain string
+
+func parseChain(s string) (Chain, error) {
+	names := []string{"auto", "dhcp", "embed", "tftp", "off"}
+	for _, n := range names {
+		if n == s {
+			return Chain(s), nil
+		}
+	}
+	return "", notOneOf(s, names)
+}
+
+func notOneOf(s string, names []string) error {
+	last := len(names) - 1
+	text := fmt.Sprintf("%q is not known; want %s or %s", s, strings.Join(names[:last], ", "), names[last])
+	if near := nearest(s, names); near != "" {
+		text = fmt.Sprintf("%q is not known; did you mean %s? There are %s and %s", s, near, strings.Join(names[:last], ", "), names[last])
+	}
+	return errors.New(text)
+}
+
+// count is "1 device", "2 devices".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// Config is the whole configuration, checked and typed. Each part of pxeagent is given its own
+// small struct made from this one, never this one itself.
+type Config struct {
+	Interfaces []string   // the networks' names at the DHCP server
+	NextServer netip.Addr // IPv4; the zero Addr means auto: see localAddr
+	Chain      Chain
+	StateDir   string // absolute
+	DHCP       DHCPConfig
+	Serve      ServeConfig
+	Menu       MenuConfig
+	Probe      ProbeConfig
+	Log        LogConfig
+}
+
+// Backend is a kind of DHCP server.
+type Backend string
+
+const (
+	AutoBackend Backend = "auto" // see Config.Backend
+	Dnsmasq     Backend = "dnsmasq"
+	PfSense     Backend = "pfsense"
+	NoBackend   Backend = "none"
+)
+
+// Backend is the DHCP server to configure, with auto made up: pfSense where its URL is known,
+// else Dnsmasq where a network is named, else none.
+func (c Config) Backend() Backend {
+	switch {
+	case c.DHCP.Backend != AutoBackend:
+		return c.DHCP.Backend
+	case c.DHCP.PfSense.URL != nil:
+		return PfSense
+	case len(c.Interfaces) > 0:
+		return Dnsmasq
+	}
+	return NoBackend
+}
+
+// DHCPConfig is the site's DHCP server.
+type DHCPConfig struct {
+	Backend Backend
+	Dnsmasq DnsmasqConfig
+	PfSense PfSenseConfig
+}
+
+// DnsmasqConfig is a Dnsmasq on this machine.
+type DnsmasqConfig struct {
+	ConfDir string   // absolute
+	Mode    string   // server, proxy
+	Restart []string // the command and its arguments; nil: chosen by what runs this machine
+}
+
+// PfSenseConfig is a pfSense firewall. What is secret is not in it: see readSecret.
+type PfSenseConfig struct {
+	URL          *url.URL // https, host and port only; nil: none
+	Transport    string   // auto, rest, xmlrpc
+	User         string
+	PasswordFile string    // absolute, or ""
+	APIKeyFile   string    // absolute, or ""
+	TLSSHA256    *[32]byte // of the certificate in DER; nil: not pinned
+	CAFile       string    // absolute, or ""
+}
+
+// ServeConfig is what is served, where, and to whom.
+type ServeConfig struct {
+	Root string // absolute; its folders tftp and http are served
+	// TFTP and HTTP are where to listen. With no address (":69") the Addr is not valid, which
+	// net.UDPAddrFromAddrPort and net.TCPAddrFromAddrPort turn into all addresses.
+	TFTP, HTTP netip.AddrPort
+	Networks   []netip.Prefix // who is answered; none: everyone
+	SinglePort bool           // TFTP transfers stay on the listening port
+}
+
+// MenuConfig is the built-in iPXE menu.
+type MenuConfig struct {
+	Title   string
+	Default string        // the item that is chosen after Timeout
+	Timeout time.Duration // 0: waits for ever
+}
+
+// ProbeConfig is how offers are checked on the wire.
+type ProbeConfig struct {
+	Devices  []string         // local devices, one for each of Interfaces; none: found
+	MAC      net.HardwareAddr // 6 bytes; nil: a locally administered one is made
+	Interval time.Duration    // between the daemon's probes; 0: it does not probe
+}
+
+// Device is the local device that the network at index i was said to be on, and "" where it is
+// to be found.
+func (p ProbeConfig) Device(i int) string {
+	if i < len(p.Devices) {
+		return p.Devices[i]
+	}
+	return ""
+}
+
+// LogConfig is the log on standard error.
+type LogConfig struct {
+	Level  slog.Level
+	Format string // text, json
+}

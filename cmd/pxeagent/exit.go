@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// exitCode is what pxeagent tells the shell. The numbers are a promise to scripts: one is never
+// given another meaning.
+type exitCode int
+
+const (
+	exitDone         exitCode = 0
+	exitUnexpected   exitCode = 1
+	exitDiffers      exitCode = 2
+	exitUsage        exitCode = 3
+	exitRefused      exitCode = 4
+	exitNotServing   exitCode = 5
+	exitChanged      exitCode = 6
+	exitPutBack      exitCode = 7
+	exitRevertFailed exitCode = 8
+	exitNotProven    exitCode = 9
+	exitForeign      exitCode = 10
+	exitLocked       exitCode = 11
+	exitPermission   exitCode = 12
+	exitNoInterface  exitCode = 13
+	exitPortTaken    exitCode = 14
+	exitNoProgram    exitCode = 15
+	exitNotWritable  exitCode = 16
+	exitRestart      exitCode = 17
+	exitNoOffer      exitCode = 18
+	exitWrong        exitCode = 19
+	exitRoot         exitCode = 20
+	exitNoJournal    exitCode = 21
+	exitInterrupted  exitCode = 130
+)
+
+// exitCodes is the table that people and programs are shown. Names are stable as well: they
+// stand in --json.
+var exitCodes = []struct {
+	code exitCode
+	name string
+	text string
+}{
+	{exitDone, "done", "done, or nothing to do: all is as it was asked for"},
+	{exitUnexpected, "unexpected", "an error that has no code of its own"},
+	{exitDiffers, "differs", "--dry-run and status: what is differs from what was asked for; nothing was written"},
+	{exitUsage, "usage", "the command line or the configuration is wrong"},
+	{exitRefused, "refused", "the plan must not be carried out, and says why; nothing was written"},
+	{exitNotServing, "not-serving", "nothing answers at next-server; nothing was written"},
+	{exitChanged, "changed", "someone else changed the settings meanwhile; theirs were kept"},
+	{exitPutBack, "put-back", "the offers on the wire stayed wrong; the settings from before are back"},
+	{exitRevertFailed, "revert-failed", "the settings from before could not be put back; the manual steps were printed"},
+	{exitNotProven, "not-proven", "the settings are written, but no offer on the wire could prove them"},
+	{exitForeign, "foreign-server", "the settings are written and right, and another DHCP server offers something else"},
+	{exitLocked, "locked", "another pxeagent works on the same interface"},
+	{exitPermission, "permission", "a permission or capability is missing"},
+	{exitNoInterface, "no-interface", "there is no such interface, or it has no fitting address"},
+	{exitPortTaken, "port-taken", "another program listens on the port"},
+	{exitNoProgram, "no-program", "a program that is needed is not installed"},
+	{exitNotWritable, "not-writable", "the disk is full or cannot be written"},
+	{exitRestart, "restart-failed", "the DHCP server did not restart with the new settings; the ones from before are back"},
+	{exitNoOffer, "no-offer", "probe: no DHCP server made an offer"},
+	{exitWrong, "wrong", "probe and check: an offer, or a step on the way, is wrong"},
+	{exitRoot, "no-root", "the folder to serve is missing or cannot be read"},
+	{exitNoJournal, "no-journal", "the journal has nothing to revert"},
+	{exitInterrupted, "interrupted", "stopped by ^C or SIGTERM before it was done"},
+}
+
+// String is the code's stable name.
+func (c exitCode) String() string {
+	for _, e := range exitCodes {
+		if e.code == c {
+			return e.name
+		}
+	}
+	return fmt.Sprintf("exit %d", int(c))
+}
+
+// exitText is the table for a terminal.
+func exitText() string {
+	var b strings.Builder
+	for _, e := range exitCodes {
+		fmt.Fprintf(&b, "%3d  %-15s %s\n", e.code, e.name, e.text)
+	}
+	return b.String()
+}
+
+// exitMarkdown is the table for the documentation.
+func exitMarkdown() string {
+	var b strings.Builder
+	b.WriteString("| code | name | meaning |\n|---:|---|---|\n")
+	for _, e := range exitCodes {
+		fmt.Fprintf(&b, "| %d | `%s` | %s |\n", e.code, e.name, e.text)
+	}
+	return b.String()
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// run is the whole program, but for the process around it. The first ^C or SIGTERM cancels the
+// context that commands work under; the second ends the process at once.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	root := newRootCmd(&app{stdout: stdout, stderr: stderr})
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return int(exitDone)
+	}
+	f := explain(err)
+	if asked := lookupFlag(cmd.Flags(), "json"); asked != nil && asked.Value.String() == "true" {
+		if err := f.printJSON(stdout); err == nil {
+			return int(f.code)
+		}
+	}
+	f.print(stderr)
+	return int(f.code)
+}
+
+// app is what every command needs.
+type app struct {
+	stdout, stderr io.Writer
+}
+
+// load is the configuration for cmd, from its flags and all else, and the log it asks for.
+func (a *app) load(cmd *cobra.Command) (loaded, *slog.Logger, error) {
+	l, err := load(cmd.Flags())
+	if err != nil {
+		return l, nil, err
+	}
+	return l, newLogger(a.stderr, l.Config.Log), nil
+}
+
+func newRootCmd(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "pxeagent",
+		Short: "Make a network bootable: configure its DHCP server, prove it, serve the boot",
+		Long: `pxeagent points a site's own DHCP server at itself, proves on the wire that machines
+are told so, and serves them: TFTP, HTTP, the iPXE menu and images.
+
+Every flag is also a key of the configuration file (` + strings.Join(configPaths, " or ") + `)
+and an environment variable: --next-server is next_server and PXEAGENT_NEXT_SERVER.
+A flag wins over a variable, a variable over the file, the file over the default.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.PersistentFlags().Var(&flagText{arg: "FILE"}, "config", "configuration; default: the first that exists of "+strings.Join(configPaths, ", "))
+	for _, name := range logKeys {
+		k, _ := findKey(name)
+		k.addTo(root.PersistentFlags())
+	}
+	root.Flags().Bool("version", false, "print the version")
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if v, _ := cmd.Flags().GetBool("version"); v {
+			_, err := fmt.Fprintln(a.stdout, readBuild())
+			return err
+		}
+		return cmd.Help()
+	}
+	root.Args = oneOfItsCommands
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef(fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath()), "%w", err)
+	})
+	root.AddCommand(
+		newConfigCmd(a),
+		newExitCodesCmd(a),
+		newVersionCmd(a),
+	)
+	return root
+}
+
+// newGroupCmd is a command that only has others under it.
+func newGroupCmd(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  oneOfItsCommands,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// oneOfItsCommands is for commands that only have others under them.
+func oneOfItsCommands(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	hint := fmt.Sprintf("`%s --help` lists the commands", cmd.CommandPath())
+	if near := nearest(args[0], names); near != "" {
+		hint = fmt.Sprintf("did you mean `%s %s`?", cmd.CommandPath(), near)
+	}
+	return usagef(hint, "%s has no command %q", cmd.CommandPath(), args[0])
+}
+
+// noArgs is for commands that take flags only.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usagef(fmt.Sprintf("`%s --help` lists its flags", cmd.CommandPath()), "%s takes no argument, and was given %q", cmd.CommandPath(), args[0])
+}
+
+func newExitCodesCmd(a *app) *cobra.Command {
+	var markdown bool
+	cmd := &cobra.Command{
+		Use:   "exit-codes",
+		Short: "List what the exit codes mean",
+		Long:  "Exit codes, with the names that --json gives them:\n\n" + exitText(),
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			table := exitText()
+			if markdown {
+				table = exitMarkdown()
+			}
+			_, err := io.WriteString(a.stdout, table)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&markdown, "markdown", false, "as a Markdown table")
+	return cmd
+}
