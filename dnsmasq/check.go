@@ -1,0 +1,110 @@
+package dnsmasq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// testLimit is how long `dnsmasq --test` may take; large block lists take seconds.
+const testLimit = 30 * time.Second
+
+// test has Dnsmasq read its whole configuration with the drop-in raw in place of the one that is there,
+// before that is live, with the daemon's own arguments. An extra --conf-dir would add a second
+// drop-in to the first, so the files are really replaced: in a mount namespace of our own where that
+// can be had, else by one file that has the lines of all of them.
+func (s *Server) test(ctx context.Context, raw []byte) error {
+	t, err := s.find(raw)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, testLimit)
+	defer cancel()
+	err = s.testMounted(ctx, t, raw)
+	if errors.Is(err, errNoNamespace) {
+		s.cfg.Log.Debug("testing a copy of the configuration", "err", err)
+		err = testFlat(ctx, t)
+	}
+	return err
+}
+
+// errNoNamespace: this system or user cannot have a mount namespace.
+var errNoNamespace = errors.New("no mount namespace")
+
+// runTest runs `dnsmasq --test` with args. where, if not nil, says what a line of the tested file is called.
+func runTest(ctx context.Context, program string, args []string, where func(line int) string) error {
+	cmd := exec.CommandContext(ctx, program, append(append([]string{}, args...), "--test")...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || ctx.Err() != nil {
+		return fmt.Errorf("running %s --test: %w", program, err)
+	}
+	text := strings.TrimPrefix(strings.TrimSpace(string(out)), "dnsmasq: ")
+	if m := atLine.FindStringSubmatchIndex(text); m != nil && where != nil {
+		if n, err := strconv.Atoi(text[m[2]:m[3]]); err == nil {
+			text = text[:m[0]] + where(n)
+		}
+	}
+	return fmt.Errorf("%w: %s", ErrRejected, text)
+}
+
+var atLine = regexp.MustCompile(` at line (\d+) of \S+$`)
+
+// testFlat tests one temporary file with the lines of every file in the order in which they are read.
+func testFlat(ctx context.Context, t target) error {
+	f, err := os.CreateTemp("", "pxeagent-dnsmasq-*.conf")
+	if err != nil {
+		return fmt.Errorf("copying Dnsmasq's configuration: %w", err)
+	}
+	defer os.Remove(f.Name())
+	var text strings.Builder
+	var lines []directive
+	for _, d := range t.tree.lines {
+		if d.file == "" || d.name == "conf-dir" || d.name == "conf-file" {
+			continue
+		}
+		text.WriteString(d.raw + "\n")
+		lines = append(lines, d)
+	}
+	_, err = f.WriteString(text.String())
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("copying Dnsmasq's configuration: %w", err)
+	}
+	args := append(withoutFiles(t.args), "--conf-file="+f.Name())
+	return runTest(ctx, t.program, args, func(n int) string {
+		if n < 1 || n > len(lines) {
+			return ""
+		}
+		return fmt.Sprintf(" at line %d of %s", lines[n-1].line, lines[n-1].file)
+	})
+}
+
+// withoutFiles is a command line without the options that name configuration files.
+func withoutFiles(args []string) []string {
+	var kept []string
+	for _, d := range parseArgs(args) {
+		switch {
+		case d.name == "conf-file" || d.name == "conf-dir":
+		case strings.HasPrefix(d.name, "-"):
+			kept = append(kept, d.name)
+			if d.value != "" {
+				kept = append(kept, d.value)
+			}
+		case d.value != "":
+			kept = append(kept, "--"+d.name+"="+d.value)
+		default:
+			kept = append(kept, "--"+d.name)
+		}
+	}
+	return kept
+}

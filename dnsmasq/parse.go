@@ -1,0 +1,120 @@
+package dnsmasq
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"pxeagent/agent/dhcp"
+)
+
+// parsed is a drop-in that was read, with the lines that say nothing we know.
+type parsed struct {
+	dropIn
+	odd []string // "line 7: dhcp-authoritative"
+}
+
+// parseDropIn reads a drop-in as far as it can: a hand may have edited it.
+func parseDropIn(raw []byte, iface string) parsed {
+	p := parsed{dropIn: dropIn{mode: ModeServer}}
+	for d := range directives("", string(raw)) {
+		if !p.take(d, iface) {
+			p.odd = append(p.odd, fmt.Sprintf("line %d: %s", d.line, strings.TrimSpace(d.raw)))
+		}
+	}
+	return p
+}
+
+// edited says why the text is not what pxeagent writes for what it says, or "".
+func (p parsed) edited(raw []byte, iface string) string {
+	switch {
+	case len(p.odd) == 1:
+		return "a line that pxeagent does not write (" + p.odd[0] + ")"
+	case len(p.odd) > 1:
+		return fmt.Sprintf("%d lines that pxeagent does not write (the first: %s)", len(p.odd), p.odd[0])
+	case !bytes.Equal(raw, p.render(iface)):
+		return "other lines or comments than pxeagent writes"
+	}
+	return ""
+}
+
+// take adds what one line says; false where that is nothing we know.
+func (p *parsed) take(d directive, iface string) bool {
+	tags, rest := d.tags()
+	switch {
+	case d.broken:
+		return false
+	case d.name == "dhcp-match":
+		// Only the tags of our own making are looked at below: the match lines follow from them.
+		return strings.HasPrefix(d.value, "set:pxeagent-"+iface+"-")
+	case d.name == "dhcp-boot":
+		return p.takeBoot(tags, rest, iface)
+	case d.name == "dhcp-option-force":
+		return len(rest) == 2 && rest[0] == "60" && rest[1] == "HTTPClient"
+	case d.name == "dhcp-range" && len(rest) == 2 && rest[1] == "proxy":
+		net, err := netip.ParseAddr(rest[0])
+		if err != nil || !net.Is4() {
+			return false
+		}
+		p.mode, p.nets = ModeProxy, append(p.nets, net)
+		return true
+	case d.name == "pxe-service" && len(rest) == 4:
+		return p.takeService(rest)
+	case d.name == "pxe-prompt", d.name == "dhcp-pxe-vendor":
+		return true
+	}
+	return false
+}
+
+// takeBoot reads the rest of a dhcp-boot line: file, server name, address.
+func (p *parsed) takeBoot(tags, rest []string, iface string) bool {
+	if len(rest) == 0 || rest[0] == "" {
+		return false
+	}
+	var to *string
+	for _, tag := range tags {
+		kind, ok := strings.CutPrefix(tag, "pxeagent-"+iface+"-")
+		if !ok {
+			continue
+		}
+		arch, http := strings.CutPrefix(kind, "http-")
+		a := slices.IndexFunc(dhcp.Arches(), func(a dhcp.Arch) bool { return a.String() == arch })
+		switch {
+		case kind == ipxeKind:
+			to = &p.boot.Script
+		case a >= 0 && http:
+			to = &p.boot.URL[a]
+		case a >= 0:
+			to = &p.boot.NBP[a]
+		}
+	}
+	if to == nil || (*to != "" && *to != rest[0]) {
+		return false
+	}
+	*to = rest[0]
+	return len(rest) == 3 && p.takeServer(rest[2])
+}
+
+func (p *parsed) takeService(rest []string) bool {
+	for _, a := range dhcp.Arches() {
+		if slices.ContainsFunc(wire[a].csa, func(csa string) bool { return strings.EqualFold(csa, rest[0]) }) {
+			if p.boot.NBP[a] != "" && p.boot.NBP[a] != rest[2] {
+				return false
+			}
+			p.boot.NBP[a] = rest[2]
+			return p.takeServer(rest[3])
+		}
+	}
+	return false
+}
+
+func (p *parsed) takeServer(text string) bool {
+	addr, err := netip.ParseAddr(text)
+	if err != nil || !addr.Is4() || (p.boot.NextServer.IsValid() && p.boot.NextServer != addr) {
+		return false
+	}
+	p.boot.NextServer = addr
+	return true
+}

@@ -1,0 +1,154 @@
+package dnsmasq
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+
+	"pxeagent/agent/dhcp"
+)
+
+// wire is what the architectures send as DHCP option 93 (RFC 4578 section 2.1 and the IANA list) and how
+// pxe-service names them. Firmware for x64 sends 7 or 9, the numbers having been swapped in the RFC.
+var wire = [dhcp.NumArch]struct {
+	tftp, http []uint16
+	csa        []string
+}{
+	dhcp.BIOS:  {tftp: []uint16{0}, csa: []string{"x86PC"}},
+	dhcp.EFI32: {tftp: []uint16{6}, http: []uint16{15}, csa: []string{"IA32_EFI"}},
+	dhcp.EFI64: {tftp: []uint16{7, 9}, http: []uint16{16}, csa: []string{"X86-64_EFI", "BC_EFI"}},
+	dhcp.ARM32: {tftp: []uint16{10}, http: []uint16{18}, csa: []string{"ARM32_EFI"}},
+	dhcp.ARM64: {tftp: []uint16{11}, http: []uint16{19}, csa: []string{"ARM64_EFI"}},
+}
+
+// dropIn is what a drop-in says.
+type dropIn struct {
+	boot dhcp.Boot
+	mode Mode
+	nets []netip.Addr // ModeProxy: the interface's networks
+}
+
+// render is the drop-in's text, which is a function of its arguments alone: nothing of it changes with the
+// time or the version, so that writing the same settings again is no change.
+func (d dropIn) render(iface string) []byte {
+	r := renderer{iface: iface, dropIn: d}
+	r.linef("# Network boot on %s, written by pxeagent. `pxeagent configure --interface %s` writes it anew.", iface, iface)
+	r.linef("# To undo: pxeagent revert --interface %s", iface)
+	r.matches()
+	if d.mode == ModeProxy {
+		r.proxy()
+	} else {
+		r.server()
+	}
+	return r.Bytes()
+}
+
+type renderer struct {
+	bytes.Buffer
+	dropIn
+	iface string
+}
+
+func (r *renderer) linef(format string, args ...any) { fmt.Fprintf(r, format+"\n", args...) }
+
+// tag is the tag that machines of one kind carry: pxeagent-eth1-efi64.
+func (r *renderer) tag(kind string) string { return "pxeagent-" + r.iface + "-" + kind }
+
+// who are the tags that a line needs for machines of that kind on this interface. Dnsmasq tags each request with
+// the name of the interface it came in by. iPXE is left out where it is sent something of its own.
+func (r *renderer) who(kind string) string {
+	who := "tag:" + r.iface + ",tag:" + r.tag(kind)
+	if r.boot.Script != "" && kind != ipxeKind {
+		who += ",tag:!" + r.tag(ipxeKind)
+	}
+	return who
+}
+
+const ipxeKind = "ipxe"
+
+func httpKind(a dhcp.Arch) string { return "http-" + a.String() }
+
+func (r *renderer) matches() {
+	r.linef("\n# Who asks: option 93 is the architecture.")
+	for _, a := range dhcp.Arches() {
+		if r.boot.NBP[a] != "" {
+			r.match(a.String(), wire[a].tftp)
+		}
+		if r.boot.URL[a] != "" {
+			r.match(httpKind(a), wire[a].http)
+		}
+	}
+	if r.boot.Script != "" {
+		r.linef("# Option 175 is sent by every iPXE, whatever its user class.")
+		r.linef("dhcp-match=set:%s,175", r.tag(ipxeKind))
+	}
+}
+
+func (r *renderer) match(kind string, arches []uint16) {
+	for _, n := range arches {
+		r.linef("dhcp-match=set:%s,option:client-arch,%d", r.tag(kind), n)
+	}
+}
+
+func (r *renderer) server() {
+	r.linef("\n# What they are sent: boot file and next-server.")
+	for _, a := range dhcp.Arches() {
+		if name := r.boot.NBP[a]; name != "" {
+			r.bootFile(a.String(), name)
+		}
+	}
+	r.urls()
+	r.script()
+}
+
+// urls is UEFI HTTP boot: the firmware takes only offers whose option 60 says HTTPClient (UEFI 2.10 section 24.7.3).
+func (r *renderer) urls() {
+	for _, a := range dhcp.Arches() {
+		if u := r.boot.URL[a]; u != "" {
+			r.bootFile(httpKind(a), u)
+			if r.mode == ModeServer {
+				r.linef("dhcp-option-force=%s,60,HTTPClient", r.who(httpKind(a)))
+			}
+		}
+	}
+}
+
+func (r *renderer) script() {
+	if r.boot.Script != "" {
+		r.bootFile(ipxeKind, r.boot.Script)
+	}
+}
+
+func (r *renderer) bootFile(kind, name string) {
+	r.linef("dhcp-boot=%s,%s,,%s", r.who(kind), name, r.boot.NextServer)
+}
+
+// proxy answers beside the server that leases addresses. UEFI firmware is sent to port 4011 and told the file
+// there; BIOS ROMs see a menu of one entry that is taken at once, and the file in the offer as well.
+func (r *renderer) proxy() {
+	r.linef("\n# Another server leases addresses here; Dnsmasq adds the boot information.")
+	for _, n := range r.nets {
+		r.linef("dhcp-range=tag:%s,%s,proxy", r.iface, n)
+	}
+	not := ""
+	if r.boot.Script != "" {
+		not = ",tag:!" + r.tag(ipxeKind)
+	}
+	r.linef("pxe-prompt=tag:%s%s,Network boot,0", r.iface, not)
+	for _, a := range dhcp.Arches() {
+		if name := r.boot.NBP[a]; name != "" {
+			for _, csa := range wire[a].csa {
+				r.linef("pxe-service=tag:%s%s,%s,Network boot,%s,%s", r.iface, not, csa, name, r.boot.NextServer)
+			}
+		}
+	}
+	if name := r.boot.NBP[dhcp.BIOS]; name != "" {
+		r.bootFile(dhcp.BIOS.String(), name)
+	}
+	if r.boot.URL != [dhcp.NumArch]string{} {
+		r.linef("# The proxy answers only PXE clients unless it is told that HTTP clients are such.")
+		r.linef("dhcp-pxe-vendor=PXEClient,HTTPClient")
+	}
+	r.urls()
+	r.script()
+}
