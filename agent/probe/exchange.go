@@ -1,0 +1,307 @@
+package probe
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"pxeagent/agent/dhcp"
+)
+
+// resend is when a client asks again that misses an answer, counted from its first time, much as firmware does.
+var resend = []time.Duration{1 * time.Second, 2200 * time.Millisecond, 4 * time.Second}
+
+// maxOffers is how many different offers to one client are kept.
+const maxOffers = 16
+
+// way is one way to ask and to hear.
+type way struct {
+	name string // for Offer.Via
+	// send sends a message. It is called by one goroutine only.
+	send func(m message, b []byte) error
+	// receive waits for one packet to the client port; an error other than net.ErrClosed spoils that packet only.
+	// nil: this way only sends.
+	receive func(buf []byte) (b []byte, from netip.Addr, err error)
+	close   func() error
+}
+
+// ask is one question and how far it has got.
+type ask struct {
+	message
+	to       netip.AddrPort  // only for port 4011; otherwise the way knows
+	schedule []time.Duration // when to ask again
+	first    time.Time
+	sent     int
+	took     time.Duration
+	heard    map[netip.Addr]bool // servers that have answered it
+	kept     int
+}
+
+// heard is one answer.
+type heard struct {
+	reply
+	ask *ask
+}
+
+// incoming is what a receiver hands over.
+type incoming struct {
+	reply
+	from netip.Addr
+	via  string
+	err  error // the packet is ours but cannot be read
+}
+
+// exchange sends asks in all ways at once and collects the answers.
+type exchange struct {
+	ways   []*way
+	asks   []*ask
+	quiet  time.Duration
+	limit  time.Duration
+	accept []byte // message types
+	// single: each ask is to one server, and there is nothing to wait for once each has been answered.
+	single bool
+
+	heard   []heard
+	notes   []string
+	servers map[netip.Addr]bool // that have answered any ask
+	last    time.Time           // of the newest answer or question
+}
+
+// run closes the ways and waits for its receivers before it returns.
+func (x *exchange) run(ctx context.Context) error {
+	x.servers = map[netip.Addr]bool{}
+	packets := make(chan incoming, 64)
+	stop := make(chan struct{})
+	var receivers sync.WaitGroup
+	for _, w := range x.ways {
+		if w.receive != nil {
+			receivers.Go(func() { x.receive(w, packets, stop) })
+		}
+	}
+	defer func() {
+		close(stop)
+		for _, w := range x.ways {
+			_ = w.close()
+		}
+		receivers.Wait()
+	}()
+	start := time.Now()
+	for _, a := range x.asks {
+		if err := x.send(a); err != nil {
+			return err
+		}
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		next, done := x.next(start, time.Now())
+		if done {
+			return nil
+		}
+		timer.Reset(time.Until(next))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case p := <-packets:
+			x.take(p)
+		case now := <-timer.C:
+			for _, a := range x.asks {
+				if at, ok := x.due(a); ok && !at.After(now) {
+					if err := x.send(a); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+}
+
+// next is when there is something to do if nothing is heard, and whether the exchange is over.
+func (x *exchange) next(start, now time.Time) (time.Time, bool) {
+	deadline := start.Add(x.limit)
+	if len(x.heard) > 0 {
+		deadline = deadline.Add(x.quiet)
+	}
+	var next time.Time
+	missing := false
+	for _, a := range x.asks {
+		missing = missing || x.missing(a)
+		if at, ok := x.due(a); ok && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	end := deadline
+	switch {
+	case x.single && !missing:
+		return now, true
+	case len(x.heard) > 0 && next.IsZero():
+		end = x.last.Add(x.quiet)
+	}
+	if end.After(deadline) {
+		end = deadline
+	}
+	if next.IsZero() || next.After(end) {
+		next = end
+	}
+	return next, !now.Before(end)
+}
+
+// missing reports whether a lacks an answer: any at all, or that of a server that has answered another client.
+func (x *exchange) missing(a *ask) bool {
+	return len(a.heard) == 0 || !x.single && len(a.heard) < len(x.servers)
+}
+
+// due is when a is to be asked again, if it is.
+func (x *exchange) due(a *ask) (time.Time, bool) {
+	if !x.missing(a) || a.sent == 0 || a.sent > len(a.schedule) {
+		return time.Time{}, false
+	}
+	return a.first.Add(a.schedule[a.sent-1]), true
+}
+
+// send asks in every way. Only where none works is that an error.
+func (x *exchange) send(a *ask) error {
+	now := time.Now()
+	if a.sent == 0 {
+		a.first, a.heard = now, map[netip.Addr]bool{}
+	}
+	a.sent++
+	a.waited = now.Sub(a.first)
+	x.last = now
+	b := a.bytes()
+	var failed []error
+	for _, w := range x.ways {
+		if err := w.send(a.message, b); err != nil {
+			failed = append(failed, fmt.Errorf("sending (%s): %w", w.name, err))
+		}
+	}
+	for _, err := range failed {
+		x.note("%v", err)
+	}
+	if len(failed) == len(x.ways) {
+		return errors.Join(failed...)
+	}
+	return nil
+}
+
+// take keeps an answer unless it is known already.
+func (x *exchange) take(p incoming) {
+	i := slices.IndexFunc(x.asks, func(a *ask) bool { return a.xid == p.xid && a.mac == p.chaddr })
+	a := x.asks[i]
+	if p.err != nil {
+		x.note("%s: an answer from %s cannot be read: %v", a.client, p.from, p.err)
+		return
+	}
+	h := heard{p.reply, a}
+	o := &h.offer
+	o.Client, o.From, o.Via = a.client, p.from, p.via
+	if o.NoServerID {
+		o.Server = p.from
+	}
+	now := time.Now()
+	o.After = Seconds(now.Sub(a.first))
+	if len(a.heard) == 0 {
+		a.took = now.Sub(a.first)
+	}
+	a.heard[o.Server], x.servers[o.Server] = true, true
+	for j, known := range x.heard {
+		if known.ask == a && same(known.offer, *o) {
+			// Heard both ways: it is said to have come raw, which is how a machine without an address hears it.
+			if o.Via == viaRaw {
+				x.heard[j].offer.Via = viaRaw
+			}
+			return
+		}
+	}
+	if a.kept++; a.kept > maxOffers {
+		x.note("%s: more than %d different offers; the others are left out", a.client, maxOffers)
+		return
+	}
+	x.last = now
+	x.heard = append(x.heard, h)
+}
+
+func (x *exchange) offers() []Offer {
+	offers := make([]Offer, len(x.heard))
+	for i, h := range x.heard {
+		offers[i] = h.offer
+	}
+	return offers
+}
+
+// note keeps a sentence once.
+func (x *exchange) note(format string, args ...any) {
+	if s := fmt.Sprintf(format, args...); !slices.Contains(x.notes, s) && len(x.notes) < maxOffers {
+		x.notes = append(x.notes, s)
+	}
+}
+
+// receive hands over what answers one of the asks and drops all else, so that a busy network costs little.
+func (x *exchange) receive(w *way, packets chan<- incoming, stop <-chan struct{}) {
+	buf := make([]byte, 65536)
+	for {
+		b, from, err := w.receive(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			// A spoiled packet, or a device that went down, which would fail at once again and again.
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+			}
+			continue
+		}
+		p := incoming{from: from, via: w.name}
+		var ours bool
+		if p.reply, ours = x.match(b); !ours {
+			continue
+		}
+		if p.reply, p.err = parseReply(b); p.err == nil && !slices.Contains(x.accept, p.typ) {
+			continue
+		}
+		select {
+		case packets <- p:
+		case <-stop:
+			return
+		}
+	}
+}
+
+// match reports whether b answers one of the asks. The xid and chaddr it returns are set even where b is spoiled further on.
+func (x *exchange) match(b []byte) (r reply, ok bool) {
+	if len(b) < headerLen || b[0] != 2 {
+		return r, false
+	}
+	r.xid = binary.BigEndian.Uint32(b[4:])
+	copy(r.chaddr[:], b[28:])
+	return r, slices.ContainsFunc(x.asks, func(a *ask) bool { return a.xid == r.xid && a.mac == r.chaddr })
+}
+
+// same reports whether two offers say the same. When and how they were heard, and by which of a server's addresses, does not count.
+func same(a, b Offer) bool {
+	a.Via, a.After, a.From = b.Via, b.After, b.From
+	return a == b
+}
+
+// compareOffers orders offers by client, server, and whether they are from port 4011.
+func compareOffers(a, b Offer) int {
+	return cmp.Or(cmp.Compare(a.Client, b.Client), a.Server.Compare(b.Server), cmp.Compare(rank(a.Offer), rank(b.Offer)),
+		strings.Compare(a.Option67, b.Option67), strings.Compare(a.File, b.File), a.YourIP.Compare(b.YourIP))
+}
+
+func rank(o dhcp.Offer) int {
+	if o.Via == viaPXE {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,224 @@
+// Package probe asks a network's DHCP servers what they tell machines about
+// network boot, as such machines would, and says what is wrong with the answers.
+// It sends DHCPDISCOVER and never DHCPREQUEST to a DHCP server, so no address is leased.
+package probe
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"pxeagent/agent/dhcp"
+)
+
+// Errors of Run that a caller can tell apart.
+var (
+	// ErrPermission: a raw socket or a low port needs a capability; the error says which and how to grant it.
+	ErrPermission = errors.New("permission denied")
+	// ErrNoDevice: no such interface, or one that is down or not Ethernet.
+	ErrNoDevice = errors.New("no usable interface")
+	// ErrNoAddress: the interface has no IPv4 address and this way of asking needs one.
+	ErrNoAddress = errors.New("no IPv4 address")
+	// ErrPortTaken: the port to which answers come is somebody else's, and there is no other way to hear them.
+	ErrPortTaken = errors.New("port is taken")
+)
+
+// Defaults of Config.
+const (
+	DefaultQuiet = 1500 * time.Millisecond
+	DefaultLimit = 6 * time.Second
+)
+
+// Config says whom to ask, as whom and for how long.
+type Config struct {
+	// Device is the local interface on the network. Required, except with Server.
+	Device string
+	// MAC is the hardware address for all clients. nil: one made from the device's own, locally administered
+	// and always the same, so that a pool gives every probe of this machine the same address.
+	MAC net.HardwareAddr
+	// Clients to be asked as; nil: all.
+	Clients []dhcp.Client
+	// Quiet is how long nothing new must come before the offers are taken to be complete; 0: DefaultQuiet. A second server that
+	// pings an address before it offers it is later than the first: ISC dhcpd 1 s, dnsmasq 3 s.
+	Quiet time.Duration
+	// Limit is how long to wait for a first offer; 0: DefaultLimit. No probe takes longer than Limit and twice Quiet.
+	Limit time.Duration
+	// Server, if valid, is asked alone and by unicast, as a relay agent asks for a machine behind it
+	// (RFC 2131 section 4.1). Port 0 is 67. It needs no raw socket.
+	Server netip.AddrPort
+	// Relay is the address that Server is to answer to and by which it chooses the network (giaddr): one of
+	// this machine's. Invalid: the one from which Server is reached, or that of Device.
+	Relay netip.Addr
+	// RelayPort is the port that answers to a relay come to; 0: 67, which is where DHCP servers send them.
+	RelayPort uint16
+}
+
+// Report is what a probe found.
+type Report struct {
+	Device string         `json:"device,omitempty"`
+	Server netip.AddrPort `json:"asked_server,omitzero"` // only with Config.Server
+	MAC    string         `json:"mac"`
+	Start  time.Time      `json:"start"`
+	Took   Seconds        `json:"took_seconds"`
+	Asked  []Asked        `json:"asked"`
+	Offers []Offer        `json:"offers"` // by client, then in the order of server and what they say
+	Notes  []string       `json:"notes"`  // what hindered the probe, one sentence each
+}
+
+// Asked is one client's part in a probe.
+type Asked struct {
+	Client dhcp.Client `json:"client"`
+	Sent   int         `json:"sent"`         // DISCOVERs; each goes out in every way that there is and counts once
+	Took   Seconds     `json:"took_seconds"` // from the first DISCOVER to the first offer; 0 where none came
+}
+
+// Offer is an offer with what a machine minds about its packet.
+type Offer struct {
+	dhcp.Offer
+	NoServerID bool    `json:"no_server_id,omitempty"` // option 54 is missing: firmware does not take such an offer
+	End67      string  `json:"option67_end,omitempty"` // how option 67 ends, if it stands out: see End67NUL
+	Overload   byte    `json:"overload,omitempty"`     // option 52: header fields that hold options
+	After      Seconds `json:"after_seconds"`          // since the client's first DISCOVER
+}
+
+// Seconds is a duration that JSON has in seconds.
+type Seconds time.Duration
+
+// MarshalText writes s with milliseconds: "1.024".
+func (s Seconds) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, "%.3f", time.Duration(s).Seconds()), nil
+}
+
+// Plain is the offers without what only this package knows, for dhcp.Verify and dhcp.Configure.
+func (r Report) Plain() []dhcp.Offer {
+	plain := make([]dhcp.Offer, len(r.Offers))
+	for i, o := range r.Offers {
+		plain[i] = o.Offer
+	}
+	return plain
+}
+
+// Of is the offers to one client.
+func (r Report) Of(c dhcp.Client) []Offer {
+	return slices.DeleteFunc(slices.Clone(r.Offers), func(o Offer) bool { return o.Client != c })
+}
+
+// Run asks. An offer that does not come is not an error: see Judge. Where ctx ends the probe, the error is that of ctx.
+// All sockets are opened on the calling goroutine, which may be locked to a thread in a network namespace.
+func Run(ctx context.Context, cfg Config) (Report, error) {
+	if cfg.Clients == nil {
+		cfg.Clients = dhcp.Clients()
+	}
+	if cfg.Quiet <= 0 {
+		cfg.Quiet = DefaultQuiet
+	}
+	if cfg.Limit <= 0 {
+		cfg.Limit = DefaultLimit
+	}
+	r := Report{Device: cfg.Device, Server: cfg.Server, Start: time.Now(), Offers: []Offer{}, Notes: []string{}}
+	var dev *net.Interface
+	if cfg.Device != "" {
+		var err error
+		if dev, err = device(cfg.Device); err != nil {
+			return r, err
+		}
+	}
+	mac, err := cfg.mac(dev)
+	if err != nil {
+		return r, err
+	}
+	r.MAC = net.HardwareAddr(mac[:]).String()
+
+	var ways []*way
+	template := message{typ: typeDiscover, mac: mac, broadcast: true}
+	if cfg.Server.IsValid() {
+		w, giaddr, err := openRelay(cfg, dev)
+		if err != nil {
+			return r, err
+		}
+		ways, template.giaddr = []*way{w}, giaddr
+	} else if dev == nil {
+		return r, fmt.Errorf("%w: none is named, and no server either", ErrNoDevice)
+	} else if ways, r.Notes, err = openBroadcast(dev, mac, r.Notes); err != nil {
+		return r, err
+	}
+
+	asks := make([]*ask, 0, len(cfg.Clients))
+	for _, c := range cfg.Clients {
+		m := template
+		m.client, m.xid = c, newXID(asks)
+		asks = append(asks, &ask{message: m, schedule: resend})
+	}
+	x := exchange{ways: ways, asks: asks, quiet: cfg.Quiet, limit: cfg.Limit, accept: []byte{typeOffer}}
+	if err := x.run(ctx); err != nil {
+		return r, fmt.Errorf("asking for offers: %w", err)
+	}
+	for _, a := range asks {
+		r.Asked = append(r.Asked, Asked{Client: a.client, Sent: a.sent, Took: Seconds(a.took)})
+	}
+	r.Notes = append(r.Notes, x.notes...)
+	offers := x.offers()
+	if !cfg.Server.IsValid() {
+		more, notes, err := askProxies(ctx, dev, template, x.heard)
+		if err != nil {
+			return r, err
+		}
+		offers, r.Notes = append(offers, more...), append(r.Notes, notes...)
+	}
+	r.Offers = append(r.Offers, offers...)
+	slices.SortStableFunc(r.Offers, compareOffers)
+	r.Took = Seconds(time.Since(r.Start))
+	return r, nil
+}
+
+// device finds an interface on which DHCP can be spoken.
+func device(name string) (*net.Interface, error) {
+	dev, err := net.InterfaceByName(name)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %q: %w", ErrNoDevice, name, err)
+	case len(dev.HardwareAddr) != 6:
+		return nil, fmt.Errorf("%w: %q has no Ethernet address", ErrNoDevice, name)
+	case dev.Flags&net.FlagUp == 0:
+		return nil, fmt.Errorf("%w: %q is down", ErrNoDevice, name)
+	}
+	return dev, nil
+}
+
+// mac is the hardware address to ask with.
+func (c Config) mac(dev *net.Interface) (mac [6]byte, err error) {
+	switch {
+	case len(c.MAC) == 6:
+		copy(mac[:], c.MAC)
+		return mac, nil
+	case c.MAC != nil:
+		return mac, fmt.Errorf("MAC %s: want 6 bytes", c.MAC)
+	case dev == nil:
+		_, err = rand.Read(mac[:])
+	default:
+		h := fnv.New64a()
+		h.Write(dev.HardwareAddr)
+		copy(mac[:], h.Sum(nil))
+	}
+	mac[0] = mac[0]&^1 | 2 // one machine's, locally administered
+	return mac, err
+}
+
+// newXID is a transaction number that no other ask has. The answers are told apart by it, so it cannot be guessed.
+func newXID(asks []*ask) uint32 {
+	for {
+		var b [4]byte
+		rand.Read(b[:]) // never fails: crypto/rand
+		xid := binary.BigEndian.Uint32(b[:])
+		if !slices.ContainsFunc(asks, func(a *ask) bool { return a.xid == xid }) {
+			return xid
+		}
+	}
+}
