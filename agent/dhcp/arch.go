@@ -83,6 +83,17 @@ func (c Client) String() string {
 // MarshalText makes a Client its name in JSON.
 func (c Client) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
+// UnmarshalText is the opposite of MarshalText.
+func (c *Client) UnmarshalText(text []byte) error {
+	for _, known := range Clients() {
+		if known.String() == string(text) {
+			*c = known
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown client %q", text)
+}
+
 // Arch is the architecture of c.
 func (c Client) Arch() Arch { return clients[c].arch }
 

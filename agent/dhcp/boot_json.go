@@ -134,15 +134,9 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimRight(out.Bytes(), "\n"), nil
 }
 
-// strict is json.Unmarshal that takes neither unknown fields nor anything after the value.
+// strict decodes one JSON value and takes no unknown fields.
 func strict(data []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
-		return err
-	}
-	if dec.More() {
-		return fmt.Errorf("something follows the JSON value")
-	}
-	return nil
+	return dec.Decode(v)
 }

@@ -73,6 +73,14 @@ func Run(t *testing.T, fresh func(t *testing.T) Backend) {
 		{"empty plan only loads", emptyPlanLoads},
 		{"revert of what was not written only loads", revertUnwrittenLoads},
 		{"settings of others", othersSurvive},
+		{"configure twice", configureTwice},
+		{"configure twice and revert", configureTwiceAndRevert},
+		{"edit in between", editInBetween},
+		{"configure over an edit", configureOverEdit},
+		{"killed configure", killedConfigure},
+		{"killed configure over an edit", killedConfigureOverEdit},
+		{"killed second configure", killedSecondConfigure},
+		{"killed revert", killedRevert},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newBench(t, fresh(t))) })
 	}

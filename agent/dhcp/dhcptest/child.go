@@ -3,6 +3,7 @@ package dhcptest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -55,14 +56,26 @@ func (o order) carryOut(open func([]string, func()) (dhcp.Server, error)) error 
 	if err != nil {
 		return fmt.Errorf("opening the backend: %w", err)
 	}
-	plan, err := server.Plan(context.Background(), o.Want)
+	journal, err := dhcp.OpenJournal(o.State, journalKey)
 	if err != nil {
 		return err
 	}
-	if o.Revert {
-		return server.Revert(context.Background(), plan)
+	// The step between what the backend did and the journal's note of it is one to die at, too.
+	report := func(s dhcp.Step) {
+		if s.Code == dhcp.StepApplied || s.Code == dhcp.StepReverted {
+			step()
+		}
 	}
-	return server.Apply(context.Background(), plan)
+	// Without a probe: the wire is looked at by the parent, which outlives the child.
+	if o.Revert {
+		_, err = dhcp.Revert{Server: server, Journal: journal, Report: report}.Run(context.Background())
+	} else {
+		_, err = dhcp.Configure{Server: server, Journal: journal, Want: o.Want, Report: report}.Run(context.Background())
+	}
+	if err != nil && !errors.Is(err, dhcp.ErrNotProven) {
+		return err
+	}
+	return journal.Close()
 }
 
 // die ends this process as a power cut would: no deferred function, no signal handler.

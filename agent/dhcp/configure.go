@@ -1,0 +1,167 @@
+package dhcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Configure makes a DHCP server say Want, and proves it on the wire or puts back what was there.
+type Configure struct {
+	Server  Server
+	Want    Boot
+	Journal *Journal // may be nil with DryRun
+	// Probe asks the wire as these clients and returns every offer that came. nil: this machine
+	// has no address in that network, and the result is not proven.
+	Probe func(ctx context.Context, clients []Client) ([]Offer, error)
+	// Preflight checks that the next-server serves what want names, before machines are sent
+	// there. Its error wraps ErrNotServing if it does not. nil: not checked.
+	Preflight func(ctx context.Context, want Boot) error
+	DryRun    bool          // only plan
+	Within    time.Duration // how long the wire may take to agree; 0: 30 s
+	Report    func(Step)    // hears of every step as it is done; nil: nobody does
+}
+
+// Run carries it out. Settings that are as wanted are not written and the server is not disturbed, unless
+// its offers show that it has not loaded them.
+//
+// It reverts only what it wrote itself. It returns nil if the wire agrees, or for a dry run; the errors of
+// this package otherwise; any other error means that nothing was changed.
+func (c Configure) Run(ctx context.Context) (Result, error) {
+	r := newRun(c.Server, c.Journal, c.Probe, c.Within, c.Report)
+	r.want = c.Want
+	err := r.configure(ctx, c)
+	return r.Result, err
+}
+
+func (r *run) configure(ctx context.Context, c Configure) error {
+	plan, err := r.server.Plan(ctx, r.want)
+	if err != nil {
+		return fmt.Errorf("reading the settings of %s: %w", r.server, err)
+	}
+	r.planned(plan)
+	if q, refused := plan.Refused(); refused {
+		return &RefusedError{q}
+	}
+	switch {
+	case c.DryRun:
+		return nil
+	case r.journal == nil:
+		return errors.New("configuring without a journal")
+	case plan.Empty():
+		return r.inSync(ctx)
+	}
+	if c.Preflight != nil && r.want != (Boot{}) {
+		if err := c.Preflight(ctx, r.want); err != nil {
+			r.step(StepPreflight, err, "asked next-server %s for what machines will fetch", r.want.NextServer)
+			return err
+		}
+		r.step(StepPreflight, nil, "next-server %s serves what machines will fetch", r.want.NextServer)
+	}
+	var before *wire
+	if r.probe != nil {
+		if r.Baseline, err = r.probe(ctx, r.clients()); err != nil {
+			return fmt.Errorf("probing before the change: %w", err)
+		}
+		before = &wire{r.clients(), r.Baseline}
+		r.tell(Step{Code: StepBaseline, Text: "looked at the wire before the change", Offers: r.Baseline})
+	}
+	return r.change(ctx, before)
+}
+
+func (r *run) planned(p Plan) {
+	r.Plan = p
+	r.InSync = p.Empty()
+	r.Changes = append(r.Changes, Diff(p.Before.Boot, p.After.Boot)...)
+	r.Problems = append(r.Problems, p.Problems...)
+	text := "the settings differ from what is wanted"
+	if r.InSync {
+		text = "the settings are as wanted"
+	}
+	r.tell(Step{Code: StepPlan, Text: text, Changes: r.Changes, Problems: r.Problems})
+}
+
+// clients are those whose offers tell whether the plan is in force.
+func (r *run) clients() []Client { return ProbeClients(r.Plan.After.Boot) }
+
+// change journals, applies and proves a plan that is not empty.
+func (r *run) change(ctx context.Context, before *wire) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	was := r.journal.rec.settle(r.Plan.Before)
+	rec, changed := was.begin(r.Server, r.Plan.Before, r.Plan.After, before)
+	if err := r.journal.write(rec); err != nil {
+		return err
+	}
+	if changed {
+		r.step(StepRebased, nil, "somebody changed the settings since pxeagent wrote them; from now on a revert goes to theirs")
+	}
+	r.step(StepJournal, nil, "the old settings are in %s", r.journal.path)
+
+	if err := r.server.Apply(ctx, r.Plan); err != nil {
+		return r.applyFailed(ctx, err, was)
+	}
+	r.Wrote = true
+	r.step(StepApplied, nil, "the settings were written and loaded")
+	r.note(rec.settle(r.Plan.After))
+	if err := r.readBack(ctx, was); err != nil {
+		return err
+	}
+	if r.probe == nil {
+		return fmt.Errorf("%w: %s; the settings were written and read back", ErrNotProven, notProbed)
+	}
+	seen, err := r.watch(ctx)
+	return r.judge(ctx, seen, err, was)
+}
+
+// applyFailed finds out what a failed Apply left, and puts back what it wrote.
+func (r *run) applyFailed(ctx context.Context, cause error, was record) error {
+	cause = fmt.Errorf("applying the settings: %w", cause)
+	r.step(StepApplied, cause, "the settings were not applied")
+	switch {
+	case errors.Is(cause, ErrChanged):
+		r.note(was)
+		return cause
+	case errors.Is(cause, ErrReload):
+		r.Reverted = true
+		r.note(was)
+		return cause
+	}
+	if ctx.Err() != nil {
+		// An interrupted request may still be carried out: what is read now proves nothing.
+		return r.putBack(ctx, cause, was)
+	}
+	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleWithin)
+	defer cancel()
+	now, err := r.server.Plan(look, r.want)
+	if err == nil && now.Before.Same(r.Plan.Before) {
+		r.note(was)
+		return cause
+	}
+	return r.putBack(ctx, cause, was)
+}
+
+// readBack reads the settings again: that a server says yes is no proof that it did.
+func (r *run) readBack(ctx context.Context, was record) error {
+	now, err := r.server.Plan(ctx, r.want)
+	switch {
+	case err != nil:
+		// The wire will tell, and it is the better witness.
+		r.step(StepReadBack, err, "the settings could not be read back")
+		return nil
+	case now.Before.Same(r.Plan.After):
+		r.step(StepReadBack, nil, "the settings were read back as written")
+		return nil
+	case now.Before.Same(r.Plan.Before):
+		r.Wrote = false
+		r.note(was)
+		err = errors.New("the server accepted the settings and did not keep them")
+	default:
+		r.Wrote = false
+		err = fmt.Errorf("reading the settings back: %w", ErrChanged)
+	}
+	r.step(StepReadBack, err, "the settings are not what was written")
+	return err
+}

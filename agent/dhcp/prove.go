@@ -1,0 +1,128 @@
+package dhcp
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// look is one look at the wire.
+func (r *run) look(ctx context.Context) (Verdict, error) {
+	offers, err := r.probe(ctx, r.clients())
+	if err != nil {
+		r.step(StepVerify, err, "the wire could not be looked at")
+		return Verdict{}, err
+	}
+	v := Verify(r.Plan.After.Boot, r.Plan, offers)
+	r.Offers, r.Verdict = offers, &v
+	text := "the wire agrees"
+	if !v.Agrees() {
+		text = "the wire disagrees: " + joinFindings(v.Wrong)
+	}
+	r.tell(Step{Code: StepVerify, Text: text, Offers: offers, Verdict: &v})
+	return v, nil
+}
+
+// watch looks at the wire until it agrees, r.within is over or ctx is. It returns the last verdict that it got, and an
+// error if there is none or ctx was cancelled. A failover partner gets the same time to follow.
+func (r *run) watch(ctx context.Context) (last Verdict, err error) {
+	deadline := time.Now().Add(r.within)
+	seen := false
+	for {
+		v, lookErr := r.look(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return last, context.Cause(ctx)
+		case lookErr != nil:
+			err = lookErr
+		default:
+			last, seen = v, true
+			if v.Agrees() && !slices.ContainsFunc(v.Foreign, isPeer) {
+				return v, nil
+			}
+		}
+		if !wait(ctx, min(pause, time.Until(deadline))) {
+			break
+		}
+	}
+	if ctx.Err() != nil {
+		return last, context.Cause(ctx)
+	}
+	if seen {
+		return last, nil
+	}
+	return last, err
+}
+
+func isPeer(f Finding) bool { return f.Code == FindingPeer }
+
+// wait reports whether the time passed; not if it was none or ctx ended first.
+func wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// judge ends a run that wrote: kept, or put back.
+func (r *run) judge(ctx context.Context, v Verdict, err error, was record) error {
+	switch {
+	case ctx.Err() != nil:
+		return r.putBack(ctx, fmt.Errorf("interrupted before the wire agreed: %w", context.Cause(ctx)), was)
+	case err != nil:
+		return fmt.Errorf("%w: the settings were written and read back, probing failed: %w", ErrNotProven, err)
+	case v.Agrees():
+		return r.foreign()
+	case v.Contradicts():
+		return r.putBack(ctx, fmt.Errorf("after %v %s", r.within, joinFindings(v.Wrong)), was)
+	}
+	if lost := r.lost(v); len(lost) > 0 {
+		return r.putBack(ctx, fmt.Errorf("after %v %s, and it did before the change", r.within, joinFindings(lost)), was)
+	}
+	return fmt.Errorf("%w: %s, and it did not before the change; likely cause: %s", ErrNotProven, joinFindings(v.Wrong), r.likelyCause(v))
+}
+
+// lost are the missing offers that were made before the change.
+func (r *run) lost(v Verdict) []Finding {
+	return slices.DeleteFunc(slices.Clone(v.Wrong), func(f Finding) bool {
+		return !slices.ContainsFunc(r.Baseline, func(o Offer) bool {
+			// When network boot was turned off, the finding is about the server and not about a client.
+			return r.Plan.Owns(o) && (o.Client == f.Client || r.Plan.After.Boot == Boot{})
+		})
+	})
+}
+
+// foreign ends a run whose own server is right.
+func (r *run) foreign() error {
+	if len(r.Verdict.Foreign) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: our server's offers are right and were kept, yet %s", ErrForeign, joinFindings(r.Verdict.Foreign))
+}
+
+func (r *run) likelyCause(v Verdict) string {
+	switch {
+	case v.Own > 0:
+		return "this server answers only some clients on this network"
+	case v.Other > 0:
+		var servers []string
+		for _, o := range r.Offers {
+			if s := addrText(o.Server); !slices.Contains(servers, s) {
+				servers = append(servers, s)
+			}
+		}
+		return "another DHCP server serves this network; only " + strings.Join(servers, ", ") + " answered"
+	case r.Plan.Proxy:
+		return "the proxyDHCP server is not running on this network or a firewall drops ports 67, 68 and 4011"
+	}
+	return "the DHCP server does not run on this network, its pool is empty, or this machine is on another network (VLAN, switch port)"
+}
