@@ -13,7 +13,7 @@ import (
 	"pxeagent/agent/dhcp/dhcptest"
 )
 
-// flawEnv names what the fake of TestFlawed does wrong.
+// flawEnv names what the fake does wrong; TestSuiteFindsFlaws sets it.
 const flawEnv = "PXEAGENT_DHCP_FLAW"
 
 func TestMain(m *testing.M) {
@@ -34,8 +34,7 @@ var (
 )
 
 func fakeBackend(t *testing.T, flaw string) dhcptest.Backend {
-	f := &fake{dir: t.TempDir(), step: func() {}, flaw: map[string]bool{flaw: true}}
-	f.must(os.WriteFile(f.file("others"), []byte("somebody's"), 0o600))
+	f := fakeIn(t, flaw)
 	return dhcptest.Backend{
 		Open:  func(testing.TB) dhcp.Server { return &fake{dir: f.dir, step: func() {}, flaw: f.flaw} },
 		Args:  []string{f.dir, flaw},
@@ -57,18 +56,10 @@ func fakeBackend(t *testing.T, flaw string) dhcptest.Backend {
 }
 
 func TestConformance(t *testing.T) {
-	dhcptest.Run(t, func(t *testing.T) dhcptest.Backend { return fakeBackend(t, "") })
+	dhcptest.Run(t, func(t *testing.T) dhcptest.Backend { return fakeBackend(t, os.Getenv(flawEnv)) })
 }
 
-// TestFlawed is run by TestSuiteFindsFlaws in a process of its own, where it must fail.
-func TestFlawed(t *testing.T) {
-	flaw := os.Getenv(flawEnv)
-	if flaw == "" {
-		t.Skip("run by TestSuiteFindsFlaws")
-	}
-	dhcptest.Run(t, func(t *testing.T) dhcptest.Backend { return fakeBackend(t, flaw) })
-}
-
+// TestSuiteFindsFlaws runs TestConformance in a process of its own with a server that does one thing wrong, and wants it to fail.
 func TestSuiteFindsFlaws(t *testing.T) {
 	for flaw, subtest := range map[string]string{
 		"plan writes":                        "plan",
@@ -86,10 +77,10 @@ func TestSuiteFindsFlaws(t *testing.T) {
 	} {
 		t.Run(flaw, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.Command(os.Args[0], "-test.run=^TestFlawed$/^"+subtest+"$", "-test.v")
+			cmd := exec.Command(os.Args[0], "-test.run=^TestConformance$/^"+subtest+"$", "-test.v")
 			cmd.Env = append(os.Environ(), flawEnv+"="+flaw)
 			out, err := cmd.CombinedOutput()
-			if err == nil || !strings.Contains(string(out), "--- FAIL: TestFlawed/"+subtest+" ") {
+			if err == nil || !strings.Contains(string(out), "--- FAIL: TestConformance/"+subtest+" ") {
 				t.Errorf("the suite did not find it: %v\n%s", err, out)
 			}
 		})

@@ -1,0 +1,422 @@
+package dhcp_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pxeagent/agent/dhcp"
+)
+
+var otherAddr = netip.MustParseAddr("10.0.0.2")
+
+// What is in place when a run has ended.
+const (
+	nothing = ""
+	written = "A" // wantA
+)
+
+func TestConfigure(t *testing.T) {
+	wroteIt := []string{"plan", "preflight", "baseline", "journal", "applied", "read-back", "verify"}
+	broken := errors.New("broken pipe")
+	recordA, err := json.Marshal(wantA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inPlace := func(s *scene) { s.set(string(recordA)+"\n", true) }
+	for _, c := range []struct {
+		name  string
+		scene func(*scene)
+		err   []error  // all of which it is; none: nil
+		not   []error  // none of which it is
+		text  []string // in the error, in this order
+		left  string   // settings: nothing, written, or a record
+		steps []string // nil: not looked at
+		took  time.Duration
+		check func(*testing.T, *scene, dhcp.Result)
+	}{
+		{name: "writes and proves", left: written, steps: wroteIt, check: func(t *testing.T, s *scene, r dhcp.Result) {
+			if !r.Wrote || r.InSync || r.Reverted || len(r.Changes) != 4 || r.Verdict == nil || len(r.Offers) != 4 || len(r.Baseline) != 4 {
+				t.Errorf("result %+v", r)
+			}
+			if first, ok := s.revertible(); !ok || first != "" {
+				t.Errorf("a revert would go to %q, %v", first, ok)
+			}
+		}},
+		{name: "takes the time that the server takes", left: written, took: 7 * time.Second, scene: func(s *scene) {
+			s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+				if s.applied && time.Since(s.start) < 7*time.Second {
+					return nil
+				}
+				return o
+			}
+		}},
+		{name: "in sync", left: written, scene: inPlace, steps: []string{"plan", "verify"}, check: untouched},
+		{name: "in sync, an offer lost once", left: written, steps: []string{"plan", "verify", "verify"}, check: untouched, scene: func(s *scene) {
+			inPlace(s)
+			s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+				if s.probes == 1 {
+					return o[1:]
+				}
+				return o
+			}
+		}},
+		{name: "in sync, saved and never loaded", left: written, steps: []string{"plan", "verify", "reloaded", "verify"},
+			scene: func(s *scene) { s.set(string(recordA)+"\n", false) },
+			check: func(t *testing.T, s *scene, r dhcp.Result) {
+				if !r.Reloaded || r.Wrote || s.touched() != [2]int{0, 1} {
+					t.Errorf("result %+v, touched %v", r, s.touched())
+				}
+			}},
+		{name: "in sync, silent until loaded", left: written, steps: []string{"plan", "verify", "verify", "reloaded", "verify"},
+			scene: func(s *scene) {
+				inPlace(s)
+				s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+					if s.applied {
+						return o
+					}
+					return nil
+				}
+			}},
+		{name: "in sync, loading does not help", left: written, err: []error{dhcp.ErrNotProven}, not: []error{dhcp.ErrReverted},
+			text: []string{"wrote nothing", "bios from 10.0.0.1: no boot file", "undionly.kpxe"}, took: 30 * time.Second,
+			scene: func(s *scene) { s.set(string(recordA)+"\n", false); s.flaw["never loads"] = true },
+			check: func(t *testing.T, s *scene, r dhcp.Result) {
+				if r.Reverted || s.touched() != [2]int{0, 1} {
+					t.Errorf("a run that wrote nothing touched %v; %+v", s.touched(), r)
+				}
+			}},
+		{name: "in sync, loading fails", left: written, err: []error{dhcp.ErrReload}, scene: func(s *scene) {
+			s.set(string(recordA)+"\n", false)
+			s.beforeApply = func() error { return dhcp.ErrReload }
+		}},
+		{name: "in sync, probing fails", left: written, err: []error{broken}, not: []error{dhcp.ErrNotProven}, check: untouched, scene: func(s *scene) {
+			inPlace(s)
+			s.probeErr = func() error { return broken }
+		}},
+		{name: "in sync, not probed", left: written, err: []error{dhcp.ErrNotProven}, text: []string{"not probed"}, check: untouched,
+			scene: func(s *scene) { inPlace(s); s.conf.Probe = nil }},
+		{name: "in sync, another server", left: written, err: []error{dhcp.ErrForeign}, check: untouched,
+			scene: func(s *scene) { inPlace(s); s.wire = joined(func(o *dhcp.Offer) { o.File = "pxelinux.0" }) }},
+
+		{name: "refused", left: nothing, err: []error{dhcp.ErrRefused}, text: []string{"the engine cannot"}, steps: []string{"plan"}, check: untouched,
+			scene: func(s *scene) {
+				s.plan = func(p *dhcp.Plan) {
+					p.Problems = []dhcp.Problem{{Code: "harmless"}, {Code: "engine", Text: "the engine cannot", Refuse: true}}
+				}
+			}},
+		{name: "reading fails", left: nothing, err: []error{broken}, text: []string{"reading the settings of fake server"}, check: untouched,
+			scene: func(s *scene) { s.conf.Server = unreadable{s, broken} }},
+		{name: "nothing serves", left: nothing, err: []error{dhcp.ErrNotServing}, steps: []string{"plan", "preflight"}, check: untouched,
+			scene: func(s *scene) {
+				s.conf.Preflight = func(context.Context, dhcp.Boot) error { return dhcp.ErrNotServing }
+			}},
+		{name: "not checked whether anything serves", left: written, steps: slices.Delete(slices.Clone(wroteIt), 1, 2),
+			scene: func(s *scene) { s.conf.Preflight = nil }},
+		{name: "probing fails before the change", left: nothing, err: []error{broken}, check: untouched,
+			scene: func(s *scene) { s.probeErr = func() error { return broken } }},
+		{name: "no room for the journal", left: nothing, err: []error{os.ErrNotExist}, text: []string{"writing the journal"}, check: untouched,
+			scene: func(s *scene) {
+				s.conf.Preflight = func(context.Context, dhcp.Boot) error { return os.RemoveAll(filepath.Join(s.state, "journal")) }
+			}},
+		{name: "changed after the plan", left: edits[0], err: []error{dhcp.ErrChanged}, check: nothingToRevert, scene: func(s *scene) {
+			s.conf.Preflight = func(context.Context, dhcp.Boot) error { s.set(edits[0], true); return nil }
+		}},
+		{name: "the server does not take them", left: nothing, err: []error{dhcp.ErrReload}, not: []error{dhcp.ErrReverted}, check: nothingToRevert,
+			scene: func(s *scene) { s.beforeApply = func() error { return dhcp.ErrReload } }},
+		{name: "apply fails and writes nothing", left: nothing, err: []error{syscall.ENOSPC}, not: []error{dhcp.ErrReverted}, check: nothingToRevert,
+			scene: func(s *scene) { s.beforeApply = func() error { return syscall.ENOSPC } }},
+		{name: "apply fails half-way", left: nothing, err: []error{broken, dhcp.ErrReverted}, check: nothingToRevert,
+			scene: func(s *scene) { s.afterApply = func() error { return broken } }},
+		{name: "apply is interrupted", left: nothing, err: []error{context.Canceled, dhcp.ErrReverted}, check: nothingToRevert, scene: func(s *scene) {
+			s.afterApply = func() error { s.cancel(nil); return context.Canceled }
+		}},
+		{name: "apply does not do what it says", left: nothing, text: []string{"did not keep them"}, err: []error{}, check: nothingToRevert,
+			scene: func(s *scene) {
+				s.afterApply = func() error { return os.Remove(s.file("settings")) }
+			}},
+		{name: "changed after apply", left: edits[1], err: []error{dhcp.ErrChanged}, not: []error{dhcp.ErrReverted}, scene: func(s *scene) {
+			s.afterApply = func() error { s.set(edits[1], true); return nil }
+		}},
+
+		{name: "the wire never agrees", left: nothing, err: []error{dhcp.ErrReverted}, took: 30 * time.Second,
+			text:  []string{"bios from 10.0.0.1", `want "undionly.kpxe"`, "put back"},
+			scene: func(s *scene) { s.flaw["never loads"] = true }, check: nothingToRevert},
+		{name: "somebody's settings are put back", left: edits[0], err: []error{dhcp.ErrReverted}, text: []string{`file says "pxelinux.0", want "undionly.kpxe"`},
+			scene: func(s *scene) { s.set(edits[0], true); s.flaw["never loads"] = true }, check: nothingToRevert},
+		{name: "the server falls silent", left: nothing, err: []error{dhcp.ErrReverted}, text: []string{"bios: the DHCP server makes no offer", "before the change"},
+			scene: func(s *scene) {
+				s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+					if s.applied {
+						return nil
+					}
+					return o
+				}
+			}},
+		{name: "one client is lost", left: nothing, err: []error{dhcp.ErrReverted}, text: []string{"efi-bc: the DHCP server makes no offer"},
+			scene: func(s *scene) {
+				s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+					if s.applied {
+						return silence(dhcp.ClientEFIBC)(o)
+					}
+					return o
+				}
+			}},
+		{name: "the wire is not as it was after putting back", left: nothing, err: []error{dhcp.ErrReverted}, text: []string{"after that the wire is not as it was", "no offer"},
+			scene: func(s *scene) {
+				s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+					if s.probes > 1 {
+						return nil
+					}
+					return o
+				}
+			}},
+		{name: "putting back fails", left: written, err: []error{dhcp.ErrRevertFailed, syscall.EROFS}, not: []error{dhcp.ErrReverted},
+			text: []string{"putting the old settings back failed", "by hand", "tried because", "bios"},
+			scene: func(s *scene) {
+				s.flaw["never loads"] = true
+				s.revert = func() error { return syscall.EROFS }
+			}, check: func(t *testing.T, s *scene, r dhcp.Result) {
+				if _, ok := s.revertible(); !ok || !r.Wrote || r.Reverted {
+					t.Errorf("journal %v, result %+v", ok, r)
+				}
+			}},
+		{name: "silent before and after", left: written, err: []error{dhcp.ErrNotProven}, text: []string{"likely cause", "another network"},
+			scene: func(s *scene) { s.wire = silence() }, check: func(t *testing.T, s *scene, r dhcp.Result) {
+				if _, ok := s.revertible(); !ok || !r.Wrote {
+					t.Errorf("journal %v, result %+v", ok, r)
+				}
+			}},
+		{name: "one client silent before and after", left: written, err: []error{dhcp.ErrNotProven}, text: []string{"answers only some clients"},
+			scene: func(s *scene) { s.wire = silence(dhcp.ClientEFIBC) }},
+		{name: "only another server answers", left: written, err: []error{dhcp.ErrNotProven}, text: []string{"only 10.0.0.2 answered"},
+			scene: func(s *scene) {
+				s.wire = func(o []dhcp.Offer) []dhcp.Offer { return joined(func(*dhcp.Offer) {})(o)[len(o):] }
+			}},
+		{name: "not probed", left: written, err: []error{dhcp.ErrNotProven}, text: []string{"not probed"}, scene: func(s *scene) { s.conf.Probe = nil },
+			steps: []string{"plan", "preflight", "journal", "applied", "read-back"}},
+		{name: "probing fails after the change", left: written, err: []error{dhcp.ErrNotProven, broken}, scene: func(s *scene) {
+			s.probeErr = func() error {
+				if s.applied {
+					return broken
+				}
+				return nil
+			}
+		}},
+		{name: "interrupted", left: nothing, err: []error{dhcp.ErrReverted, context.Canceled}, check: nothingToRevert, scene: func(s *scene) {
+			s.flaw["never loads"] = true
+			s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+				if s.probes == 4 {
+					s.cancel(nil)
+				}
+				return o
+			}
+		}},
+		{name: "interrupted during the baseline", left: nothing, err: []error{context.Canceled}, not: []error{dhcp.ErrReverted}, check: untouched,
+			scene: func(s *scene) {
+				s.wire = func(o []dhcp.Offer) []dhcp.Offer { s.cancel(nil); return o }
+			}},
+
+		{name: "another server boots something else", left: written, err: []error{dhcp.ErrForeign}, text: []string{"from 10.0.0.2", `"pxelinux.0"`},
+			scene: func(s *scene) { s.wire = joined(func(o *dhcp.Offer) { o.File = "pxelinux.0" }) }, steps: wroteIt},
+		{name: "another server leases addresses", left: written, err: []error{dhcp.ErrForeign}, text: []string{"no boot file"},
+			scene: func(s *scene) { s.wire = joined(func(o *dhcp.Offer) { o.File = "" }) }},
+		{name: "another server that says the same", left: written, scene: func(s *scene) { s.wire = joined(func(*dhcp.Offer) {}) }},
+		{name: "a partner that follows", left: written, took: 4 * time.Second, scene: func(s *scene) {
+			s.plan = func(p *dhcp.Plan) { p.Peers = []netip.Addr{otherAddr} }
+			s.wire = joined(func(o *dhcp.Offer) {
+				if s.applied && time.Since(s.start) < 4*time.Second {
+					o.File = ""
+				}
+			})
+		}},
+		{name: "a partner that does not", left: written, err: []error{dhcp.ErrForeign}, took: 30 * time.Second, text: []string{"failover partner"}, scene: func(s *scene) {
+			s.plan = func(p *dhcp.Plan) { p.Peers = []netip.Addr{otherAddr} }
+			s.wire = joined(func(o *dhcp.Offer) { o.File = "" })
+		}},
+		{name: "a proxy beside a server that leases", left: written, steps: wroteIt, scene: func(s *scene) {
+			s.plan = func(p *dhcp.Plan) { p.Proxy = true }
+			s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+				both := joined(func(o *dhcp.Offer) { o.File, o.NextServer = "", otherAddr })(o)
+				for i := range o {
+					both[i].Proxy, both[i].YourIP = true, netip.Addr{}
+				}
+				return both
+			}
+		}},
+
+		{name: "turned off", left: nothing, scene: func(s *scene) { s.set(edits[0], true); s.conf.Want = dhcp.Boot{} },
+			steps: []string{"plan", "baseline", "journal", "applied", "read-back", "verify"}},
+		{name: "turned off, and it still boots machines", left: edits[0], err: []error{dhcp.ErrReverted}, text: []string{`still says "pxelinux.0"`},
+			scene: func(s *scene) { s.set(edits[0], true); s.conf.Want = dhcp.Boot{}; s.flaw["never loads"] = true }},
+		{name: "turned off, and it leases no more", left: edits[0], err: []error{dhcp.ErrReverted}, text: []string{"makes no offer"},
+			scene: func(s *scene) {
+				s.set(edits[0], true)
+				s.conf.Want = dhcp.Boot{}
+				s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+					if s.applied {
+						return nil
+					}
+					return o
+				}
+			}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(t)
+				if c.scene != nil {
+					c.scene(s)
+				}
+				r, err := s.run()
+				took := time.Since(s.start)
+				wantError(t, err, c.err, c.not, c.text)
+				left := c.left
+				if left == written {
+					left = string(recordA) + "\n"
+				}
+				if got := s.read("settings"); string(got) != left || left == nothing && got != nil {
+					t.Errorf("the settings are %q, want %q", got, left)
+				}
+				if c.steps != nil && !slices.Equal(s.steps, c.steps) {
+					t.Errorf("steps %v, want %v", s.steps, c.steps)
+				}
+				// A look at the wire that has begun is not cut short, and putting back takes its own time.
+				if c.took != 0 && (took < c.took || took > c.took+2*time.Second && !r.Reverted) {
+					t.Errorf("took %v, want %v", took, c.took)
+				}
+				if c.check != nil {
+					c.check(t, s, r)
+				}
+				if _, err := json.Marshal(r); err != nil {
+					t.Errorf("the result in JSON: %v", err)
+				}
+			})
+		})
+	}
+}
+
+func wantError(t *testing.T, err error, is, not []error, text []string) {
+	t.Helper()
+	if (err != nil) != (is != nil) {
+		t.Fatalf("error %v", err)
+	}
+	for _, want := range is {
+		if !errors.Is(err, want) {
+			t.Errorf("error %q is not %q", err, want)
+		}
+	}
+	for _, no := range not {
+		if errors.Is(err, no) {
+			t.Errorf("error %q is %q", err, no)
+		}
+	}
+	if err == nil {
+		return
+	}
+	rest := err.Error()
+	for _, want := range text {
+		_, after, found := strings.Cut(rest, want)
+		if !found {
+			t.Errorf("error %q does not say %q there", err, want)
+			continue
+		}
+		rest = after
+	}
+	if strings.Contains(err.Error(), "\n") {
+		t.Errorf("the error has more than one line: %q", err)
+	}
+}
+
+func untouched(t *testing.T, s *scene, r dhcp.Result) {
+	t.Helper()
+	if s.touched() != [2]int{} || r.Wrote || r.Reloaded || r.Reverted {
+		t.Errorf("touched %v; %+v", s.touched(), r)
+	}
+	s.must(os.MkdirAll(s.state, 0o700))
+	nothingToRevert(t, s, r)
+}
+
+func nothingToRevert(t *testing.T, s *scene, r dhcp.Result) {
+	t.Helper()
+	if first, ok := s.revertible(); ok {
+		t.Errorf("the journal would revert to %q", first)
+	}
+	if r.Wrote {
+		t.Error("the result says that settings were written and stayed")
+	}
+}
+
+// unreadable is a server whose settings cannot be read.
+type unreadable struct {
+	dhcp.Server
+	err error
+}
+
+func (u unreadable) Plan(context.Context, dhcp.Boot) (dhcp.Plan, error) { return dhcp.Plan{}, u.err }
+
+func TestDryRunNeedsNoJournal(t *testing.T) {
+	s := newScene(t)
+	s.conf.DryRun = true
+	r, err := s.conf.Run(t.Context())
+	if err != nil || r.InSync || len(r.Changes) == 0 || s.probes != 0 {
+		t.Errorf("%+v, %v, %d probes", r, err, s.probes)
+	}
+	s.conf.DryRun = false
+	if _, err := s.conf.Run(t.Context()); err == nil || s.touched() != [2]int{} {
+		t.Errorf("without a journal: %v, touched %v", err, s.touched())
+	}
+}
+
+func TestUnfinishedRunIsLoadedWithoutProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		s.conf.Probe = nil
+		// The process ends between the writing of the settings and the loading of them.
+		s.flaw["never loads"] = true
+		s.afterApply = func() error { panic("killed") }
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = s.run()
+		}()
+		s.flaw["never loads"], s.afterApply = false, nil
+		r, err := s.run()
+		if !errors.Is(err, dhcp.ErrNotProven) || !r.Reloaded || !r.InSync || !bytes.Equal(s.read("loaded"), s.read("settings")) {
+			t.Errorf("%+v, %v, loaded %q", r, err, s.read("loaded"))
+		}
+		if r, _ = s.run(); r.Reloaded {
+			t.Error("loaded again, although the journal knows how the killed run ended")
+		}
+	})
+}
+
+func TestSomebodysLaterSettingsAreTheNewBaseline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		if _, err := s.run(); err != nil {
+			t.Fatal(err)
+		}
+		s.set(edits[0], true)
+		if _, err := s.run(); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(s.steps, dhcp.StepRebased) {
+			t.Errorf("nobody was told: %v", s.steps)
+		}
+		j := s.journal()
+		past := j.History()
+		j.Close()
+		if first, _ := s.revertible(); first != edits[0] || len(past) != 1 || past[0].Why != dhcp.PastChanged || past[0].State.Raw != nil {
+			t.Errorf("a revert would go to %q; history %+v", first, past)
+		}
+	})
+}
