@@ -43,9 +43,10 @@ type message struct {
 	// broadcast asks for answers to 255.255.255.255 (RFC 2131 section 4.1): nobody has the offered address
 	// yet, and a server may not know how to reach a made-up MAC.
 	broadcast bool
-	ciaddr    netip.Addr // our address in a request to port 4011
-	giaddr    netip.Addr // the relay that answers go to
-	vendor43  []byte     // option 43: the boot server that a PXE request asks for
+	to        netip.AddrPort // a request to port 4011: whose
+	ciaddr    netip.Addr     // and our address in it
+	giaddr    netip.Addr     // the relay that answers go to
+	vendor43  []byte         // option 43: the boot server that a PXE request asks for
 }
 
 // bytes is m as the firmware it stands for writes it. iPXE and BIOS ROMs begin to count secs at 4.
@@ -77,6 +78,9 @@ func (m message) bytes() []byte {
 func (m message) uefi() bool { return m.client.Arch() != dhcp.BIOS }
 
 // options appends the options in the order in which each client sends them: EDK2 its own, ROMs and iPXE that of iPXE.
+//
+// iPXE's client identifier (option 61) is left out, the only one that is. Firmware sends none, and for a server the same MAC with
+// and without one is two clients: ISC dhcpd then sets aside an address of its pool for each DISCOVER that follows.
 func (m message) options(b []byte) []byte {
 	arch := m.client.Option93()
 	class, undi, ndi := "PXEClient", "002001", []byte{1, 2, 1}
@@ -112,7 +116,6 @@ func (m message) options(b []byte) []byte {
 		b = option(b, 55, paramsROM...)
 		if m.client == dhcp.ClientIPXE {
 			b = option(b, 175, ipxeFeatures...)
-			b = option(b, 61, append([]byte{1}, m.mac[:]...)...)
 		}
 		b = option(b, 97, uuid...)
 	}

@@ -16,8 +16,9 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// resend is when a client asks again that misses an answer, counted from its first time, much as firmware does.
-var resend = []time.Duration{1 * time.Second, 2200 * time.Millisecond, 4 * time.Second}
+// resend is when a client asks again that misses an answer, counted from its first time, much as firmware does. ISC dhcpd, which
+// pings for a second, has answered before.
+var resend = []time.Duration{1300 * time.Millisecond, 2200 * time.Millisecond, 4 * time.Second}
 
 // maxOffers is how many different offers to one client are kept.
 const maxOffers = 16
@@ -36,7 +37,6 @@ type way struct {
 // ask is one question and how far it has got.
 type ask struct {
 	message
-	to       netip.AddrPort  // only for port 4011; otherwise the way knows
 	schedule []time.Duration // when to ask again
 	first    time.Time
 	sent     int
@@ -59,6 +59,13 @@ type incoming struct {
 	err  error // the packet is ours but cannot be read
 }
 
+// serverTo is a server that has answered a client of one kind. A proxyDHCP server that answers PXE clients need not answer
+// clients of UEFI HTTP boot.
+type serverTo struct {
+	addr netip.Addr
+	http bool
+}
+
 // exchange sends asks in all ways at once and collects the answers.
 type exchange struct {
 	ways   []*way
@@ -71,13 +78,13 @@ type exchange struct {
 
 	heard   []heard
 	notes   []string
-	servers map[netip.Addr]bool // that have answered any ask
-	last    time.Time           // of the newest answer or question
+	servers map[serverTo]bool
+	last    time.Time // of the newest answer or question
 }
 
 // run closes the ways and waits for its receivers before it returns.
 func (x *exchange) run(ctx context.Context) error {
-	x.servers = map[netip.Addr]bool{}
+	x.servers = map[serverTo]bool{}
 	packets := make(chan incoming, 64)
 	stop := make(chan struct{})
 	var receivers sync.WaitGroup
@@ -154,9 +161,17 @@ func (x *exchange) next(start, now time.Time) (time.Time, bool) {
 	return next, !now.Before(end)
 }
 
-// missing reports whether a lacks an answer: any at all, or that of a server that has answered another client.
+// missing reports whether a lacks an answer: any at all, or that of a server that has answered another client of its kind.
 func (x *exchange) missing(a *ask) bool {
-	return len(a.heard) == 0 || !x.single && len(a.heard) < len(x.servers)
+	if len(a.heard) == 0 || x.single {
+		return len(a.heard) == 0
+	}
+	for s := range x.servers {
+		if s.http == a.client.HTTP() && !a.heard[s.addr] {
+			return true
+		}
+	}
+	return false
 }
 
 // due is when a is to be asked again, if it is.
@@ -211,7 +226,7 @@ func (x *exchange) take(p incoming) {
 	if len(a.heard) == 0 {
 		a.took = now.Sub(a.first)
 	}
-	a.heard[o.Server], x.servers[o.Server] = true, true
+	a.heard[o.Server], x.servers[serverTo{o.Server, a.client.HTTP()}] = true, true
 	for j, known := range x.heard {
 		if known.ask == a && same(known.offer, *o) {
 			// Heard both ways: it is said to have come raw, which is how a machine without an address hears it.
@@ -287,9 +302,10 @@ func (x *exchange) match(b []byte) (r reply, ok bool) {
 	return r, slices.ContainsFunc(x.asks, func(a *ask) bool { return a.xid == r.xid && a.mac == r.chaddr })
 }
 
-// same reports whether two offers say the same. When and how they were heard, and by which of a server's addresses, does not count.
+// same reports whether two offers say the same. When and how they were heard, and by which of a server's addresses, does not count;
+// nor which address is offered: Kea, which does not remember its offers, takes the next one for each DISCOVER.
 func same(a, b Offer) bool {
-	a.Via, a.After, a.From = b.Via, b.After, b.From
+	a.Via, a.After, a.From, a.YourIP = b.Via, b.After, b.From, b.YourIP
 	return a == b
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mdlayher/packet"
 	"golang.org/x/net/bpf"
+	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 )
 
@@ -144,4 +145,36 @@ func listenOn(dev *net.Interface, local netip.AddrPort) (*net.UDPConn, error) {
 		return nil, err
 	}
 	return conn.(*net.UDPConn), nil
+}
+
+// openProxy opens the way to port 4011, from dev's address, which it returns.
+//
+// A server on this machine is asked by broadcast out of dev: what goes to an address of one's own comes in on lo, where dnsmasq does not
+// find the network it belongs to. Its answer does come in on lo, so the socket is not bound to the device.
+func openProxy(dev *net.Interface, peer netip.Addr) (*way, netip.Addr, error) {
+	local, err := deviceAddr(dev, peer)
+	if err != nil {
+		return nil, local, err
+	}
+	own, err := dev.Addrs()
+	if err != nil {
+		return nil, local, fmt.Errorf("reading the addresses of %s: %w", dev.Name, err)
+	}
+	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
+	if err != nil {
+		return nil, local, err
+	}
+	out := ipv4.NewPacketConn(conn)
+	w := datagram(viaPXE, conn, nil)
+	w.send = func(m message, b []byte) error {
+		to := m.to
+		for _, a := range own {
+			if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr() == to.Addr() {
+				to = netip.AddrPortFrom(allOnes, to.Port())
+			}
+		}
+		_, err := out.WriteTo(b, &ipv4.ControlMessage{IfIndex: dev.Index}, net.UDPAddrFromAddrPort(to))
+		return err
+	}
+	return w, local, nil
 }
