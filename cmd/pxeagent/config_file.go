@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -102,9 +101,6 @@ func unreadable(path string, err error) error {
 	return failure{code: code, err: fmt.Errorf("reading the configuration %s: %w", path, err), hints: hints}
 }
 
-// yamlLine is how package yaml says where something is.
-var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): `)
-
 // parseFile takes text apart. What is wrong does not keep the rest from being read, save a
 // syntax error.
 func parseFile(path string, text []byte) (configFile, mistakes) {
@@ -123,7 +119,7 @@ func parseFile(path string, text []byte) (configFile, mistakes) {
 		}
 	}
 	if err != nil {
-		return p.configFile, mistakes{p.syntax(err)}
+		return p.configFile, mistakes{syntaxError(p.path, text, err)}
 	}
 	top := doc.Content[0]
 	if top.Kind == yaml.MappingNode {
@@ -132,15 +128,6 @@ func parseFile(path string, text []byte) (configFile, mistakes) {
 		p.wrong("", top, "want keys, such as `interface: eth1`, not %s", describe(top))
 	}
 	return p.configFile, p.mistakes
-}
-
-func (p *fileParser) syntax(err error) mistake {
-	text, line := err.Error(), 1
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		text = text[len(m[0]):]
-	}
-	return mistake{text: "not YAML: " + strings.TrimPrefix(text, "yaml: "), from: p.at(line)}
 }
 
 type fileParser struct {

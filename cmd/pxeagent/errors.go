@@ -132,14 +132,18 @@ func (f failure) printJSON(w io.Writer) error {
 	if f.err == nil {
 		return nil
 	}
-	e := failureJSON{Code: f.code, Name: f.code.String(), Message: f.err.Error(), Hints: f.hints}
+	return writeJSON(w, map[string]any{"error": f.json()})
+}
+
+func (f failure) json() failureJSON {
+	e := failureJSON{Code: f.code, Name: f.code.String(), Message: f.Error(), Hints: f.hints}
 	var ms mistakes
 	if errors.As(f.err, &ms) {
 		for _, m := range ms {
 			e.Mistakes = append(e.Mistakes, mistakeJSON{m.key, m.text, m.from.String()})
 		}
 	}
-	return writeJSON(w, map[string]any{"error": e})
+	return e
 }
 
 func writeJSON(w io.Writer, v any) error {

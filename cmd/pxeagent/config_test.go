@@ -1,0 +1,391 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// isolate keeps a test from this machine's configuration, and gives it a working directory.
+func isolate(t *testing.T) string {
+	t.Helper()
+	for _, e := range os.Environ() {
+		if name, _, _ := strings.Cut(e, "="); strings.HasPrefix(name, envPrefix) && name != envE2E {
+			t.Setenv(name, "") // so that it is put back
+			os.Unsetenv(name)
+		}
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	t.Chdir(t.TempDir())
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := configPaths
+	configPaths = []string{filepath.Join(dir, "etc/pxeagent.yaml"), "./pxeagent.yaml"}
+	t.Cleanup(func() { configPaths = before })
+	return dir
+}
+
+// result is what a command line did.
+type result struct {
+	code           exitCode
+	stdout, stderr string
+}
+
+func pxeagent(args ...string) result {
+	var stdout, stderr bytes.Buffer
+	code := run(args, &stdout, &stderr)
+	return result{exitCode(code), stdout.String(), stderr.String()}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// loadArgs loads what a command with all flags would.
+func loadArgs(args ...string) (loaded, error) {
+	cmd := newConfigShowCmd(&app{})
+	cmd.Flags().Var(&flagText{arg: "FILE"}, "config", "")
+	for _, name := range logKeys {
+		k, _ := findKey(name)
+		k.addTo(cmd.Flags())
+	}
+	if err := cmd.ParseFlags(args); err != nil {
+		return loaded{}, err
+	}
+	return load(cmd.Flags())
+}
+
+var compareConfig = cmp.Options{
+	cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}, netip.Prefix{}),
+	cmpopts.EquateEmpty(),
+}
+
+func defaultConfig() Config {
+	return Config{
+		Chain:    "auto",
+		StateDir: "/var/lib/pxeagent/state",
+		DHCP: DHCPConfig{
+			Backend: AutoBackend,
+			Dnsmasq: DnsmasqConfig{ConfDir: "/etc/dnsmasq.d", Mode: "server"},
+			PfSense: PfSenseConfig{Transport: "auto"},
+		},
+		Serve: ServeConfig{
+			Root: "/var/lib/pxeagent",
+			TFTP: netip.AddrPortFrom(netip.Addr{}, 69),
+			HTTP: netip.AddrPortFrom(netip.Addr{}, 80),
+		},
+		Menu:  MenuConfig{Title: "Network boot", Default: "local", Timeout: 30 * time.Second},
+		Probe: ProbeConfig{Interval: 5 * time.Minute},
+		Log:   LogConfig{Level: slog.LevelInfo, Format: "text"},
+	}
+}
+
+func TestDefaultsNeedNoFile(t *testing.T) {
+	isolate(t)
+	l, err := load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(defaultConfig(), l.Config, compareConfig); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+	if l.File != "" {
+		t.Errorf("read %s", l.File)
+	}
+}
+
+// samples are a value for each key that is not its default, and what it comes to.
+var samples = map[string]struct {
+	text string // as in a variable or a flag
+	yaml string // "" where it is text quoted
+	set  func(c *Config)
+}{
+	"interface":             {"eth1,eth2", "[eth1, eth2]", func(c *Config) { c.Interfaces = []string{"eth1", "eth2"} }},
+	"next_server":           {"10.0.0.7", "10.0.0.7", func(c *Config) { c.NextServer = netip.MustParseAddr("10.0.0.7") }},
+	"chain":                 {"tftp", "tftp", func(c *Config) { c.Chain = "tftp" }},
+	"state_dir":             {"/s", "/s", func(c *Config) { c.StateDir = "/s" }},
+	"dhcp.backend":          {"none", "none", func(c *Config) { c.DHCP.Backend = NoBackend }},
+	"dhcp.dnsmasq.conf_dir": {"/d", "/d", func(c *Config) { c.DHCP.Dnsmasq.ConfDir = "/d" }},
+	"dhcp.dnsmasq.mode":     {"proxy", "proxy", func(c *Config) { c.DHCP.Dnsmasq.Mode = "proxy" }},
+	"dhcp.dnsmasq.restart": {"service  dnsmasq restart", "[service, dnsmasq, restart]",
+		func(c *Config) { c.DHCP.Dnsmasq.Restart = []string{"service", "dnsmasq", "restart"} }},
+	"dhcp.pfsense.url": {"https://fw.lan:8443/", "https://fw.lan:8443/",
+		func(c *Config) { c.DHCP.PfSense.URL = &url.URL{Scheme: "https", Host: "fw.lan:8443"} }},
+	"dhcp.pfsense.transport":     {"rest", "rest", func(c *Config) { c.DHCP.PfSense.Transport = "rest" }},
+	"dhcp.pfsense.user":          {"boot", "boot", func(c *Config) { c.DHCP.PfSense.User = "boot" }},
+	"dhcp.pfsense.password_file": {"/p", "/p", func(c *Config) { c.DHCP.PfSense.PasswordFile = "/p" }},
+	"dhcp.pfsense.api_key_file":  {"/k", "/k", func(c *Config) { c.DHCP.PfSense.APIKeyFile = "/k" }},
+	"dhcp.pfsense.tls_sha256": {strings.Repeat("AB:", 31) + "ab", strings.Repeat("ab", 32),
+		func(c *Config) { c.DHCP.PfSense.TLSSHA256 = (*[32]byte)(bytes.Repeat([]byte{0xab}, 32)) }},
+	"dhcp.pfsense.ca_file": {"/c", "/c", func(c *Config) { c.DHCP.PfSense.CAFile = "/c" }},
+	"serve.root":           {"/r", "/r", func(c *Config) { c.Serve.Root = "/r" }},
+	"serve.tftp":           {"127.0.0.1:6969", "", func(c *Config) { c.Serve.TFTP = netip.MustParseAddrPort("127.0.0.1:6969") }},
+	"serve.http":           {"[::1]:0", "", func(c *Config) { c.Serve.HTTP = netip.MustParseAddrPort("[::1]:0") }},
+	"serve.networks": {"10.0.0.0/8, 192.0.2.1", "[10.0.0.0/8, 192.0.2.1]", func(c *Config) {
+		c.Serve.Networks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}
+	}},
+	"serve.single_port": {"true", "true", func(c *Config) { c.Serve.SinglePort = true }},
+	"menu.title":        {"Boot, please", "Boot, please", func(c *Config) { c.Menu.Title = "Boot, please" }},
+	"menu.default":      {"shell", "shell", func(c *Config) { c.Menu.Default = "shell" }},
+	"menu.timeout":      {"0", "0", func(c *Config) { c.Menu.Timeout = 0 }},
+	"probe.device":      {"br0", "br0", func(c *Config) { c.Probe.Devices = []string{"br0"} }},
+	// Unquoted, YAML 1.1 would take this one for a number to the base of 60.
+	"probe.mac":      {"02:00:00:00:00:10", "02:00:00:00:00:10", func(c *Config) { c.Probe.MAC = net.HardwareAddr{2, 0, 0, 0, 0, 0x10} }},
+	"probe.interval": {"90s", "90s", func(c *Config) { c.Probe.Interval = 90 * time.Second }},
+	"log.level":      {"debug", "debug", func(c *Config) { c.Log.Level = slog.LevelDebug }},
+	"log.format":     {"json", "json", func(c *Config) { c.Log.Format = "json" }},
+}
+
+// yamlFor writes value under the sections of name. The value stands in the last line.
+func yamlFor(name, value string) (text string, line int) {
+	var b strings.Builder
+	path := strings.Split(name, ".")
+	for i, section := range path {
+		b.WriteString(strings.Repeat("  ", i) + section + ":")
+		if i < len(path)-1 {
+			b.WriteByte('\n')
+		}
+	}
+	return b.String() + " " + value + "\n", len(path)
+}
+
+func TestEveryKeyByFileVariableAndFlag(t *testing.T) {
+	dir := isolate(t)
+	for _, k := range keys {
+		sample, ok := samples[k.name]
+		if !ok {
+			t.Errorf("%s: the test has no sample", k.name)
+			continue
+		}
+		want := defaultConfig()
+		sample.set(&want)
+		inYAML := sample.yaml
+		if inYAML == "" {
+			inYAML = `"` + sample.text + `"`
+		}
+		file := filepath.Join(dir, "pxeagent.yaml")
+		text, line := yamlFor(k.name, inYAML)
+
+		check := func(t *testing.T, from origin, args ...string) {
+			t.Helper()
+			l, err := loadArgs(args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, l.Config, compareConfig); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if got := l.from(k.name); got != from {
+				t.Errorf("came from %v, want %v", got, from)
+			}
+		}
+		t.Run(k.name+"/file", func(t *testing.T) {
+			write(t, file, text)
+			defer os.Remove(file)
+			check(t, origin{layer: fromFile, file: file, line: line})
+		})
+		t.Run(k.name+"/variable", func(t *testing.T) {
+			t.Setenv(k.env(), sample.text)
+			check(t, origin{layer: fromEnv, name: k.env()})
+		})
+		if k.flag != "" {
+			t.Run(k.name+"/flag", func(t *testing.T) {
+				check(t, origin{layer: fromFlag, name: "--" + k.flag}, "--"+k.flag+"="+sample.text)
+			})
+		}
+	}
+	if len(samples) != len(keys) {
+		t.Errorf("%d samples for %d keys", len(samples), len(keys))
+	}
+}
+
+// Every field of Config is set by some key: otherwise it would be a promise that nothing keeps.
+func TestEveryFieldHasAKey(t *testing.T) {
+	var c Config
+	for name, s := range samples {
+		if name != "menu.timeout" { // 0, like an unset one
+			s.set(&c)
+		}
+	}
+	c.Menu.Timeout = 1
+	var walk func(path string, v reflect.Value)
+	walk = func(path string, v reflect.Value) {
+		for i := range v.NumField() {
+			f, name := v.Field(i), path+v.Type().Field(i).Name
+			if f.Kind() == reflect.Struct && strings.HasSuffix(f.Type().Name(), "Config") {
+				walk(name+".", f)
+			} else if f.IsZero() && name != "Log.Level" {
+				t.Errorf("no key sets Config.%s", name)
+			}
+		}
+	}
+	walk("", reflect.ValueOf(c))
+}
+
+func TestPrecedence(t *testing.T) {
+	isolate(t)
+	title := func(args ...string) string {
+		t.Helper()
+		l, err := loadArgs(args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l.Config.StateDir + " " + l.from("state_dir").String()
+	}
+	if got := title(); got != "/var/lib/pxeagent/state default" {
+		t.Error(got)
+	}
+	write(t, "pxeagent.yaml", "# above\nstate_dir: /file\n")
+	abs, _ := filepath.Abs("pxeagent.yaml")
+	if got := title(); got != "/file "+abs+":2" {
+		t.Error(got)
+	}
+	t.Setenv("PXEAGENT_STATE_DIR", "/variable")
+	if got := title(); got != "/variable PXEAGENT_STATE_DIR" {
+		t.Error(got)
+	}
+	if got := title("--state-dir", "/one", "--state-dir", "/flag"); got != "/flag --state-dir" {
+		t.Error(got)
+	}
+	t.Setenv("PXEAGENT_STATE_DIR", "")
+	if got := title(); got != "/file "+abs+":2" {
+		t.Errorf("an empty variable counts: %s", got)
+	}
+}
+
+// A list in one layer replaces the list of the layer below, and does not add to it.
+func TestListsReplaceEachOther(t *testing.T) {
+	isolate(t)
+	write(t, "pxeagent.yaml", "interface:\n- a\n- b\n")
+	for want, args := range map[string][]string{
+		"a,b":   nil,
+		"c":     {"--interface", "c"},
+		"c,d,e": {"--interface", "c", "--interface", "d,e"},
+	} {
+		l, err := loadArgs(args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(l.Config.Interfaces, ","); got != want {
+			t.Errorf("%q: %s, want %s", args, got, want)
+		}
+	}
+}
+
+func TestRelativePaths(t *testing.T) {
+	dir := isolate(t)
+	write(t, "conf/x.yaml", "state_dir: state\nserve:\n  root: ../root\n")
+	l, err := loadArgs("--config", "conf/x.yaml", "--dnsmasq-conf-dir", "drop/in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{l.File, l.Config.StateDir, l.Config.Serve.Root, l.Config.DHCP.Dnsmasq.ConfDir}
+	for i, want := range []string{"conf/x.yaml", "conf/state", "root", "drop/in"} {
+		if got[i] != filepath.Join(dir, want) {
+			t.Errorf("%s, want it at %s in %s", got[i], want, dir)
+		}
+	}
+}
+
+func TestBackendThatIsMeant(t *testing.T) {
+	fw := &url.URL{Scheme: "https", Host: "fw.lan"}
+	for _, c := range []struct {
+		set        Backend
+		interfaces []string
+		url        *url.URL
+		want       Backend
+	}{
+		{AutoBackend, nil, nil, NoBackend},
+		{AutoBackend, []string{"eth1"}, nil, Dnsmasq},
+		{AutoBackend, []string{"admin"}, fw, PfSense},
+		{Dnsmasq, nil, fw, Dnsmasq},
+		{NoBackend, []string{"eth1"}, fw, NoBackend},
+	} {
+		got := Config{Interfaces: c.interfaces, DHCP: DHCPConfig{Backend: c.set, PfSense: PfSenseConfig{URL: c.url}}}.Backend()
+		if got != c.want {
+			t.Errorf("%+v: got %s", c, got)
+		}
+	}
+}
+
+func TestKeysAreDistinct(t *testing.T) {
+	seen := map[string]bool{}
+	for _, k := range keys {
+		for _, name := range []string{k.name, k.env(), "--" + k.flag} {
+			if name != "--" && seen[name] {
+				t.Errorf("%s is there twice", name)
+			}
+			seen[name] = true
+		}
+		if k.usage == "" || strings.HasSuffix(k.usage, ".") {
+			t.Errorf("%s: usage %q", k.name, k.usage)
+		}
+	}
+}
+
+func TestShow(t *testing.T) {
+	dir := isolate(t)
+	write(t, "pxeagent.yaml", "interface: [eth1, eth2]\nmenu:\n  title: \"a\\tb\"\n")
+	file := filepath.Join(dir, "pxeagent.yaml")
+	// A control character is a mistake in the end, and must not reach the terminal as it is.
+	if r := pxeagent("config", "show"); r.code != exitUsage || !strings.Contains(r.stderr, `"a\tb" holds a control character`) {
+		t.Errorf("%+v", r)
+	}
+	write(t, "pxeagent.yaml", "interface: [eth1, eth2]\nmenu:\n  title: Boot\n")
+	t.Setenv("PXEAGENT_SERVE_HTTP", ":8080")
+	r := pxeagent("config", "show", "--tftp", ":6969")
+	if r.code != exitDone || r.stderr != "" {
+		t.Fatalf("%+v", r)
+	}
+	for _, want := range []string{
+		"interface                   eth1, eth2               " + file + ":1",
+		"next_server                 auto                     default",
+		"dhcp.pfsense.url            -                        default",
+		"serve.tftp                  :6969                    --tftp",
+		"serve.http                  :8080                    PXEAGENT_SERVE_HTTP",
+		"menu.title                  Boot                     " + file + ":3",
+	} {
+		if !slices.Contains(strings.Split(r.stdout, "\n"), want) {
+			t.Errorf("no line %q in:\n%s", want, r.stdout)
+		}
+	}
+
+	r = pxeagent("config", "show", "--tftp", ":6969", "--json")
+	var shown struct {
+		File     string
+		Settings []struct {
+			Key, From string
+			Value     any
+		}
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &shown); err != nil {
+		t.Fatalf("%v in %s", err, r.stdout)
+	}
+	if shown.File != file || len(shown.Settings) != len(keys) {
+		t.Errorf("file %s, %d settings", shown.File, len(shown.Settings))
+	}
+	if s := shown.Settings[0]; s.Key != "interface" || !reflect.DeepEqual(s.Value, []any{"eth1", "eth2"}) || s.From != file+":1" {
+		t.Errorf("%+v", s)
+	}
+}
