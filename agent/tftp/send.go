@@ -1,0 +1,83 @@
+package tftp
+
+import (
+	"errors"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/ipv4"
+
+	"pxeagent/agent/boot"
+)
+
+// batch is what a window's packets are put together in. Headers are apart from the payload, which is sent from where it was read to.
+type batch struct {
+	messages []ipv4.Message
+	headers  [][headerLen]byte
+}
+
+func newBatch(window int) *batch {
+	b := &batch{messages: make([]ipv4.Message, window), headers: make([][headerLen]byte, window)}
+	parts := make([][]byte, 2*window)
+	for i := range b.messages {
+		b.messages[i].Buffers = parts[2*i : 2*i+2]
+		b.messages[i].Buffers[0] = b.headers[i][:]
+	}
+	return b
+}
+
+// send sends what is to be under way: the OACK, or the flight that follows the acknowledged block.
+func (t *transfer) send(now time.Time) (boot.Outcome, error) {
+	t.sentAt = now
+	if !t.answered.Load() {
+		if t.sends++; t.sends == 1 {
+			t.once = true
+		} else {
+			t.end.Resent++
+		}
+	}
+	if t.oack != nil {
+		return t.judge(t.link.write(t.oack))
+	}
+	from := t.win.acked + 1
+	at, length, n, err := t.source.flight(from, t.win.size)
+	if err != nil {
+		t.sendError(codeUndefined, "the file cannot be read")
+		return boot.Failed, err
+	}
+	t.win.sent = t.win.acked + int64(n)
+	if length < n*t.source.blksize {
+		t.last, t.lastSize = t.win.sent, length-(n-1)*t.source.blksize
+	}
+	if t.answered.Load() {
+		t.end.Resent += int(max(0, min(t.win.sent, t.high)-t.win.acked))
+	}
+	t.high = max(t.high, t.win.sent)
+	if t.batch == nil {
+		// The header takes the place of the end of the block before, which is acknowledged and not needed any more.
+		packet := t.source.buf[at-headerLen : at+length]
+		putData(packet, from)
+		return t.judge(t.link.write(packet))
+	}
+	for i := range n {
+		putData(t.batch.headers[i][:], from+int64(i))
+		begin := at + i*t.source.blksize
+		t.batch.messages[i].Buffers[1] = t.source.buf[begin:min(begin+t.source.blksize, at+length)]
+	}
+	return t.judge(t.link.writeBatch(t.batch.messages[:n]))
+}
+
+// judge takes the error of a send. All but one are as if the packet were lost: a firewall, a queue that is full, an
+// address without an ARP answer.
+func (t *transfer) judge(err error) (boot.Outcome, error) {
+	t.sendErr = err
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return t.gone()
+	}
+	return "", nil
+}
+
+// sendError tells the client, once: RFC 1350 section 7 has it neither acknowledged nor sent again.
+func (t *transfer) sendError(code uint16, text string) {
+	t.sendErr = t.link.write(appendError(t.in[:0], code, text))
+}

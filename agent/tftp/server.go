@@ -1,0 +1,182 @@
+package tftp
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"pxeagent/agent/boot"
+)
+
+// Opener finds what a request asks for.
+//
+// The error is fs.ErrNotExist, fs.ErrPermission, or another, each possibly wrapped; the client gets code 1, 2 or 0
+// of RFC 1350. With an error File may be set to tell what is known of it; it is not closed then. Open may block:
+// it holds up its own request only.
+type Opener interface {
+	Open(boot.Ask) (*File, error)
+}
+
+// File is an opened file. Its ReadAt must return Size bytes in all, or the transfer fails.
+type File struct {
+	io.ReaderAt
+	Size     int64
+	Artifact boot.Artifact
+	Broke    bool         // see boot.Transfer
+	Quirks   []boot.Quirk // see boot.Transfer
+	Close    func() error // nil: nothing to close
+}
+
+// Config is how a Server serves. Opener is needed, all else has a default.
+type Config struct {
+	Opener   Opener
+	Observer boot.Observer // nil: nobody is told
+	// Networks are those that are served; empty: all. Others get no answer at all.
+	Networks []netip.Prefix
+	// SinglePort sends everything from the listening port, for clients behind NAT or firewalls that do not know TFTP, and
+	// for servers in containers. It costs some speed, as all packets go through one socket.
+	SinglePort bool
+	// MaxTransfers is how many run at once, 1024 if 0. A request beyond is dropped without a word: firmware asks
+	// again after some seconds, while an ERROR would end its boot.
+	MaxTransfers int
+	// MaxPerClient is the same for one address, half of MaxTransfers if 0: a whole room may be behind one NAT.
+	MaxPerClient int
+	// MaxBlksize limits what blksize is granted, 8 to 65464 bytes. If 0 it is what fits a frame of the interface, so
+	// that nothing is sent in fragments, which many boot ROMs cannot put together.
+	MaxBlksize int
+	// Silence is how long a client that has answered before may be silent, 30 s if 0: a switch port takes
+	// that long to come back.
+	Silence time.Duration
+	// Grace is how long transfers may go on when the server is to stop.
+	Grace time.Duration
+	Log   *slog.Logger // nil: none
+}
+
+// Server is a read-only TFTP server.
+type Server struct {
+	Config
+	nics    interfaces
+	table   table
+	running sync.WaitGroup
+}
+
+// New makes a server. It opens nothing.
+func New(c Config) *Server {
+	if c.Observer == nil {
+		c.Observer = nobody{}
+	}
+	if c.MaxTransfers <= 0 {
+		c.MaxTransfers = 1024
+	}
+	if c.MaxPerClient <= 0 {
+		c.MaxPerClient = max(c.MaxTransfers/2, 1)
+	}
+	if c.Silence <= 0 {
+		c.Silence = 30 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{Config: c}
+	s.table.init(c.MaxTransfers, c.MaxPerClient)
+	return s
+}
+
+// Serve answers requests until ctx ends, then takes no more, lets transfers end within Grace, aborts the rest with an
+// ERROR to the client, and returns nil when all is over. It closes l. An error is that of a socket that
+// cannot be read any more; it ends the other sockets as well. A Server serves once.
+func (s *Server) Serve(ctx context.Context, l *Listener) error {
+	reading, stop := context.WithCancel(context.Background())
+	g, failed := errgroup.WithContext(reading)
+	for _, sock := range l.sockets {
+		g.Go(func() error { return s.receive(failed, sock) })
+	}
+	select {
+	case <-ctx.Done():
+	case <-failed.Done():
+	}
+	s.table.close()
+	if !s.SinglePort {
+		stop()
+		l.Close() // the port is free for a successor while transfers end
+	}
+	s.drain()
+	stop()
+	l.Close()
+	return g.Wait()
+}
+
+// drain waits for transfers, for Grace, then ends them.
+func (s *Server) drain() {
+	done := make(chan struct{})
+	go func() { s.running.Wait(); close(done) }()
+	grace := time.NewTimer(s.Grace)
+	defer grace.Stop()
+	select {
+	case <-done:
+		return
+	case <-grace.C:
+	}
+	s.table.each(func(t *transfer) { t.signal(sigStop) })
+	<-done
+}
+
+// receive reads a listening socket until it is closed and ctx is over.
+func (s *Server) receive(ctx context.Context, sock *socket) error {
+	b := make([]byte, 2048)
+	control := make([]byte, 256)
+	bad := 0
+	for {
+		n, cn, _, client, err := sock.conn.ReadMsgUDPAddrPort(b, control)
+		if err == nil {
+			bad = 0
+			s.packet(sock, b[:n], control[:cn], client)
+			continue
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		// Some errors are of a single packet; a socket that has nothing else is given up.
+		if bad++; bad > 10 {
+			return err
+		}
+		s.Log.Warn("reading the TFTP socket", "err", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Millisecond << bad):
+		}
+	}
+}
+
+// finish tells of the end of a request.
+func (s *Server) finish(t boot.Transfer) {
+	t.Took = time.Since(t.Start)
+	s.Observer.End(t)
+	level := slog.LevelInfo
+	if t.Outcome == boot.SizeProbe || t.Outcome == boot.Refused {
+		level = slog.LevelDebug
+	}
+	if !s.Log.Enabled(context.Background(), level) {
+		return
+	}
+	args := []any{"client", t.Client, "file", t.Name, "class", t.Class, "outcome", t.Outcome, "bytes", t.Bytes, "took", t.Took}
+	if t.Resent > 0 {
+		args = append(args, "resent", t.Resent)
+	}
+	if t.Err != nil {
+		args = append(args, "err", t.Err)
+	}
+	s.Log.Log(context.Background(), level, "TFTP", args...)
+}
+
+// nobody is the Observer where there is none.
+type nobody struct{}
+
+func (nobody) Begin(boot.Ask)    {}
+func (nobody) End(boot.Transfer) {}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+var (
+	server = netip.MustParseAddrPort("127.0.0.1:69")
+	// client has an address of its own, so that a rule can tell the server's packets from the client's.
+	client = netip.MustParseAddr("10.99.0.2")
+)
+
+const blksize = 1432
+
+var errNoWindow = errors.New("not granted")
+
+// result is what a test took.
+type result struct {
+	took  time.Duration
+	each  []time.Duration
+	bytes int64
+}
+
+func (r result) cell(t test, cpu time.Duration) string {
+	var parts []string
+	if t.volume {
+		parts = append(parts, fmt.Sprintf("%.0f", float64(r.bytes)/1e6/r.took.Seconds()))
+	} else {
+		parts = append(parts, fmt.Sprintf("%.0f", float64(len(r.each))/r.took.Seconds()))
+	}
+	if t.latency {
+		slices.Sort(r.each)
+		at := func(p int) int64 { return r.each[(len(r.each)-1)*p/100].Milliseconds() }
+		parts = append(parts, fmt.Sprintf("p50 %d ms p99 %d ms", at(50), at(99)))
+	}
+	if t.perThousand {
+		parts = append(parts, fmt.Sprintf("%.2f s", cpu.Seconds()*1000/float64(len(r.each))))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// run fetches t's file count times, at at once.
+func (t test) run() (result, error) {
+	r := result{each: make([]time.Duration, t.count), bytes: int64(t.count) * t.size}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	began := time.Now()
+	for range t.at {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= t.count {
+					return
+				}
+				at := time.Now()
+				n, err := fetch(t.file, t.window)
+				if err == nil && n != t.size {
+					err = fmt.Errorf("%d bytes for %d", n, t.size)
+				}
+				if err != nil {
+					mu.Lock()
+					errs = append(errs, err)
+					mu.Unlock()
+					return
+				}
+				r.each[i] = time.Since(at)
+			}
+		})
+	}
+	wg.Wait()
+	r.took = time.Since(began)
+	if len(errs) > 0 {
+		return r, errs[0]
+	}
+	return r, nil
+}
+
+// fetch reads a file as iPXE does, and is silent until the server sends: what is lost the server must send again.
+func fetch(file string, window int) (int64, error) {
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: client.AsSlice()})
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	rrq := []byte("\x00\x01" + file + "\x00octet\x00blksize\x00" + strconv.Itoa(blksize) + "\x00tsize\x000\x00")
+	if window > 1 {
+		rrq = append(rrq, "windowsize\x00"+strconv.Itoa(window)+"\x00"...)
+	}
+	if _, err := conn.WriteToUDPAddrPort(rrq, server); err != nil {
+		return 0, err
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(60 * time.Second)); err != nil {
+		return 0, err
+	}
+	var total int64
+	var last uint16 // the last block in order
+	unacked, size := 0, 512
+	b := make([]byte, 2048)
+	ack := []byte{0, 4, 0, 0}
+	for {
+		n, from, err := conn.ReadFromUDPAddrPort(b)
+		if err != nil {
+			return total, err
+		}
+		done := false
+		switch binary.BigEndian.Uint16(b) {
+		case 6:
+			size = blksize
+			if window > 1 && !strings.Contains(string(b[:n]), "windowsize") {
+				_, _ = conn.WriteToUDPAddrPort([]byte("\x00\x05\x00\x08no window\x00"), from)
+				return 0, errNoWindow
+			}
+		case 3:
+			if binary.BigEndian.Uint16(b[2:]) == last+1 {
+				last++
+				unacked++
+				total += int64(n - 4)
+				done = n-4 < size
+			} else if window > 1 {
+				unacked = window // tell at once where to go on
+			}
+			if !done && unacked < window {
+				continue
+			}
+			unacked = 0
+		default:
+			return total, fmt.Errorf("the server sent %q", b[:n])
+		}
+		binary.BigEndian.PutUint16(ack[2:], last)
+		if _, err := conn.WriteToUDPAddrPort(ack, from); err != nil || done {
+			return total, err
+		}
+	}
+}
