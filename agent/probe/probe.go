@@ -91,7 +91,7 @@ type Offer struct {
 // Seconds is a duration that JSON has in seconds.
 type Seconds time.Duration
 
-// MarshalText writes s with milliseconds: "1.024".
+// MarshalJSON writes s with milliseconds: "1.024".
 func (s Seconds) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, "%.3f", time.Duration(s).Seconds()), nil
 }
