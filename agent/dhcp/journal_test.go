@@ -1,0 +1,369 @@
+package dhcp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+var (
+	bootA  = Boot{NextServer: netip.MustParseAddr("10.0.0.7"), NBP: [NumArch]string{BIOS: "undionly.kpxe", ARM64: "snp-arm64.efi"}, Script: "http://10.0.0.7/a?b=<c>&d"}
+	stateA = State{Boot: bootA, Raw: []byte("dhcp-boot=tag:x,\"undionly.kpxe\"\n")}
+	stateB = State{Boot: Boot{URL: [NumArch]string{EFI64: "http://10.0.0.8/ipxe.efi"}}, Raw: []byte{0xff, 0, '\n'}}
+	none   = State{}
+	empty  = State{Raw: []byte{}}
+)
+
+func TestJournalIsReadAgain(t *testing.T) {
+	dir := t.TempDir()
+	j, err := OpenJournal(dir, "dnsmasq-eth1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := record{Server: "dnsmasq, interface eth1", First: &empty, Wrote: &stateA, Intent: &stateB,
+		Wire:    &wire{Clients(), []Offer{{Client: ClientIPXE, Server: bootA.NextServer, File: "x\"y", Via: "raw"}}},
+		History: []Past{{Why: PastReverted, State: none}, {Why: PastChanged, State: stateB}}}
+	if err := j.write(want); err != nil {
+		t.Fatal(err)
+	}
+	want.Version = recordVersion
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(j.Path())
+	if err != nil || info.Mode().Perm() != 0o600 || j.Path() != filepath.Join(dir, "journal", "dnsmasq-eth1.json") {
+		t.Errorf("%s: %v, %v", j.Path(), info.Mode(), err)
+	}
+	text, _ := os.ReadFile(j.Path())
+	for _, readable := range []string{`"bios": "undionly.kpxe"`, `"next_server": "10.0.0.7"`, "http://10.0.0.7/a?b=<c>&d", `"client": "ipxe"`} {
+		if !strings.Contains(string(text), readable) {
+			t.Errorf("the journal does not say %s:\n%s", readable, text)
+		}
+	}
+	again, err := OpenJournal(dir, "dnsmasq-eth1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if !reflect.DeepEqual(again.rec, want) {
+		t.Errorf("read again as\n%+v\nwant\n%+v", again.rec, want)
+	}
+	if first, ok := again.First(); !ok || first.Raw == nil || len(first.Raw) != 0 {
+		t.Errorf("an empty record came back as %#v", first.Raw)
+	}
+	if entries, _ := os.ReadDir(filepath.Dir(j.Path())); len(entries) != 2 {
+		t.Errorf("besides the journal and its lock there are %v", entries)
+	}
+}
+
+func TestJournalThatCannotBeUnderstoodIsLeftAlone(t *testing.T) {
+	for _, text := range []string{
+		"", "{", "null", "[]", "{}", `{"version":2}`, `{"version":1}{}`, `{"version":1,"surprise":1}`, `{"version":1,"wrote":{"boot":{}}}`,
+		`{"version":1,"before":{"boot":{"nbp":{"vax":"x"}}}}`, `{"version":1,"before":{"boot":{"next_server":"fw.lan"}}}`,
+		`{"version":1,"before":{"boot":{},"raw":"a","raw_base64":"YQ=="}}`, `{"version":1,"before":{"boot":{},"raw_base64":"!"}}`,
+		`{"version":1,"before":{"boot":{}},"wire_before":{"clients":["toaster"]}}`,
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "journal", "k.json")
+		if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := OpenJournal(dir, "k")
+		var bad *JournalError
+		if !errors.As(err, &bad) || bad.Path != path || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "move it away") {
+			t.Errorf("journal %q: %v", text, err)
+		}
+		if kept, _ := os.ReadFile(path); string(kept) != text {
+			t.Errorf("journal %q was overwritten by %q", text, kept)
+		}
+		// The lock is not held on.
+		if _, err := OpenJournal(dir, "k"); !errors.As(err, &bad) {
+			t.Errorf("journal %q the second time: %v", text, err)
+		}
+	}
+}
+
+// failingFile fails at one of its operations, as a full disk does.
+type failingFile struct {
+	file
+	at string
+}
+
+func (f failingFile) Write(b []byte) (int, error) {
+	if f.at == "write" {
+		n, _ := f.file.Write(b[:len(b)/2])
+		return n, syscall.ENOSPC
+	}
+	return f.file.Write(b)
+}
+
+func (f failingFile) Sync() error {
+	if f.at == "sync" {
+		return syscall.ENOSPC
+	}
+	return f.file.Sync()
+}
+
+func (f failingFile) Close() error {
+	if err := f.file.Close(); err != nil || f.at != "close" {
+		return err
+	}
+	return syscall.ENOSPC
+}
+
+func TestJournalOnAFullDiskStaysAsItWas(t *testing.T) {
+	for _, at := range []string{"create", "write", "sync", "close"} {
+		j, err := OpenJournal(t.TempDir(), "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		if err := j.write(record{First: &stateA}); err != nil {
+			t.Fatal(err)
+		}
+		before, _ := os.ReadFile(j.Path())
+		j.create = func(name string) (file, error) {
+			if at == "create" {
+				return nil, syscall.ENOSPC
+			}
+			f, err := createFile(name)
+			return failingFile{f, at}, err
+		}
+		if err := j.write(record{First: &stateB}); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), j.Path()) {
+			t.Errorf("%s: %v", at, err)
+		}
+		if first, _ := j.First(); !first.Same(stateA) {
+			t.Errorf("%s: remembered %q, which is not on disk", at, first.Raw)
+		}
+		after, _ := os.ReadFile(j.Path())
+		entries, _ := os.ReadDir(filepath.Dir(j.Path()))
+		if !bytes.Equal(before, after) || len(entries) != 2 {
+			t.Errorf("%s: the journal is %q, beside it %v", at, after, entries)
+		}
+	}
+}
+
+// journalEnv tells TestJournalChild what to do and in which folder.
+const journalEnv = "PXEAGENT_DHCP_JOURNAL"
+
+// TestJournalChild is the process that the tests below start. By itself it checks that a lock ends with Close.
+func TestJournalChild(t *testing.T) {
+	what, dir, child := strings.Cut(os.Getenv(journalEnv), " ")
+	if !child {
+		dir = t.TempDir()
+	}
+	j, err := OpenJournal(dir, "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch what {
+	case "hold":
+		fmt.Println("locked")
+		_, _ = io.Copy(io.Discard, os.Stdin) // until the parent ends it
+	case "":
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if j, err = OpenJournal(dir, "k"); err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+	default:
+		j.create = func(name string) (file, error) {
+			f, err := createFile(name)
+			return dyingFile{f, what}, err
+		}
+		_ = j.write(record{First: &stateB})
+	}
+}
+
+// dyingFile ends its process by SIGKILL at one of its operations.
+type dyingFile struct {
+	file
+	at string
+}
+
+func (f dyingFile) dieAt(here string) {
+	if f.at == here {
+		self, _ := os.FindProcess(os.Getpid())
+		_ = self.Kill()
+		select {}
+	}
+}
+
+func (f dyingFile) Write(b []byte) (int, error) {
+	if f.at == "write" {
+		_, _ = f.file.Write(b[:len(b)/2])
+	}
+	f.dieAt("write")
+	return f.file.Write(b)
+}
+func (f dyingFile) Sync() error  { f.dieAt("sync"); return f.file.Sync() }
+func (f dyingFile) Close() error { f.dieAt("close"); return f.file.Close() }
+
+func journalChild(t *testing.T, what, dir string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestJournalChild$")
+	cmd.Env = append(os.Environ(), journalEnv+"="+what+" "+dir)
+	return cmd
+}
+
+func TestJournalWriterKilled(t *testing.T) {
+	dir := t.TempDir()
+	for _, at := range []string{"write", "sync", "close"} {
+		j, err := OpenJournal(dir, "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(j.write(record{First: &stateA}), j.Close()); err != nil {
+			t.Fatal(err)
+		}
+		cmd := journalChild(t, at, dir)
+		if out, err := cmd.CombinedOutput(); err == nil || cmd.ProcessState.ExitCode() != -1 {
+			t.Fatalf("the child was not killed: %v %s", err, out)
+		}
+		if j, err = OpenJournal(dir, "k"); err != nil {
+			t.Fatalf("killed at %s: %v", at, err)
+		}
+		if first, ok := j.First(); !ok || !first.Same(stateA) {
+			t.Errorf("killed at %s: the journal has %q", at, first.Raw)
+		}
+		if err := errors.Join(j.write(record{First: &stateB}), j.Close()); err != nil {
+			t.Errorf("killed at %s: %v", at, err)
+		}
+		if entries, _ := os.ReadDir(filepath.Dir(j.Path())); len(entries) != 2 {
+			t.Errorf("killed at %s, and written again: %v", at, entries)
+		}
+	}
+}
+
+func TestJournalLock(t *testing.T) {
+	dir := t.TempDir()
+	cmd := journalChild(t, "hold", dir)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, len("locked\n"))); err != nil {
+		t.Fatal(err)
+	}
+	_, err = OpenJournal(dir, "k")
+	var locked *LockedError
+	if !errors.Is(err, ErrLocked) || !errors.As(err, &locked) || locked.PID != cmd.Process.Pid || locked.Path != filepath.Join(dir, "journal", "k.lock") {
+		t.Errorf("while process %d holds the lock: %v", cmd.Process.Pid, err)
+	}
+	if other, err := OpenJournal(dir, "other"); err != nil {
+		t.Errorf("another interface's journal: %v", err)
+	} else {
+		other.Close()
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	j, err := OpenJournal(dir, "k")
+	if err != nil {
+		t.Fatalf("after its holder was killed: %v", err)
+	}
+	defer j.Close()
+	if _, err := OpenJournal(dir, "k"); !errors.As(err, &locked) || locked.PID != os.Getpid() {
+		t.Errorf("twice in one process: %v", err)
+	}
+}
+
+func TestOpenJournalErrors(t *testing.T) {
+	if _, err := OpenJournal(t.TempDir(), ""); err == nil {
+		t.Error("an empty key was taken")
+	}
+	inTheWay := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(inTheWay, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenJournal(inTheWay, "k"); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("a file where the folder should be: %v", err)
+	}
+}
+
+func TestFileNamesDoNotCollide(t *testing.T) {
+	long := strings.Repeat("/", 100)
+	keys := []string{"dnsmasq-eth1", "a/b", "a%2Fb", "a%2fb", "a_b", "..", ".", ".a", "%2Ea", "../../etc/passwd", "é", "e", "E", "a b", "a\x00b", "a\nb",
+		long, long + "/", long + "x", "%~", strings.Repeat("x", 200), strings.Repeat("x", 201)}
+	seen := map[string]string{}
+	for _, k := range keys {
+		name := fileName(k)
+		if other, taken := seen[name]; taken {
+			t.Errorf("keys %q and %q are both %s", k, other, name)
+		}
+		seen[name] = k
+		if len(name) > 240 || strings.ContainsAny(name, "/\x00\n") || strings.HasPrefix(name, ".") {
+			t.Errorf("key %q is the file name %q", k, name)
+		}
+		if j, err := OpenJournal(t.TempDir(), k); err != nil {
+			t.Errorf("key %q: %v", k, err)
+		} else {
+			j.Close()
+		}
+	}
+	if fileName("dnsmasq-eth1") != "dnsmasq-eth1" {
+		t.Error("an ordinary key is not readable")
+	}
+}
+
+func TestHistoryIsBounded(t *testing.T) {
+	r := record{}
+	for i := range 3 * maxHistory {
+		s := State{Raw: fmt.Append(nil, i)}
+		r, _ = r.begin("x", s, stateA, nil)
+		r = r.reverted()
+	}
+	if len(r.History) != maxHistory || string(r.History[maxHistory-1].State.Raw) != fmt.Sprint(3*maxHistory-1) {
+		t.Errorf("%d in history, the last %q", len(r.History), r.History[len(r.History)-1].State.Raw)
+	}
+}
+
+func FuzzJournal(f *testing.F) {
+	full, err := record{Version: recordVersion, Server: "s", First: &none, Wrote: &stateA, Intent: &stateB, Wire: &wire{Clients(), nil},
+		History: []Past{{Why: PastReverted, State: empty}}}.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(full)
+	f.Add([]byte(`{"version":1}`))
+	f.Add([]byte(`{"version":1,"before":{"boot":{},"raw_base64":"/w=="}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := parseRecord(data)
+		if err != nil {
+			return
+		}
+		text, err := r.encode()
+		if err != nil {
+			t.Fatalf("what was read cannot be written: %v", err)
+		}
+		again, err := parseRecord(text)
+		if err != nil {
+			t.Fatalf("what was written cannot be read: %v\n%s", err, text)
+		}
+		for _, pair := range [][2]*State{{r.First, again.First}, {r.Wrote, again.Wrote}, {r.Intent, again.Intent}} {
+			if (pair[0] == nil) != (pair[1] == nil) || pair[0] != nil && (!pair[0].Same(*pair[1]) || pair[0].Boot != pair[1].Boot) {
+				t.Fatalf("%+v came back as %+v", pair[0], pair[1])
+			}
+		}
+	})
+}
