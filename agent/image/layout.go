@@ -54,7 +54,7 @@ func smartos(f folder) []Image {
 	}
 	img := Image{
 		Key: key("smartos", version), System: "smartos", Title: "SmartOS " + version,
-		Why: "needs BIOS: iPXE under UEFI cannot load its kernel",
+		Why: "SmartOS needs BIOS: iPXE under UEFI cannot load its kernel",
 		CPU: X86, BIOS: f.join("unix"), Multiboot: true,
 		Args:    text("-B", "console=text,smartos=true"),
 		Modules: []Module{{Path: archive}},

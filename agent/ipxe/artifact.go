@@ -1,0 +1,68 @@
+package ipxe
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"pxeagent/agent/boot"
+)
+
+// selfRE is what iPXE's own build calls its binaries, with words added by those who build them:
+// undionly.kpxe, ipxe.efi, snponly.efi, snp-arm64.efi, ipxe-0ab2277c.kkpxe.
+var selfRE = regexp.MustCompile(`^(ipxe|undionly|snp|snponly)([-_.].*)?\.(k{0,3}pxe|efi|0)$`)
+
+// bootRE is what other network boot programs are called.
+var bootRE = regexp.MustCompile(`\.k{0,3}pxe$|^l?pxelinux\.0$|^(grub|shim|boot|syslinux|elilo).*\.efi$|^grub.*\.(0|pxe)$|^bootcode\.bin$|^wdsnbp\.com$|^pxeboot\.n12$|^pxeboot$`)
+
+var kernelRE = regexp.MustCompile(`^(vmlinu[xz]|bzimage|linux|unix|kernel|wimboot|memdisk|memtest)|\.(vmlinuz|efi)$`)
+
+var imageRE = regexp.MustCompile(`^(initrd|initramfs|modloop|boot_archive|rootfs)|\.(iso|img|gz|xz|zst|bz2|cpio|wim|squashfs|tgz|vhd|raw|sdi)$`)
+
+// artifact is the kind of the file with this path, going by its name.
+func artifact(name string) boot.Artifact {
+	base := strings.ToLower(path.Base(name))
+	switch {
+	case strings.HasSuffix(base, ".ipxe"):
+		return boot.Script
+	case selfRE.MatchString(base), bootRE.MatchString(base):
+		return boot.NBP
+	case kernelRE.MatchString(base):
+		return boot.Kernel
+	case imageRE.MatchString(base):
+		return boot.Image
+	}
+	return boot.Other
+}
+
+// isSelf: a file of this name is iPXE, so iPXE asking for it is about to loop. Other names, *.efi in
+// general among them, may be what a menu chains on purpose.
+func (l *Library) isSelf(name string) bool {
+	base := strings.ToLower(path.Base(name))
+	return selfRE.MatchString(base) || slices.Contains(l.nbps, base)
+}
+
+// contentType is what HTTP calls a file. UEFI firmware boots what comes as application/efi whatever its name
+// (UEFI 2.10 section 24.7.4), and takes an unknown type for a failure unless the name ends in .efi.
+func contentType(name string, a boot.Artifact) string {
+	switch {
+	case a == boot.Script:
+		return "text/plain; charset=utf-8"
+	case strings.HasSuffix(strings.ToLower(name), ".efi"):
+		return "application/efi"
+	}
+	switch strings.ToLower(path.Ext(name)) {
+	case ".iso":
+		return "application/vnd.efi-iso"
+	case ".img":
+		return "application/vnd.efi-img"
+	case ".txt", ".cfg", ".conf", ".hash", ".yaml", ".yml", ".ks", ".seed", ".log":
+		return "text/plain; charset=utf-8"
+	case ".json", ".ign":
+		return "application/json"
+	case ".xml":
+		return "application/xml"
+	}
+	return "application/octet-stream"
+}

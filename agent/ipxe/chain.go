@@ -1,0 +1,42 @@
+// Package ipxe is iPXE itself: the built-in binaries, what is embedded in them, the
+// menu, and the one door through which TFTP and HTTP open files.
+package ipxe
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Chain is how iPXE is kept from loading itself again for ever, where a DHCP server tells it
+// the same file name as it tells a ROM.
+type Chain string
+
+const (
+	ChainAuto  Chain = "auto"  // every way that applies
+	ChainDHCP  Chain = "dhcp"  // the DHCP server tells iPXE apart and sends it the script's URL
+	ChainEmbed Chain = "embed" // the NBP carries a script
+	ChainTFTP  Chain = "tftp"  // the server answers iPXE's request for an NBP with the script
+	ChainOff   Chain = "off"   // none
+)
+
+// Chains lists every Chain.
+func Chains() []Chain { return []Chain{ChainAuto, ChainDHCP, ChainEmbed, ChainTFTP, ChainOff} }
+
+// ParseChain reads a Chain as a person writes it.
+func ParseChain(s string) (Chain, error) {
+	for _, c := range Chains() {
+		if string(c) == strings.ToLower(strings.TrimSpace(s)) {
+			return c, nil
+		}
+	}
+	return "", fmt.Errorf("%q is none of auto, dhcp, embed, tftp, off", s)
+}
+
+// TellsDHCP: a DHCP server that can tell iPXE apart is to send it the script's URL.
+func (c Chain) TellsDHCP() bool { return c == ChainAuto || c == ChainDHCP }
+
+// Embeds: built-in NBPs that have room for a script carry one.
+func (c Chain) Embeds() bool { return c == ChainAuto || c == ChainEmbed }
+
+// Breaks: a request of iPXE for an NBP is answered with the script.
+func (c Chain) Breaks() bool { return c == ChainAuto || c == ChainTFTP }

@@ -1,0 +1,88 @@
+package ipxe
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"pxeagent/agent/boot"
+)
+
+// ErrRefused: the name cannot be that of a file here, or what has it is no plain file, lies
+// outside the tree, or is a script that a machine would hang on.
+var ErrRefused = errors.New("refused")
+
+// File is an open file. It is read from one goroutine at a time by Read, from many by ReadAt.
+type File struct {
+	Name        string // below its tree, as found
+	Artifact    boot.Artifact
+	Size        int64     // bytes
+	ModTime     time.Time // zero for what is built in or made
+	ContentType string
+	ETag        string       // strong, with its quotes (RFC 9110 section 8.8.3)
+	Broke       bool         // iPXE asked for an NBP and this is the script instead
+	Quirks      []boot.Quirk // what was put right in the name
+	Content     interface {  // an *os.File for what lies on disk, so that sendfile(2) can be used
+		io.ReadSeeker
+		io.ReaderAt
+	}
+}
+
+// ReadAt reads from the content (io.ReaderAt).
+func (f *File) ReadAt(p []byte, off int64) (int, error) { return f.Content.ReadAt(p, off) }
+
+// Close lets the file go.
+func (f *File) Close() error {
+	if c, ok := f.Content.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// NotOpened is the error of Open. It unwraps to fs.ErrNotExist, ErrRefused, fs.ErrPermission or what else went wrong.
+type NotOpened struct {
+	Name     string        // as asked, hostile
+	Artifact boot.Artifact // the kind of the file that was asked for, NoFile where there is none
+	Near     string        // for a missing file: the nearest name that exists, or ""
+	Quirks   []boot.Quirk
+	Err      error
+}
+
+func (e *NotOpened) Error() string {
+	s := fmt.Sprintf("opening %q: %v", e.Name, e.Err)
+	if e.Near != "" {
+		s += fmt.Sprintf(" (there is %q)", e.Near)
+	}
+	return s
+}
+
+func (e *NotOpened) Unwrap() error { return e.Err }
+
+// content is something in memory that can be opened as a File many times.
+type content struct {
+	name     string
+	artifact boot.Artifact
+	data     []byte
+	etag     string
+}
+
+func newContent(name string, a boot.Artifact, data []byte) *content {
+	sum := sha256.Sum256(data)
+	return &content{name, a, data, `"` + hex.EncodeToString(sum[:8]) + `"`}
+}
+
+func (c *content) open() *File {
+	return &File{Name: c.name, Artifact: c.artifact, Size: int64(len(c.data)), ContentType: contentType(c.name, c.artifact),
+		ETag: c.etag, Content: bytes.NewReader(c.data)}
+}
+
+func onDisk(name string, f *os.File, info os.FileInfo) *File {
+	a := artifact(name)
+	return &File{Name: name, Artifact: a, Size: info.Size(), ModTime: info.ModTime(), ContentType: contentType(name, a),
+		ETag: fmt.Sprintf(`"%x-%x"`, info.Size(), info.ModTime().UnixNano()), Content: f}
+}

@@ -1,0 +1,256 @@
+package ipxe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"pxeagent/agent/boot"
+	"pxeagent/agent/image"
+)
+
+// Config is what a Library serves.
+type Config struct {
+	// Root has the user's folders tftp and http; either may be missing. "": only what is built in.
+	Root string
+	// NextServer is where machines reach us by TFTP.
+	NextServer netip.Addr
+	// HTTP is the URL under which machines reach us by HTTP; see Base.
+	HTTP  *url.URL
+	Chain Chain // "" is ChainAuto
+	Menu  MenuConfig
+	// NBPs are further file names that the DHCP server sends and that are iPXE, for the breaker.
+	// Names that iPXE's own build gives are known.
+	NBPs []string
+	Log  *slog.Logger // nil: no log
+}
+
+// Library is all that can be fetched: the user's files, and where there are none, what is built in.
+// Its methods may be called from many goroutines.
+type Library struct {
+	base       string // HTTP, without a slash at the end
+	nextServer netip.Addr
+	chain      Chain
+	menu       MenuConfig
+	nbps       []string // in lower case
+	trees      map[boot.Proto]tree
+	files      map[string]*content
+	stub       *content
+	finder     *image.Finder // nil: no root
+	log        *slog.Logger
+
+	mu   sync.Mutex
+	said map[string]string // what was logged last about a thing
+}
+
+// NewLibrary fails where Root is not a readable folder, HTTP cannot stand in a script, or NextServer is no address.
+func NewLibrary(c Config) (*Library, error) {
+	base, err := checkBase(c.HTTP)
+	if err != nil {
+		return nil, err
+	}
+	if !c.NextServer.IsValid() || c.NextServer.IsUnspecified() || c.NextServer.Zone() != "" {
+		return nil, fmt.Errorf("next-server %q is no address that a machine can ask", c.NextServer)
+	}
+	if c.Chain == "" {
+		c.Chain = ChainAuto
+	}
+	l := &Library{base: base, nextServer: c.NextServer, chain: c.Chain, menu: c.Menu, log: c.Log,
+		trees: map[boot.Proto]tree{}, said: map[string]string{}}
+	if l.log == nil {
+		l.log = slog.New(slog.DiscardHandler)
+	}
+	for _, n := range c.NBPs {
+		l.nbps = append(l.nbps, strings.ToLower(path.Base(n)))
+	}
+	if c.Root != "" {
+		if _, err := os.ReadDir(c.Root); err != nil {
+			return nil, fmt.Errorf("root folder: %w", err)
+		}
+		l.trees[boot.TFTP] = tree(filepath.Join(c.Root, "tftp"))
+		l.trees[boot.HTTP] = tree(filepath.Join(c.Root, "http"))
+		l.finder = image.NewFinder(filepath.Join(c.Root, "http"))
+	}
+	if l.files, err = l.builtin(); err != nil {
+		return nil, err
+	}
+	l.stub = newContent("breaker.ipxe", boot.Script, l.breaker())
+	return l, nil
+}
+
+// ScriptURL is where the script is that every machine runs first.
+func (l *Library) ScriptURL() string { return l.base + BootstrapPath }
+
+// Open opens what a request is to be answered with, or returns a *NotOpened. Close it.
+func (l *Library) Open(a boot.Ask) (*File, error) {
+	name, quirks := clean(a.Name, a.Proto)
+	fail := func(err error) (*File, error) {
+		e := &NotOpened{Name: a.Name, Artifact: artifact(name), Quirks: quirks, Err: err}
+		if errors.Is(err, fs.ErrNotExist) {
+			e.Artifact, e.Near = boot.NoFile, l.trees[a.Proto].near(name, l.builtinNames(a.Proto))
+		}
+		return nil, e
+	}
+	switch {
+	case len(a.Name) > maxName, strings.Count(name, "/") > maxDepth:
+		return fail(fmt.Errorf("%w: the name is too long", ErrRefused))
+	case name == "":
+		return fail(fs.ErrNotExist)
+	case a.Class == boot.IPXE && l.chain.Breaks() && l.isSelf(name):
+		f := l.stub.open()
+		f.Broke, f.Quirks = true, quirks
+		return f, nil
+	}
+	f, quirk, err := l.find(a.Proto, name)
+	if quirk != "" {
+		quirks = append(quirks, quirk)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	f.Quirks = quirks
+	return f, nil
+}
+
+// find looks for a name, for the same in other letters, and last for what follows its last slash: some firmware
+// sends a path before the boot file's name.
+func (l *Library) find(proto boot.Proto, name string) (*File, boot.Quirk, error) {
+	f, quirk, err := l.named(proto, name)
+	base := path.Base(name)
+	if !errors.Is(err, fs.ErrNotExist) || base == name || base == ".." {
+		return f, quirk, err
+	}
+	if known, ok := foldName(l.files, base); ok {
+		if f, _, err := l.named(proto, known); err == nil {
+			return f, boot.FolderBefore, nil
+		}
+	}
+	return nil, "", fs.ErrNotExist
+}
+
+// named opens the user's file, or what is built in under that name.
+func (l *Library) named(proto boot.Proto, name string) (*File, boot.Quirk, error) {
+	f, quirk, err := l.users(proto, name)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errScript) {
+		return f, quirk, err
+	}
+	if proto == boot.HTTP && strings.EqualFold("/"+name, BootstrapPath) {
+		menu, err := l.menuContent()
+		if err != nil {
+			return nil, "", err
+		}
+		return menu.open(), caseQuirk("/"+name != BootstrapPath), nil
+	}
+	if known, ok := foldName(l.files, name); ok {
+		return l.files[known].open(), caseQuirk(known != name), nil
+	}
+	return nil, "", err
+}
+
+func caseQuirk(differs bool) boot.Quirk {
+	if differs {
+		return boot.LetterCase
+	}
+	return ""
+}
+
+func foldName(files map[string]*content, name string) (string, bool) {
+	if _, ok := files[name]; ok {
+		return name, true
+	}
+	for known := range files {
+		if strings.EqualFold(known, name) {
+			return known, true
+		}
+	}
+	return "", false
+}
+
+// users opens a file of the user's.
+func (l *Library) users(proto boot.Proto, name string) (*File, boot.Quirk, error) {
+	t, ok := l.trees[proto]
+	if !ok {
+		return nil, "", fs.ErrNotExist
+	}
+	quirk := boot.Quirk("")
+	f, info, err := t.open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if other, ok := t.fold(name); ok {
+			name, quirk = other, boot.LetterCase
+			f, info, err = t.open(name)
+		}
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	file := onDisk(name, f, info)
+	if file.Artifact == boot.Script {
+		if err := l.checkScript(proto, file); err != nil {
+			f.Close()
+			return nil, "", err
+		}
+	}
+	return file, quirk, nil
+}
+
+// errScript: the user's file is no script, though its name says so.
+var errScript = fmt.Errorf("%w: not an iPXE script", ErrRefused)
+
+// checkScript looks at the beginning of a script. What does not begin as one is run as machine code by
+// BIOS machines, and they hang; so it is not served to anyone, and in the place of bootstrap.ipxe and autoexec.ipxe
+// come the built-in ones.
+func (l *Library) checkScript(proto boot.Proto, f *File) error {
+	head := make([]byte, min(f.Size, int64(headLength)))
+	if _, err := f.ReadAt(head, 0); err != nil {
+		return err
+	}
+	key, err := "script "+string(proto)+" "+f.Name, Validate(head)
+	if err == nil {
+		l.forget(key)
+		return nil
+	}
+	l.once(key, f.ETag, slog.LevelError, "A script of yours is not served, because a machine would hang on it",
+		"file", string(l.trees[proto])+"/"+f.Name, "err", err)
+	return fmt.Errorf("%w: %w", errScript, err)
+}
+
+func (l *Library) builtinNames(proto boot.Proto) []string {
+	var names []string
+	for n := range l.files {
+		names = append(names, n)
+	}
+	if proto == boot.HTTP {
+		names = append(names, strings.TrimPrefix(BootstrapPath, "/"))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// once logs what has not been logged about this thing in this state.
+func (l *Library) once(thing, state string, level slog.Level, msg string, args ...any) {
+	l.mu.Lock()
+	known := l.said[thing] == state
+	if len(l.said) < 1000 { // a bound; what is beyond is logged every time
+		l.said[thing] = state
+	}
+	l.mu.Unlock()
+	if !known {
+		l.log.Log(context.Background(), level, msg, args...)
+	}
+}
+
+func (l *Library) forget(thing string) {
+	l.mu.Lock()
+	delete(l.said, thing)
+	l.mu.Unlock()
+}

@@ -1,0 +1,77 @@
+package ipxe
+
+import (
+	"slices"
+	"strings"
+
+	"pxeagent/agent/boot"
+)
+
+// Limits of a name that is looked up at all.
+const (
+	maxName  = 1024 // bytes
+	maxDepth = 32   // folders
+)
+
+// clean puts right what firmware does to file names. The result has no leading, trailing or doubled
+// slash and no "." in it; ".." stays, for os.Root to judge. It is "" where nothing is left.
+func clean(name string, proto boot.Proto) (string, []boot.Quirk) {
+	var quirks []boot.Quirk
+	seen := func(q boot.Quirk) {
+		if !slices.Contains(quirks, q) {
+			quirks = append(quirks, q)
+		}
+	}
+	for {
+		before := name
+		// The byte after an option 67 without a terminator is option 255, or the NUL of padding.
+		if name = strings.TrimRight(name, "\x00\xff"); name != before {
+			seen(boot.TrailingByte)
+		}
+		trailing := name
+		if name = strings.Trim(name, " \t\r\n"); name != trailing {
+			seen(boot.Blank)
+		}
+		if name == before {
+			break
+		}
+	}
+	if strings.Contains(name, `\`) {
+		name = strings.ReplaceAll(name, `\`, "/")
+		seen(boot.Backslash)
+	}
+	if rest, ok := cutURL(name); ok && proto == boot.TFTP {
+		name = rest
+		seen(boot.URLPrefix)
+	} else if proto == boot.HTTP {
+		name = strings.TrimPrefix(name, "/") // every path of HTTP has one
+	}
+	parts := strings.Split(name, "/")
+	kept := slices.DeleteFunc(slices.Clone(parts), func(p string) bool {
+		switch p {
+		case "":
+			if name != "" {
+				seen(boot.ExtraSlash)
+			}
+			return true
+		case ".":
+			seen(boot.DotSegment)
+			return true
+		case "..":
+			seen(boot.DotSegment)
+		}
+		return false
+	})
+	return strings.Join(kept, "/"), quirks
+}
+
+// cutURL takes scheme and host from a name that is a URL.
+func cutURL(name string) (string, bool) {
+	for _, scheme := range []string{"tftp:/", "http:/"} {
+		if len(name) >= len(scheme) && strings.EqualFold(name[:len(scheme)], scheme) {
+			_, rest, _ := strings.Cut(strings.TrimLeft(name[len(scheme):], "/"), "/")
+			return rest, true
+		}
+	}
+	return name, false
+}

@@ -1,0 +1,174 @@
+package ipxe
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// maxListed bounds how many names of one folder are looked at for another spelling.
+const maxListed = 4096
+
+// tree is one of the user's folders. It is opened for each request, so that it may come, go and be
+// replaced while we run. Paths are judged by os.Root alone; the folder itself may be a symbolic link,
+// since it is the operator who says where it is.
+type tree string
+
+// open opens a plain file. The error unwraps to fs.ErrNotExist, ErrRefused, fs.ErrPermission, or is
+// about this machine.
+func (t tree) open(name string) (*os.File, os.FileInfo, error) {
+	root, err := os.OpenRoot(string(t))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer root.Close()
+	return openPlain(root, name)
+}
+
+func openPlain(root *os.Root, name string) (*os.File, os.FileInfo, error) {
+	// To open a device can have effects, and to open a FIFO waits for a writer: look first.
+	if info, err := root.Stat(name); err != nil {
+		return nil, nil, judge(err)
+	} else if !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%w: not a plain file but %s", ErrRefused, kind(info))
+	}
+	// And do not wait if it became one meanwhile.
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, judge(err)
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w: not a plain file but %s", ErrRefused, kind(info))
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+func kind(info os.FileInfo) string {
+	switch m := info.Mode(); {
+	case m.IsDir():
+		return "a folder"
+	case m&fs.ModeNamedPipe != 0:
+		return "a FIFO"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	default:
+		return "a device"
+	}
+}
+
+// judge sorts the errors of os.Root. What it refuses by its own rules, and not by a system call's, is a
+// path that leads out of the root.
+func judge(err error) error {
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
+		return fs.ErrNotExist
+	case errors.Is(err, fs.ErrPermission):
+		return err
+	case errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.EINVAL), errors.Is(err, syscall.ENXIO):
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	case errors.As(err, &errno):
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrRefused, err)
+}
+
+// fold finds the name of a file whose name is the same but for upper and lower case: old DOS-minded
+// firmware and hand-typed DHCP settings send them so. Where several fit, the first that the folder lists wins.
+func (t tree) fold(name string) (string, bool) {
+	root, err := os.OpenRoot(string(t))
+	if err != nil {
+		return "", false
+	}
+	defer root.Close()
+	found := "."
+	for _, part := range strings.Split(name, "/") {
+		next := ""
+		if _, err := root.Lstat(path.Join(found, part)); err == nil {
+			next = part
+		} else {
+			for _, have := range list(root, found) {
+				if strings.EqualFold(have, part) {
+					next = have
+					break
+				}
+			}
+		}
+		if next == "" || part == ".." {
+			return "", false
+		}
+		found = path.Join(found, next)
+	}
+	return found, found != name
+}
+
+func list(root *os.Root, dir string) []string {
+	d, err := root.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0) // of a FIFO nothing is awaited
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(maxListed)
+	return names
+}
+
+// near is the name that exists and looks most like the one that does not, or "".
+func (t tree) near(name string, builtin []string) string {
+	names := slices.Clone(builtin)
+	if root, err := os.OpenRoot(string(t)); err == nil {
+		defer root.Close()
+		dir := path.Dir(name)
+		for _, have := range list(root, dir) {
+			names = append(names, path.Join(dir, have))
+		}
+		for _, have := range list(root, ".") { // the right name, asked for in the wrong folder
+			if path.Base(name) == have {
+				return have
+			}
+		}
+	}
+	best, least := "", max(2, len(path.Base(name))/3)+1
+	for _, n := range names {
+		if d := distance(name, n, least); d < least {
+			best, least = n, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to add, drop or change to get from a to b; limit if there are more.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
+		return limit
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal, least := row[0], i+1
+		row[0] = i + 1
+		for j := range len(b) {
+			d := diagonal
+			if a[i] != b[j] {
+				d = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], d
+			least = min(least, d)
+		}
+		if least >= limit {
+			return limit
+		}
+	}
+	return min(row[len(b)], limit)
+}

@@ -1,0 +1,193 @@
+// Package web is the HTTP side: boot files by GET, HEAD and Range, the metrics, the
+// state of health, and a page that says what is served.
+package web
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"pxeagent/agent/boot"
+	"pxeagent/agent/ipxe"
+)
+
+// Config is what New needs. Only Library must be set.
+type Config struct {
+	Library  *ipxe.Library
+	Observer boot.Observer
+	Gatherer prometheus.Gatherer // for /metrics; nil: there is none
+	// Ready says for /readyz why the agent cannot serve now; nil: it can, always.
+	Ready func() error
+	// Networks are answered, and others are told 403; none: everyone is answered. This machine always is, so
+	// that whoever watches over it can ask /healthz.
+	Networks []netip.Prefix
+	Log      *slog.Logger // nil: no log
+}
+
+// Server is an http.Server for machines that are slow, stop in the middle, or mean harm. It has no limit for a
+// whole answer, since an image may take hours: see stallLimit.
+func Server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       20 * time.Second, // no request here has a body worth waiting for
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+	}
+}
+
+type server struct {
+	Config
+	internal *http.ServeMux
+}
+
+// New makes the handler of everything. Files are looked up by the path as it was sent: http.ServeMux would
+// answer a doubled slash with a redirect, which firmware does not follow.
+func New(c Config) http.Handler {
+	if c.Observer == nil {
+		c.Observer = nobody{}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Ready == nil {
+		c.Ready = func() error { return nil }
+	}
+	s := &server{c, http.NewServeMux()}
+	s.internal.HandleFunc("GET /{$}", s.index)
+	s.internal.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	s.internal.HandleFunc("GET /readyz", s.readyz)
+	if c.Gatherer != nil {
+		s.internal.Handle("GET /metrics", promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{
+			ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelError)}))
+	}
+	return s
+}
+
+type nobody struct{}
+
+func (nobody) Begin(boot.Ask)    {}
+func (nobody) End(boot.Transfer) {}
+
+// ServeHTTP answers one request and tells the Observer.
+func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	t := boot.Transfer{Ask: ask(r), Artifact: boot.NoFile, Outcome: boot.OK, Start: time.Now()}
+	s.Observer.Begin(t.Ask)
+	w := newWriter(rw)
+	defer func() {
+		p := recover()
+		if p != nil {
+			t.Outcome, t.Err = boot.Failed, errors.New("panic while answering")
+		}
+		t.Bytes, t.Took = w.written, time.Since(t.Start)
+		s.Observer.End(t)
+		if p == nil {
+			return
+		}
+		if p != http.ErrAbortHandler {
+			s.Log.Error("Panic while answering", "client", t.Client, "file", t.Name, "err", p, "stack", string(debug.Stack()))
+		}
+		// Half an answer must not look like a whole one: the connection is cut.
+		panic(http.ErrAbortHandler)
+	}()
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	switch {
+	case !s.allowed(t.Client.Addr()):
+		t.Outcome, t.Err = boot.Refused, errors.New("not in serve.networks")
+		plain(w, http.StatusForbidden, "this network is not served")
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		t.Outcome, t.Err = boot.Refused, errors.New("method not allowed")
+		w.Header().Set("Allow", "GET, HEAD")
+		plain(w, http.StatusMethodNotAllowed, "only GET and HEAD")
+	default:
+		if h, pattern := s.internal.Handler(r); pattern != "" {
+			t.Artifact = boot.Internal
+			h.ServeHTTP(w, r)
+		} else {
+			s.file(w, r, &t)
+		}
+		w.judge(r, &t)
+	}
+}
+
+// ask is the request in the words of package boot. An address that cannot be read stays zero.
+func ask(r *http.Request) boot.Ask {
+	a := boot.Ask{Proto: boot.HTTP, Name: r.URL.Path, Class: boot.ClassifyHTTP(r.UserAgent())}
+	a.Client, _ = netip.ParseAddrPort(r.RemoteAddr)
+	a.Client = netip.AddrPortFrom(a.Client.Addr().Unmap(), a.Client.Port())
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		addr := local.AddrPort()
+		a.Local = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	}
+	return a
+}
+
+func (s *server) allowed(a netip.Addr) bool {
+	if len(s.Networks) == 0 || a.IsLoopback() {
+		return true
+	}
+	for _, n := range s.Networks {
+		if n.Contains(a.WithZone("")) {
+			return true
+		}
+	}
+	return false
+}
+
+// file answers with a file of the library.
+func (s *server) file(w *writer, r *http.Request, t *boot.Transfer) {
+	f, err := s.Library.Open(t.Ask)
+	var no *ipxe.NotOpened
+	if errors.As(err, &no) {
+		t.Artifact, t.Quirks = no.Artifact, no.Quirks
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, fs.ErrNotExist):
+		t.Outcome, t.Err = boot.NotFound, err
+		plain(w, http.StatusNotFound, "not found")
+		return
+	case errors.Is(err, ipxe.ErrRefused):
+		t.Outcome, t.Err = boot.Refused, err
+		plain(w, http.StatusForbidden, "refused")
+		return
+	default: // a file that we may not read among them: that is for the operator to mend
+		t.Outcome, t.Err = boot.Failed, err
+		plain(w, http.StatusInternalServerError, "cannot be read")
+		return
+	}
+	defer f.Close()
+	t.Artifact, t.Broke, t.Quirks = f.Artifact, f.Broke, f.Quirks
+	h := w.Header()
+	h.Set("Content-Type", f.ContentType)
+	h.Set("ETag", f.ETag)
+	// What is at a name changes with the asker and with the disk: caches must ask again.
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Vary", "User-Agent")
+	http.ServeContent(w, r, "", f.ModTime, f.Content)
+}
+
+func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
+	if err := s.Ready(); err != nil {
+		plain(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	plain(w, http.StatusOK, "ok")
+}
+
+// plain answers with a line of text.
+func plain(w http.ResponseWriter, status int, line string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(line + "\n")) // that it was not read is seen by judge
+}
