@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const examplePath = "../../deploy/pxeagent.example.yaml"
+
+// commentedKey is a key that stands in the example as a comment; prose has a blank after the #.
+var commentedKey = regexp.MustCompile(`^( *)#([a-z_0-9]+: .*)$`)
+
+// example is the example as it stands, and with its commented keys made real.
+func example(t *testing.T) (text, filled string) {
+	t.Helper()
+	b, err := os.ReadFile(examplePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(b), "\n")
+	for i, line := range lines {
+		lines[i] = commentedKey.ReplaceAllString(line, "$1$2")
+	}
+	return string(b), strings.Join(lines, "\n")
+}
+
+func TestExampleIsTheDefaults(t *testing.T) {
+	text, _ := example(t)
+	isolate(t)
+	write(t, "pxeagent.yaml", text)
+	l, err := load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(defaultConfig(), l.Config, compareConfig); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, s := range l.Settings {
+		if s.from.layer != fromDefault {
+			t.Errorf("%s is set", s.key.name)
+		}
+	}
+}
+
+// Every key stands in the example once, in the table's order, with the default of the code; or, with no
+// default, with an example that is right, under a comment that says so.
+func TestExampleHasEveryKeyWithItsDefault(t *testing.T) {
+	_, filled := example(t)
+	isolate(t)
+	write(t, "pxeagent.yaml", filled)
+	l, err := load(nil)
+	var ms mistakes
+	if errors.As(err, &ms) {
+		t.Fatal(ms)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(filled, "\n")
+	last := 0
+	for _, s := range l.Settings {
+		if s.from.layer != fromFile {
+			t.Errorf("%s is not in the example", s.key.name)
+			continue
+		}
+		if s.from.line <= last {
+			t.Errorf("%s is not in the table's order", s.key.name)
+		}
+		last = s.from.line
+		if s.key.def != "" {
+			if got := strings.Join(s.texts, ","); got != s.key.def {
+				t.Errorf("%s: the example has %q, the default is %q", s.key.name, got, s.key.def)
+			}
+			continue
+		}
+		// The comment above, up to the blank line before it.
+		from := s.from.line - 1
+		for from > 0 && lines[from-1] != "" {
+			from--
+		}
+		if !strings.Contains(strings.Join(lines[from:s.from.line], "\n"), "Example") {
+			t.Errorf("%s: the comment does not say that %q is an example", s.key.name, s.texts)
+		}
+	}
+}

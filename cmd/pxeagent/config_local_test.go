@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+func device(name string, addrs ...string) nic {
+	n := nic{name: name, up: true, loopback: name == "lo"}
+	for _, a := range addrs {
+		n.addrs = append(n.addrs, netip.MustParsePrefix(a))
+	}
+	return n
+}
+
+func TestLocalAddr(t *testing.T) {
+	down := device("eth9", "10.9.0.1/24")
+	down.up = false
+	all := []nic{
+		device("lo", "127.0.0.1/8", "::1/128"),
+		device("eth0", "192.0.2.10/24"),
+		device("eth1", "fe80::1/64", "169.254.1.1/16", "10.0.0.7/24", "10.0.0.8/24", "172.16.0.1/16"),
+		device("eth2", "fe80::2/64"),
+		down,
+	}
+	const have = "this machine's addresses: eth0 192.0.2.10/24, eth1 169.254.1.1/16, eth1 10.0.0.7/24, eth1 10.0.0.8/24, eth1 172.16.0.1/16, eth9 10.9.0.1/24"
+	lan, other := netip.MustParsePrefix("172.16.0.0/16"), netip.MustParsePrefix("10.77.0.0/24")
+	for _, c := range []struct {
+		name string
+		nics []nic
+		want wantLocal
+		got  string // of local.String, or the error
+		hint string
+	}{
+		{"named like the network", all, wantLocal{network: "eth0"}, "192.0.2.10 on eth0", ""},
+		{"primary of several", all, wantLocal{network: "eth1"}, "10.0.0.7 on eth1 (not 10.0.0.8, 172.16.0.1)", ""},
+		{"several, network known", all, wantLocal{network: "eth1", prefix: lan}, "172.16.0.1 on eth1", ""},
+		{"probe.device wins", all, wantLocal{network: "eth0", device: "eth1", prefix: lan}, "172.16.0.1 on eth1", ""},
+		{"by the network's addresses", all, wantLocal{network: "admin", prefix: lan}, "172.16.0.1 on eth1", ""},
+		{"no such device", all, wantLocal{device: "eth7"}, `probe.device: there is no device "eth7" on this machine`, have},
+		{"down", all, wantLocal{network: "eth9"}, "device eth9 is down; `ip link set eth9 up` brings it up", have},
+		{"no IPv4", all, wantLocal{network: "eth2"}, "device eth2 has no IPv4 address", have},
+		{"not in the network", all, wantLocal{device: "eth0", prefix: lan}, "device eth0 has no address in 172.16.0.0/16", have},
+		{"nowhere in the network", all, wantLocal{network: "admin", prefix: other}, "next_server: auto, but this machine has no address in 10.77.0.0/24", have},
+		{"network of unknown place", all, wantLocal{network: "admin"}, `next_server: auto, but no device here is named "admin", so its address is not known`, have},
+		{"nothing to go by", all, wantLocal{}, "next_server: auto fits several devices: eth0, eth1", have},
+		{"nothing to go by, one device", all[:2], wantLocal{}, "192.0.2.10 on eth0", ""},
+		{"loopback alone", all[:1], wantLocal{}, "next_server: auto, but this machine has no IPv4 address beyond loopback", "this machine has no IPv4 address beyond loopback"},
+		{"loopback by name", all, wantLocal{device: "lo"}, "127.0.0.1 on lo", ""},
+		{"no devices", nil, wantLocal{network: "eth0"}, `next_server: auto, but no device here is named "eth0", so its address is not known`, "this machine has no IPv4 address beyond loopback"},
+	} {
+		got, err := localAddr(c.nics, c.want)
+		text := got.String()
+		if err != nil {
+			text = err.Error()
+			var f failure
+			if !errors.As(err, &f) || f.code != exitNoInterface || len(f.hints) != 2 || f.hints[0] != c.hint || !strings.HasPrefix(f.hints[1], "set next_server (--next-server)") {
+				t.Errorf("%s: %+v", c.name, f)
+			}
+		}
+		if text != c.got || (err != nil) != (c.hint != "") {
+			t.Errorf("%s:\n got %s\nwant %s", c.name, text, c.got)
+		}
+	}
+}
+
+// Every machine has loopback, with its address.
+func TestLocalNICs(t *testing.T) {
+	nics, err := localNICs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range nics {
+		if n.loopback && n.up {
+			for _, p := range n.addrs {
+				if p == netip.MustParsePrefix("127.0.0.1/8") {
+					return
+				}
+			}
+		}
+	}
+	t.Errorf("no loopback with 127.0.0.1/8 in %+v", nics)
+}
+
+func TestBaseURL(t *testing.T) {
+	for listen, want := range map[string]string{
+		":80":              "http://10.0.0.7",
+		"10.0.0.7:80":      "http://10.0.0.7",
+		":8080":            "http://10.0.0.7:8080",
+		"192.0.2.1:8080":   "http://10.0.0.7:8080",
+		"[2001:db8::1]:81": "http://10.0.0.7:81",
+	} {
+		at, err := parseListen(listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := baseURL(netip.MustParseAddr("10.0.0.7"), at).String(); got != want {
+			t.Errorf("%s: %s, want %s", listen, got, want)
+		}
+		if got := listenText(at); got != listen {
+			t.Errorf("%s is written %s", listen, got)
+		}
+	}
+}
