@@ -16,9 +16,12 @@ var indexPage = template.Must(template.New("index").Parse(indexHTML))
 
 // index is a page for a person who wants to know whether this is the right place.
 func (s *server) index(w http.ResponseWriter, r *http.Request) {
-	items, err := s.Library.Items()
-	if err != nil {
-		s.Log.Error("Listing the menu's items", "err", err)
+	var items []ipxe.Item
+	if s.Items != nil {
+		var err error
+		if items, err = s.Items(); err != nil {
+			s.Log.Error("Listing the menu's items", "err", err)
+		}
 	}
 	page := struct {
 		Script  string

@@ -19,9 +19,16 @@ import (
 	"pxeagent/agent/ipxe"
 )
 
-// Config is what New needs. Only Library must be set.
+// Files is where files come from.
+type Files interface {
+	// Open opens what a request is to be answered with. Its errors are those of ipxe.Library.Open.
+	Open(boot.Ask) (*ipxe.File, error)
+}
+
+// Config is what New needs. Only Files must be set.
 type Config struct {
-	Library  *ipxe.Library
+	Files    Files
+	Items    func() ([]ipxe.Item, error) // what the menu offers, for the page at /; nil: that is left out
 	Observer boot.Observer
 	Gatherer prometheus.Gatherer // for /metrics; nil: there is none
 	// Ready says for /readyz why the agent cannot serve now; nil: it can, always.
@@ -144,7 +151,7 @@ func (s *server) allowed(a netip.Addr) bool {
 
 // file answers with a file of the library.
 func (s *server) file(w *writer, r *http.Request, t *boot.Transfer) {
-	f, err := s.Library.Open(t.Ask)
+	f, err := s.Files.Open(t.Ask)
 	var no *ipxe.NotOpened
 	if errors.As(err, &no) {
 		t.Artifact, t.Quirks = no.Artifact, no.Quirks
