@@ -91,6 +91,7 @@ func (r *run) change(ctx context.Context, before *wire) error {
 		return err
 	}
 	was := r.journal.rec.settle(r.Plan.Before)
+	was.Server = r.Server
 	rec, changed := was.begin(r.Server, r.Plan.Before, r.Plan.After, before)
 	if err := r.journal.write(rec); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package dhcp_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -78,16 +76,11 @@ func TestConfigure(t *testing.T) {
 					t.Errorf("result %+v, touched %v", r, s.touched())
 				}
 			}},
-		{name: "in sync, silent until loaded", left: written, steps: []string{"plan", "verify", "verify", "reloaded", "verify"},
-			scene: func(s *scene) {
-				inPlace(s)
-				s.wire = func(o []dhcp.Offer) []dhcp.Offer {
-					if s.applied {
-						return o
-					}
-					return nil
-				}
-			}},
+		{name: "in sync, silent", left: written, steps: []string{"plan", "verify", "verify"}, err: []error{dhcp.ErrNotProven},
+			text: []string{"the settings are as wanted", "makes no offer", "another network"}, check: untouched,
+			scene: func(s *scene) { inPlace(s); s.wire = silence() }},
+		{name: "in sync, one client silent", left: written, err: []error{dhcp.ErrNotProven}, text: []string{"only some clients"}, check: untouched,
+			scene: func(s *scene) { inPlace(s); s.wire = silence(dhcp.ClientEFIBC) }},
 		{name: "in sync, loading does not help", left: written, err: []error{dhcp.ErrNotProven}, not: []error{dhcp.ErrReverted},
 			text: []string{"wrote nothing", "bios from 10.0.0.1: no boot file", "undionly.kpxe"}, took: 30 * time.Second,
 			scene: func(s *scene) { s.set(string(recordA)+"\n", false); s.flaw["never loads"] = true },
@@ -305,65 +298,6 @@ func TestConfigure(t *testing.T) {
 	}
 }
 
-func wantError(t *testing.T, err error, is, not []error, text []string) {
-	t.Helper()
-	if (err != nil) != (is != nil) {
-		t.Fatalf("error %v", err)
-	}
-	for _, want := range is {
-		if !errors.Is(err, want) {
-			t.Errorf("error %q is not %q", err, want)
-		}
-	}
-	for _, no := range not {
-		if errors.Is(err, no) {
-			t.Errorf("error %q is %q", err, no)
-		}
-	}
-	if err == nil {
-		return
-	}
-	rest := err.Error()
-	for _, want := range text {
-		_, after, found := strings.Cut(rest, want)
-		if !found {
-			t.Errorf("error %q does not say %q there", err, want)
-			continue
-		}
-		rest = after
-	}
-	if strings.Contains(err.Error(), "\n") {
-		t.Errorf("the error has more than one line: %q", err)
-	}
-}
-
-func untouched(t *testing.T, s *scene, r dhcp.Result) {
-	t.Helper()
-	if s.touched() != [2]int{} || r.Wrote || r.Reloaded || r.Reverted {
-		t.Errorf("touched %v; %+v", s.touched(), r)
-	}
-	s.must(os.MkdirAll(s.state, 0o700))
-	nothingToRevert(t, s, r)
-}
-
-func nothingToRevert(t *testing.T, s *scene, r dhcp.Result) {
-	t.Helper()
-	if first, ok := s.revertible(); ok {
-		t.Errorf("the journal would revert to %q", first)
-	}
-	if r.Wrote {
-		t.Error("the result says that settings were written and stayed")
-	}
-}
-
-// unreadable is a server whose settings cannot be read.
-type unreadable struct {
-	dhcp.Server
-	err error
-}
-
-func (u unreadable) Plan(context.Context, dhcp.Boot) (dhcp.Plan, error) { return dhcp.Plan{}, u.err }
-
 func TestDryRunNeedsNoJournal(t *testing.T) {
 	s := newScene(t)
 	s.conf.DryRun = true
@@ -375,48 +309,4 @@ func TestDryRunNeedsNoJournal(t *testing.T) {
 	if _, err := s.conf.Run(t.Context()); err == nil || s.touched() != [2]int{} {
 		t.Errorf("without a journal: %v, touched %v", err, s.touched())
 	}
-}
-
-func TestUnfinishedRunIsLoadedWithoutProbe(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newScene(t)
-		s.conf.Probe = nil
-		// The process ends between the writing of the settings and the loading of them.
-		s.flaw["never loads"] = true
-		s.afterApply = func() error { panic("killed") }
-		func() {
-			defer func() { _ = recover() }()
-			_, _ = s.run()
-		}()
-		s.flaw["never loads"], s.afterApply = false, nil
-		r, err := s.run()
-		if !errors.Is(err, dhcp.ErrNotProven) || !r.Reloaded || !r.InSync || !bytes.Equal(s.read("loaded"), s.read("settings")) {
-			t.Errorf("%+v, %v, loaded %q", r, err, s.read("loaded"))
-		}
-		if r, _ = s.run(); r.Reloaded {
-			t.Error("loaded again, although the journal knows how the killed run ended")
-		}
-	})
-}
-
-func TestSomebodysLaterSettingsAreTheNewBaseline(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newScene(t)
-		if _, err := s.run(); err != nil {
-			t.Fatal(err)
-		}
-		s.set(edits[0], true)
-		if _, err := s.run(); err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Contains(s.steps, dhcp.StepRebased) {
-			t.Errorf("nobody was told: %v", s.steps)
-		}
-		j := s.journal()
-		past := j.History()
-		j.Close()
-		if first, _ := s.revertible(); first != edits[0] || len(past) != 1 || past[0].Why != dhcp.PastChanged || past[0].State.Raw != nil {
-			t.Errorf("a revert would go to %q; history %+v", first, past)
-		}
-	})
 }

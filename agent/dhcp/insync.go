@@ -6,19 +6,20 @@ import (
 )
 
 // inSync proves settings that are as wanted already. Nothing is written. The server is told to load them only where its own offers, or
-// the journal of a run that was killed, show that it may not have.
+// the journal of a run that was killed, show that it has not: a server that cannot be heard from here is not disturbed by every run.
 func (r *run) inSync(ctx context.Context) error {
 	unfinished := r.journal.rec.Intent != nil
-	if r.probe == nil && !unfinished {
-		return fmt.Errorf("%w: %s; the settings are as wanted", ErrNotProven, notProbed)
-	}
 	if !unfinished {
-		ok, err := r.loaded(ctx)
-		if err != nil {
-			return err
+		if r.probe == nil {
+			return fmt.Errorf("%w: %s; the settings are as wanted", ErrNotProven, notProbed)
 		}
-		if ok {
+		switch v, err := r.heard(ctx); {
+		case err != nil:
+			return err
+		case v.Agrees():
 			return r.foreign()
+		case !v.Contradicts():
+			return fmt.Errorf("%w: the settings are as wanted, yet %s; likely cause: %s", ErrNotProven, joinFindings(v.Wrong), r.likelyCause(v))
 		}
 	}
 	if err := r.server.Apply(ctx, r.Plan); err != nil {
@@ -33,30 +34,25 @@ func (r *run) inSync(ctx context.Context) error {
 	if r.probe == nil {
 		return fmt.Errorf("%w: %s; the settings are as wanted and were loaded again", ErrNotProven, notProbed)
 	}
-	seen, err := r.watch(ctx)
+	v, err := r.watch(ctx)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: probing: %w", ErrNotProven, err)
-	case !seen.Agrees():
-		return fmt.Errorf("%w: the settings are as wanted and were loaded again, this run wrote nothing, yet %s", ErrNotProven, joinFindings(seen.Wrong))
+	case !v.Agrees():
+		return fmt.Errorf("%w: the settings are as wanted and were loaded again, this run wrote nothing, yet %s", ErrNotProven, joinFindings(v.Wrong))
 	}
 	return r.foreign()
 }
 
-// loaded looks at the wire to see whether the settings are in force. An offer that is only missing is waited for once more
-// before a server is disturbed: packets get lost.
-func (r *run) loaded(ctx context.Context) (bool, error) {
+// heard looks at the wire, and once more where an offer is only missing: packets get lost.
+func (r *run) heard(ctx context.Context) (v Verdict, err error) {
 	for range 2 {
-		v, err := r.look(ctx)
-		if err != nil {
-			return false, fmt.Errorf("probing: %w", err)
+		if v, err = r.look(ctx); err != nil {
+			return v, fmt.Errorf("probing: %w", err)
 		}
-		if v.Agrees() {
-			return true, nil
-		}
-		if v.Contradicts() {
-			return false, nil
+		if v.Agrees() || v.Contradicts() {
+			break
 		}
 	}
-	return false, nil
+	return v, nil
 }

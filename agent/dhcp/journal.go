@@ -67,7 +67,7 @@ func (j *Journal) First() (State, bool) {
 	return *j.rec.First, true
 }
 
-// History lists the states that a revert no longer goes to, the oldest first.
+// History lists earlier states, the oldest first, at most 10.
 func (j *Journal) History() []Past { return slices.Clone(j.rec.History) }
 
 // write replaces the journal on disk, and only then what is remembered.

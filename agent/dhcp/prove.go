@@ -122,7 +122,7 @@ func (r *run) likelyCause(v Verdict) string {
 		}
 		return "another DHCP server serves this network; only " + strings.Join(servers, ", ") + " answered"
 	case r.Plan.Proxy:
-		return "the proxyDHCP server is not running on this network or a firewall drops ports 67, 68 and 4011"
+		return "the proxyDHCP server is not running on this network, or a firewall drops ports 67, 68 and 4011"
 	}
 	return "the DHCP server does not run on this network, its pool is empty, or this machine is on another network (VLAN, switch port)"
 }

@@ -30,16 +30,17 @@ type record struct {
 	History []Past `json:"history,omitempty"`
 }
 
-// Past is a state that a revert once would have gone to.
+// Past is a state that is kept only to be looked up by a person.
 type Past struct {
 	At    time.Time `json:"at"`
-	Why   string    `json:"why"` // PastReverted or PastChanged
+	Why   string    `json:"why"` // one of the constants below
 	State State     `json:"state"`
 }
 
 const (
-	PastReverted = "reverted"          // it was put back
-	PastChanged  = "changed-by-others" // somebody changed the settings after pxeagent, and pxeagent replaced what they wrote
+	PastReverted  = "reverted"          // a revert went to it and put it back
+	PastChanged   = "changed-by-others" // a revert went to it until somebody changed the settings: now it goes to theirs
+	PastDiscarded = "discarded"         // somebody changed the settings to it, and a revert was told to discard that
 )
 
 // knows reports whether pxeagent found or wrote s itself.
@@ -63,7 +64,7 @@ func (r record) begin(server string, now, after State, before *wire) (next recor
 		return next, false
 	default:
 		changed = true
-		next = next.past(PastChanged)
+		next = next.past(PastChanged, *r.First)
 	}
 	next.First, next.Wrote, next.Wire = &now, nil, before
 	return next, changed
@@ -73,6 +74,7 @@ func (r record) begin(server string, now, after State, before *wire) (next recor
 func (r record) beginRevert(now State) record {
 	next := r.settle(now)
 	if !r.knows(now) {
+		next = next.past(PastDiscarded, now)
 		next.Wrote = &now // not ours, but what a killed run may leave
 	}
 	next.Intent = r.First
@@ -94,13 +96,13 @@ func (r record) settle(now State) record {
 
 // reverted is r when First is back in place.
 func (r record) reverted() record {
-	r = r.past(PastReverted)
+	r = r.past(PastReverted, *r.First)
 	r.First, r.Wrote, r.Intent, r.Wire = nil, nil, nil, nil
 	return r
 }
 
-func (r record) past(why string) record {
-	r.History = append(slices.Clone(r.History), Past{time.Now().UTC(), why, *r.First})
+func (r record) past(why string, s State) record {
+	r.History = append(slices.Clone(r.History), Past{time.Now().UTC(), why, s})
 	r.History = r.History[max(0, len(r.History)-maxHistory):]
 	return r
 }
@@ -139,7 +141,16 @@ func parseRecord(data []byte) (record, error) {
 	if r.First == nil && (r.Wrote != nil || r.Intent != nil || r.Wire != nil) {
 		return record{}, errors.New("it says what was written and not what was there before")
 	}
+	if r.Wire != nil && !r.Wire.valid() {
+		return record{}, errors.New("wire_before has clients that do not exist")
+	}
 	return r, nil
+}
+
+// valid reports whether every client exists: JSON takes a number, and for a list base64, where the name should be.
+func (w wire) valid() bool {
+	return !slices.ContainsFunc(w.Clients, func(c Client) bool { return c >= NumClient }) &&
+		!slices.ContainsFunc(w.Offers, func(o Offer) bool { return o.Client >= NumClient })
 }
 
 // fileName is key as a file name. Different keys have different names.

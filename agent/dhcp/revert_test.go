@@ -47,7 +47,14 @@ func TestRevert(t *testing.T) {
 		{name: "dry run of changed since", left: edits[1], kept: true, err: []error{dhcp.ErrChanged}, scene: func(s *scene) { s.set(edits[1], true) },
 			change: func(v *dhcp.Revert) { v.DryRun = true }},
 		{name: "changed since, discarded", first: edits[0], left: edits[0], scene: func(s *scene) { s.set(edits[1], true) },
-			change: func(v *dhcp.Revert) { v.DiscardLaterChanges = true }},
+			change: func(v *dhcp.Revert) { v.DiscardLaterChanges = true },
+			check: func(t *testing.T, s *scene, _ dhcp.Result) {
+				j := s.journal()
+				defer j.Close()
+				if past := j.History(); len(past) != 2 || past[0].Why != dhcp.PastDiscarded || string(past[0].State.Raw) != edits[1] {
+					t.Errorf("what was discarded is not in the history: %+v", past)
+				}
+			}},
 		{name: "already put back by hand", first: edits[0], left: edits[0], scene: func(s *scene) { s.set(edits[0], false) },
 			check: func(t *testing.T, s *scene, r dhcp.Result) {
 				if !r.InSync || string(s.read("loaded")) != edits[0] {

@@ -2,8 +2,10 @@ package dhcp_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -173,3 +175,62 @@ func joined(change func(*dhcp.Offer)) func([]dhcp.Offer) []dhcp.Offer {
 		return both
 	}
 }
+
+func wantError(t *testing.T, err error, is, not []error, text []string) {
+	t.Helper()
+	if (err != nil) != (is != nil) {
+		t.Fatalf("error %v", err)
+	}
+	for _, want := range is {
+		if !errors.Is(err, want) {
+			t.Errorf("error %q is not %q", err, want)
+		}
+	}
+	for _, no := range not {
+		if errors.Is(err, no) {
+			t.Errorf("error %q is %q", err, no)
+		}
+	}
+	if err == nil {
+		return
+	}
+	rest := err.Error()
+	for _, want := range text {
+		_, after, found := strings.Cut(rest, want)
+		if !found {
+			t.Errorf("error %q does not say %q there", err, want)
+			continue
+		}
+		rest = after
+	}
+	if strings.Contains(err.Error(), "\n") {
+		t.Errorf("the error has more than one line: %q", err)
+	}
+}
+
+func untouched(t *testing.T, s *scene, r dhcp.Result) {
+	t.Helper()
+	if s.touched() != [2]int{} || r.Wrote || r.Reloaded || r.Reverted {
+		t.Errorf("touched %v; %+v", s.touched(), r)
+	}
+	s.must(os.MkdirAll(s.state, 0o700))
+	nothingToRevert(t, s, r)
+}
+
+func nothingToRevert(t *testing.T, s *scene, r dhcp.Result) {
+	t.Helper()
+	if first, ok := s.revertible(); ok {
+		t.Errorf("the journal would revert to %q", first)
+	}
+	if r.Wrote {
+		t.Error("the result says that settings were written and stayed")
+	}
+}
+
+// unreadable is a server whose settings cannot be read.
+type unreadable struct {
+	dhcp.Server
+	err error
+}
+
+func (u unreadable) Plan(context.Context, dhcp.Boot) (dhcp.Plan, error) { return dhcp.Plan{}, u.err }

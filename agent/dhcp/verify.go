@@ -165,14 +165,14 @@ func (v *Verdict) foreign(p Plan, o Offer, wrong []Finding) {
 		return // it leases the addresses, as it should
 	}
 	w := wrong[0]
-	says := fmt.Sprintf("boot file %q", w.Got)
+	says, want := fmt.Sprintf("boot file %q", w.Got), fmt.Sprintf("%q", w.Want)
 	switch w.Code {
 	case FindingNoFile:
 		says = "no boot file"
 	case FindingNextServer:
-		says = "next-server " + w.Got
+		says, want = "next-server "+orUnset(o.NextServer), w.Want
 	}
-	v.Foreign = append(v.Foreign, finding(code, o, w.Want, w.Got, "%s offers %s, want %q", who, says, w.Want))
+	v.Foreign = append(v.Foreign, finding(code, o, w.Want, w.Got, "%s offers %s, want %s", who, says, want))
 }
 
 // compare lists in what o differs from what want has for its client.

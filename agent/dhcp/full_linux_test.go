@@ -1,0 +1,73 @@
+package dhcp_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/deploy/lab"
+)
+
+// The state folder's disk is full when configure comes to write its journal.
+func TestConfigureOnAFullDisk(t *testing.T) {
+	lab.Need(t)
+	s := newScene(t)
+	if err := unix.Mount("tmpfs", s.state, "tmpfs", 0, "size=64k"); err != nil {
+		lab.Missing(t, "leave to mount a tmpfs: "+err.Error())
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(s.state, 0); err != nil {
+			t.Errorf("unmounting: %v", err)
+		}
+	})
+	filler := filepath.Join(s.state, "filler")
+	fill := func(context.Context, dhcp.Boot) error {
+		f, err := os.Create(filler)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		for err == nil {
+			_, err = f.Write(make([]byte, 4096))
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			return err
+		}
+		return nil
+	}
+
+	s.conf.Preflight = fill
+	if _, err := s.run(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("first configure: %v, want %v", err, syscall.ENOSPC)
+	}
+	untouched(t, s, dhcp.Result{})
+
+	s.conf.Preflight = func(context.Context, dhcp.Boot) error { return os.Remove(filler) }
+	if _, err := s.run(); err != nil {
+		t.Fatal(err)
+	}
+	// The second change fails for want of room, and the first can still be reverted.
+	was, touched := string(s.read("settings")), s.touched()
+	s.conf.Preflight, s.conf.Want = fill, wantB
+	if _, err := s.run(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("second configure: %v, want %v", err, syscall.ENOSPC)
+	}
+	if string(s.read("settings")) != was || s.touched() != touched {
+		t.Errorf("the settings are %q, touched %v", s.read("settings"), s.touched())
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.runRevert(nil); err != nil || s.read("settings") != nil {
+		t.Errorf("revert: %v, settings %q", err, s.read("settings"))
+	}
+	if entries, err := os.ReadDir(filepath.Join(s.state, "journal")); err != nil || len(entries) != 2 {
+		t.Errorf("beside the journal and its lock: %v, %v", entries, err)
+	}
+}
