@@ -36,6 +36,9 @@ const (
 	DefaultLimit = 6 * time.Second
 )
 
+// AnyPort is a port that the system chooses.
+const AnyPort = -1
+
 // Config says whom to ask, as whom and for how long.
 type Config struct {
 	// Device is the local interface on the network. Required, except with Server.
@@ -56,8 +59,9 @@ type Config struct {
 	// Relay is the address that Server is to answer to and by which it chooses the network (giaddr): one of
 	// this machine's. Invalid: the one from which Server is reached, or that of Device.
 	Relay netip.Addr
-	// RelayPort is the port that answers to a relay come to; 0: 67, which is where DHCP servers send them.
-	RelayPort uint16
+	// RelayPort is the port that answers to a relay come to; 0: 67, which is where DHCP servers send them; AnyPort: one that is free, for
+	// a stand-in that answers the port it was asked from.
+	RelayPort int
 }
 
 // Report is what a probe found.

@@ -50,10 +50,13 @@ func openRelay(cfg Config, dev *net.Interface) (*way, netip.Addr, error) {
 		return nil, giaddr, err
 	}
 	port := cfg.RelayPort
-	if port == 0 {
+	switch port {
+	case 0:
 		port = portServer
+	case AnyPort:
+		port = 0
 	}
-	local := netip.AddrPortFrom(giaddr, port)
+	local := netip.AddrPortFrom(giaddr, uint16(port))
 	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(local))
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):

@@ -83,6 +83,12 @@ A flag wins over a variable, a variable over the file, the file over the default
 		return usagef(fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath()), "%w", err)
 	})
 	root.AddCommand(
+		newDemoCmd(a),
+		newServeCmd(a),
+		newConfigureCmd(a),
+		newRevertCmd(a),
+		newProbeCmd(a),
+		newCheckCmd(a),
 		newConfigCmd(a),
 		newExitCodesCmd(a),
 		newVersionCmd(a),

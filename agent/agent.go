@@ -1,0 +1,168 @@
+// Package agent puts the parts together and runs them: TFTP, HTTP, metrics, and the probes that watch
+// whether DHCP still sends machines here.
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"pxeagent/agent/ipxe"
+	"pxeagent/agent/tftp"
+	"pxeagent/agent/web"
+)
+
+// Sockets are bound and not yet read.
+type Sockets struct {
+	tftp *tftp.Listener
+	http net.Listener
+}
+
+// Bind takes the ports, all or none. An address that is not valid stands for all of this machine's; port 0 for
+// one that is free.
+func Bind(tftpAt, httpAt netip.AddrPort) (*Sockets, error) {
+	if !tftpAt.Addr().IsValid() {
+		tftpAt = netip.AddrPortFrom(netip.IPv6Unspecified(), tftpAt.Port())
+	}
+	t, err := tftp.Listen(tftpAt)
+	if err != nil {
+		return nil, fmt.Errorf("TFTP: %w", err)
+	}
+	h, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(httpAt))
+	if err != nil {
+		t.Close()
+		return nil, fmt.Errorf("HTTP: %w", err)
+	}
+	return &Sockets{t, h}, nil
+}
+
+// TFTP is the address that TFTP is asked at.
+func (s *Sockets) TFTP() netip.AddrPort { return s.tftp.Addrs()[0] }
+
+// HTTP is the address that HTTP is asked at.
+func (s *Sockets) HTTP() netip.AddrPort {
+	return s.http.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// Close gives the ports back.
+func (s *Sockets) Close() error { return errors.Join(s.tftp.Close(), s.http.Close()) }
+
+// Place is one network's way to the agent.
+type Place struct {
+	NextServer netip.Addr // the address that machines there ask
+	Base       *url.URL   // where they find HTTP
+}
+
+// Config is all that an Agent is made of.
+type Config struct {
+	Sockets *Sockets
+	Root    string // folder with the trees tftp and http
+	// Places: a machine is sent URLs of the place whose address it asked, else of the first. At least one.
+	Places     []Place
+	Chain      ipxe.Chain
+	Menu       ipxe.MenuConfig
+	Networks   []netip.Prefix // who is answered; none: everyone
+	SinglePort bool           // see tftp.Config
+	Grace      time.Duration  // how long transfers may go on after the end was asked for
+	Watches    []Watch
+	Build      map[string]string // labels of the build_info metric
+	Log        *slog.Logger
+}
+
+// Agent serves. It is made by New and run once.
+type Agent struct {
+	Config
+	registry *prometheus.Registry
+	metrics  *metrics
+	tftp     *tftp.Server
+	http     *http.Server
+	serving  atomic.Bool
+}
+
+// New puts the parts together. Its errors are of the root folder: it is missing or cannot be read.
+func New(c Config) (*Agent, error) {
+	a := &Agent{Config: c, registry: prometheus.NewRegistry()}
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "build_info", Help: "1, with what this agent was built from.", ConstLabels: c.Build,
+	})
+	info.Set(1)
+	a.registry.MustRegister(info)
+	a.metrics = newMetrics(a.registry)
+
+	lib, err := newLibraries(c)
+	if err != nil {
+		return nil, err
+	}
+	obs := observer{a.metrics, c.Log}
+	a.tftp = tftp.New(tftp.Config{
+		Opener: tftpFiles{lib}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace, Log: c.Log,
+	})
+	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
+		return web.New(web.Config{
+			Files: lib.at(p.NextServer), Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
+		}), nil
+	})
+	a.http = web.Server(handlers{pages})
+	return a, err
+}
+
+var errNotServing = errors.New("not serving")
+
+func (a *Agent) ready() error {
+	if !a.serving.Load() {
+		return errNotServing
+	}
+	return nil
+}
+
+// Run serves until ctx ends, then lets transfers end within Grace. Cancelled is not an error.
+func (a *Agent) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	a.serving.Store(true)
+	context.AfterFunc(ctx, func() { a.serving.Store(false) })
+	g.Go(func() error {
+		if err := a.tftp.Serve(ctx, a.Sockets.tftp); err != nil {
+			return fmt.Errorf("serving TFTP: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error { return a.serveHTTP(ctx) })
+	for _, w := range a.Watches {
+		g.Go(func() error { return w.watch(ctx, a.metrics, a.Log) })
+	}
+	return g.Wait()
+}
+
+// serveHTTP also ends what runs longer than Grace.
+func (a *Agent) serveHTTP(ctx context.Context) error {
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(a.Grace, time.Second))
+		defer cancel()
+		if a.http.Shutdown(grace) != nil {
+			a.http.Close()
+		}
+	})
+	err := a.http.Serve(a.Sockets.http)
+	if !stop() {
+		<-ended
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serving HTTP: %w", err)
+}

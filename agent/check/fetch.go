@@ -1,0 +1,143 @@
+// Package check walks the road that a machine takes after its DHCP offer: the NBP
+// by TFTP or HTTP, then the script, then the files that the script names.
+package check
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/pin/tftp/v3"
+)
+
+// errEnough stops a transfer of which the beginning is all that was wanted.
+var errEnough = errors.New("enough")
+
+// fetchWait is how long one packet's answer is waited for, and fetchTries how often it is asked for.
+const (
+	fetchWait  = time.Second
+	fetchTries = 3
+)
+
+// tftpHead fetches the first block of a file, at most 512 bytes, and returns the size the server
+// announced (RFC 2349 tsize), or -1 where it announced none. The transfer is then aborted, as a ROM does that asks for the size.
+func tftpHead(ctx context.Context, server netip.AddrPort, name string) (head []byte, size int64, err error) {
+	client, err := tftp.NewClient(server.String())
+	if err != nil {
+		return nil, -1, err
+	}
+	client.SetTimeout(fetchWait)
+	client.SetRetries(fetchTries)
+	client.RequestTSize(true)
+	type result struct {
+		head []byte
+		size int64
+		err  error
+	}
+	// pin/tftp knows no context. Its own limits bound the goroutine.
+	done := make(chan result, 1)
+	go func() {
+		head, size, err := receiveHead(client, name)
+		done <- result{head, size, err}
+	}()
+	var r result
+	select {
+	case r = <-done:
+	case <-ctx.Done():
+		return nil, -1, context.Cause(ctx)
+	}
+	var nerr net.Error
+	if errors.As(r.err, &nerr) && nerr.Timeout() {
+		r.err = fmt.Errorf("no answer in %v", fetchWait*(fetchTries+1))
+	}
+	return r.head, r.size, r.err
+}
+
+func receiveHead(client *tftp.Client, name string) (head []byte, size int64, err error) {
+	size = -1
+	w, err := client.Receive(name, "octet")
+	if err != nil {
+		return nil, size, err
+	}
+	if t, ok := w.(tftp.IncomingTransfer); ok {
+		if n, known := t.Size(); known {
+			size = n
+		}
+	}
+	var first headWriter
+	if _, err = w.WriteTo(&first); errors.Is(err, errEnough) {
+		err = nil
+	}
+	return first.Bytes(), size, err
+}
+
+// headWriter takes the first write and refuses the second.
+type headWriter struct{ bytes.Buffer }
+
+func (w *headWriter) Write(b []byte) (int, error) {
+	if w.Len() > 0 {
+		return 0, errEnough
+	}
+	return w.Buffer.Write(b)
+}
+
+// maxScript is more than any script that iPXE was seen to run.
+const maxScript = 1 << 20
+
+// As whom a file is asked for: the answer to iPXE is another than that to firmware, and to a browser another again.
+const (
+	asIPXE     = "iPXE/pxeagent-check"
+	asFirmware = "UefiHttpBoot/1.0"
+)
+
+// httpGet fetches a small file whole, as iPXE would.
+func httpGet(ctx context.Context, client *http.Client, url string) ([]byte, error) {
+	resp, err := httpDo(ctx, client, http.MethodGet, asIPXE, url)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxScript+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading %s: %w", url, err)
+	case len(body) > maxScript:
+		return nil, fmt.Errorf("reading %s: over %d bytes", url, maxScript)
+	}
+	return body, nil
+}
+
+// httpSize asks for a file's length in bytes without fetching it; -1 where the server does not say.
+func httpSize(ctx context.Context, client *http.Client, who, url string) (int64, error) {
+	resp, err := httpDo(ctx, client, http.MethodHead, who, url)
+	if err != nil {
+		return -1, err
+	}
+	resp.Body.Close()
+	return resp.ContentLength, nil
+}
+
+// httpDo answers with a response of status 200 and nothing else.
+func httpDo(ctx context.Context, client *http.Client, method, who, url string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", who)
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		return nil, fmt.Errorf("%s %s: status %s", method, url, strconv.Quote(resp.Status))
+	}
+	return resp, nil
+}

@@ -1,0 +1,218 @@
+package check
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/ipxe"
+)
+
+// Hop is one step on a machine's road.
+type Hop struct {
+	Client dhcp.Client   `json:"client"`
+	Stage  string        `json:"stage"` // "offer", "nbp", "script", "kernel", "image"
+	What   string        `json:"what"`  // the URL, or what was offered
+	OK     bool          `json:"ok"`
+	Text   string        `json:"text"`  // what was found, or what is wrong
+	Bytes  int64         `json:"bytes"` // the file's size; -1 where the server does not say
+	Took   time.Duration `json:"took_ns"`
+}
+
+// maxScripts is how many scripts one machine is followed through.
+const maxScripts = 4
+
+// Walk goes the road of each client from its offer to the last file that a script names, as far as it leads, and
+// returns every hop. Kernels and images are asked for their size only.
+func Walk(ctx context.Context, c Config, clients []dhcp.Client, offers []dhcp.Offer) []Hop {
+	w := walker{Config: c, ctx: ctx, seen: map[string]Hop{}}
+	for _, client := range clients {
+		w.walk(client, offers)
+	}
+	return w.hops
+}
+
+// Complete reports whether every hop was found.
+func Complete(hops []Hop) bool {
+	for _, h := range hops {
+		if !h.OK {
+			return false
+		}
+	}
+	return len(hops) > 0
+}
+
+type walker struct {
+	Config
+	ctx  context.Context
+	hops []Hop
+	seen map[string]Hop // files asked for already, by stage and URL: several clients go the same road
+}
+
+func (w *walker) walk(client dhcp.Client, offers []dhcp.Offer) {
+	offer, name := bestOffer(client, offers)
+	switch {
+	case offer == nil:
+		w.add(Hop{Client: client, Stage: "offer", Text: "no offer", Bytes: -1})
+		return
+	case name == "":
+		w.add(Hop{Client: client, Stage: "offer", What: offer.Server.String(), Text: "the offer names no boot file", Bytes: -1})
+		return
+	}
+	w.add(Hop{Client: client, Stage: "offer", What: fmt.Sprintf("%s: %q", offer.Server, name), OK: true, Text: "next-server " + offer.NextServer.String(), Bytes: -1})
+	server := w.tftp(offer.NextServer)
+	if client == dhcp.ClientIPXE {
+		w.asIPXE(client, server, name)
+		return
+	}
+	found := false
+	if isURL(name) {
+		found = w.size(client, "nbp", asFirmware, name)
+	} else {
+		found = w.nbp(client, server, name)
+	}
+	if !found {
+		return
+	}
+	// The NBP is iPXE, which asks DHCP again. A server that can tell it apart sends it elsewhere now.
+	if o, again := bestOffer(dhcp.ClientIPXE, offers); o != nil && isURL(again) {
+		name = again
+	}
+	w.asIPXE(client, server, name)
+}
+
+// asIPXE goes on from the name that iPXE is told.
+func (w *walker) asIPXE(client dhcp.Client, server netip.AddrPort, name string) {
+	if isURL(name) {
+		w.script(client, name, maxScripts)
+	} else {
+		w.ipxeByTFTP(client, server, name)
+	}
+}
+
+// nbp fetches a boot file's beginning as the ROM does.
+func (w *walker) nbp(client dhcp.Client, server netip.AddrPort, name string) bool {
+	what := "tftp://" + server.String() + "/" + name
+	return w.once(client, "nbp", what, func() (int64, string, error) {
+		head, size, err := tftpHead(w.ctx, server, name)
+		if err == nil && len(head) == 0 {
+			err = fmt.Errorf("the file is empty")
+		}
+		return size, "", err
+	})
+}
+
+// ipxeByTFTP is what comes after the NBP where the DHCP server cannot tell iPXE apart: iPXE is told the NBP's name
+// again, asks for it, and must be given the script.
+func (w *walker) ipxeByTFTP(client dhcp.Client, server netip.AddrPort, name string) {
+	what := "tftp://" + server.String() + "/" + name
+	var text []byte
+	ok := w.once(client, "script", what, func() (size int64, note string, err error) {
+		text, err = tftpAsIPXE(w.ctx, server, name, maxScript)
+		if err == nil {
+			err = notNBP(text)
+		}
+		return int64(len(text)), "iPXE is answered with the script", err
+	})
+	if base, err := url.Parse(what); ok && err == nil {
+		w.follow(client, text, base, maxScripts-1)
+	}
+}
+
+// notNBP names the loop by its name where iPXE was given itself.
+func notNBP(text []byte) error {
+	err := ipxe.Validate(text)
+	if err != nil && !bytes.HasPrefix(text, []byte("#!")) && bytes.IndexByte(text, 0) >= 0 {
+		return fmt.Errorf("iPXE is given a program where it needs a script: a chainload loop (%w)", err)
+	}
+	return err
+}
+
+// script fetches a script and follows it.
+func (w *walker) script(client dhcp.Client, u string, depth int) {
+	var text []byte
+	ok := w.once(client, "script", u, func() (size int64, note string, err error) {
+		text, err = httpGet(w.ctx, w.http(), u)
+		if err == nil {
+			err = notNBP(text)
+		}
+		return int64(len(text)), "", err
+	})
+	if base, err := url.Parse(u); ok && err == nil {
+		w.follow(client, text, base, depth-1)
+	}
+}
+
+func (w *walker) follow(client dhcp.Client, text []byte, base *url.URL, depth int) {
+	refs, _ := references(text, base)
+	for _, r := range refs {
+		switch {
+		case strings.HasPrefix(r.url, "tftp://"):
+			// A script's way back to next-server where HTTP fails; the road that is walked is HTTP's.
+		case r.stage == "script" && depth > 0:
+			w.script(client, r.url, depth)
+		case r.stage != "script":
+			w.size(client, r.stage, asIPXE, r.url)
+		}
+	}
+}
+
+func (w *walker) size(client dhcp.Client, stage, who, u string) bool {
+	return w.once(client, stage, u, func() (int64, string, error) {
+		size, err := httpSize(w.ctx, w.http(), who, u)
+		if err == nil && size == 0 {
+			err = fmt.Errorf("the file is empty")
+		}
+		return size, "", err
+	})
+}
+
+// once makes a hop by asking, or repeats for another client what was found before. It reports whether the road goes on from
+// here for this client, and has not been walked yet.
+func (w *walker) once(client dhcp.Client, stage, what string, ask func() (int64, string, error)) bool {
+	key := stage + " " + what
+	if h, done := w.seen[key]; done {
+		h.Client, h.Took = client, 0
+		w.add(h)
+		// The NBP leads each client on; a script's files were walked with the first.
+		return h.OK && stage == "nbp"
+	}
+	start := time.Now()
+	size, note, err := ask()
+	h := Hop{Client: client, Stage: stage, What: what, OK: err == nil, Text: note, Bytes: size, Took: time.Since(start)}
+	if err != nil {
+		h.Text, h.Bytes = err.Error(), -1
+	}
+	w.seen[key] = h
+	w.add(h)
+	return h.OK
+}
+
+func (w *walker) add(h Hop) { w.hops = append(w.hops, h) }
+
+// bestOffer is the first offer to client that names a boot file, or else its first.
+func bestOffer(client dhcp.Client, offers []dhcp.Offer) (*dhcp.Offer, string) {
+	var first *dhcp.Offer
+	for i := range offers {
+		o := &offers[i]
+		if o.Client != client {
+			continue
+		}
+		if name, _ := o.BootFile(); name != "" {
+			return o, name
+		}
+		if first == nil {
+			first = o
+		}
+	}
+	return first, ""
+}
+
+func isURL(name string) bool {
+	return strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://")
+}

@@ -1,0 +1,84 @@
+package agent
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/netip"
+
+	"pxeagent/agent/boot"
+	"pxeagent/agent/ipxe"
+	"pxeagent/agent/tftp"
+)
+
+// byPlace picks what belongs to the place whose address was asked, else to the first place.
+type byPlace[T any] struct {
+	first T
+	by    map[netip.Addr]T
+}
+
+func (p byPlace[T]) at(asked netip.Addr) T {
+	if t, ok := p.by[asked.Unmap()]; ok {
+		return t
+	}
+	return p.first
+}
+
+// places makes something for each place.
+func places[T any](all []Place, make func(Place) (T, error)) (byPlace[T], error) {
+	p := byPlace[T]{by: map[netip.Addr]T{}}
+	for i, at := range all {
+		t, err := make(at)
+		if err != nil {
+			return p, err
+		}
+		if i == 0 {
+			p.first = t
+		}
+		p.by[at.NextServer] = t
+	}
+	return p, nil
+}
+
+// libraries are the files as each place has them: the same trees, with that place's URLs in the scripts.
+type libraries = byPlace[*ipxe.Library]
+
+func newLibraries(c Config) (libraries, error) {
+	return places(c.Places, func(p Place) (*ipxe.Library, error) {
+		return ipxe.NewLibrary(ipxe.Config{
+			Root: c.Root, NextServer: p.NextServer, HTTP: p.Base, Chain: c.Chain, Menu: c.Menu, Log: c.Log,
+		})
+	})
+}
+
+// handlers are the web servers of the places.
+type handlers struct{ byPlace[http.Handler] }
+
+func (h handlers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var asked netip.Addr
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		asked = local.AddrPort().Addr()
+	}
+	h.at(asked).ServeHTTP(w, r)
+}
+
+// tftpFiles are the libraries as the TFTP server wants them.
+type tftpFiles struct{ libraries libraries }
+
+func (l tftpFiles) Open(a boot.Ask) (*tftp.File, error) {
+	f, err := l.libraries.at(a.Local.Addr()).Open(a)
+	var not *ipxe.NotOpened
+	switch {
+	case errors.As(err, &not):
+		if errors.Is(err, ipxe.ErrRefused) {
+			err = errors.Join(fs.ErrPermission, err)
+		}
+		return &tftp.File{Artifact: not.Artifact, Quirks: not.Quirks}, err
+	case err != nil:
+		return nil, err
+	}
+	return &tftp.File{
+		ReaderAt: f, Size: f.Size, Artifact: f.Artifact, Broke: f.Broke, Quirks: f.Quirks, Close: f.Close,
+	}, nil
+}

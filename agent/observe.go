@@ -1,0 +1,53 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+
+	"pxeagent/agent/boot"
+)
+
+// observer counts every request and writes a line about its end. Lines are short of nothing that
+// a person needs to find the machine that does not come up.
+type observer struct {
+	*metrics
+	log *slog.Logger
+}
+
+func (o observer) End(t boot.Transfer) {
+	o.metrics.End(t)
+	level := slog.LevelInfo
+	switch {
+	case t.Artifact == boot.Internal && t.Outcome == boot.OK:
+		level = slog.LevelDebug // Prometheus asks every few seconds
+	case t.Outcome == boot.NotFound || t.Outcome == boot.Failed || t.Outcome == boot.TimedOut || t.Outcome == boot.Refused:
+		level = slog.LevelWarn
+	}
+	ctx := context.Background()
+	if !o.log.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("proto", string(t.Proto)),
+		slog.String("client", t.Client.String()),
+		slog.String("file", t.Name),
+		slog.String("class", string(t.Class)),
+		slog.String("artifact", string(t.Artifact)),
+		slog.String("outcome", string(t.Outcome)),
+		slog.Int64("bytes", t.Bytes),
+		slog.Duration("took", t.Took),
+	}
+	if t.Resent > 0 {
+		attrs = append(attrs, slog.Int("resent", t.Resent))
+	}
+	if t.Broke {
+		attrs = append(attrs, slog.Bool("loop_broken", true))
+	}
+	if len(t.Quirks) > 0 {
+		attrs = append(attrs, slog.Any("quirks", t.Quirks))
+	}
+	if t.Err != nil {
+		attrs = append(attrs, slog.Any("err", t.Err))
+	}
+	o.log.LogAttrs(ctx, level, "served", attrs...)
+}

@@ -1,0 +1,27 @@
+package agent
+
+import (
+	"net/netip"
+	"net/url"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/ipxe"
+)
+
+// Wish is what a DHCP server should say so that machines boot from the agent at nextServer, whose files are under
+// base by HTTP. Nothing built in serves 32-bit EFI or ARM; these stay unset. iPXE is sent to the menu where the DHCP server can
+// tell it apart, unless chain leaves that way out.
+func Wish(nextServer netip.Addr, base *url.URL, chain ipxe.Chain) dhcp.Boot {
+	b := dhcp.Boot{NextServer: nextServer}
+	b.NBP[dhcp.BIOS], b.NBP[dhcp.EFI64], b.NBP[dhcp.ARM64] = ipxe.Undionly, ipxe.EFI64, ipxe.EFIARM64
+	for _, a := range []dhcp.Arch{dhcp.EFI64, dhcp.ARM64} {
+		b.URL[a] = base.JoinPath(b.NBP[a]).String()
+	}
+	if chain.TellsDHCP() {
+		b.Script = ScriptURL(base).String()
+	}
+	return b
+}
+
+// ScriptURL is where iPXE finds the menu.
+func ScriptURL(base *url.URL) *url.URL { return base.JoinPath(ipxe.BootstrapPath) }

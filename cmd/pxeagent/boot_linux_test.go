@@ -1,0 +1,128 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pxeagent/deploy/lab"
+)
+
+const (
+	leasing = "interface=eth1\ndhcp-range=10.77.0.50,10.77.0.90,1h\n"
+	// memtestMenu has the menu choose memtest, which needs no key typed at the right moment.
+	memtestMenu = "menu:\n  default: memtest86plus\n  timeout: 1s\n"
+	bootLimit   = 150 * time.Second
+)
+
+// newBootSite is a site whose images are Debian's memtest86+, with the daemon running and DHCP configured.
+func newBootSite(t *testing.T, dnsmasqLines, moreYAML string) *site {
+	t.Helper()
+	lab.NeedQEMU(t)
+	lab.NeedFile(t, "/boot/memtest86+x64.bin", "/boot/memtest86+x64.efi")
+	t.Parallel()
+	s := newSite(t, dnsmasqLines, memtestMenu+moreYAML)
+	for _, name := range []string{"memtest86+x64.bin", "memtest86+x64.efi"} {
+		b, err := os.ReadFile(filepath.Join("/boot", name))
+		if err == nil {
+			err = os.MkdirAll(s.path("root/http/memtest86plus"), 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.write("root/http/memtest86plus/"+name, string(b))
+	}
+	s.serve()
+	return s
+}
+
+// boots waits until a machine has fetched what its road has on it, each by its log line, and is in memtest86+.
+func (s *site) boots(m *lab.Machine, road ...string) {
+	s.t.Helper()
+	for _, hop := range append(road, `artifact=kernel outcome=ok`) {
+		s.agent.WaitOutput(bootLimit, `msg=served .*`+hop)
+	}
+	m.WaitOutput(bootLimit, `Memtest86\+`)
+	if n := s.metric("pxeagent_requests_total", `artifact="kernel"`, `outcome="ok"`); n < 1 {
+		s.t.Errorf("the metrics count %v kernels", n)
+	}
+	if n := s.metric("pxeagent_requests_total", `artifact="script"`, `class="ipxe"`, `outcome="ok"`); n < 1 {
+		s.t.Errorf("the metrics count %v scripts sent to iPXE", n)
+	}
+}
+
+func TestBIOSMachineBoots(t *testing.T) {
+	s := newBootSite(t, leasing, "")
+	s.must(0, "configure")
+	m := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:01"})
+	s.boots(m, `proto=http .*class=ipxe .*artifact=script outcome=ok`)
+}
+
+func TestUEFIMachineBoots(t *testing.T) {
+	s := newBootSite(t, leasing, "")
+	s.must(0, "configure")
+	m := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:02", UEFI: true})
+	s.boots(m, `proto=tftp .*class=uefi .*artifact=nbp outcome=ok`, `proto=http .*class=ipxe .*artifact=script outcome=ok`)
+	if n := s.metric("pxeagent_requests_total", `protocol="tftp"`, `outcome="size_probe"`, `class="uefi"`); n < 1 {
+		t.Errorf("the metrics count %v size probes of the firmware", n)
+	}
+}
+
+func TestUEFIMachineBootsByHTTP(t *testing.T) {
+	s := newBootSite(t, leasing, "")
+	s.must(0, "configure")
+	m := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:03", UEFI: true, HTTPBoot: true})
+	s.boots(m, `proto=http .*class=uefi .*artifact=nbp outcome=ok`, `proto=http .*class=ipxe .*artifact=script outcome=ok`)
+	if n := s.metric("pxeagent_requests_total", `protocol="tftp"`, `artifact="nbp"`); n != 0 {
+		t.Errorf("%v NBPs went by TFTP in an HTTP boot", n)
+	}
+}
+
+// QEMU's ROM is iPXE and never loads undionly.kpxe by itself. Told by hand to chain it under another name, it does what a ROM does.
+func TestUndionlyItselfBoots(t *testing.T) {
+	lab.Need(t, "curl")
+	s := newBootSite(t, leasing, "")
+	s.must(0, "configure")
+	if out, err := s.box.Run("curl", "-sS", "-o", s.path("root/tftp/first.kpxe"), "tftp://"+siteAddr+"/undionly.kpxe"); err != nil {
+		t.Fatalf("fetching undionly.kpxe: %v: %s", err, out)
+	}
+	m := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:04"})
+	m.WaitOutput(bootLimit, `Press Ctrl-B for the iPXE command line`)
+	m.Type("\x02")
+	m.WaitOutput(bootLimit, `iPXE>`)
+	m.Type("dhcp net0 && chain tftp://" + siteAddr + "/first.kpxe\r")
+	s.boots(m, `proto=tftp .*file=\S*first.kpxe.* outcome=ok`, `proto=http .*class=ipxe .*artifact=script outcome=ok`)
+	// The second iPXE introduces itself: it is another build than the ROM.
+	if n := strings.Count(m.Output(), "Open Source Network Boot Firmware"); n < 2 {
+		t.Errorf("iPXE started %d times, want the ROM and then undionly.kpxe", n)
+	}
+}
+
+// Another server leases; Dnsmasq on our box adds the boot information.
+func newProxySite(t *testing.T) *site {
+	t.Helper()
+	s := newBootSite(t, "interface=eth1\n", "")
+	f, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("pxeagent.yaml", strings.Replace(string(f), "  dnsmasq:\n", "  dnsmasq:\n    mode: proxy\n", 1))
+	lessor := s.seg.Host("lessor", "eth1", "10.77.0.1/24")
+	lessor.Dnsmasq("--no-ping", "--interface=eth1", "--bind-interfaces", "--dhcp-range=10.77.0.50,10.77.0.90,1h")
+	s.must(0, "configure")
+	return s
+}
+
+func TestBIOSMachineBootsBesideAnotherDHCPServer(t *testing.T) {
+	s := newProxySite(t)
+	m := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:05"})
+	s.boots(m, `proto=http .*class=ipxe .*artifact=script outcome=ok`)
+}
+
+func TestUEFIMachineBootsBesideAnotherDHCPServer(t *testing.T) {
+	s := newProxySite(t)
+	m := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:06", UEFI: true})
+	s.boots(m, `proto=tftp .*class=uefi .*artifact=nbp outcome=ok`, `proto=http .*class=ipxe .*artifact=script outcome=ok`)
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"pxeagent/agent/dhcp"
+)
+
+func newConfigureCmd(a *app) *cobra.Command {
+	var dryRun, notServing, off, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "configure",
+		Short: "Point the DHCP server at this agent, and prove it on the wire",
+		Long: `Plan the change and show it; make sure that the boot files are served; keep what was
+there in the journal; write; have the DHCP server load it; ask it as machines would. If
+its offers stay wrong, put back what was there. Where all is right already, nothing is
+written and nothing restarted. Asks no questions: it works the same from a terminal,
+from cron and from Ansible.`,
+		Example: `  pxeagent configure --interface eth1
+  pxeagent configure --interface eth1 --dry-run      # exits 2 where something differs
+  pxeagent configure --interface eth1 --off          # no network boot there`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.eachNetwork(cmd, true, asJSON, func(ctx context.Context, l loaded, n network, s dhcp.Server, t *teller) (dhcp.Result, error) {
+				c := dhcp.Configure{Server: s, Want: n.want, DryRun: dryRun, Probe: n.wire(), Report: t.step}
+				if off {
+					c.Want = dhcp.Boot{}
+				}
+				if !notServing {
+					c.Preflight = n.serving
+				}
+				if !dryRun {
+					j, err := l.journal(n)
+					if err != nil {
+						return dhcp.Result{}, err
+					}
+					defer j.Close()
+					c.Journal = j
+				}
+				r, err := c.Run(ctx)
+				return r, t.end(r, dryRun, err)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only show the plan: exit 0 where all is right, 2 where not")
+	cmd.Flags().BoolVar(&notServing, "not-serving-yet", false, "do not ask first whether the boot files are served")
+	cmd.Flags().BoolVar(&off, "off", false, "turn network boot off")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	addFlags(cmd, networkKeys, dhcpKeys, []string{"serve.http"})
+	return cmd
+}
+
+func newRevertCmd(a *app) *cobra.Command {
+	var dryRun, discard, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "revert",
+		Short: "Put back what the DHCP server said before pxeagent changed it",
+		Long: `Go back, to the byte, to the settings that the journal in state_dir kept. If somebody has
+changed them since pxeagent wrote them, nothing is written: look at the difference, then
+decide.`,
+		Example: "  pxeagent revert --interface eth1 --dry-run\n  pxeagent revert --interface eth1",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.eachNetwork(cmd, false, asJSON, func(ctx context.Context, l loaded, n network, s dhcp.Server, t *teller) (dhcp.Result, error) {
+				j, err := l.journal(n)
+				if err != nil {
+					return dhcp.Result{}, err
+				}
+				defer j.Close()
+				r, err := dhcp.Revert{
+					Server: s, Journal: j, Probe: n.wire(), Report: t.step, DryRun: dryRun, DiscardLaterChanges: discard,
+				}.Run(ctx)
+				return r, t.end(r, dryRun, err)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only show what would change: exit 0 where nothing would, 2 where something would")
+	cmd.Flags().BoolVar(&discard, "discard-later-changes", false, "go back even where somebody changed the settings since")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	addFlags(cmd, networkKeys, dhcpKeys)
+	return cmd
+}
+
+// end prints the last line of a run that went well, and turns a dry run's difference into its exit code.
+func (t *teller) end(r dhcp.Result, dryRun bool, err error) error {
+	if err != nil {
+		return err
+	}
+	if t.out != nil {
+		fmt.Fprintf(t.out, "  %s\n", summary(r, dryRun))
+	}
+	if dryRun && !r.InSync {
+		return exitWith(exitDiffers)
+	}
+	return nil
+}
+
+// eachNetwork does the same for every interface that is configured. One that fails does not keep
+// the others from their turn; the first failure is the exit code.
+func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON bool, do func(context.Context, loaded, network, dhcp.Server, *teller) (dhcp.Result, error)) error {
+	l, log, err := a.load(cmd)
+	if err != nil {
+		return err
+	}
+	all, err := l.networks(needNext)
+	if err != nil {
+		return err
+	}
+	var outcomes []outcome
+	first := exitDone
+	for _, n := range all {
+		o, code := a.oneNetwork(cmd.Context(), l, log, n, asJSON, do)
+		outcomes = append(outcomes, o)
+		if first == exitDone {
+			first = code
+		}
+	}
+	if asJSON {
+		if err := writeJSON(a.stdout, map[string]any{"networks": outcomes}); err != nil {
+			return err
+		}
+	}
+	return exitWith(first)
+}
+
+func (a *app) oneNetwork(ctx context.Context, l loaded, log *slog.Logger, n network, asJSON bool, do func(context.Context, loaded, network, dhcp.Server, *teller) (dhcp.Result, error)) (outcome, exitCode) {
+	t := &teller{}
+	s, err := l.server(n, log)
+	if err != nil {
+		return t.finish(a, n, dhcp.Result{}, err)
+	}
+	if !asJSON {
+		t.out = a.stdout
+		io.WriteString(t.out, s.String()+"\n")
+	}
+	r, err := do(ctx, l, n, s, t)
+	return t.finish(a, n, r, err)
+}

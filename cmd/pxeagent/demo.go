@@ -1,0 +1,265 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"pxeagent/agent"
+	"pxeagent/agent/check"
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/ipxe"
+	"pxeagent/agent/probe"
+)
+
+func newDemoCmd(a *app) *cobra.Command {
+	var keep bool
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show the whole of it on this machine: no root, no network, nothing installed",
+		Long: `Run a stand-in firewall with a DHCP server on loopback, then do to it what configure and
+serve do to a real one: plan, apply, probe, serve, and walk a machine's road from its
+DHCP offer to the menu. All ports are high ones. The DHCP server is a stand-in; all else
+is what runs on a real network. Exits other than 0 if any step fails.`,
+		Example: "  pxeagent demo\n  pxeagent demo --keep",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return demo(cmd.Context(), a.stdout, a.stderr, keep)
+		},
+	}
+	cmd.Flags().BoolVar(&keep, "keep", false, "go on serving at the end, and say what there is to look at")
+	return cmd
+}
+
+// demonstration is one run of the demo.
+type demonstration struct {
+	out     io.Writer
+	dir     string
+	sockets *agent.Sockets
+	place   agent.Place
+	want    dhcp.Boot
+	server  *standIn
+	number  int
+}
+
+func demo(ctx context.Context, out, logs io.Writer, keep bool) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	d := &demonstration{out: out}
+	if d.dir, err = os.MkdirTemp("", "pxeagent-demo-"); err != nil {
+		return fmt.Errorf("making a folder: %w", err)
+	}
+	defer os.RemoveAll(d.dir)
+
+	g, running := errgroup.WithContext(ctx)
+	if err := d.start(running, g, logs); err != nil {
+		return err
+	}
+	err = d.tour(running)
+	if err == nil && keep {
+		fmt.Fprintf(out, "\nserving until ^C:\n  %s/\n  %s\n  %s/metrics\n  curl tftp://%s/undionly.kpxe -o undionly.kpxe\n",
+			d.place.Base, agent.ScriptURL(d.place.Base), d.place.Base, d.sockets.TFTP())
+		<-running.Done()
+	}
+	cancel()
+	return errors.Join(err, g.Wait())
+}
+
+// start brings up the stand-in firewall and the agent.
+func (d *demonstration) start(ctx context.Context, g *errgroup.Group, logs io.Writer) error {
+	for _, tree := range []string{"tftp", "http"} {
+		if err := os.Mkdir(filepath.Join(d.dir, tree), 0o755); err != nil {
+			return fmt.Errorf("making a folder: %w", err)
+		}
+	}
+	var err error
+	if d.server, err = newStandIn(); err != nil {
+		return fmt.Errorf("starting the stand-in firewall: %w", err)
+	}
+	any := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
+	if d.sockets, err = agent.Bind(any, any); err != nil {
+		d.server.conn.Close()
+		return err
+	}
+	d.place = agent.Place{NextServer: any.Addr(), Base: baseURL(any.Addr(), d.sockets.HTTP())}
+	d.want = agent.Wish(d.place.NextServer, d.place.Base, ipxe.ChainAuto)
+	served, err := agent.New(agent.Config{
+		Sockets: d.sockets, Root: d.dir, Places: []agent.Place{d.place}, Chain: ipxe.ChainAuto, Grace: time.Second,
+		Menu:  ipxe.MenuConfig{Title: "pxeagent demo", Default: "local", Timeout: 30 * time.Second},
+		Build: readBuild().info(), Log: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelError})),
+	})
+	if err != nil {
+		d.server.conn.Close()
+		d.sockets.Close()
+		return err
+	}
+	g.Go(func() error { return d.server.serve(ctx) })
+	g.Go(func() error { return served.Run(ctx) })
+	return nil
+}
+
+// say is one line of the demo.
+func (d *demonstration) say(format string, args ...any) {
+	d.number++
+	fmt.Fprintf(d.out, "%2d  %s\n", d.number, fmt.Sprintf(format, args...))
+}
+
+// tour is the demo itself, one line a step.
+func (d *demonstration) tour(ctx context.Context) error {
+	d.say("serving        TFTP %s, HTTP %s, menu %s", d.sockets.TFTP(), d.sockets.HTTP(), agent.ScriptURL(d.place.Base))
+	if err := d.configure(ctx); err != nil {
+		return err
+	}
+	report, err := d.probe(ctx, dhcp.Clients())
+	if err != nil {
+		return fmt.Errorf("probing: %w", err)
+	}
+	for _, o := range report.Offers {
+		name, where := o.BootFile()
+		d.say("offer          %-7s next-server %s, %s in %s", o.Client, o.NextServer, value(name), value(where))
+	}
+	if err := d.machines(ctx, report); err != nil {
+		return err
+	}
+	if err := d.again(ctx); err != nil {
+		return err
+	}
+	return d.count(ctx)
+}
+
+// configure is the command's own way: plan, preflight, baseline, journal, apply, read back, verify.
+func (d *demonstration) configure(ctx context.Context) error {
+	j, err := dhcp.OpenJournal(filepath.Join(d.dir, "state"), "stand-in-admin")
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	d.say("configure      %s", d.server)
+	_, err = d.run(j).Run(ctx)
+	return err
+}
+
+func (d *demonstration) run(j *dhcp.Journal) dhcp.Configure {
+	return dhcp.Configure{
+		Server: d.server, Want: d.want, Journal: j,
+		Probe: func(ctx context.Context, clients []dhcp.Client) ([]dhcp.Offer, error) {
+			r, err := d.probe(ctx, clients)
+			return r.Plain(), err
+		},
+		Preflight: func(ctx context.Context, want dhcp.Boot) error {
+			if err := check.Serving(ctx, d.check(), want, agent.ScriptURL(d.place.Base)); err != nil {
+				return fmt.Errorf("%w: %w", dhcp.ErrNotServing, err)
+			}
+			return nil
+		},
+		Report: func(s dhcp.Step) {
+			d.say("  %-12s %s%s", s.Code, s.Text, suffix(s.Error))
+			printChanges(d.out, s.Changes)
+			for _, p := range s.Problems {
+				fmt.Fprintf(d.out, "          note: %s\n", p.Text)
+			}
+		},
+	}
+}
+
+func (d *demonstration) check() check.Config {
+	return check.Config{TFTPPort: d.sockets.TFTP().Port()}
+}
+
+// probe asks the stand-in as a relay agent would, from a high port, so that no right is needed.
+func (d *demonstration) probe(ctx context.Context, clients []dhcp.Client) (probe.Report, error) {
+	return probe.Run(ctx, probe.Config{
+		Clients: clients, Server: d.server.addr(), Relay: d.server.addr().Addr(), RelayPort: probe.AnyPort,
+		Quiet: 200 * time.Millisecond, Limit: 3 * time.Second,
+	})
+}
+
+// machines walks the road of a BIOS, a UEFI and a UEFI HTTP machine: NBP, loop broken, menu.
+func (d *demonstration) machines(ctx context.Context, report probe.Report) error {
+	hops := check.Walk(ctx, d.check(), []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientHTTP64}, report.Plain())
+	for _, h := range hops {
+		size := ""
+		if h.Bytes >= 0 {
+			size = fmt.Sprintf(", %d bytes", h.Bytes)
+		}
+		if h.Text != "" {
+			size += ", " + h.Text
+		}
+		d.say("machine %-6s %-6s %s%s", h.Client, h.Stage, h.What, size)
+		if !h.OK {
+			return failure{code: exitWrong, err: fmt.Errorf("%s machine, %s: %s", h.Client, h.Stage, h.Text)}
+		}
+	}
+	return nil
+}
+
+// again shows that a second configure writes nothing, and that revert puts back what was there.
+func (d *demonstration) again(ctx context.Context) error {
+	j, err := dhcp.OpenJournal(filepath.Join(d.dir, "state"), "stand-in-admin")
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	second := d.run(j)
+	second.Report = nil
+	r, err := second.Run(ctx)
+	if err != nil {
+		return err
+	}
+	if r.Wrote || !r.InSync {
+		return errors.New("the second configure found something to write")
+	}
+	d.say("configure      again: %s", summary(r, false))
+	r, err = dhcp.Revert{Server: d.server, Journal: j, Probe: second.Probe}.Run(ctx)
+	if err != nil {
+		return err
+	}
+	d.say("revert         %s", summary(r, false))
+	return nil
+}
+
+func metrics(ctx context.Context, base *url.URL) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("metrics").String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
+}
+
+// count shows what the daemon counted meanwhile.
+func (d *demonstration) count(ctx context.Context) error {
+	text, err := metrics(ctx, d.place.Base)
+	if err != nil {
+		return err
+	}
+	counted := 0
+	for line := range bytes.Lines(text) {
+		for _, name := range []string{"pxeagent_requests_total{", "pxeagent_loops_broken_total{"} {
+			if bytes.HasPrefix(line, []byte(name)) && !bytes.HasSuffix(line, []byte(" 0\n")) {
+				d.say("counted        %s", bytes.TrimSpace(line))
+				counted++
+			}
+		}
+	}
+	if counted == 0 {
+		return errors.New("nothing was counted")
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+
+	"pxeagent/agent"
+	"pxeagent/agent/check"
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/ipxe"
+	"pxeagent/agent/probe"
+	"pxeagent/dnsmasq"
+)
+
+// network is one of the configuration's interfaces with what commands need to know of it.
+type network struct {
+	name   string // as the DHCP server calls it
+	device string // this machine's device there; "" where it has none
+	own    netip.Addr
+	next   netip.Addr // next-server
+	base   *url.URL   // where HTTP is reached
+	want   dhcp.Boot
+	mac    []byte // to probe with; nil: made
+}
+
+// networks finds this machine's place in each network that is configured. Where next_server is not needed, want of an
+// address is no error.
+func (l loaded) networks(needNext bool) ([]network, error) {
+	if len(l.Config.Interfaces) == 0 {
+		return nil, failure{code: exitUsage, err: errors.New("interface: none is set"),
+			hints: []string{"name the network that is to boot: --interface eth1, or interface: in the file"}}
+	}
+	nics, err := localNICs()
+	if err != nil {
+		return nil, err
+	}
+	var all []network
+	for i, name := range l.Config.Interfaces {
+		n, err := l.network(nics, name, i, needNext)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+	}
+	return all, nil
+}
+
+// network is the one at index i. That this machine has no address there is an error only where its address is needed
+// (next_server: auto) or where the device was named.
+func (l loaded) network(nics []nic, name string, i int, needNext bool) (network, error) {
+	c := l.Config
+	n := network{name: name, next: c.NextServer, mac: c.Probe.MAC}
+	at, err := localAddr(nics, wantLocal{network: name, device: c.Probe.Device(i)})
+	switch {
+	case err == nil:
+		n.device, n.own = at.device, at.addr.Addr()
+	case needNext && !c.NextServer.IsValid() || c.Probe.Device(i) != "":
+		return n, err
+	}
+	if !n.next.IsValid() {
+		n.next = n.own
+	}
+	if !n.next.IsValid() {
+		return n, nil
+	}
+	n.base = baseURL(n.next, c.Serve.HTTP)
+	n.want = agent.Wish(n.next, n.base, ipxe.Chain(c.Chain))
+	return n, nil
+}
+
+// server opens the backend for n. A new one is a line here.
+func (l loaded) server(n network, log *slog.Logger) (dhcp.Server, error) {
+	switch l.Config.Backend() {
+	case Dnsmasq:
+		d := l.Config.DHCP.Dnsmasq
+		return dnsmasq.New(dnsmasq.Config{
+			Interface: n.name, ConfDir: d.ConfDir, Mode: dnsmasq.Mode(d.Mode), Restart: d.Restart, Log: log,
+		})
+	case PfSense:
+		return nil, errNoPfSense
+	}
+	return nil, failure{code: exitUsage, err: errors.New("dhcp.backend: none; there is no DHCP server to configure"),
+		hints: []string{"set dhcp.backend (--backend) to dnsmasq"}}
+}
+
+// journal opens the journal of n at its backend, and locks it.
+func (l loaded) journal(n network) (*dhcp.Journal, error) {
+	return dhcp.OpenJournal(l.Config.StateDir, fmt.Sprintf("%s-%s", l.Config.Backend(), n.name))
+}
+
+// probeConfig is how n is asked.
+func (n network) probeConfig() probe.Config {
+	return probe.Config{Device: n.device, MAC: n.mac}
+}
+
+// wire is the Probe of dhcp.Configure: nil where this machine is not in that network.
+func (n network) wire() func(context.Context, []dhcp.Client) ([]dhcp.Offer, error) {
+	if n.device == "" {
+		return nil
+	}
+	return func(ctx context.Context, clients []dhcp.Client) ([]dhcp.Offer, error) {
+		c := n.probeConfig()
+		c.Clients = clients
+		report, err := probe.Run(ctx, c)
+		return report.Plain(), err
+	}
+}
+
+// serving is the Preflight of dhcp.Configure.
+func (n network) serving(ctx context.Context, want dhcp.Boot) error {
+	if err := check.Serving(ctx, check.Config{}, want, agent.ScriptURL(n.base)); err != nil {
+		return fmt.Errorf("%w: %w", dhcp.ErrNotServing, err)
+	}
+	return nil
+}

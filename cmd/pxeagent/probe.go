@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pxeagent/agent/check"
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/probe"
+)
+
+func newProbeCmd(a *app) *cobra.Command {
+	var server string
+	var judgeAlone, asJSON bool
+	var quiet, limit time.Duration
+	cmd := &cobra.Command{
+		Use:   "probe",
+		Short: "Ask the network's DHCP servers as machines would, and say what is wrong with the answers",
+		Long: `Send DHCPDISCOVERs as a BIOS, UEFI, UEFI HTTP and iPXE client and show every offer of
+every server. No lease is taken. The offers are compared with what configure would set,
+where a DHCP backend is configured; --any only looks for what is wrong in itself.
+
+Needs CAP_NET_RAW. With --server one server is asked as a relay agent would ask it; its
+answers come to port 67 of this machine, which must be free.`,
+		Example: "  pxeagent probe --interface eth1\n  pxeagent probe --server 10.0.0.1 --json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, _, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			asks, err := l.asks(server, judgeAlone)
+			if err != nil {
+				return err
+			}
+			var seen []probed
+			verdict := probe.VerdictOK
+			for _, k := range asks {
+				k.config.Quiet, k.config.Limit = quiet, limit
+				report, err := probe.Run(cmd.Context(), k.config)
+				if err != nil {
+					return err
+				}
+				p := probed{Interface: k.name, Report: report, Findings: probe.Judge(k.want, report)}
+				p.Verdict = probe.Sum(report, p.Findings)
+				if p.Verdict != probe.VerdictOK && verdict != probe.VerdictWrong {
+					verdict = p.Verdict
+				}
+				if !asJSON {
+					p.print(a.stdout)
+				}
+				seen = append(seen, p)
+			}
+			if asJSON {
+				if err := writeJSON(a.stdout, map[string]any{"probes": seen}); err != nil {
+					return err
+				}
+			}
+			return exitWith(verdictCode(verdict))
+		},
+	}
+	cmd.Flags().StringVar(&server, "server", "", "ask this DHCP server alone, ADDR[:PORT], as a relay agent would")
+	cmd.Flags().BoolVar(&judgeAlone, "any", false, "compare with nothing; only look for what is wrong in itself")
+	cmd.Flags().DurationVar(&limit, "limit", probe.DefaultLimit, "how long to wait for a first offer")
+	cmd.Flags().DurationVar(&quiet, "quiet", probe.DefaultQuiet, "how long nothing new must come before the offers are complete")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	addFlags(cmd, networkKeys, []string{"dhcp.backend", "serve.http"})
+	return cmd
+}
+
+func verdictCode(v probe.Verdict) exitCode {
+	switch v {
+	case probe.VerdictNoOffer:
+		return exitNoOffer
+	case probe.VerdictWrong:
+		return exitWrong
+	}
+	return exitDone
+}
+
+// probed is one network's probe.
+type probed struct {
+	Interface string          `json:"interface,omitempty"`
+	Verdict   probe.Verdict   `json:"verdict"`
+	Report    probe.Report    `json:"report"`
+	Findings  []probe.Finding `json:"findings"`
+}
+
+// asking is whom to probe and what to expect.
+type asking struct {
+	name   string
+	config probe.Config
+	want   dhcp.Boot // zero: nothing is expected
+}
+
+// asks is what the flags ask for: one server, or each network.
+func (l loaded) asks(server string, judgeAlone bool) ([]asking, error) {
+	if server != "" {
+		at, err := parseServer(server)
+		if err != nil {
+			return nil, err
+		}
+		return []asking{{name: server, config: probe.Config{Server: at, Device: l.Config.Probe.Device(0), MAC: l.Config.Probe.MAC}}}, nil
+	}
+	all, err := l.networks(false)
+	if err != nil {
+		return nil, err
+	}
+	var out []asking
+	for _, n := range all {
+		k := asking{name: n.name, config: n.probeConfig()}
+		if k.config.Device == "" {
+			// It may have no address yet: a raw socket needs none.
+			k.config.Device = n.name
+		}
+		if !judgeAlone && l.Config.Backend() != NoBackend {
+			k.want = n.want
+		}
+		out = append(out, k)
+	}
+	return out, nil
+}
+
+func parseServer(s string) (netip.AddrPort, error) {
+	if a, err := netip.ParseAddr(s); err == nil && a.Is4() {
+		return netip.AddrPortFrom(a, 0), nil
+	}
+	at, err := netip.ParseAddrPort(s)
+	if err != nil || !at.Addr().Is4() {
+		return at, usagef("for example --server 10.0.0.1", "--server: %q is no IPv4 address, with or without a port", s)
+	}
+	return at, nil
+}
+
+// print is the probe for a person.
+func (p probed) print(w io.Writer) {
+	fmt.Fprintf(w, "%s, as %s, %d offers in %.1f s\n", p.Interface, p.Report.MAC, len(p.Report.Offers), time.Duration(p.Report.Took).Seconds())
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "CLIENT\tSERVER\tADDRESS\tNEXT-SERVER\tBOOT FILE\tIN\tVIA")
+	for _, a := range p.Report.Asked {
+		offers := p.Report.Of(a.Client)
+		if len(offers) == 0 {
+			fmt.Fprintf(tw, "%s\tno offer\t\t\t\t\t\n", a.Client)
+		}
+		for _, o := range offers {
+			name, where := o.BootFile()
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.Client, addr(o.Server), addr(o.YourIP), addr(o.NextServer), dash(value(name), name), dash(where, where), o.Via)
+		}
+	}
+	tw.Flush()
+	for _, n := range p.Report.Notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	for _, f := range p.Findings {
+		var clients []string
+		for _, c := range f.Clients {
+			clients = append(clients, c.String())
+		}
+		fmt.Fprintf(w, "%s: %s: %s (%s)\n", f.Level, strings.Join(clients, ", "), f.Text, f.Code)
+		if f.Remedy != "" {
+			fmt.Fprintf(w, "  hint: %s\n", f.Remedy)
+		}
+	}
+}
+
+func addr(a netip.Addr) string {
+	if !a.IsValid() || a.IsUnspecified() {
+		return "-"
+	}
+	return a.String()
+}
+
+func dash(s, of string) string {
+	if of == "" {
+		return "-"
+	}
+	return s
+}
+
+func newCheckCmd(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Walk a machine's whole road: offer, NBP, script, every file that the script names",
+		Long: `Probe each network, then go on as the machines would: fetch the boot file from the
+next-server they are told, then the script, as iPXE asks for it, then ask for every kernel
+and image that the script names. Says which step is missing. Exits 19 if one is.`,
+		Example: "  pxeagent check --interface eth1",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, _, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			asks, err := l.asks("", false)
+			if err != nil {
+				return err
+			}
+			roads := map[string][]check.Hop{}
+			code := exitDone
+			for _, k := range asks {
+				hops, err := walk(cmd.Context(), k)
+				if err != nil {
+					return err
+				}
+				roads[k.name] = hops
+				if !check.Complete(hops) {
+					code = exitWrong
+				}
+				if !asJSON {
+					printHops(a.stdout, k.name, hops)
+				}
+			}
+			if asJSON {
+				if err := writeJSON(a.stdout, map[string]any{"networks": roads}); err != nil {
+					return err
+				}
+			}
+			return exitWith(code)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	addFlags(cmd, networkKeys, []string{"dhcp.backend", "serve.http"})
+	return cmd
+}
+
+// walk probes one network and goes the road of each client that something is wanted for.
+func walk(ctx context.Context, k asking) ([]check.Hop, error) {
+	if k.want == (dhcp.Boot{}) {
+		return nil, failure{code: exitUsage, err: errors.New("dhcp.backend: none; it is not known which machines are to boot here"),
+			hints: []string{"set dhcp.backend (--backend)"}}
+	}
+	k.config.Clients = dhcp.ProbeClients(k.want)
+	report, err := probe.Run(ctx, k.config)
+	if err != nil {
+		return nil, err
+	}
+	return check.Walk(ctx, check.Config{}, k.config.Clients, report.Plain()), nil
+}
+
+func printHops(w io.Writer, name string, hops []check.Hop) {
+	fmt.Fprintln(w, name)
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, h := range hops {
+		mark, size := "ok", ""
+		if !h.OK {
+			mark = "FAIL"
+		}
+		if h.Bytes >= 0 {
+			size = fmt.Sprintf("%d bytes", h.Bytes)
+		}
+		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\t%s\t%s\n", mark, h.Client, h.Stage, h.What, size, h.Text)
+	}
+	tw.Flush()
+}

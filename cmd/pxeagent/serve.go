@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+
+	"pxeagent/agent"
+	"pxeagent/agent/ipxe"
+)
+
+// serveGrace is how long transfers may go on when the daemon is told to stop. systemd's own limit is 90 s.
+const serveGrace = 20 * time.Second
+
+func newServeCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve boot files, the menu and images by TFTP and HTTP, until stopped",
+		Long: `Serve the folders tftp and http of serve.root, the built-in iPXE and its menu, and count
+what happens (/metrics). Where interface is set, ask the DHCP server there from time to
+time whether it still sends machines here. Needs no DHCP backend and no file.`,
+		Example: `  pxeagent serve --interface eth1
+  pxeagent serve --root DIR --tftp 127.0.0.1:6969 --http 127.0.0.1:8080 --next-server 127.0.0.1`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, log, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), l, log)
+		},
+	}
+	addFlags(cmd, networkKeys, serveKeys)
+	return cmd
+}
+
+func serve(ctx context.Context, l loaded, log *slog.Logger) error {
+	c := l.Config
+	places, watches, err := l.places()
+	if err != nil {
+		return err
+	}
+	sockets, err := agent.Bind(c.Serve.TFTP, c.Serve.HTTP)
+	if err != nil {
+		return err
+	}
+	// With port 0 the real one is known only now.
+	for i := range places {
+		places[i].Base = baseURL(places[i].NextServer, sockets.HTTP())
+	}
+	served, err := agent.New(agent.Config{
+		Sockets: sockets, Root: c.Serve.Root, Places: places, Chain: ipxe.Chain(c.Chain),
+		Menu:     ipxe.MenuConfig{Title: c.Menu.Title, Default: c.Menu.Default, Timeout: c.Menu.Timeout},
+		Networks: c.Serve.Networks, SinglePort: c.Serve.SinglePort, Grace: serveGrace,
+		Watches: watches, Build: readBuild().info(), Log: log,
+	})
+	if err != nil {
+		sockets.Close()
+		return err
+	}
+	log.Info("serving", "tftp", sockets.TFTP(), "http", sockets.HTTP(), "root", c.Serve.Root, "script", agent.ScriptURL(places[0].Base))
+	// Not under systemd these do nothing.
+	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
+	stop := context.AfterFunc(ctx, func() { _, _ = daemon.SdNotify(false, daemon.SdNotifyStopping) })
+	defer stop()
+	err = served.Run(ctx)
+	log.Info("stopped")
+	return err
+}
+
+// places are the addresses at which machines reach the agent, and watches the networks that it asks from time to time.
+func (l loaded) places() ([]agent.Place, []agent.Watch, error) {
+	c := l.Config
+	if len(c.Interfaces) == 0 {
+		next := c.NextServer
+		if !next.IsValid() {
+			nics, err := localNICs()
+			if err != nil {
+				return nil, nil, err
+			}
+			at, err := localAddr(nics, wantLocal{device: c.Probe.Device(0)})
+			if err != nil {
+				return nil, nil, err
+			}
+			next = at.addr.Addr()
+		}
+		return []agent.Place{{NextServer: next}}, nil, nil
+	}
+	all, err := l.networks(true)
+	if err != nil {
+		return nil, nil, err
+	}
+	var places []agent.Place
+	var watches []agent.Watch
+	for _, n := range all {
+		places = append(places, agent.Place{NextServer: n.next})
+		if n.device == "" || c.Probe.Interval == 0 {
+			continue
+		}
+		w := agent.Watch{Interface: n.name, Probe: n.probeConfig(), Want: n.want, Every: c.Probe.Interval}
+		if c.Backend() == Dnsmasq {
+			// Dnsmasq runs on this machine and names itself by the address of the device.
+			w.Own, w.Proxy = []netip.Addr{n.own}, c.DHCP.Dnsmasq.Mode == "proxy"
+		}
+		watches = append(watches, w)
+	}
+	return places, watches, nil
+}
+
+// String is for the log.
+func (b build) info() map[string]string {
+	return map[string]string{"version": b.Version, "revision": b.Revision, "goversion": fmt.Sprint(b.Go)}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"pxeagent/agent/dhcp"
+)
+
+// outcome is one network's run, for --json.
+type outcome struct {
+	Interface string       `json:"interface"`
+	Result    dhcp.Result  `json:"result"`
+	Steps     []dhcp.Step  `json:"steps"`
+	Error     *failureJSON `json:"error"`
+}
+
+// teller shows a run step by step, or keeps it for --json.
+type teller struct {
+	out   io.Writer // nil with --json
+	steps []dhcp.Step
+}
+
+// step prints one line for each step, and under the plan its diff and problems.
+func (t *teller) step(s dhcp.Step) {
+	t.steps = append(t.steps, s)
+	if t.out == nil {
+		return
+	}
+	mark := "ok"
+	switch {
+	case s.Error != "":
+		mark = "FAIL"
+	case s.Verdict != nil && !s.Verdict.Agrees():
+		mark = "wait"
+	}
+	fmt.Fprintf(t.out, "  %-5s %s%s\n", mark, s.Text, suffix(s.Error))
+	printChanges(t.out, s.Changes)
+	for _, p := range s.Problems {
+		mark := "note"
+		if p.Refuse {
+			mark = "STOP"
+		}
+		fmt.Fprintf(t.out, "  %-5s %s (%s)\n", mark, p.Text, p.Code)
+	}
+	if s.Verdict == nil {
+		return
+	}
+	for _, f := range s.Verdict.Wrong {
+		fmt.Fprintf(t.out, "        %s: %s\n", f.Client, f.Text)
+	}
+	for _, f := range s.Verdict.Foreign {
+		fmt.Fprintf(t.out, "  %-5s %s: %s\n", "note", f.Client, f.Text)
+	}
+}
+
+func suffix(err string) string {
+	if err == "" {
+		return ""
+	}
+	return ": " + err
+}
+
+// printChanges is the plan as a diff.
+func printChanges(w io.Writer, changes []dhcp.Change) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, c := range changes {
+		fmt.Fprintf(tw, "          %s\t%s\t->  %s\n", c.Field, value(c.Before), value(c.After))
+	}
+	tw.Flush()
+}
+
+// value is a setting as it is shown: quoted where it would spoil the terminal.
+func value(s string) string {
+	switch {
+	case s == "":
+		return "(not set)"
+	case plain(s) != s || strings.ContainsAny(s, " \t"):
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// finish ends one network's run: it prints the error where a person reads, or files it for --json.
+func (t *teller) finish(a *app, n network, r dhcp.Result, err error) (outcome, exitCode) {
+	o := outcome{Interface: n.name, Result: r, Steps: t.steps}
+	if err == nil {
+		return o, exitDone
+	}
+	f := explain(err)
+	j := f.json()
+	o.Error = &j
+	if t.out != nil {
+		f.print(a.stderr)
+	}
+	return o, f.code
+}
+
+// summary is the last line about a network that was brought to what was wanted.
+func summary(r dhcp.Result, dryRun bool) string {
+	switch {
+	case dryRun && r.InSync:
+		return "in sync; a dry run writes nothing"
+	case dryRun:
+		return "differs; a dry run writes nothing"
+	case r.Reverted:
+		return "done: the old settings are back"
+	case r.Wrote:
+		return "done: written, loaded and proven on the wire"
+	case r.Reloaded:
+		return "done: the settings were right but not loaded; now they are"
+	}
+	return "in sync: nothing was written, nothing was restarted"
+}
