@@ -1,0 +1,148 @@
+package probe
+
+import (
+	"encoding/json"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"pxeagent/agent/dhcp"
+)
+
+var (
+	next   = netip.MustParseAddr("10.77.0.7")
+	first  = netip.MustParseAddr("10.77.0.1")
+	second = netip.MustParseAddr("10.77.0.2")
+	none   = netip.IPv4Unspecified()
+	want   = dhcp.Boot{
+		NextServer: next,
+		NBP:        [dhcp.NumArch]string{dhcp.BIOS: "undionly.kpxe", dhcp.EFI64: "ipxe.efi"},
+		Script:     "http://10.77.0.7/ipxe/bootstrap.ipxe",
+	}
+)
+
+// lease is an offer of first.
+func lease(c dhcp.Client, file string, change ...func(*Offer)) Offer {
+	o := Offer{Offer: dhcp.Offer{Client: c, Server: first, From: first, YourIP: netip.MustParseAddr("10.77.0.50"), NextServer: next, File: file, Option67: file}}
+	for _, f := range change {
+		f(&o)
+	}
+	return o
+}
+
+// proxy is an answer of second, which leases nothing.
+func proxy(c dhcp.Client, file, via string) Offer {
+	return lease(c, file, func(o *Offer) {
+		o.Server, o.From, o.YourIP, o.Proxy, o.Via, o.Vendor, o.Option67 = second, second, none, true, via, "PXEClient", ""
+	})
+}
+
+// report is that of a probe of the clients that were offered something, and more.
+func report(offers []Offer, more ...dhcp.Client) Report {
+	r := Report{Offers: offers}
+	for _, c := range dhcp.Clients() {
+		if slices.Contains(more, c) || slices.ContainsFunc(offers, func(o Offer) bool { return o.Client == c }) {
+			r.Asked = append(r.Asked, Asked{Client: c, Sent: 1})
+		}
+	}
+	return r
+}
+
+func TestJudge(t *testing.T) {
+	bios, efi, http, ipxe := dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientHTTP64, dhcp.ClientIPXE
+	url := "http://10.77.0.7/ipxe.efi"
+	for name, tc := range map[string]struct {
+		want    dhcp.Boot
+		offers  []Offer
+		more    []dhcp.Client
+		level   Level
+		code    string // "" for no finding at all
+		text    string
+		clients []dhcp.Client
+	}{
+		"all is well": {want: want, offers: []Offer{lease(bios, "undionly.kpxe"), lease(efi, "ipxe.efi"), lease(ipxe, want.Script)}},
+		"as wanted with proxyDHCP": {want: want, offers: []Offer{lease(bios, ""), proxy(bios, "undionly.kpxe", "raw"), lease(efi, ""), proxy(efi, "", "raw"), proxy(efi, "ipxe.efi", "pxe")},
+			code: CodeOnlyFile, level: Note, clients: []dhcp.Client{bios, efi}},
+		"nobody answers":    {more: []dhcp.Client{bios, efi}, level: Wrong, code: dhcp.FindingNoOffer, text: "no DHCP server answers", clients: []dhcp.Client{bios, efi}},
+		"one is left out":   {offers: []Offer{lease(bios, "a")}, more: []dhcp.Client{efi}, level: Wrong, code: dhcp.FindingNoOffer, clients: []dhcp.Client{efi}},
+		"no boot file":      {offers: []Offer{lease(bios, "")}, level: Note, code: dhcp.FindingNoFile, clients: []dhcp.Client{bios}},
+		"wanted boot file":  {want: want, offers: []Offer{lease(bios, "")}, level: Wrong, code: dhcp.FindingNoFile, text: `want "undionly.kpxe"`},
+		"other boot file":   {want: want, offers: []Offer{lease(bios, "pxelinux.0")}, level: Wrong, code: dhcp.FindingFile, text: `"pxelinux.0", want "undionly.kpxe"`},
+		"other next-server": {want: want, offers: []Offer{lease(bios, "undionly.kpxe", func(o *Offer) { o.NextServer = first })}, level: Wrong, code: dhcp.FindingNextServer, text: "10.77.0.1, want 10.77.0.7"},
+		"option 66 alone": {want: want, offers: []Offer{lease(bios, "undionly.kpxe", func(o *Offer) { o.NextServer, o.Option66 = none, "10.77.0.7" })},
+			level: Wrong, code: CodeNoNextServer, text: "does not replace it"},
+		"option 66 differs":    {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Option66 = "10.77.0.8" })}, level: Warning, code: dhcp.FindingOption66},
+		"URL needs no siaddr":  {offers: []Offer{lease(ipxe, url, func(o *Offer) { o.NextServer = none })}},
+		"no server identifier": {offers: []Offer{lease(bios, "a", func(o *Offer) { o.NoServerID = true })}, level: Wrong, code: CodeNoServerID},
+		"overloaded":           {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Overload = 1 })}, level: Note, code: CodeOverload},
+		"only option 67":       {offers: []Offer{lease(bios, "a", func(o *Offer) { o.File = "" })}, level: Note, code: CodeOnly67},
+		"only file":            {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Option67 = "" })}, level: Note, code: CodeOnlyFile},
+		"two names":            {offers: []Offer{lease(bios, "a", func(o *Offer) { o.File = "b" })}, level: Warning, code: CodeBothDiffer},
+		"0xFF behind":          {offers: []Offer{lease(bios, "a", func(o *Offer) { o.End67 = End67Last })}, level: Note, code: CodeEnd67},
+		"NUL behind":           {offers: []Offer{lease(bios, "a", func(o *Offer) { o.End67 = End67NUL })}},
+		"long":                 {offers: []Offer{lease(bios, strings.Repeat("a", 128))}, level: Wrong, code: CodeLong, text: "128 bytes"},
+		"127 bytes":            {offers: []Offer{lease(bios, strings.Repeat("a", 127))}},
+		"hostile":              {offers: []Offer{lease(bios, "a\x1b[2J")}, level: Wrong, code: CodeCharacters, text: `a\x1b[2J`},
+		"quoted":               {offers: []Offer{lease(bios, `"a"`)}, level: Wrong, code: CodeCharacters},
+		"HTTPClient to all":    {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Vendor = "HTTPClient" })}, level: Warning, code: CodeHTTPVendor},
+		"PXEClient back":       {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Vendor = "PXEClient" })}},
+		"HTTP boot":            {offers: []Offer{lease(http, url, func(o *Offer) { o.Vendor = "HTTPClient" })}},
+		"HTTP boot by Kea":     {offers: []Offer{lease(http, url)}, level: Wrong, code: CodeNoHTTPVendor},
+		"HTTP boot with name":  {offers: []Offer{lease(http, "ipxe.efi", func(o *Offer) { o.Vendor = "HTTPClient" })}, level: Wrong, code: CodeNoURL},
+		"HTTP boot not set up": {offers: []Offer{lease(http, "a")}, level: Note, code: CodeNoURL},
+		"loop":                 {offers: []Offer{lease(bios, "undionly.kpxe"), lease(ipxe, "undionly.kpxe")}, level: Warning, code: CodeLoop, clients: []dhcp.Client{ipxe}},
+		"BIOS file for UEFI":   {offers: []Offer{lease(bios, "undionly.kpxe"), lease(efi, "undionly.kpxe"), lease(dhcp.ClientARM64, "undionly.kpxe")}, level: Wrong, code: CodeArchIgnored, clients: []dhcp.Client{efi, dhcp.ClientARM64}},
+		"and for rare ones":    {offers: []Offer{lease(bios, "undionly.kpxe"), lease(dhcp.ClientEFI32, "undionly.kpxe")}, level: Warning, code: CodeArchIgnored},
+		"only proxyDHCP":       {offers: []Offer{proxy(bios, "a", "raw")}, level: Wrong, code: CodeNoAddress},
+		"silent proxyDHCP":     {offers: []Offer{lease(bios, ""), proxy(bios, "", "raw")}, level: Wrong, code: CodeProxySilent},
+		"two servers": {offers: []Offer{lease(bios, "a"), lease(bios, "b", func(o *Offer) { o.Server = second })}, level: Wrong, code: CodeServersDiffer,
+			text: `10.77.0.1 says "a" at 10.77.0.7 and 10.77.0.2 says "b" at 10.77.0.7`},
+		"two servers alike":      {offers: []Offer{lease(bios, "a"), lease(bios, "a", func(o *Offer) { o.Server = second })}},
+		"two servers, two hosts": {offers: []Offer{lease(bios, "a"), lease(bios, "a", func(o *Offer) { o.Server, o.NextServer = second, second })}, level: Wrong, code: CodeServersDiffer},
+		"a second server":        {offers: []Offer{lease(bios, "a"), lease(bios, "", func(o *Offer) { o.Server = second })}, level: Warning, code: CodeSecondServer, text: "no boot file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := report(tc.offers, tc.more...)
+			got := Judge(tc.want, r)
+			i := slices.IndexFunc(got, func(f Finding) bool { return f.Code == tc.code && f.Level == tc.level })
+			if tc.code == "" {
+				if len(got) > 0 {
+					t.Fatalf("finds %+v", got)
+				}
+			} else if i < 0 {
+				t.Fatalf("no %s %s in %+v", tc.level, tc.code, got)
+			} else if f := got[i]; !strings.Contains(f.Text, tc.text) || tc.clients != nil && !slices.Equal(f.Clients, tc.clients) {
+				t.Errorf("%+v", f)
+			} else if f.Remedy == "" && f.Level != Note {
+				t.Errorf("%s has no remedy", f.Code)
+			}
+			verdict := VerdictOK
+			if len(tc.offers) == 0 {
+				verdict = VerdictNoOffer
+			} else if tc.level == Wrong {
+				verdict = VerdictWrong
+			}
+			if sum := Sum(r, got); sum != verdict {
+				t.Errorf("verdict %s, want %s: %+v", sum, verdict, got)
+			}
+			if !slices.IsSortedFunc(got, func(a, b Finding) int { return a.Level.rank() - b.Level.rank() }) {
+				t.Errorf("not the worst first: %+v", got)
+			}
+		})
+	}
+}
+
+func TestReportAsJSON(t *testing.T) {
+	r := report([]Offer{lease(dhcp.ClientBIOS, "a", func(o *Offer) { o.After = Seconds(1500000000) })})
+	r.MAC = "02:00:00:00:00:01"
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{`"mac":"02:00:00:00:00:01"`, `"client":"bios","server":"10.77.0.1"`, `"after_seconds":1.500`, `"asked":[{"client":"bios","sent":1,`} {
+		if !strings.Contains(string(b), part) {
+			t.Errorf("no %s in %s", part, b)
+		}
+	}
+}

@@ -1,0 +1,240 @@
+package probe
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"pxeagent/agent/dhcp"
+)
+
+// standIn is a DHCP server on loopback that answers the port it was asked from with whatever reply makes of a DISCOVER. It may send
+// more later with the function it is given.
+func standIn(t *testing.T, reply func(ask []byte, send func([]byte))) netip.AddrPort {
+	t.Helper()
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var served sync.WaitGroup
+	served.Go(func() {
+		buf := make([]byte, 2048)
+		for {
+			n, from, err := conn.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				return
+			}
+			reply(slices.Clone(buf[:n]), func(b []byte) { _, _ = conn.WriteToUDPAddrPort(b, from) })
+		}
+	})
+	t.Cleanup(func() { conn.Close(); served.Wait() })
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+// offerTo is answer with the xid and chaddr of ask.
+func offerTo(ask []byte, file string, options ...[]byte) []byte {
+	b := answer(typeOffer, file, options...)
+	copy(b[4:8], ask[4:8])
+	copy(b[28:44], ask[28:44])
+	return b
+}
+
+func relayConfig(server netip.AddrPort, clients ...dhcp.Client) Config {
+	return Config{Server: server, RelayPort: AnyPort, Clients: clients, Quiet: 100 * time.Millisecond, Limit: 5 * time.Second}
+}
+
+func run(t *testing.T, cfg Config) Report {
+	t.Helper()
+	r, err := Run(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestRelayAsksAsEveryClient(t *testing.T) {
+	var mu sync.Mutex
+	macs := map[string]bool{}
+	server := standIn(t, func(ask []byte, send func([]byte)) {
+		mu.Lock()
+		macs[net.HardwareAddr(ask[28:34]).String()] = true
+		mu.Unlock()
+		if ask[3] != 1 || netip.AddrFrom4([4]byte(ask[24:28])) != netip.MustParseAddr("127.0.0.1") {
+			t.Errorf("hops %d, giaddr %v", ask[3], ask[24:28])
+		}
+		for _, f := range fields(t, ask) {
+			if f.Code == 93 {
+				send(offerTo(ask, fmt.Sprintf("file-%d", binary.BigEndian.Uint16(f.Value))))
+			}
+		}
+	})
+	r := run(t, relayConfig(server))
+	if len(r.Offers) != int(dhcp.NumClient) || len(r.Asked) != int(dhcp.NumClient) {
+		t.Fatalf("%d offers to %d clients", len(r.Offers), len(r.Asked))
+	}
+	for i, o := range r.Offers {
+		if o.Client != dhcp.Client(i) || o.Via != viaRelay || o.File != fmt.Sprintf("file-%d", o.Client.Option93()) || o.From != netip.MustParseAddr("127.0.0.1") {
+			t.Errorf("%+v", o)
+		}
+		if r.Asked[i].Sent != 1 || r.Asked[i].Took <= 0 {
+			t.Errorf("%+v", r.Asked[i])
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(macs) != 1 || !macs[r.MAC] || r.MAC[1] != '2' && r.MAC[1] != '6' && r.MAC[1] != 'a' && r.MAC[1] != 'e' {
+		t.Errorf("asked as %v, reports %q, want one that is locally administered", macs, r.MAC)
+	}
+}
+
+func TestHostileAnswers(t *testing.T) {
+	server := standIn(t, func(ask []byte, send func([]byte)) {
+		good := offerTo(ask, "good", text(67, strings.Repeat("x", 255)), text(67, "\x1b[2J\x00y"))
+		xid, mac, request, ack := slices.Clone(good), slices.Clone(good), slices.Clone(good), slices.Clone(good)
+		xid[4] ^= 1
+		mac[30] ^= 1
+		request[0] = 1
+		ack[headerLen+2] = typeACK
+		for _, b := range [][]byte{{}, {2}, []byte("garbage"), good[:headerLen-1], xid, mac, request, ack,
+			offerTo(ask, "bad", []byte{67, 250, 'x'}), // cut off
+			good} {
+			send(b)
+		}
+	})
+	r := run(t, relayConfig(server, dhcp.ClientBIOS))
+	if len(r.Offers) != 1 || r.Offers[0].Option67 != strings.Repeat("x", 255)+"\x1b[2J\x00y" {
+		t.Fatalf("offers %+v", r.Offers)
+	}
+	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "bios: an answer from 127.0.0.1 cannot be read: option 67 is cut off") {
+		t.Errorf("notes %q", r.Notes)
+	}
+	for _, code := range []string{CodeLong, CodeCharacters} {
+		if !slices.ContainsFunc(Judge(dhcp.Boot{}, r), func(f Finding) bool { return f.Code == code && f.Level == Wrong && !strings.Contains(f.Text, "\x1b") }) {
+			t.Errorf("no finding %s", code)
+		}
+	}
+}
+
+func TestDuplicatesAndFloods(t *testing.T) {
+	server := standIn(t, func(ask []byte, send func([]byte)) {
+		for range 3 {
+			send(offerTo(ask, "same"))
+		}
+		for i := range 40 {
+			send(offerTo(ask, fmt.Sprintf("flood-%d", i)))
+		}
+	})
+	r := run(t, relayConfig(server, dhcp.ClientBIOS))
+	if len(r.Offers) != maxOffers || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "more than 16") {
+		t.Errorf("%d offers, notes %q", len(r.Offers), r.Notes)
+	}
+}
+
+// A server that answers when it is asked the second time is heard, and each further offer begins the quiet time anew.
+func TestAsksAgainAndWaitsForLateOffers(t *testing.T) {
+	asked := 0
+	server := standIn(t, func(ask []byte, send func([]byte)) {
+		if asked++; asked != 2 {
+			return
+		}
+		send(offerTo(ask, "first"))
+		time.AfterFunc(60*time.Millisecond, func() {
+			send(offerTo(ask, "second"))
+			time.AfterFunc(60*time.Millisecond, func() { send(offerTo(ask, "third")) })
+		})
+	})
+	cfg := relayConfig(server, dhcp.ClientEFI64)
+	cfg.Quiet = 400 * time.Millisecond
+	r := run(t, cfg)
+	if len(r.Offers) != 3 || r.Asked[0].Sent != 2 || time.Duration(r.Asked[0].Took) < resend[0] {
+		t.Errorf("offers %+v, asked %+v", r.Offers, r.Asked)
+	}
+}
+
+func TestNoOffer(t *testing.T) {
+	server := standIn(t, func([]byte, func([]byte)) {})
+	cfg := relayConfig(server, dhcp.ClientBIOS, dhcp.ClientIPXE)
+	cfg.Limit = 1500 * time.Millisecond
+	start := time.Now()
+	r := run(t, cfg)
+	if took := time.Since(start); took < cfg.Limit || took > cfg.Limit+time.Second {
+		t.Errorf("took %v", took)
+	}
+	findings := Judge(dhcp.Boot{}, r)
+	if len(r.Offers) != 0 || r.Asked[0].Sent != 2 || Sum(r, findings) != VerdictNoOffer || len(findings) != 1 || len(findings[0].Clients) != 2 {
+		t.Errorf("%+v, %+v", r, findings)
+	}
+}
+
+func TestCancelledProbeEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	server := standIn(t, func([]byte, func([]byte)) { cancel() })
+	if _, err := Run(ctx, relayConfig(server)); !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	taken, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := taken.LocalAddr().(*net.UDPAddr).Port
+	server := netip.MustParseAddrPort("127.0.0.1:1067")
+	for name, tc := range map[string]struct {
+		cfg  Config
+		want error
+		text string
+	}{
+		"nothing":           {Config{}, ErrNoDevice, "none is named"},
+		"no such interface": {Config{Device: "no-such-if"}, ErrNoDevice, `"no-such-if"`},
+		"not Ethernet":      {Config{Device: loopback(t)}, ErrNoDevice, "no Ethernet address"},
+		"port taken":        {Config{Server: server, RelayPort: port}, ErrPortTaken, fmt.Sprintf("port %d", port)},
+		"foreign giaddr":    {Config{Server: server, Relay: netip.MustParseAddr("192.0.2.1"), RelayPort: port}, ErrNoAddress, "192.0.2.1"},
+		"IPv6 server":       {Config{Server: netip.MustParseAddrPort("[::1]:67")}, nil, "want an IPv4 address"},
+		"MAC of 8 bytes":    {Config{Server: server, MAC: make(net.HardwareAddr, 8)}, nil, "want 6 bytes"},
+	} {
+		_, err := Run(context.Background(), tc.cfg)
+		if err == nil || tc.want != nil && !errors.Is(err, tc.want) || !strings.Contains(err.Error(), tc.text) {
+			t.Errorf("%s: error is %v", name, err)
+		}
+	}
+}
+
+func loopback(t *testing.T) string {
+	t.Helper()
+	all, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(d net.Interface) bool { return d.Flags&net.FlagLoopback != 0 })
+	if i < 0 {
+		t.Skip("no loopback interface")
+	}
+	return all[i].Name
+}
+
+// A low port without the right to it.
+func TestRelayPortPermission(t *testing.T) {
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: portServer})
+	if err == nil {
+		conn.Close()
+		t.Skip("this process may use port 67")
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		t.Skip("port 67 is taken")
+	}
+	if _, err = Run(context.Background(), Config{Server: netip.MustParseAddrPort("127.0.0.1:1067")}); !errors.Is(err, ErrPermission) || !strings.Contains(err.Error(), "cap_net_bind_service") {
+		t.Errorf("error is %v", err)
+	}
+}
