@@ -1,0 +1,410 @@
+package tftp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"pxeagent/agent/boot"
+)
+
+func TestPortTaken(t *testing.T) {
+	l, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, err = Listen(l.Addrs()...)
+	if !errors.Is(err, ErrPortTaken) || !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), l.Addrs()[0].String()) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Listen(); err == nil {
+		t.Error("no address is no error")
+	}
+	// All or none: the first must be free again.
+	free, _ := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	addr := free.Addrs()[0]
+	free.Close()
+	if _, err := Listen(addr, l.Addrs()[0]); err == nil {
+		t.Error("a taken second address is no error")
+	}
+	again, err := Listen(addr)
+	if err != nil {
+		t.Errorf("the first address was kept: %v", err)
+	}
+	again.Close()
+}
+
+func TestResentRequestIsTheSame(t *testing.T) {
+	bothWays(t, func(t *testing.T, cfg Config) {
+		s := serving(t, cfg)
+		c := dialing(t, s.addr)
+		c.ask("f", "tsize=0")
+		c.oack("tsize=2000")
+		tid := c.tid
+		c.ask("f", "tsize=0")
+		c.oack("tsize=2000")
+		if c.tid != tid {
+			t.Errorf("a second transfer from %v beside %v", c.tid, tid)
+		}
+		c.ack(0)
+		c.data(1)
+		c.ask("f", "tsize=0") // delayed in the network
+		c.ack(1)
+		if got := c.rest(2, 512); !bytes.Equal(got, pattern(2000)[512:]) {
+			t.Errorf("got %d bytes", len(got))
+		}
+		s.record.wait(t, boot.OK)
+		if s.record.begun != 1 {
+			t.Errorf("%d transfers", s.record.begun)
+		}
+	})
+}
+
+func TestRestartedClientBeginsAnew(t *testing.T) {
+	bothWays(t, func(t *testing.T, cfg Config) {
+		s := serving(t, cfg)
+		c := dialing(t, s.addr)
+		// Another request from the same port.
+		c.ask("f", "blksize=8")
+		c.oack("blksize=8")
+		c.ask("f", "tsize=0")
+		c.oack("tsize=2000")
+		s.record.wait(t, boot.Aborted)
+		// A probe that was not aborted, as Intel's ROM may leave it.
+		c.ask("text", "")
+		c.data(1)
+		s.record.wait(t, boot.SizeProbe)
+		c.ack(1)
+		c.fresh(2)
+		// The same words, after a silence.
+		for end := time.Now().Add(asksAnew + 100*time.Millisecond); time.Now().Before(end); {
+			c.receive(time.Until(end))
+		}
+		c.ask("text", "")
+		tr := s.record.wait(t, boot.Aborted)
+		if !errors.Is(tr.Err, errReplaced) {
+			t.Errorf("%+v", tr)
+		}
+		if got := c.again(512); len(got) != 700 {
+			t.Errorf("got %d bytes", len(got))
+		}
+		s.record.wait(t, boot.OK)
+	})
+}
+
+func TestForeignNetworksGetNoAnswer(t *testing.T) {
+	s := serving(t, Config{Opener: shelf{"f": file(nil)}, Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	c := dialing(t, s.addr)
+	c.ask("f", "")
+	if tr := s.record.wait(t, boot.Refused); !errors.Is(tr.Err, errForeign) || tr.Name != "f" {
+		t.Errorf("%+v", tr)
+	}
+	c.sendTo(s.addr, []byte{0, opACK, 0, 1})
+	c.quiet(50 * time.Millisecond)
+
+	s = serving(t, Config{Opener: shelf{"f": file(nil)}, Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	c = dialing(t, s.addr)
+	c.ask("f", "")
+	c.rest(1, 512)
+	s.record.wait(t, boot.OK)
+}
+
+func TestTooManyTransfers(t *testing.T) {
+	bothWays(t, func(t *testing.T, cfg Config) {
+		cfg.MaxTransfers, cfg.MaxPerClient = 3, 2
+		s := serving(t, cfg)
+		a, b, c := dialing(t, s.addr), dialing(t, s.addr), dialing(t, s.addr)
+		for _, x := range []*client{a, b} {
+			x.ask("f", "tsize=0")
+			x.oack("tsize=2000")
+			x.ack(0)
+			x.data(1)
+		}
+		c.ask("f", "tsize=0") // the third from this address
+		if tr := s.record.wait(t, boot.Refused); !errors.Is(tr.Err, errFull) {
+			t.Errorf("%+v", tr)
+		}
+		c.quiet(30 * time.Millisecond)
+		a.abort(0)
+		s.record.wait(t, boot.Aborted)
+		b.abort(0)
+		s.record.wait(t, boot.Aborted)
+		// Its place is free as soon as the transfer is told to be over, or in a moment.
+		for {
+			c.ask("f", "tsize=0")
+			if b := c.receive(100 * time.Millisecond); b != nil {
+				break
+			}
+			s.record.wait(t, boot.Refused)
+		}
+		c.abort(0)
+		s.record.wait(t, boot.SizeProbe)
+	})
+}
+
+// Requests with forged addresses fill the table; who really is there must get in all the same.
+func TestForgedRequestsMakeRoom(t *testing.T) {
+	s := serving(t, Config{Opener: shelf{"f": file(pattern(2000))}, MaxTransfers: 4, MaxPerClient: 5})
+	forged := make([]*client, 4)
+	for i := range forged {
+		forged[i] = dialing(t, s.addr)
+		forged[i].ask("f", "tsize=0")
+		forged[i].oack("tsize=2000")
+	}
+	forged[3].oack("tsize=2000") // so time has passed
+	forged[3].oack("tsize=2000")
+	c := dialing(t, s.addr)
+	c.ask("f", "")
+	if got := c.rest(1, 512); len(got) != 2000 {
+		t.Errorf("got %d bytes", len(got))
+	}
+	if tr := s.record.wait(t, boot.TimedOut); !errors.Is(tr.Err, errEvicted) {
+		t.Errorf("%+v", tr)
+	}
+	s.record.wait(t, boot.OK)
+}
+
+func TestManyAtOnce(t *testing.T) {
+	lots := 1000
+	bothWays(t, func(t *testing.T, cfg Config) {
+		cfg.MaxTransfers, cfg.MaxPerClient = lots, lots
+		s := serving(t, cfg)
+		all := make([]*client, lots)
+		for i := range all {
+			all[i] = dialing(t, s.addr)
+			all[i].ask("f", "blksize=1000")
+		}
+		for _, c := range all {
+			c.oack("blksize=1000")
+		}
+		// All run; each ends now.
+		for _, c := range all {
+			c.ack(0)
+		}
+		var got atomic.Int64
+		var wg sync.WaitGroup
+		for _, c := range all {
+			wg.Go(func() { got.Add(int64(len(c.again(1000)))) })
+		}
+		wg.Wait()
+		for range lots {
+			s.record.wait(t, boot.OK)
+		}
+		if got.Load() != int64(lots)*2000 {
+			t.Errorf("%d bytes in all", got.Load())
+		}
+	})
+}
+
+// again takes all blocks from the first on, where OACK and blocks may have come more than once.
+func (c *client) again(blksize int) []byte {
+	var all []byte
+	for block := 1; ; {
+		b := c.receive(limit)
+		if len(b) < 4 {
+			c.t.Error("nothing more comes")
+			return all
+		}
+		if b[1] == opDATA && int(b[2])<<8+int(b[3]) == block {
+			all = append(all, b[4:]...)
+			c.ack(block)
+			if len(b)-4 < blksize {
+				return all
+			}
+			block++
+		}
+	}
+}
+
+func TestShutdownLetsTransfersEnd(t *testing.T) {
+	bothWays(t, func(t *testing.T, cfg Config) {
+		cfg.Grace = limit
+		s := serving(t, cfg)
+		c := dialing(t, s.addr)
+		c.ask("f", "")
+		c.data(1)
+		s.stop()
+		if !cfg.SinglePort {
+			// The port is free at once, for a successor.
+			for {
+				l, err := Listen(s.addr)
+				if err == nil {
+					l.Close()
+					break
+				}
+				if !errors.Is(err, ErrPortTaken) {
+					t.Fatal(err)
+				}
+				runtime.Gosched()
+			}
+		}
+		c.ack(1)
+		if got := c.rest(2, 512); len(got) != 2000-512 {
+			t.Errorf("got %d bytes", len(got))
+		}
+		s.record.wait(t, boot.OK)
+		select {
+		case err := <-s.done:
+			s.done <- err
+		case <-time.After(limit):
+			t.Fatal("does not end")
+		}
+	})
+}
+
+func TestShutdownAbortsTheRest(t *testing.T) {
+	bothWays(t, func(t *testing.T, cfg Config) {
+		cfg.Grace = 50 * time.Millisecond
+		s := serving(t, cfg)
+		c := dialing(t, s.addr)
+		c.ask("f", "blksize=8")
+		c.oack("blksize=8")
+		c.ack(0)
+		c.data(1)
+		s.stop()
+		for {
+			if b := c.receive(limit); len(b) > 1 && b[1] == opERROR {
+				break
+			} else if b == nil {
+				t.Fatal("no ERROR")
+			}
+		}
+		if tr := s.record.wait(t, boot.Failed); !errors.Is(tr.Err, errStopping) {
+			t.Errorf("%+v", tr)
+		}
+	})
+}
+
+func TestNothingIsLeftRunning(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for _, single := range []bool{false, true} {
+		l, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"), netip.MustParseAddrPort("[::1]:0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		closed := make(chan struct{}, 10)
+		f := file(pattern(2000))
+		f.Close = func() error { closed <- struct{}{}; return nil }
+		go func() { done <- New(Config{Opener: shelf{"f": f}, SinglePort: single}).Serve(ctx, l) }()
+		for range 10 {
+			c := dialing(t, l.Addrs()[0])
+			c.ask("f", "")
+			c.data(1)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if len(closed) != 10 {
+			t.Errorf("%d files closed of 10", len(closed))
+		}
+	}
+	for end := time.Now().Add(limit); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(end) {
+			b := make([]byte, 1<<16)
+			t.Fatalf("%d goroutines, before %d:\n%s", runtime.NumGoroutine(), before, b[:runtime.Stack(b, true)])
+		}
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	for _, tt := range []struct {
+		listen []string
+		ask    []string // hosts
+	}{
+		{[]string{"127.0.0.1:0"}, []string{"127.0.0.1"}},
+		{[]string{"[::1]:0"}, []string{"::1"}},
+		{[]string{"0.0.0.0:0"}, []string{"127.0.0.1", "127.0.0.77"}},
+		{[]string{"[::]:0"}, []string{"127.0.0.1", "127.0.0.77", "::1"}},
+	} {
+		for _, single := range []bool{false, true} {
+			t.Run(fmt.Sprint(tt.listen, single), func(t *testing.T) {
+				var addrs []netip.AddrPort
+				for _, a := range tt.listen {
+					addrs = append(addrs, netip.MustParseAddrPort(a))
+				}
+				l, err := Listen(addrs...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := servingOn(t, Config{Opener: shelf{"f": file(pattern(2000))}, SinglePort: single}, l)
+				for _, host := range tt.ask {
+					server := netip.AddrPortFrom(netip.MustParseAddr(host), s.addr.Port())
+					c := dialing(t, server)
+					c.ask("f", "windowsize=2 tsize=0")
+					c.oack("windowsize=2 tsize=2000")
+					if c.tid.Addr() != server.Addr() {
+						t.Errorf("asked %v, %v answered", server, c.tid)
+					}
+					c.ack(0)
+					c.data(1)
+					c.data(2)
+					if c.tid.Addr() != server.Addr() {
+						t.Errorf("asked %v, %v sent data", server, c.tid)
+					}
+					c.ack(2)
+					c.data(3)
+					c.data(4)
+					c.ack(4)
+					if tr := s.record.wait(t, boot.OK); tr.Local != server {
+						t.Errorf("asked %v, Ask says %v", server, tr.Local)
+					}
+					// An ERROR comes from there as well.
+					c.sendTo(server, []byte("\x00\x02f\x00octet\x00"))
+					c.errorCode(codeIllegal)
+					if c.tid != server {
+						t.Errorf("asked %v, %v refused", server, c.tid)
+					}
+					s.record.wait(t, boot.Refused)
+				}
+			})
+		}
+	}
+	l, err := Listen(netip.MustParseAddrPort("0.0.0.0:0"), netip.MustParseAddrPort("[::]:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(l.Addrs()); n != 2 {
+		t.Errorf("%d sockets for both wildcards", n)
+	}
+	l.Close()
+}
+
+func TestBlocksFitTheFrame(t *testing.T) {
+	s := serving(t, Config{Opener: shelf{"f": file(nil)}, MaxBlksize: 1468})
+	c := dialing(t, s.addr)
+	c.ask("f", "blksize=65464")
+	c.oack("blksize=1468")
+	c.abort(0)
+	s.record.wait(t, boot.Aborted)
+}
+
+// errReader fails to read.
+type errReader struct{}
+
+func (errReader) ReadAt([]byte, int64) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestFileThatCannotBeRead(t *testing.T) {
+	s := serving(t, Config{Opener: shelf{"f": &File{ReaderAt: errReader{}, Size: 5}}})
+	c := dialing(t, s.addr)
+	c.ask("f", "tsize=0")
+	c.oack("tsize=5")
+	c.ack(0)
+	c.errorCode(codeUndefined)
+	if tr := s.record.wait(t, boot.Failed); !errors.Is(tr.Err, io.ErrClosedPipe) {
+		t.Errorf("%+v", tr)
+	}
+}

@@ -1,0 +1,144 @@
+package tftp
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"pxeagent/agent/boot"
+)
+
+// windowed asks for f in windows of 4 blocks of 8 bytes and acknowledges the OACK.
+func windowed(t *testing.T, s *running) *client {
+	t.Helper()
+	c := dialing(t, s.addr)
+	c.ask("f", "blksize=8 windowsize=4")
+	c.oack("blksize=8 windowsize=4")
+	c.ack(0)
+	return c
+}
+
+func (c *client) run(from, to int) {
+	c.t.Helper()
+	for b := from; b <= to; b++ {
+		c.data(b)
+	}
+}
+
+func TestWindow(t *testing.T) {
+	for name, f := range map[string]func(t *testing.T, s *running, c *client){
+		"in order": func(t *testing.T, s *running, c *client) {
+			c.run(1, 4)
+			c.ack(4)
+			c.run(5, 8)
+			c.ack(8)
+			c.run(9, 10) // the last has 3 bytes
+			c.ack(10)
+			if tr := s.record.wait(t, boot.OK); tr.Bytes != 75 || tr.Resent != 0 {
+				t.Errorf("%+v", tr)
+			}
+		},
+		"block lost in mid-window": func(t *testing.T, s *running, c *client) {
+			c.run(1, 4)
+			c.ack(2) // 3 was lost
+			c.run(3, 6)
+			c.ack(6)
+			c.run(7, 10)
+			c.ack(10)
+			if tr := s.record.wait(t, boot.OK); tr.Bytes != 75 || tr.Resent != 2 {
+				t.Errorf("%+v", tr)
+			}
+		},
+		"an ACK for each block out of order brings one flight": func(t *testing.T, s *running, c *client) {
+			c.run(1, 4)
+			c.ack(1)
+			c.ack(1)
+			c.ack(1)
+			c.run(2, 5)
+			c.ack(5)
+			c.run(6, 9)
+			c.ack(9)
+			c.data(10)
+			c.ack(10)
+			if tr := s.record.wait(t, boot.OK); tr.Resent != 3 {
+				t.Errorf("%+v", tr)
+			}
+		},
+		"first block of a window lost": func(t *testing.T, s *running, c *client) {
+			c.run(1, 4)
+			c.ack(4)
+			c.run(5, 8)
+			c.ack(4)
+			c.ack(4)
+			c.run(5, 8)
+			c.ack(8)
+			c.run(9, 10)
+			c.ack(10)
+			if tr := s.record.wait(t, boot.OK); tr.Resent != 4 {
+				t.Errorf("%+v", tr)
+			}
+		},
+		"whole window lost": func(t *testing.T, s *running, c *client) {
+			c.run(1, 4)
+			began := time.Now()
+			c.run(1, 4)
+			if d := time.Since(began); d > 500*time.Millisecond {
+				t.Errorf("sent again after %v", d)
+			}
+			c.ack(4)
+			c.run(5, 8)
+			c.ack(8)
+			c.run(9, 10)
+			c.ack(10)
+			s.record.wait(t, boot.OK)
+		},
+		"last ACK in mid-window": func(t *testing.T, s *running, c *client) {
+			c.run(1, 4)
+			c.ack(4)
+			c.run(5, 8)
+			c.ack(8)
+			c.run(9, 10)
+			c.ack(9)
+			c.data(10)
+			c.ack(10)
+			if tr := s.record.wait(t, boot.OK); tr.Resent != 1 {
+				t.Errorf("%+v", tr)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bothWays(t, func(t *testing.T, cfg Config) {
+				cfg.Opener = shelf{"f": file(pattern(75))}
+				s := serving(t, cfg)
+				f(t, s, windowed(t, s))
+			})
+		})
+	}
+}
+
+func TestWindowsOfALargeFile(t *testing.T) {
+	want := pattern(3<<20 + 77)
+	bothWays(t, func(t *testing.T, cfg Config) {
+		cfg.Opener = shelf{"f": file(want)}
+		s := serving(t, cfg)
+		c := dialing(t, s.addr)
+		c.ask("f", "blksize=65464 windowsize=64")
+		c.oack("blksize=65464 windowsize=4")
+		c.ack(0)
+		var got []byte
+		for block := 1; ; block++ {
+			b := c.fresh(block)
+			got = append(got, b...)
+			if block%4 == 0 || len(b) < 65464 {
+				c.ack(block)
+			}
+			if len(b) < 65464 {
+				break
+			}
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("got %d bytes of %d", len(got), len(want))
+		}
+		s.record.wait(t, boot.OK)
+	})
+}
