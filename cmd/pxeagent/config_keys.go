@@ -6,10 +6,13 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"pxeagent/agent/ipxe"
 )
 
 // key is one key of the configuration. The table keys is all there is: flags, variables, the
@@ -40,7 +43,7 @@ var keys = []key{
 		set:   one(func(c *Config) *netip.Addr { return &c.NextServer }, parseNextServer)},
 	{name: "chain", def: "auto", flag: "chain", arg: "HOW",
 		usage: "how iPXE is kept from loading itself again: auto, dhcp, embed, tftp or off",
-		set:   one(func(c *Config) *Chain { return &c.Chain }, parseChain)},
+		set:   choice(func(c *Config) *ipxe.Chain { return &c.Chain }, ipxe.Chains()...)},
 	{name: "state_dir", def: "/var/lib/pxeagent/state", flag: "state-dir", arg: "DIR", path: true,
 		usage: "folder for the journal and what else outlives a restart",
 		set:   text(func(c *Config) *string { return &c.StateDir })},
@@ -48,7 +51,7 @@ var keys = []key{
 	{name: "dhcp.backend", def: "auto", flag: "backend", arg: "NAME",
 		usage: "DHCP server to configure: dnsmasq, pfsense, none; auto: pfsense if its url is set, else dnsmasq if an interface is",
 		set:   choice(func(c *Config) *Backend { return &c.DHCP.Backend }, AutoBackend, Dnsmasq, PfSense, NoBackend)},
-	{name: "dhcp.dnsmasq.conf_dir", def: "/etc/dnsmasq.d", flag: "dnsmasq-conf-dir", arg: "DIR", path: true,
+	{name: "dhcp.dnsmasq.conf_dir", def: confDir(runtime.GOOS), flag: "dnsmasq-conf-dir", arg: "DIR", path: true,
 		usage: "folder from which Dnsmasq reads drop-in files",
 		set:   text(func(c *Config) *string { return &c.DHCP.Dnsmasq.ConfDir })},
 	{name: "dhcp.dnsmasq.mode", def: "server", flag: "dnsmasq-mode", arg: "MODE",
@@ -121,6 +124,14 @@ var keys = []key{
 	{name: "log.format", def: "text", flag: "log-format", arg: "FORMAT",
 		usage: "text or json",
 		set:   choice(func(c *Config) *string { return &c.Log.Format }, "text", "json")},
+}
+
+// confDir is where Dnsmasq's packages have their drop-in files.
+func confDir(goos string) string {
+	if goos == "freebsd" {
+		return "/usr/local/etc/dnsmasq.d"
+	}
+	return "/etc/dnsmasq.d"
 }
 
 // Groups of keys that commands take as flags.

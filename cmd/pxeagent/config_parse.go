@@ -207,19 +207,6 @@ func parseLevel(s string) (slog.Level, error) {
 	return 0, notOneOf(s, []string{"debug", "info", "warn", "error"})
 }
 
-// Chain is how iPXE is kept from loading itself again and again.
-type Chain string
-
-func parseChain(s string) (Chain, error) {
-	names := []string{"auto", "dhcp", "embed", "tftp", "off"}
-	for _, n := range names {
-		if n == s {
-			return Chain(s), nil
-		}
-	}
-	return "", notOneOf(s, names)
-}
-
 func notOneOf(s string, names []string) error {
 	last := len(names) - 1
 	text := fmt.Sprintf("%q is not known; want %s or %s", s, strings.Join(names[:last], ", "), names[last])

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -87,7 +88,7 @@ func defaultConfig() Config {
 		StateDir: "/var/lib/pxeagent/state",
 		DHCP: DHCPConfig{
 			Backend: AutoBackend,
-			Dnsmasq: DnsmasqConfig{ConfDir: "/etc/dnsmasq.d", Mode: "server"},
+			Dnsmasq: DnsmasqConfig{ConfDir: confDir(runtime.GOOS), Mode: "server"},
 			PfSense: PfSenseConfig{Transport: "auto"},
 		},
 		Serve: ServeConfig{

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"net/url"
 	"time"
+
+	"pxeagent/agent/ipxe"
 )
 
 // Config is the whole configuration, checked and typed. Each part of pxeagent is given its own
@@ -13,7 +15,7 @@ import (
 type Config struct {
 	Interfaces []string   // the networks' names at the DHCP server
 	NextServer netip.Addr // IPv4; the zero Addr means auto: see localAddr
-	Chain      Chain
+	Chain      ipxe.Chain
 	StateDir   string // absolute
 	DHCP       DHCPConfig
 	Serve      ServeConfig

@@ -12,6 +12,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/probe"
+	"pxeagent/agent/tftp"
+	"pxeagent/dnsmasq"
 )
 
 // Ports that are really taken, as the system says it.
@@ -35,6 +40,12 @@ func TestPortTaken(t *testing.T) {
 	_, err = net.Listen("tcp4", tcp.Addr().String())
 	f = explain(fmt.Errorf("listening for HTTP: %w", err))
 	if f.code != exitPortTaken || len(f.hints) != 2 || !strings.Contains(f.hints[1], "--http :8080") {
+		t.Errorf("%+v", f)
+	}
+	at := udp.LocalAddr().(*net.UDPAddr).AddrPort()
+	_, err = tftp.Listen(at)
+	f = explain(err)
+	if f.code != exitPortTaken || len(f.hints) != 2 || !strings.Contains(f.hints[1], "--tftp :6969") {
 		t.Errorf("%+v", f)
 	}
 	// An address of RFC 5737, which no machine has.
@@ -72,7 +83,29 @@ func TestExplain(t *testing.T) {
 		{"no device", os.NewSyscallError("setsockopt", syscall.ENODEV), exitNoInterface, "ip link"},
 		{"cancelled", fmt.Errorf("probing: %w", context.Canceled), exitInterrupted, ""},
 		{"a failure within", fmt.Errorf("more: %w", failure{code: exitForeign, err: errors.New("inner"), hints: []string{"do this"}}), exitForeign, "do this"},
-		{"no pfSense", errNoPfSense, exitUsage, ""},
+		{"no pfSense", errNoPfSense, exitUsage, "dnsmasq or none"},
+
+		{"revert failed", &dhcp.RevertFailedError{Err: syscall.ENOSPC, Cause: dhcp.ErrNotProven}, exitRevertFailed, "do that first"},
+		{"put back", fmt.Errorf("wrong: %w", dhcp.ErrReverted), exitPutBack, "pxeagent probe"},
+		{"foreign", fmt.Errorf("%w: yet", dhcp.ErrForeign), exitForeign, "turn off network boot at that server"},
+		{"not proven", fmt.Errorf("%w: no offer", dhcp.ErrNotProven), exitNotProven, "asks again"},
+		{"not proven for want of rights", fmt.Errorf("%w: %w", dhcp.ErrNotProven, probe.ErrPermission), exitNotProven, "setcap"},
+		{"refused", &dhcp.RefusedError{Problem: dhcp.Problem{Text: "no"}}, exitRefused, "--dry-run"},
+		{"not serving", fmt.Errorf("%w: timeout", dhcp.ErrNotServing), exitNotServing, "--not-serving-yet"},
+		{"locked", &dhcp.LockedError{Path: "/x.lock", PID: 7}, exitLocked, "ends with its process"},
+		{"no journal", fmt.Errorf("%w for x", dhcp.ErrNoJournal), exitNoJournal, "by hand"},
+		{"changed", fmt.Errorf("reverting: %w", dhcp.ErrChanged), exitChanged, "--discard-later-changes"},
+		{"did not restart, put back", fmt.Errorf("%w: %w", dhcp.ErrReload, dnsmasq.ErrRestart), exitRestart, "journalctl"},
+		{"did not restart at all", fmt.Errorf("as before, but: %w", dnsmasq.ErrRestart), exitRestart, "systemctl status dnsmasq"},
+		{"no rights to restart", fmt.Errorf("%w: %w", dnsmasq.ErrRestart, fs.ErrPermission), exitRestart, "run as root"},
+		{"no Dnsmasq", fmt.Errorf("%w: %w", dnsmasq.ErrNotInstalled, exec.ErrNotFound), exitNoProgram, "dhcp.backend"},
+		{"Dnsmasq, no device", dnsmasq.ErrNoInterface, exitNoInterface, "ip -br addr"},
+		{"Dnsmasq, no address", dnsmasq.ErrNoAddress, exitNoInterface, "ip -br addr"},
+		{"Dnsmasq takes it not", dnsmasq.ErrRejected, exitRefused, "dnsmasq --test"},
+		{"probe, no rights", fmt.Errorf("x: %w", probe.ErrPermission), exitPermission, "setcap"},
+		{"probe, no device", probe.ErrNoDevice, exitNoInterface, "--probe-device"},
+		{"probe, no address", probe.ErrNoAddress, exitNoInterface, "--probe-device"},
+		{"probe, port taken", probe.ErrPortTaken, exitPortTaken, whoListens("udp", 67)},
 		{"anything", errors.New("something"), exitUnexpected, ""},
 	} {
 		f := explain(c.err)

@@ -59,7 +59,7 @@ var exitCodes = []struct {
 	{exitPortTaken, "port-taken", "another program listens on the port"},
 	{exitNoProgram, "no-program", "a program that is needed is not installed"},
 	{exitNotWritable, "not-writable", "the disk is full or cannot be written"},
-	{exitRestart, "restart-failed", "the DHCP server did not restart with the new settings; the ones from before are back"},
+	{exitRestart, "restart-failed", "the DHCP server did not restart; its settings are the ones from before"},
 	{exitNoOffer, "no-offer", "probe: no DHCP server made an offer"},
 	{exitWrong, "wrong", "probe and check: an offer, or a step on the way, is wrong"},
 	{exitRoot, "no-root", "the folder to serve is missing or cannot be read"},

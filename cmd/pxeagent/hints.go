@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/probe"
+	"pxeagent/agent/tftp"
+	"pxeagent/dnsmasq"
+)
+
+// rule is how an error is explained. The first that fits has the exit code.
+type rule struct {
+	is    func(error) bool
+	code  exitCode
+	hints func(error) []string
+	// ending: it says how a run ended and not what caused that. A cause adds its hints, not its code.
+	ending bool
+}
+
+// on is a rule for a sentinel, with hints that need nothing from the error.
+func on(sentinel error, code exitCode, hints ...string) rule {
+	return rule{
+		is:    func(err error) bool { return errors.Is(err, sentinel) },
+		code:  code,
+		hints: func(error) []string { return hints },
+	}
+}
+
+// ending is on, for how a run ended.
+func ending(sentinel error, code exitCode, hints ...string) rule {
+	r := on(sentinel, code, hints...)
+	r.ending = true
+	return r
+}
+
+// rules go from how a run ended to what caused that, and from the particular to the general.
+var rules = []rule{
+	{is: isMistakes, code: exitUsage},
+	on(errNoPfSense, exitUsage, "set dhcp.backend (--backend) to dnsmasq or none"),
+
+	// The order of package dhcp: where several hold, the first is the one to act on.
+	ending(dhcp.ErrRevertFailed, exitRevertFailed, "do that first; once the cause is gone, `pxeagent revert` does it as well"),
+	ending(dhcp.ErrReverted, exitPutBack, "`pxeagent probe` shows what each DHCP server offers now"),
+	ending(dhcp.ErrForeign, exitForeign, "turn off network boot at that server, or the server; `pxeagent probe` shows what each one offers"),
+	ending(dhcp.ErrNotProven, exitNotProven, "`pxeagent probe` asks again; it can be run on any machine in that network"),
+	ending(dhcp.ErrRefused, exitRefused, "correct what the plan names and run it again; --dry-run shows the plan and writes nothing"),
+	ending(dhcp.ErrNotServing, exitNotServing, "start `pxeagent serve` at next-server first, or go on all the same with --not-serving-yet"),
+	on(dhcp.ErrLocked, exitLocked, "wait until it is done: the lock ends with its process"),
+	on(dhcp.ErrNoJournal, exitNoJournal,
+		"run it where it was configured from, with the same state_dir; there is the journal",
+		"by hand, for Dnsmasq: remove pxeagent-INTERFACE.conf from its conf_dir and restart it"),
+	ending(dhcp.ErrReload, exitRestart, "the DHCP server's own log says why: `journalctl -u dnsmasq`, or the syslog"),
+	on(dhcp.ErrChanged, exitChanged,
+		"run it again: it starts from what is there now, and --dry-run shows that first",
+		"`pxeagent revert --discard-later-changes` goes back whatever was changed since"),
+
+	on(dnsmasq.ErrNotInstalled, exitNoProgram, "install dnsmasq, or name the DHCP server in dhcp.backend (--backend)"),
+	on(dnsmasq.ErrNoInterface, exitNoInterface, "for Dnsmasq, interface is a device of this machine: `ip -br addr` lists them"),
+	on(dnsmasq.ErrNoAddress, exitNoInterface, "Dnsmasq answers only where the device has an address: `ip -br addr` shows which have"),
+	on(dnsmasq.ErrRejected, exitRefused, "`dnsmasq --test` alone says whether the fault was there before"),
+	ending(dnsmasq.ErrRestart, exitRestart, "see whether it runs at all: `systemctl status dnsmasq`; dhcp.dnsmasq.restart (--dnsmasq-restart) is the command to restart it"),
+
+	{is: isError(probe.ErrPermission), code: exitPermission, hints: capabilityHints},
+	on(probe.ErrNoDevice, exitNoInterface, "`ip -br link` lists this machine's devices; probe.device (--probe-device) names the one to ask from"),
+	on(probe.ErrNoAddress, exitNoInterface, "`ip -br addr` shows which devices have an address; probe.device (--probe-device) names the one to ask from"),
+	on(probe.ErrPortTaken, exitPortTaken, "as root, `"+whoListens("udp", 67)+"` says which program it is, most likely a DHCP server or relay"),
+
+	{is: isRawSocket, code: exitPermission, hints: capabilityHints},
+	{is: isListen(syscall.EADDRINUSE), code: exitPortTaken, hints: portHints},
+	{is: isError(tftp.ErrPortTaken), code: exitPortTaken, hints: func(error) []string { return heldHints("udp", 0) }},
+	{is: isListen(syscall.EADDRNOTAVAIL), code: exitNoInterface, hints: addressHints},
+	{is: isListen(fs.ErrPermission), code: exitPermission, hints: lowPortHints},
+	on(syscall.ENODEV, exitNoInterface, "`ip link` lists this machine's devices"),
+	{is: isError(syscall.ENOSPC, syscall.EDQUOT), code: exitNotWritable, hints: diskHints},
+	{is: isError(syscall.EROFS), code: exitNotWritable, hints: readOnlyHints},
+	{is: isError(exec.ErrNotFound), code: exitNoProgram, hints: programHints},
+	{is: isError(fs.ErrPermission), code: exitPermission, hints: permissionHints},
+	on(context.Canceled, exitInterrupted),
+}
+
+func isMistakes(err error) bool {
+	var ms mistakes
+	return errors.As(err, &ms)
+}
+
+func isError(sentinels ...error) func(error) bool {
+	return func(err error) bool {
+		return slices.ContainsFunc(sentinels, func(s error) bool { return errors.Is(err, s) })
+	}
+}
+
+func isListen(cause error) func(error) bool {
+	return func(err error) bool {
+		_, _, ok := listening(err)
+		return ok && errors.Is(err, cause)
+	}
+}
+
+// listening is the network and the address on which listening went wrong.
+func listening(err error) (network string, at netip.AddrPort, ok bool) {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "listen" || op.Addr == nil {
+		return "", at, false
+	}
+	switch a := op.Addr.(type) {
+	case *net.UDPAddr:
+		return "udp", a.AddrPort(), true
+	case *net.TCPAddr:
+		return "tcp", a.AddrPort(), true
+	}
+	return "", at, false
+}
+
+// isRawSocket: making the socket itself was forbidden, which happens to raw ones only.
+func isRawSocket(err error) bool {
+	var call *os.SyscallError
+	return errors.As(err, &call) && call.Syscall == "socket" && errors.Is(err, fs.ErrPermission)
+}
+
+// holders are programs that people find on these ports.
+var holders = map[string]string{
+	"udp/69":  "another TFTP server (tftpd-hpa, atftpd, dnsmasq with enable-tftp)",
+	"tcp/80":  "a web server (nginx, apache2, lighttpd, caddy)",
+	"tcp/443": "a web server (nginx, apache2, lighttpd, caddy)",
+}
+
+func portHints(err error) []string {
+	network, at, _ := listening(err)
+	return heldHints(network, at.Port())
+}
+
+// heldHints are for a port that another program has; 0: it is not known which.
+func heldHints(network string, port uint16) []string {
+	hint := "another program holds the port, perhaps another pxeagent"
+	if who := holders[fmt.Sprintf("%s/%d", network, port)]; who != "" {
+		hint = "the port is held by " + who + ", or by another pxeagent"
+	}
+	return append([]string{hint + "; as root, `" + whoListens(network, port) + "` says which"}, elsewhere(network)...)
+}
+
+// whoListens is the command that shows which program has a port; 0: which programs have any.
+func whoListens(network string, port uint16) string {
+	command, filter := fmt.Sprintf("ss -ln%sp", network[:1]), " 'sport = :%d'"
+	if runtime.GOOS == "freebsd" {
+		command, filter = "sockstat -l -P "+network, " -p %d"
+	}
+	if port == 0 {
+		return command
+	}
+	return command + fmt.Sprintf(filter, port)
+}
+
+// elsewhere is how to listen on a port that needs no right and is seldom taken.
+func elsewhere(network string) []string {
+	if network == "udp" {
+		return []string{"for a try, listen elsewhere: --tftp :6969 (machines' firmware asks at port 69 only)"}
+	}
+	return []string{"or listen elsewhere: --http :8080 (every URL then names the port)"}
+}
+
+func lowPortHints(err error) []string {
+	network, at, _ := listening(err)
+	if at.Port() == 0 || at.Port() >= 1024 {
+		return permissionHints(err)
+	}
+	return append(capabilityHints(err), elsewhere(network)...)
+}
+
+func capabilityHints(error) []string {
+	if runtime.GOOS != "linux" {
+		return []string{"run as root"}
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		exe = "pxeagent"
+	}
+	return []string{
+		"grant what it needs, once: sudo setcap cap_net_bind_service,cap_net_raw+ep " + exe,
+		"or run it as the systemd unit in deploy/systemd, which has both, or as root",
+	}
+}
+
+func addressHints(error) []string {
+	return []string{"that address is not this machine's; `ip -4 addr` lists those that are, and :PORT listens on all"}
+}
+
+func diskHints(err error) []string {
+	where := "."
+	if p := pathIn(err); p != "" {
+		where = filepath.Dir(p)
+	}
+	return []string{"free some space: `df -h " + where + "` shows how little there is; files are replaced whole or not at all, so the old one is still there"}
+}
+
+func readOnlyHints(err error) []string {
+	hints := []string{"the file system is mounted read-only there"}
+	if os.Getenv("INVOCATION_ID") != "" {
+		hints = append(hints, "or the systemd unit protects it: ReadWritePaths="+filepath.Dir(pathIn(err))+" would admit it")
+	}
+	return hints
+}
+
+func permissionHints(err error) []string {
+	if p := pathIn(err); p != "" {
+		return []string{fmt.Sprintf("run as root, or as a user who may: `namei -l %s` shows who", p)}
+	}
+	return []string{"run as root"}
+}
+
+func programHints(err error) []string {
+	var e *exec.Error
+	if errors.As(err, &e) && e.Name != "" && !strings.Contains(e.Name, "/") {
+		return []string{fmt.Sprintf("install %s, or add its folder to PATH", e.Name)}
+	}
+	return []string{"install it, or correct its path"}
+}
+
+// pathIn is the file that err is about, or "".
+func pathIn(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Path
+	}
+	var l *os.LinkError
+	if errors.As(err, &l) {
+		return l.New
+	}
+	return ""
+}
