@@ -8,8 +8,6 @@ import (
 	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"pxeagent/agent/dhcp"
 	"pxeagent/deploy/lab"
 )
@@ -18,11 +16,11 @@ import (
 func TestConfigureOnAFullDisk(t *testing.T) {
 	lab.Need(t)
 	s := newScene(t)
-	if err := unix.Mount("tmpfs", s.state, "tmpfs", 0, "size=64k"); err != nil {
+	if err := syscall.Mount("tmpfs", s.state, "tmpfs", 0, "size=64k"); err != nil {
 		lab.Missing(t, "leave to mount a tmpfs: "+err.Error())
 	}
 	t.Cleanup(func() {
-		if err := unix.Unmount(s.state, 0); err != nil {
+		if err := syscall.Unmount(s.state, 0); err != nil {
 			t.Errorf("unmounting: %v", err)
 		}
 	})

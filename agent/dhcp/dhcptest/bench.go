@@ -19,6 +19,8 @@ type bench struct {
 	Backend
 	t     *testing.T
 	state string // folder of the journal
+	// blind runs do not look at the wire themselves; the suite does.
+	blind bool
 }
 
 func newBench(t *testing.T, b Backend) *bench {
