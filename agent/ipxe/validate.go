@@ -29,7 +29,7 @@ func Validate(script []byte) error {
 		return fmt.Errorf("%w: it begins with a byte order mark; save it as UTF-8 without one", ErrNotScript)
 	case bytes.HasPrefix(script, []byte("\xff\xfe")), bytes.HasPrefix(script, []byte("\xfe\xff")):
 		return fmt.Errorf("%w: it is UTF-16; save it as ASCII or UTF-8", ErrNotScript)
-	case bytes.HasPrefix(bytes.TrimLeft(script, " \t\r\n"), []byte(magic)):
+	case !ok && bytes.HasPrefix(bytes.TrimLeft(script, " \t\r\n"), []byte(magic)):
 		return fmt.Errorf("%w: %s must be the very first bytes, before any blank or empty line", ErrNotScript, magic)
 	}
 	return fmt.Errorf("%w: it begins with %q, not with %s and the end of the line", ErrNotScript, script[:min(len(script), headLength)], magic)

@@ -1,0 +1,497 @@
+package ipxe
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/tinkerbell/ipxedust/binary"
+
+	"pxeagent/agent/boot"
+)
+
+// site is a root folder and the library made of it.
+type site struct {
+	*Library
+	t    testing.TB
+	root string
+	log  *bytes.Buffer
+}
+
+func newSite(t testing.TB, c Config) *site {
+	t.Helper()
+	s := &site{t: t, root: t.TempDir(), log: &bytes.Buffer{}}
+	c.Root = s.root
+	c.NextServer = netip.MustParseAddr("10.0.0.7")
+	c.Log = slog.New(slog.NewTextHandler(s.log, nil))
+	if c.HTTP == nil {
+		c.HTTP = Base(netip.MustParseAddrPort("10.0.0.7:8080"))
+	}
+	var err error
+	if s.Library, err = NewLibrary(c); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// put writes a file below the root.
+func (s *site) put(name, text string) {
+	s.t.Helper()
+	p := filepath.Join(s.root, name)
+	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *site) read(a boot.Ask) (*File, string) {
+	s.t.Helper()
+	f, err := s.Open(a)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f.Content)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if int64(len(b)) != f.Size {
+		s.t.Errorf("%q has %d bytes and says %d", a.Name, len(b), f.Size)
+	}
+	return f, string(b)
+}
+
+func tftp(name string) boot.Ask { return boot.Ask{Proto: boot.TFTP, Name: name, Class: boot.BIOSROM} }
+func http(name string) boot.Ask { return boot.Ask{Proto: boot.HTTP, Name: name, Class: boot.UEFI} }
+
+func TestBuiltinFiles(t *testing.T) {
+	s := newSite(t, Config{Chain: ChainOff})
+	for _, tc := range []struct {
+		ask         boot.Ask
+		artifact    boot.Artifact
+		contentType string
+		want        []byte
+	}{
+		{tftp("undionly.kpxe"), boot.NBP, "application/octet-stream", binary.Undionly},
+		{tftp("ipxe.efi"), boot.NBP, "application/efi", binary.IpxeEFI},
+		{tftp("snp-arm64.efi"), boot.NBP, "application/efi", binary.SNP},
+		{tftp("autoexec.ipxe"), boot.Script, "text/plain; charset=utf-8", s.autoexec()},
+		{http("/undionly.kpxe"), boot.NBP, "application/octet-stream", binary.Undionly},
+		{http("/ipxe.efi"), boot.NBP, "application/efi", binary.IpxeEFI},
+		{http("/snp-arm64.efi"), boot.NBP, "application/efi", binary.SNP},
+		{http("/autoexec.ipxe"), boot.Script, "text/plain; charset=utf-8", s.autoexec()},
+		{http("/ipxe/bootstrap.ipxe"), boot.Script, "text/plain; charset=utf-8", writeMenu("http://10.0.0.7:8080", MenuConfig{Default: Local}, nil)},
+	} {
+		f, got := s.read(tc.ask)
+		if got != string(tc.want) {
+			t.Errorf("%s %s: %d bytes, not the %d wanted", tc.ask.Proto, tc.ask.Name, len(got), len(tc.want))
+		}
+		if f.Artifact != tc.artifact || f.ContentType != tc.contentType || f.Broke || len(f.Quirks) > 0 || f.ETag == "" {
+			t.Errorf("%s %s: %+v", tc.ask.Proto, tc.ask.Name, f)
+		}
+	}
+	if _, err := s.Open(tftp("ipxe/bootstrap.ipxe")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the menu by TFTP: %v", err)
+	}
+}
+
+func TestUsersFilesWin(t *testing.T) {
+	s := newSite(t, Config{})
+	s.put("tftp/undionly.kpxe", "mine")
+	s.put("tftp/autoexec.ipxe", "#!ipxe\nshell\n")
+	s.put("http/ipxe.efi", "mine too")
+	s.put("http/ipxe/bootstrap.ipxe", "#!ipxe\r\nchain other.ipxe\r\n")
+	s.put("http/sub/vmlinuz", "kernel")
+	for _, tc := range []struct {
+		ask  boot.Ask
+		want string
+	}{
+		{tftp("undionly.kpxe"), "mine"},
+		{tftp("boot/undionly.kpxe"), "mine"}, // the name it has without what came before
+		{tftp("autoexec.ipxe"), "#!ipxe\nshell\n"},
+		{http("/ipxe.efi"), "mine too"},
+		{http("/ipxe/bootstrap.ipxe"), "#!ipxe\r\nchain other.ipxe\r\n"},
+		{http("/sub/vmlinuz"), "kernel"},
+	} {
+		if f, got := s.read(tc.ask); got != tc.want {
+			t.Errorf("%s %s: %q, want %q", tc.ask.Proto, tc.ask.Name, got, tc.want)
+		} else if f.ModTime.IsZero() || f.ETag == "" {
+			t.Errorf("%s %s: %+v has no time or no tag", tc.ask.Proto, tc.ask.Name, f)
+		}
+	}
+	if got, err := s.Script(); err != nil || string(got) != "#!ipxe\r\nchain other.ipxe\r\n" {
+		t.Errorf("Script: %q, %v", got, err)
+	}
+	// What belongs to one protocol is not there by the other.
+	if _, err := s.Open(tftp("sub/vmlinuz")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("HTTP's file by TFTP: %v", err)
+	}
+}
+
+func TestBreaker(t *testing.T) {
+	s := map[Chain]*site{}
+	for _, c := range Chains() {
+		s[c] = newSite(t, Config{Chain: c, NBPs: []string{"boot/Custom.bin"}})
+		for _, tree := range []string{"tftp/", "http/"} {
+			s[c].put(tree+"custom.bin", "user's iPXE")
+			s[c].put(tree+"memtest86+x64.efi", "memtest")
+			s[c].put(tree+"snponly.efi", "user's snponly")
+			s[c].put(tree+"netboot.xyz.kpxe", "another's iPXE, chained on purpose")
+		}
+	}
+	loops := []string{"undionly.kpxe", "ipxe.efi", "snp-arm64.efi", "boot/x64/ipxe.efi", "IPXE.EFI", `\ipxe.efi`, "undionly.kpxe\xff", "snponly.efi",
+		"snponly-arm64.efi", "ipxe.pxe", "undionly.kkpxe", "ipxe-0ab2277c.kpxe", "custom.bin", "CUSTOM.BIN"}
+	others := []string{"autoexec.ipxe", "memtest86+x64.efi", "netboot.xyz.kpxe"}
+	for _, chain := range Chains() {
+		for _, class := range boot.Classes() {
+			for _, proto := range []boot.Proto{boot.TFTP, boot.HTTP} {
+				want := class == boot.IPXE && (chain == ChainAuto || chain == ChainTFTP)
+				for _, name := range append(slices.Clone(loops), others...) {
+					f, err := s[chain].Open(boot.Ask{Proto: proto, Class: class, Name: name})
+					if err != nil {
+						if want && !slices.Contains(others, name) || !errors.Is(err, fs.ErrNotExist) {
+							t.Errorf("%s %s %s %q: %v", chain, class, proto, name, err)
+						}
+						continue
+					}
+					got := make([]byte, 7)
+					if _, err := f.ReadAt(got, 0); err != nil && err != io.EOF {
+						t.Fatal(err)
+					}
+					breaks := want && slices.Contains(loops, name)
+					if f.Broke != breaks || breaks && (f.Artifact != boot.Script || string(got) != "#!ipxe\n") {
+						t.Errorf("%s %s %s %q: broke %v, want %v; begins with %q, %s", chain, class, proto, name, f.Broke, breaks, got, f.Artifact)
+					}
+					f.Close()
+				}
+			}
+		}
+	}
+	_, stub := s[ChainAuto].read(boot.Ask{Proto: boot.TFTP, Class: boot.IPXE, Name: "undionly.kpxe"})
+	if !strings.Contains(stub, "chain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\n") || len(stub) > 512 {
+		t.Errorf("the breaker's script is\n%s", stub)
+	}
+	for name, script := range map[string][]byte{"breaker": []byte(stub), "autoexec": s[ChainAuto].autoexec()} {
+		if f := Lint(script); f != nil {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+}
+
+func TestQuirksAreAbsorbed(t *testing.T) {
+	s := newSite(t, Config{})
+	s.put("tftp/Boot/PXE/Loader.0", "user's")
+	s.put("http/Boot/Loader.0", "user's")
+	for _, tc := range []struct {
+		ask   boot.Ask
+		want  string
+		quirk []boot.Quirk
+	}{
+		{tftp("undionly.kpxe\xff"), "undionly.kpxe", []boot.Quirk{boot.TrailingByte}},
+		{tftp("undionly.kpxe\x00\x00"), "undionly.kpxe", []boot.Quirk{boot.TrailingByte}},
+		{tftp(`\undionly.kpxe`), "undionly.kpxe", []boot.Quirk{boot.Backslash, boot.ExtraSlash}},
+		{tftp(`Boot\PXE\Loader.0`), "Boot/PXE/Loader.0", []boot.Quirk{boot.Backslash}},
+		{tftp("/undionly.kpxe"), "undionly.kpxe", []boot.Quirk{boot.ExtraSlash}},
+		{tftp("Boot//PXE/Loader.0"), "Boot/PXE/Loader.0", []boot.Quirk{boot.ExtraSlash}},
+		{tftp("undionly.kpxe/"), "undionly.kpxe", []boot.Quirk{boot.ExtraSlash}},
+		{tftp("./undionly.kpxe"), "undionly.kpxe", []boot.Quirk{boot.DotSegment}},
+		{tftp("Boot/PXE/../PXE/./Loader.0"), "Boot/PXE/../PXE/Loader.0", []boot.Quirk{boot.DotSegment}},
+		{tftp("UNDIONLY.KPXE"), "undionly.kpxe", []boot.Quirk{boot.LetterCase}},
+		{tftp("boot/pxe/LOADER.0"), "Boot/PXE/Loader.0", []boot.Quirk{boot.LetterCase}},
+		{tftp("images/bios/undionly.kpxe"), "undionly.kpxe", []boot.Quirk{boot.FolderBefore}},
+		{tftp("EFI/BOOT/autoexec.ipxe"), "autoexec.ipxe", []boot.Quirk{boot.FolderBefore}},
+		{tftp("undionly.kpxe "), "undionly.kpxe", []boot.Quirk{boot.Blank}},
+		{tftp(" undionly.kpxe\r\n\xff"), "undionly.kpxe", []boot.Quirk{boot.TrailingByte, boot.Blank}},
+		{tftp("tftp://10.0.0.7/undionly.kpxe"), "undionly.kpxe", []boot.Quirk{boot.URLPrefix}},
+		{tftp("TFTP://10.0.0.7:69/Boot/PXE/Loader.0"), "Boot/PXE/Loader.0", []boot.Quirk{boot.URLPrefix}},
+		{http("//undionly.kpxe"), "undionly.kpxe", []boot.Quirk{boot.ExtraSlash}},
+		{http("/EFI/BOOT/ipxe.efi"), "ipxe.efi", []boot.Quirk{boot.FolderBefore}},
+		{http("/boot/loader.0"), "Boot/Loader.0", []boot.Quirk{boot.LetterCase}},
+		{http("/IPXE/Bootstrap.ipxe"), "bootstrap.ipxe", []boot.Quirk{boot.LetterCase}},
+		{http("/undionly.kpxe"), "undionly.kpxe", nil},
+		{tftp("Boot/PXE/Loader.0"), "Boot/PXE/Loader.0", nil},
+	} {
+		f, err := s.Open(tc.ask)
+		if err != nil {
+			t.Errorf("%s %q: %v", tc.ask.Proto, tc.ask.Name, err)
+			continue
+		}
+		f.Close()
+		if f.Name != tc.want || !cmp.Equal(f.Quirks, tc.quirk) {
+			t.Errorf("%s %q: opened %q with %v, want %q with %v", tc.ask.Proto, tc.ask.Name, f.Name, f.Quirks, tc.want, tc.quirk)
+		}
+	}
+}
+
+func TestNotOpened(t *testing.T) {
+	s := newSite(t, Config{})
+	secret := filepath.Join(filepath.Dir(s.root), "secret")
+	if err := os.WriteFile(secret, []byte("secret"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.put("state/journal", "secret")
+	s.put("tftp/boot/vmlinuz-6.1", "kernel")
+	s.put("tftp/script.ipxe", "\xef\xbb\xbf#!ipxe\nshell\n")
+	for name, to := range map[string]string{"out": secret, "rel": "../state/journal", "dir": "..", "loop": "loop", "abs": "/etc/passwd"} {
+		if err := os.Symlink(to, filepath.Join(s.root, "tftp", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Mkfifo(filepath.Join(s.root, "tftp/fifo"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name     string
+		want     error
+		artifact boot.Artifact
+		near     string
+	}{
+		{"nothing", fs.ErrNotExist, boot.NoFile, ""},
+		{"", fs.ErrNotExist, boot.NoFile, ""},
+		{"/", fs.ErrNotExist, boot.NoFile, ""},
+		{"\xff\xff", fs.ErrNotExist, boot.NoFile, ""},
+		{"undionly.kpx", fs.ErrNotExist, boot.NoFile, "undionly.kpxe"},
+		{"ipxe64.efi", fs.ErrNotExist, boot.NoFile, "ipxe.efi"},
+		{"boot/vmlinuz-6.2", fs.ErrNotExist, boot.NoFile, "boot/vmlinuz-6.1"},
+		{"vmlinuz-6.1/x", fs.ErrNotExist, boot.NoFile, ""},
+		{"wrong/script.ipxe", fs.ErrNotExist, boot.NoFile, "script.ipxe"},
+		{"boot/vmlinuz-6.1/below", fs.ErrNotExist, boot.NoFile, ""},
+		{"fifo/below", fs.ErrNotExist, boot.NoFile, ""},
+		{"boot", ErrRefused, boot.Other, ""},
+		{"fifo", ErrRefused, boot.Other, ""},
+		{"out", ErrRefused, boot.Other, ""},
+		{"rel", ErrRefused, boot.Other, ""},
+		{"abs", ErrRefused, boot.Other, ""},
+		{"loop", ErrRefused, boot.Other, ""},
+		{"dir/state/journal", ErrRefused, boot.Other, ""},
+		{"../secret", ErrRefused, boot.Other, ""},
+		{"..", ErrRefused, boot.Other, ""},
+		{"/../../../../../../etc/passwd", ErrRefused, boot.Other, ""},
+		{`..\..\secret`, ErrRefused, boot.Other, ""},
+		{"tftp://x/../../secret", ErrRefused, boot.Other, ""},
+		{"../tftp/boot/vmlinuz-6.1", ErrRefused, boot.Kernel, ""},
+		{"a\x00b", ErrRefused, boot.Other, ""},
+		{strings.Repeat("a", maxName+1), ErrRefused, boot.Other, ""},
+		{strings.Repeat("a", 300), fs.ErrNotExist, boot.NoFile, ""},
+		{strings.Repeat("a/", maxDepth+2), ErrRefused, boot.Other, ""},
+		{"script.ipxe", ErrRefused, boot.Script, ""},
+	} {
+		f, err := s.Open(tftp(tc.name))
+		var no *NotOpened
+		if !errors.As(err, &no) {
+			t.Errorf("%q: %+v, %v", tc.name, f, err)
+			continue
+		}
+		if !errors.Is(err, tc.want) || no.Artifact != tc.artifact || no.Near != tc.near || no.Name != tc.name {
+			t.Errorf("%q: %v, %s, near %q; want %v, %s, %q", tc.name, err, no.Artifact, no.Near, tc.want, tc.artifact, tc.near)
+		}
+		if tc.near != "" && !strings.Contains(err.Error(), tc.near) {
+			t.Errorf("%q: the error reads %q", tc.name, err)
+		}
+	}
+}
+
+func TestUnreadableFile(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	s := newSite(t, Config{})
+	s.put("tftp/undionly.kpxe", "mine")
+	if err := os.Chmod(filepath.Join(s.root, "tftp/undionly.kpxe"), 0); err != nil {
+		t.Fatal(err)
+	}
+	// It must not be the built-in one in silence.
+	if _, err := s.Open(tftp("undionly.kpxe")); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("a file without permission: %v", err)
+	}
+}
+
+func TestBrokenScriptsAreNotServed(t *testing.T) {
+	for _, tc := range []struct{ name, text string }{
+		{"empty", ""},
+		{"byte order mark", "\xef\xbb\xbf#!ipxe\n"},
+		{"empty line", "\n#!ipxe\n"},
+		{"page for people", "<html>"},
+		{"gPXE", "#!gpxe\n"},
+		{"magic alone", "#!ipxe"},
+		{"magic run on", "#!ipxeshell\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSite(t, Config{})
+			s.put("http/ipxe/bootstrap.ipxe", tc.text)
+			s.put("tftp/autoexec.ipxe", tc.text)
+			for range 3 {
+				if _, got := s.read(http(BootstrapPath)); !strings.Contains(got, "\nmenu Network boot") {
+					t.Errorf("served %q, not the built-in menu", got)
+				}
+				if _, got := s.read(tftp("autoexec.ipxe")); got != string(s.autoexec()) {
+					t.Errorf("served %q, not the built-in autoexec.ipxe", got)
+				}
+			}
+			if n := strings.Count(s.log.String(), "level=ERROR"); n != 2 {
+				t.Errorf("%d errors were logged for two files:\n%s", n, s.log)
+			}
+			s.put("http/ipxe/bootstrap.ipxe", "#!ipxe\nshell\n")
+			if _, got := s.read(http(BootstrapPath)); got != "#!ipxe\nshell\n" {
+				t.Errorf("mended, and served %q", got)
+			}
+		})
+	}
+}
+
+func TestNewLibraryRefuses(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	good := Config{NextServer: netip.MustParseAddr("10.0.0.7"), HTTP: &url.URL{Scheme: "http", Host: "10.0.0.7"}}
+	if _, err := NewLibrary(good); err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(*Config){
+		"root folder: ":                func(c *Config) { c.Root = filepath.Join(file, "none") },
+		"not a directory":              func(c *Config) { c.Root = file },
+		"no such file":                 func(c *Config) { c.Root = file + "x" },
+		"next-server":                  func(c *Config) { c.NextServer = netip.Addr{} },
+		`next-server "0.0.0.0"`:        func(c *Config) { c.NextServer = netip.IPv4Unspecified() },
+		"no URL":                       func(c *Config) { c.HTTP = nil },
+		"want http://":                 func(c *Config) { c.HTTP = &url.URL{Scheme: "ftp", Host: "a"} },
+		"want scheme, host":            func(c *Config) { c.HTTP = &url.URL{Scheme: "http", Host: "a", RawQuery: "b"} },
+		"mean something in an iPXE sc": func(c *Config) { c.HTTP = &url.URL{Scheme: "http", Host: "a", Path: "/$b"} },
+	} {
+		c := good
+		change(&c)
+		if _, err := NewLibrary(c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	s := newSite(t, Config{})
+	s.put("http/memtest/memtest86+x64.bin", "x")
+	s.put("tftp/file", strings.Repeat("0123456789", 10_000))
+	shared, err := s.Open(tftp("file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shared.Close()
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 20 {
+				b := make([]byte, 10)
+				if _, err := shared.ReadAt(b, int64(g*1000+i*10)); err != nil || string(b) != "0123456789" {
+					t.Errorf("ReadAt: %q, %v", b, err)
+				}
+				if script, err := s.Script(); err != nil || Validate(script) != nil {
+					t.Errorf("Script: %v", err)
+				}
+				for _, name := range []string{"ipxe.efi", "UNDIONLY.KPXE", "x/autoexec.ipxe", "none"} {
+					if f, err := s.Open(tftp(name)); err == nil {
+						f.Close()
+					}
+				}
+			}
+		})
+	}
+	// Meanwhile the tree changes.
+	for i := range 20 {
+		s.put(fmt.Sprintf("http/m%d/memtest86+x64.bin", i), "x")
+	}
+	wg.Wait()
+	if script, err := s.Script(); err != nil || !bytes.Contains(script, []byte("memtest-m19-")) {
+		t.Errorf("%v; the menu lacks what was added:\n%s", err, script)
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	for _, name := range []string{"undionly.kpxe", "undionly.kpxe\xff", `\\a\..\b`, "tftp://h/x", "../secret", "a//./b/", " x \x00", "link/secret", "IPXE.EFI", "fifo"} {
+		f.Add(name, true)
+		f.Add(name, false)
+	}
+	s := newSite(f, Config{})
+	s.put("secret", "secret")
+	for _, tree := range []string{"tftp", "http"} {
+		s.put(tree+"/a/b", "b")
+		if err := os.Symlink("..", filepath.Join(s.root, tree, "link")); err != nil {
+			f.Fatal(err)
+		}
+		if err := syscall.Mkfifo(filepath.Join(s.root, tree, "fifo"), 0o644); err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.Fuzz(func(t *testing.T, name string, overTFTP bool) {
+		ask := http(name)
+		if overTFTP {
+			ask = tftp(name)
+		}
+		start := time.Now()
+		file, err := s.Open(ask)
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("%q took %v", name, d)
+		}
+		if err != nil {
+			var no *NotOpened
+			if !errors.As(err, &no) || !slices.Contains(boot.Artifacts(), no.Artifact) {
+				t.Errorf("%q: %v", name, err)
+			}
+			return
+		}
+		defer file.Close()
+		b, err := io.ReadAll(file.Content)
+		if err != nil || string(b) == "secret" || int64(len(b)) != file.Size {
+			t.Errorf("%q: %d bytes, %v: %.20q", name, len(b), err, b)
+		}
+		for _, q := range file.Quirks {
+			if !slices.Contains(boot.Quirks(), q) {
+				t.Errorf("%q: quirk %q", name, q)
+			}
+		}
+		// A name that has been put right needs no more of it.
+		clean1, _ := clean(name, ask.Proto)
+		if clean2, q := clean(clean1, boot.TFTP); !overTFTP && clean2 != clean1 && !strings.Contains(clean1, ":/") {
+			t.Errorf("clean(%q) = %q, and again %q (%v)", name, clean1, clean2, q)
+		}
+	})
+}
+
+func BenchmarkOpenBuiltin(b *testing.B) {
+	s := newSite(b, Config{})
+	s.put("tftp/other", "x")
+	for b.Loop() {
+		f, err := s.Open(tftp("undionly.kpxe"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		f.Close()
+	}
+}
+
+func BenchmarkOpenUsers(b *testing.B) {
+	s := newSite(b, Config{})
+	s.put("http/a/b/vmlinuz", "x")
+	for b.Loop() {
+		f, err := s.Open(http("/a/b/vmlinuz"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		f.Close()
+	}
+}

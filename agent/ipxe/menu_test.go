@@ -1,0 +1,229 @@
+package ipxe
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pxeagent/agent/boot"
+	"pxeagent/agent/image"
+)
+
+var update = flag.Bool("update", false, "write the golden menus anew")
+
+const (
+	unix    = "/platform/i86pc/kernel/amd64/unix"
+	archive = "/platform/i86pc/amd64/boot_archive"
+)
+
+func TestMenuGolden(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		menu  MenuConfig
+		files []string
+	}{
+		{"nothing", MenuConfig{}, nil},
+		{"smartos", MenuConfig{Title: "Rack 7", Default: "smartos-20130808T195337Z", Timeout: 30 * time.Second}, []string{
+			"smartos/20130808T195337Z" + unix, "smartos/20130808T195337Z" + archive,
+			"smartos/20240104T000552Z" + unix, "smartos/20240104T000552Z" + archive, "smartos/20240104T000552Z" + archive + ".hash",
+			"memtest86/memtest86-5.01",
+		}},
+		{"all", MenuConfig{Timeout: 10 * time.Second}, []string{
+			"smartos/20240104T000552Z" + unix, "smartos/20240104T000552Z" + archive,
+			"memtest/memtest86+x64.bin", "memtest/memtest86+x64.efi", "memtest/memtest86+ia32.bin", "efi/memtest64.efi",
+			"debian/bookworm/debian-installer/amd64/linux", "debian/bookworm/debian-installer/amd64/initrd.gz",
+			"debian/bookworm/debian-installer/arm64/linux", "debian/bookworm/debian-installer/arm64/initrd.gz",
+			"images/pxeboot/vmlinuz", "images/pxeboot/initrd.img", "images/install.img",
+			"alpine/3.20/boot/vmlinuz-lts", "alpine/3.20/boot/initramfs-lts", "alpine/3.20/boot/modloop-lts",
+			"flatcar/flatcar_production_pxe.vmlinuz", "flatcar/flatcar_production_pxe_image.cpio.gz",
+			"talos/vmlinuz-amd64", "talos/initramfs-amd64.xz",
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSite(t, Config{Menu: tc.menu})
+			for _, f := range tc.files {
+				s.put("http/"+f, "x")
+			}
+			got, err := s.Script()
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden := filepath.Join("testdata", tc.name+".ipxe")
+			if *update {
+				if err := os.WriteFile(golden, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("(-want +got; -update accepts it)\n%s", diff)
+			}
+			if f := Lint(got); f != nil {
+				t.Errorf("%+v", f)
+			}
+			if s.log.Len() > 0 {
+				t.Errorf("logged:\n%s", s.log)
+			}
+			// Whatever a menu names can be fetched.
+			for _, m := range regexp.MustCompile(`\$\{base\}(\S+)|(http://10\S+)`).FindAllStringSubmatch(string(got), -1) {
+				p := m[1] + strings.TrimPrefix(m[2], "http://10.0.0.7:8080")
+				f, err := s.Open(boot.Ask{Proto: boot.HTTP, Class: boot.IPXE, Name: p})
+				if err != nil && p != "" && p != "/" { // the tree itself is a folder
+					t.Errorf("%s: %v", p, err)
+				} else if err == nil {
+					f.Close()
+				}
+			}
+		})
+	}
+}
+
+func TestMenuDefaultIsTheLocalDisk(t *testing.T) {
+	for _, tc := range []struct {
+		def, want string
+		warns     int
+	}{
+		{"", "local", 0}, {"local", "local", 0}, {"shell", "shell", 0},
+		{"memtest-memtest64", "memtest-memtest64", 0},
+		{"smartos-20130808T195337Z", "local", 1}, {"x ${y} || z", "local", 1},
+	} {
+		s := newSite(t, Config{Menu: MenuConfig{Default: tc.def}})
+		s.put("http/memtest64.bin", "x")
+		for range 2 {
+			got, err := s.Script()
+			if err != nil || !strings.Contains(string(got), "\nchoose --default "+tc.want+" ") {
+				t.Errorf("default %q: %v, not %q in\n%s", tc.def, err, tc.want, got)
+			}
+		}
+		if n := strings.Count(s.log.String(), "level=WARN"); n != tc.warns {
+			t.Errorf("default %q: %d warnings, want %d:\n%s", tc.def, n, tc.warns, s.log)
+		}
+	}
+}
+
+func TestMenuFollowsTheDisk(t *testing.T) {
+	s := newSite(t, Config{})
+	has := func(step string, want bool) {
+		t.Helper()
+		got, err := s.Script()
+		if err != nil || strings.Contains(string(got), "memtest64") != want {
+			t.Errorf("%s: %v, memtest in the menu: %v, want %v", step, err, !want, want)
+		}
+	}
+	has("empty", false)
+	s.put("http/a/memtest64.bin", "x")
+	has("added", true)
+	if err := os.Rename(filepath.Join(s.root, "http/a"), filepath.Join(s.root, "away")); err != nil {
+		t.Fatal(err)
+	}
+	has("moved away", false)
+	if err := os.RemoveAll(filepath.Join(s.root, "http")); err != nil {
+		t.Fatal(err)
+	}
+	has("no tree", false)
+}
+
+func TestMenuLeavesOutWhatCannotBoot(t *testing.T) {
+	s := newSite(t, Config{})
+	long := "http/" + strings.Repeat(strings.Repeat("x", 60)+"/", 3) + "20140101T000000Z"
+	for _, dir := range []string{"http/smartos/20130808T195337Z", long} {
+		s.put(dir+unix, "x")
+		s.put(dir+archive, "x")
+	}
+	for range 2 {
+		got, err := s.Script()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(got), "20140101T000000Z") || !strings.Contains(string(got), "20130808T195337Z") {
+			t.Errorf("not the one that fits and only that:\n%s", got)
+		}
+	}
+	if n := strings.Count(s.log.String(), "item=smartos-20140101T000000Z"); n != 1 {
+		t.Errorf("logged %d times, want once:\n%s", n, s.log)
+	}
+}
+
+func TestCommandLineLimit(t *testing.T) {
+	img := image.Image{Key: "smartos-x", Multiboot: true, BIOS: "u", Modules: []image.Module{{Path: "m"}}}
+	base := "http://h"
+	// http://h/u, blank, nothing, NUL; http://h/m, blank, argument, NUL
+	img.Modules[0].Args = strings.Repeat("a", maxCommandLine-(10+2)-(10+2))
+	if n := commandLine(base, img); n != maxCommandLine {
+		t.Errorf("%d bytes, want %d", n, maxCommandLine)
+	}
+	script := func() []byte {
+		return append([]byte("#!ipxe\nset base http://h\n"), func() []byte {
+			m := writeMenu(base, MenuConfig{Default: Local}, []image.Image{img})
+			return m[strings.Index(string(m), ":start"):]
+		}()...)
+	}
+	if f := Lint(script()); f != nil {
+		t.Errorf("at the limit: %+v", f)
+	}
+	img.Modules[0].Args += "a"
+	f := Lint(script())
+	if len(f) != 1 || f[0].Code != LongMultiboot || !strings.Contains(f[0].Text, "513") {
+		t.Errorf("one byte over the limit: %+v", f)
+	}
+}
+
+func TestWords(t *testing.T) {
+	for in, want := range map[string]string{
+		"Rack 7":                 "Rack 7",
+		"  a \t b\r\nshell\n":    "a b shell",
+		"":                       "Network boot",
+		"\n":                     "Network boot",
+		"a ; b && c || d":        `a ";" b "&&" c "||" d`,
+		"#1 rack":                "_1 rack",
+		"--gap x":                "_-gap x",
+		"x\x00y\x1b[2J\x7fz":     "x y [2J z",
+		"it's ${hostname} a;b#c": "it's ${hostname} a;b#c",
+	} {
+		if got := words(in); got != want {
+			t.Errorf("words(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestJoinQuotes(t *testing.T) {
+	for in, want := range map[string]string{
+		"a/b+c.bin":       "http://h/a/b+c.bin",
+		"/a":              "http://h/a",
+		".":               "http://h/",
+		"a b/${ip};#\n||": "http://h/a%20b/%24%7Bip%7D%3B%23%0A%7C%7C",
+		"é%":              "http://h/%C3%A9%25",
+	} {
+		if got := join("http://h", in); got != want {
+			t.Errorf("join(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func BenchmarkMenu(b *testing.B) {
+	s := newSite(b, Config{})
+	for _, v := range []string{"20130808T195337Z", "20240104T000552Z", "20250101T000000Z"} {
+		s.put("http/smartos/"+v+unix, "x")
+		s.put("http/smartos/"+v+archive, "x")
+	}
+	old := time.Now().Add(-time.Hour)
+	if err := filepath.WalkDir(s.root, func(p string, _ os.DirEntry, _ error) error { return os.Chtimes(p, old, old) }); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		f, err := s.Open(http(BootstrapPath))
+		if err != nil {
+			b.Fatal(err)
+		}
+		f.Close()
+	}
+}
