@@ -72,8 +72,12 @@ type Config struct {
 type Server struct {
 	cfg  Config
 	file string // the drop-in
-	temp string // its temporary name, of a fixed form so that what a killed run left is overwritten
-	// step is called after each thing done that a kill may follow.
+	temp string // its temporary name, always the same, so that what a killed run left is found
+	// settle is how long a daemon that listens is watched before it is believed: what remains for it to
+	// do then (its user, its lease file, its log) can still end it, and one that stays in the
+	// foreground has no exit code to say so.
+	settle time.Duration
+	// step is called before each thing that changes anything outside this process, and after the last.
 	step func(string)
 }
 
@@ -111,8 +115,9 @@ func New(cfg Config) (*Server, error) {
 		cfg:  cfg,
 		file: filepath.Join(cfg.ConfDir, name),
 		// Dnsmasq reads every file of the folder but those that begin with a dot.
-		temp: filepath.Join(cfg.ConfDir, "."+name+".new"),
-		step: func(string) {},
+		temp:   filepath.Join(cfg.ConfDir, "."+name+".new"),
+		settle: 400 * time.Millisecond,
+		step:   func(string) {},
 	}, nil
 }
 

@@ -13,11 +13,6 @@ import (
 	"time"
 )
 
-// settle is how long a daemon that listens is watched before it is believed: what remains for it to do
-// then (its user, its lease file, its log) can still end it, and one that stays in the foreground
-// has no exit code to say so.
-const settle = 400 * time.Millisecond
-
 // load restarts Dnsmasq, which reads such settings only when it starts, and waits until the new
 // process listens. Its error wraps ErrRestart.
 func (s *Server) load(ctx context.Context) error {
@@ -69,7 +64,7 @@ func (s *Server) await(ctx context.Context, before []process, port int) (process
 			return process{}, err
 		}
 		if up {
-			dead, err := diesWithin(p, settle)
+			dead, err := diesWithin(p, s.settle)
 			if err == nil && dead {
 				err = fmt.Errorf("process %d ended as soon as it had started", p.pid)
 			}

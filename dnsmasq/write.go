@@ -12,6 +12,9 @@ import (
 // replace makes the drop-in raw (nil: no file) if it is still was, and reads it back. At every moment
 // the folder has the old drop-in or the new one, whole, and nothing else that Dnsmasq reads.
 func (s *Server) replace(was dhcp.State, raw []byte) error {
+	if err := s.sweep(); err != nil {
+		return fmt.Errorf("removing what a killed run left: %w", err)
+	}
 	if raw != nil {
 		s.step("temporary file")
 		if err := s.writeTemp(raw); err != nil {
@@ -60,11 +63,8 @@ func (s *Server) unchanged(was dhcp.State) error {
 	return nil
 }
 
-// writeTemp leaves raw on the disk under the temporary name, over what a killed run left there.
+// writeTemp leaves raw on the disk under the temporary name.
 func (s *Server) writeTemp(raw []byte) error {
-	if err := s.sweep(); err != nil {
-		return err
-	}
 	f, err := os.OpenFile(s.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
