@@ -31,7 +31,7 @@ func (s *Server) packet(sock *socket, b, control []byte, client netip.AddrPort) 
 		}
 	case opACK, opDATA, opERROR:
 		if s.SinglePort {
-			if t := s.table.find(key{sock, client}); t != nil {
+			if t := s.table.find(key{sock, client}); t != nil && !t.over.Load() {
 				t.link.(*shared).put(b)
 				return
 			}

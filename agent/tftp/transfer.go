@@ -17,6 +17,8 @@ const (
 	// firstSends is how often the first packet, OACK or DATA 1, is sent to a client that never answered. Its address may be
 	// forged, and then this is what the victim gets for one request of the forger.
 	firstSends = 4
+	// firstWait is how long an answer to the last of them is waited for: UEFI asks again after 4 s.
+	firstWait = 5 * time.Second
 	// lastWait is how long the last ACK is waited for. Clients that have all they wanted tend to be gone.
 	lastWait = 5 * time.Second
 	// badReads is how many errors in a row a socket may give.
@@ -211,7 +213,7 @@ func (t *transfer) due() time.Time {
 // giveUp is when the transfer is over unless the client is heard of.
 func (t *transfer) giveUp() time.Time {
 	if !t.answered.Load() {
-		return t.sentAt.Add(max(t.timer.wait(), longest))
+		return t.sentAt.Add(max(t.timer.wait(), firstWait))
 	}
 	patience := t.server.Silence
 	if t.finishing() {
