@@ -46,8 +46,7 @@ func frame(src [6]byte, message []byte) []byte {
 // parseFrame takes the DHCP message to a client out of an Ethernet frame.
 //
 // The UDP checksum is not looked at: between two programs on one machine, and behind network cards that
-// compute it late, what a packet socket sees has none yet. A VLAN tag in the frame is refused: the kernel
-// has already taken off the one that belongs to the device.
+// compute it late, what a packet socket sees has none yet. A frame with a VLAN tag belongs to another network and is refused.
 func parseFrame(b []byte) (message []byte, from netip.Addr, err error) {
 	if len(b) < ethLen+ipLen+udpLen {
 		return nil, from, fmt.Errorf("%d bytes are too short for UDP over Ethernet", len(b))

@@ -32,6 +32,7 @@ func TestPfSense(t *testing.T) {
 	for _, f := range files {
 		name := strings.TrimSuffix(filepath.Base(f), ".offers.txt")
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := lab.NewSegment(t)
 			server := s.Host("pfsense", "eth1", "10.99.0.1/24")
 			var p *lab.Peer

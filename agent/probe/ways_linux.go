@@ -82,8 +82,11 @@ func openRaw(dev *net.Interface, mac [6]byte) (*way, error) {
 	}, nil
 }
 
-// toClientPort takes unfragmented IPv4 UDP to port 68, in Ethernet.
+// toClientPort takes unfragmented IPv4 UDP to port 68, in Ethernet. A frame of a VLAN that runs over the device comes without its tag, which
+// the kernel has put aside; it belongs to another network.
 var toClientPort = []bpf.Instruction{
+	bpf.LoadExtension{Num: bpf.ExtVLANTag},
+	bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: 0x0fff, SkipTrue: 10},
 	bpf.LoadAbsolute{Off: 12, Size: 2},
 	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0x0800, SkipTrue: 8},
 	bpf.LoadAbsolute{Off: 23, Size: 1},
