@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -61,7 +63,7 @@ func serve(ctx context.Context, l loaded, log *slog.Logger) error {
 	})
 	if err != nil {
 		sockets.Close()
-		return err
+		return rootFailure(c.Serve.Root, err)
 	}
 	log.Info("serving", "tftp", sockets.TFTP(), "http", sockets.HTTP(), "root", c.Serve.Root, "script", agent.ScriptURL(places[0].Base))
 	// Not under systemd these do nothing.
@@ -71,6 +73,22 @@ func serve(ctx context.Context, l loaded, log *slog.Logger) error {
 	err = served.Run(ctx)
 	log.Info("stopped")
 	return err
+}
+
+// rootFailure explains why the root folder cannot be served.
+func rootFailure(root string, err error) error {
+	var path *fs.PathError
+	if !errors.As(err, &path) {
+		return err
+	}
+	f := failure{code: exitRoot, err: fmt.Errorf("serve.root: %w", err)}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		f.hints = []string{fmt.Sprintf("make it: mkdir -p %[1]s/tftp %[1]s/http; or name another with --root", root)}
+	default:
+		f.hints = append([]string{"want a folder that this user may read"}, permissionHints(err)...)
+	}
+	return f
 }
 
 // places are the addresses at which machines reach the agent, and watches the networks that it asks from time to time.

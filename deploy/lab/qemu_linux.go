@@ -1,8 +1,13 @@
 package lab
 
 import (
+	"encoding/json"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +24,7 @@ const (
 type Machine struct {
 	*Proc
 	keys io.Writer
+	dir  string // holds the control socket and screenshots
 }
 
 // QEMU is a machine to be.
@@ -44,14 +50,14 @@ func (s *Segment) Boot(q QEMU) *Machine {
 	s.t.Helper()
 	s.ports++
 	tap := fmt.Sprintf("tap%d", s.ports)
-	host := s.Tap(tap)
+	host, dir := s.Tap(tap), s.t.TempDir()
 	args := []string{
 		"-machine", "q35,accel=tcg,graphics=off", "-cpu", "qemu64", "-m", "512",
-		"-display", "none", "-vga", "std", "-monitor", "none", "-serial", "stdio", "-no-reboot",
+		"-display", "none", "-vga", "std", "-monitor", "none", "-qmp", "unix:" + filepath.Join(dir, "qmp") + ",server=on,wait=off", "-serial", "stdio", "-no-reboot",
 		"-netdev", "tap,id=n0,ifname=" + tap + ",script=no,downscript=no",
 	}
 	if q.UEFI {
-		vars := filepath.Join(s.t.TempDir(), "vars.fd")
+		vars := filepath.Join(dir, "vars.fd")
 		b, err := os.ReadFile(ovmfVars)
 		if err == nil {
 			err = os.WriteFile(vars, b, 0o600)
@@ -76,7 +82,7 @@ func (s *Segment) Boot(q QEMU) *Machine {
 	if err != nil {
 		s.t.Fatalf("connecting to the machine's console: %v", err)
 	}
-	return &Machine{Proc: host.StartCmd(cmd), keys: keys}
+	return &Machine{Proc: host.StartCmd(cmd), keys: keys, dir: dir}
 }
 
 // Type sends keys to the machine's console.
@@ -85,4 +91,57 @@ func (m *Machine) Type(keys string) {
 	if _, err := io.WriteString(m.keys, keys); err != nil {
 		m.t.Fatalf("typing on the machine's console: %v", err)
 	}
+}
+
+// Screen is what the machine shows on its display now.
+func (m *Machine) Screen() image.Image {
+	m.t.Helper()
+	shot := filepath.Join(m.dir, "screen.png")
+	conn, err := net.Dial("unix", filepath.Join(m.dir, "qmp"))
+	if err != nil {
+		m.t.Fatalf("asking for the screen: %v", err)
+	}
+	defer conn.Close()
+	ask, answers := json.NewEncoder(conn), json.NewDecoder(conn)
+	for _, command := range []map[string]any{
+		{"execute": "qmp_capabilities"},
+		{"execute": "screendump", "arguments": map[string]string{"filename": shot, "format": "png"}},
+	} {
+		if err := ask.Encode(command); err != nil {
+			m.t.Fatalf("asking for the screen: %v", err)
+		}
+		// Greetings and events come in between.
+		for done := false; !done; {
+			var answer struct{ Return, Error json.RawMessage }
+			if err := answers.Decode(&answer); err != nil || answer.Error != nil {
+				m.t.Fatalf("asking for the screen: %v %s", err, answer.Error)
+			}
+			done = answer.Return != nil
+		}
+	}
+	f, err := os.Open(shot)
+	if err != nil {
+		m.t.Fatalf("reading the screen: %v", err)
+	}
+	defer f.Close()
+	img, err := png.Decode(f)
+	if err != nil {
+		m.t.Fatalf("reading the screen: %v", err)
+	}
+	return img
+}
+
+// Share is how much of the screen has one colour, 0 to 1. Only the upper four bits of each channel count: a text mode's
+// palette and a frame buffer differ in the lower ones.
+func Share(img image.Image, c color.Color) float64 {
+	wr, wg, wb, _ := c.RGBA()
+	n, all := 0, img.Bounds().Dx()*img.Bounds().Dy()
+	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y++ {
+		for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x++ {
+			if r, g, b, _ := img.At(x, y).RGBA(); r>>12 == wr>>12 && g>>12 == wg>>12 && b>>12 == wb>>12 {
+				n++
+			}
+		}
+	}
+	return float64(n) / float64(all)
 }
