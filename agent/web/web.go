@@ -37,6 +37,8 @@ type Config struct {
 	// that whoever watches over it can ask /healthz.
 	Networks []netip.Prefix
 	Log      *slog.Logger // nil: no log
+
+	stall time.Duration // shorter in tests; 0: stallLimit
 }
 
 // Server is an http.Server for machines that are slow, stop in the middle, or mean harm. It has no limit for a
@@ -68,6 +70,9 @@ func New(c Config) http.Handler {
 	if c.Ready == nil {
 		c.Ready = func() error { return nil }
 	}
+	if c.stall == 0 {
+		c.stall = stallLimit
+	}
 	s := &server{c, http.NewServeMux()}
 	s.internal.HandleFunc("GET /{$}", s.index)
 	s.internal.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
@@ -88,22 +93,21 @@ func (nobody) End(boot.Transfer) {}
 func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	t := boot.Transfer{Ask: ask(r), Artifact: boot.NoFile, Outcome: boot.OK, Start: time.Now()}
 	s.Observer.Begin(t.Ask)
-	w := newWriter(rw)
+	w := newWriter(rw, s.stall)
 	defer func() {
 		p := recover()
 		if p != nil {
 			t.Outcome, t.Err = boot.Failed, errors.New("panic while answering")
+			if p != http.ErrAbortHandler {
+				s.Log.Error("Panic while answering", "client", t.Client, "file", t.Name, "err", p, "stack", string(debug.Stack()))
+			}
 		}
 		t.Bytes, t.Took = w.written, time.Since(t.Start)
 		s.Observer.End(t)
-		if p == nil {
-			return
+		if p != nil {
+			// Half an answer must not look like a whole one: the connection is cut.
+			panic(http.ErrAbortHandler)
 		}
-		if p != http.ErrAbortHandler {
-			s.Log.Error("Panic while answering", "client", t.Client, "file", t.Name, "err", p, "stack", string(debug.Stack()))
-		}
-		// Half an answer must not look like a whole one: the connection is cut.
-		panic(http.ErrAbortHandler)
 	}()
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	switch {

@@ -25,19 +25,20 @@ const (
 type writer struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	stall   time.Duration
 	status  int
 	written int64
 	err     error // the first of writing
 }
 
-func newWriter(rw http.ResponseWriter) *writer {
-	w := &writer{ResponseWriter: rw, control: http.NewResponseController(rw)}
+func newWriter(rw http.ResponseWriter, stall time.Duration) *writer {
+	w := &writer{ResponseWriter: rw, control: http.NewResponseController(rw), stall: stall}
 	w.extend() // the last answer's deadline on this connection may be over
 	return w
 }
 
-// extend lets the client have another stallLimit. Where the connection knows no deadlines there are none.
-func (w *writer) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(stallLimit)) }
+// extend gives the client time for another piece. Where the connection knows no deadlines there are none.
+func (w *writer) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(w.stall)) }
 
 // Unwrap is for http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
