@@ -30,7 +30,7 @@ func killedConfigure(t *testing.T, b *bench) {
 }
 
 func killedConfigureOverEdit(t *testing.T, b *bench) {
-	b.killAtEachStep(killing{edited: true, blind: true, order: order{Want: b.Wants[0]}, repair: b.Wants[:1]})
+	b.killAtEachStep(killing{edited: true, blind: true, order: order{Want: b.Wants[0]}})
 }
 
 func killedSecondConfigure(t *testing.T, b *bench) {
