@@ -19,9 +19,9 @@ func Judge(want dhcp.Boot, r Report) []Finding {
 		}
 		return j.findings
 	}
-	j.compare()
 	for _, a := range r.Asked {
 		offers := r.Of(a.Client)
+		j.compare(a.Client, offers)
 		for _, o := range offers {
 			j.packet(o)
 			j.bootFile(o)
@@ -55,43 +55,45 @@ func (j *judge) add(level Level, code string, server netip.Addr, c dhcp.Client, 
 	j.findings = append(j.findings, Finding{Code: code, Level: level, Clients: []dhcp.Client{c}, Server: server, Text: text, Remedy: remedy})
 }
 
-// compare takes over what package dhcp finds to differ from what is wanted.
-func (j *judge) compare() {
+// compare takes over what package dhcp finds to differ from what is wanted of the offers to c.
+func (j *judge) compare(c dhcp.Client, offers []Offer) {
 	if j.want == (dhcp.Boot{}) {
 		return
 	}
-	v := dhcp.Verify(j.want, dhcp.Plan{Proxy: j.proxied()}, j.report.Plain())
+	v := dhcp.Verify(j.want, dhcp.Plan{Proxy: proxied(offers)}, Report{Offers: offers}.Plain())
 	for _, f := range slices.Concat(v.Wrong, v.Foreign) {
-		if !slices.ContainsFunc(j.report.Asked, func(a Asked) bool { return a.Client == f.Client }) {
-			continue
+		if f.Client != c {
+			continue // not asked about here
 		}
 		var text, remedy string
 		switch f.Code {
 		case dhcp.FindingNoOffer:
-			text = "no offer from the server that should name " + fmt.Sprintf("%q", f.Want)
+			text = fmt.Sprintf("no offer from a server that should name %q", f.Want)
 			remedy = "look whether the DHCP server runs, serves this network and has free addresses"
 		case dhcp.FindingNoFile:
 			text = fmt.Sprintf("no boot file, want %q", f.Want)
 			remedy = "run pxeagent configure for this network, or set the boot file at the DHCP server"
 		case dhcp.FindingFile:
 			text = fmt.Sprintf("the boot file is %q, want %q", f.Got, f.Want)
-			remedy = "run pxeagent configure; if it finds nothing to do, a host or pool entry at the DHCP server overrides the network's"
+			remedy = overridden
 		case dhcp.FindingNextServer:
 			if f.Got == "" || f.Got == "0.0.0.0" {
 				continue // bootFile says more
 			}
 			text = fmt.Sprintf("next-server is %s, want %s", f.Got, f.Want)
-			remedy = "run pxeagent configure; if it finds nothing to do, a host or pool entry at the DHCP server overrides the network's"
+			remedy = overridden
 		default:
 			text = fmt.Sprintf("another DHCP server says %q, want %q", f.Got, f.Want)
 			remedy = "switch network boot off at that server, or the server on this network"
 		}
-		j.add(Wrong, f.Code, f.Server, f.Client, text, remedy)
+		j.add(Wrong, f.Code, f.Server, c, text, remedy)
 	}
 }
 
-// proxied reports whether one server leases addresses and another, by proxyDHCP, adds the boot information.
-func (j *judge) proxied() bool {
-	return slices.ContainsFunc(j.report.Offers, func(o Offer) bool { return o.Proxy }) &&
-		!slices.ContainsFunc(j.report.Offers, func(o Offer) bool { name, _ := o.BootFile(); return !o.Proxy && name != "" })
+const overridden = "run pxeagent configure; if it finds nothing to do, a host or pool entry at the DHCP server overrides the network's settings"
+
+// proxied reports whether one server leases an address and another, by proxyDHCP, adds the boot information.
+func proxied(offers []Offer) bool {
+	return slices.ContainsFunc(offers, func(o Offer) bool { return o.Proxy }) &&
+		!slices.ContainsFunc(offers, func(o Offer) bool { return !o.Proxy && hasFile(o) })
 }

@@ -51,7 +51,8 @@ type Config struct {
 	// Quiet is how long nothing new must come before the offers are taken to be complete; 0: DefaultQuiet. A second server that
 	// pings an address before it offers it is later than the first: ISC dhcpd 1 s, dnsmasq 3 s.
 	Quiet time.Duration
-	// Limit is how long to wait for a first offer; 0: DefaultLimit. No probe takes longer than Limit and twice Quiet.
+	// Limit is how long to wait for a first offer; 0: DefaultLimit. No probe takes longer than Limit and Quiet, and where a
+	// proxyDHCP server has to be asked on port 4011, some seconds more.
 	Limit time.Duration
 	// Server, if valid, is asked alone and by unicast, as a relay agent asks for a machine behind it
 	// (RFC 2131 section 4.1). Port 0 is 67. It needs no raw socket.

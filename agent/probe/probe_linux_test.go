@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"pxeagent/agent/dhcp"
 	"pxeagent/deploy/lab"
 )
@@ -286,25 +288,46 @@ func TestPort68Taken(t *testing.T) {
 	}
 }
 
-// asNobody, in the environment, makes the test binary a program without rights that probes eth1.
+// asNobody, in the environment, makes the test binary a program of an ordinary user that probes eth1.
 const asNobody = "PXEAGENT_TEST_PROBE_AS_NOBODY"
 
-func TestNoPermission(t *testing.T) {
+func TestCapabilities(t *testing.T) {
 	if os.Getenv(asNobody) != "" {
-		_, err := Run(context.Background(), Config{Device: "eth1"})
-		fmt.Printf("error: %v\n", err)
+		r, err := Run(context.Background(), Config{Device: "eth1", Quiet: 200 * time.Millisecond})
+		fmt.Printf("%d offers, notes %q, error: %v\n", len(r.Offers), r.Notes, err)
+		_, err = Run(context.Background(), Config{Server: netip.MustParseAddrPort("10.77.0.1:67"), Quiet: 200 * time.Millisecond, Limit: time.Second})
+		fmt.Printf("relay: %v\n", err)
 		return
 	}
-	lab.Need(t)
+	lab.Need(t, "dnsmasq")
 	t.Parallel()
 	exe := forAll(t)
-	h := lab.NewSegment(t).Host("client", "eth1", "10.77.0.9/24")
-	cmd := exec.Command(exe, "-test.run=^TestNoPermission$")
-	cmd.Dir = "/"
-	cmd.Env = append(os.Environ(), asNobody+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	p := h.StartCmd(cmd)
-	p.WaitOutput(20*time.Second, `error: permission denied: a raw socket on eth1 needs CAP_NET_RAW: .*setcap cap_net_raw,cap_net_bind_service\+ep.*AmbientCapabilities`)
+	s := lab.NewSegment(t)
+	s.Host("server", "eth1", "10.77.0.1/24").Dnsmasq(append(byArch, "--no-ping")...)
+	clients := 0
+	for name, tc := range map[string]struct {
+		capabilities []uintptr
+		want         []string
+	}{
+		"none": {nil, []string{
+			`0 offers, notes \[\], error: permission denied: a raw socket on eth1 needs CAP_NET_RAW: .*setcap cap_net_raw,cap_net_bind_service\+ep.*AmbientCapabilities`,
+			`relay: permission denied: a server answers a relay on port 67: .*setcap cap_net_bind_service\+ep`}},
+		"raw alone": {[]uintptr{unix.CAP_NET_RAW}, []string{`7 offers, notes \["port 68 on eth1 is not ours \(it needs CAP_NET_BIND_SERVICE\)[^"]*"\], error: <nil>`}},
+		"both":      {[]uintptr{unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE}, []string{`7 offers, notes \[\], error: <nil>`, `relay: <nil>`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command(exe, "-test.run=^TestCapabilities$")
+			cmd.Dir = "/"
+			cmd.Env = append(os.Environ(), asNobody+"=1")
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, AmbientCaps: tc.capabilities}
+			clients++
+			p := s.Host("client", "eth1", fmt.Sprintf("10.77.0.%d/24", 10+clients)).StartCmd(cmd)
+			for _, pattern := range tc.want {
+				p.WaitOutput(20*time.Second, pattern)
+			}
+			p.Wait(20 * time.Second)
+		})
+	}
 }
 
 // forAll is a copy of the test binary that any user may run.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 
 	"pxeagent/agent/dhcp"
 )
@@ -47,20 +48,28 @@ func (j *judge) bootFile(o Offer) {
 		j.add(Wrong, CodeNoNextServer, o.Server, o.Client, text,
 			"set next-server itself: pfSense \"Next Server\", dnsmasq the address in dhcp-boot, ISC dhcpd and Kea next-server")
 	} else if o.Option66 != "" && o.Option66 != o.NextServer.String() && !isURL(name) {
-		j.add(Warning, dhcp.FindingOption66, o.Server, o.Client, fmt.Sprintf("option 66 says %q and next-server %s: some clients prefer option 66", o.Option66, o.NextServer),
+		level := Note // a name may well be that of the same machine
+		if _, err := netip.ParseAddr(o.Option66); err == nil {
+			level = Warning
+		}
+		j.add(level, dhcp.FindingOption66, o.Server, o.Client, fmt.Sprintf("option 66 says %q and next-server %s: some clients prefer option 66", o.Option66, o.NextServer),
 			"set option 66 to the same address, or not at all")
 	}
 	if len(name) > maxName {
 		j.add(Wrong, CodeLong, o.Server, o.Client, fmt.Sprintf("the boot file's name has %d bytes; firmware takes %d", len(name), maxName), "use a shorter name")
 	}
 	if strings.ContainsFunc(name, strange) {
-		j.add(Wrong, CodeCharacters, o.Server, o.Client, fmt.Sprintf("the boot file's name %q has characters that firmware and DHCP servers stumble over", name),
+		level := Warning
+		if strings.ContainsFunc(name, unicode.IsControl) {
+			level = Wrong
+		}
+		j.add(level, CodeCharacters, o.Server, o.Client, fmt.Sprintf("the boot file's name %q has characters over which firmware and DHCP servers stumble", name),
 			"use letters, digits and . _ - / only")
 	}
 }
 
-// strange reports whether a character does not belong into a boot file name or URL.
-func strange(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`\\<>|", r) }
+// strange reports whether a character does not belong into a boot file name or URL. A backslash does: Windows names its files so.
+func strange(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`<>|", r) }
 
 // http judges what concerns UEFI HTTP boot.
 func (j *judge) http(o Offer) {
