@@ -184,6 +184,12 @@ func TestConfigure(t *testing.T) {
 					t.Errorf("journal %v, result %+v", ok, r)
 				}
 			}},
+		{name: "putting somebody's settings back fails", left: written, err: []error{dhcp.ErrRevertFailed}, text: []string{"by hand: ", "eth1.json", `under "before"`},
+			scene: func(s *scene) {
+				s.set(edits[0], true)
+				s.flaw["never loads"] = true
+				s.revert = func() error { return syscall.EROFS }
+			}},
 		{name: "silent before and after", left: written, err: []error{dhcp.ErrNotProven}, text: []string{"likely cause", "another network"},
 			scene: func(s *scene) { s.wire = silence() }, check: func(t *testing.T, s *scene, r dhcp.Result) {
 				if _, ok := s.revertible(); !ok || !r.Wrote {

@@ -59,8 +59,28 @@ func TestConfigureOnAFullDisk(t *testing.T) {
 	if string(s.read("settings")) != was || s.touched() != touched {
 		t.Errorf("the settings are %q, touched %v", s.read("settings"), s.touched())
 	}
+
+	// The disk fills up between the journal and the note that the settings were written: they are in force, and the
+	// next run, which cannot know, loads them once more.
+	s.conf.Preflight = func(context.Context, dhcp.Boot) error { return os.Remove(filler) }
+	s.afterApply = func() error { return fill(t.Context(), wantB) }
+	var complained string
+	s.conf.Report = func(st dhcp.Step) {
+		if st.Code == dhcp.StepJournal {
+			complained = st.Error
+		}
+	}
+	if r, err := s.run(); err != nil || !r.Wrote || complained == "" {
+		t.Errorf("disk full after writing: %v, %+v, the journal's step says %q", err, r, complained)
+	}
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
+	}
+	s.afterApply = nil
+	for _, load := range []bool{true, false} {
+		if r, err := s.run(); err != nil || !r.InSync || r.Reloaded != load {
+			t.Errorf("afterwards: %v, %+v, want loaded again %v", err, r, load)
+		}
 	}
 	if _, err := s.runRevert(nil); err != nil || s.read("settings") != nil {
 		t.Errorf("revert: %v, settings %q", err, s.read("settings"))

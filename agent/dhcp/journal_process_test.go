@@ -128,6 +128,9 @@ func TestJournalLock(t *testing.T) {
 	if !errors.Is(err, ErrLocked) || !errors.As(err, &locked) || locked.PID != cmd.Process.Pid || locked.Path != filepath.Join(dir, "journal", "k.lock") {
 		t.Errorf("while process %d holds the lock: %v", cmd.Process.Pid, err)
 	}
+	if text := fmt.Sprintf("%s: process %d", locked.Path, cmd.Process.Pid); !strings.HasSuffix(err.Error(), text) {
+		t.Errorf("error %q does not end in %q", err, text)
+	}
 	if other, err := OpenJournal(dir, "other"); err != nil {
 		t.Errorf("another interface's journal: %v", err)
 	} else {

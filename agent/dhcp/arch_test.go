@@ -1,0 +1,37 @@
+package dhcp
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// The numbers are those of RFC 4578 section 2.1 and of the IANA registry of processor architectures.
+func TestClients(t *testing.T) {
+	for name, want := range map[string]struct {
+		option uint16
+		arch   string
+		http   bool
+	}{
+		"bios": {0, "bios", false}, "efi32": {6, "efi32", false}, "efi64": {7, "efi64", false}, "efi-bc": {9, "efi64", false},
+		"arm64": {11, "arm64", false}, "http64": {16, "efi64", true}, "ipxe": {0, "bios", false},
+	} {
+		var c Client
+		if err := json.Unmarshal([]byte(`"`+name+`"`), &c); err != nil {
+			t.Error(err)
+			continue
+		}
+		if c.Option93() != want.option || c.Arch().String() != want.arch || c.HTTP() != want.http {
+			t.Errorf("%s: option 93 %d, arch %s, HTTP %v, want %+v", name, c.Option93(), c.Arch(), c.HTTP(), want)
+		}
+		if text, err := json.Marshal(c); err != nil || string(text) != `"`+name+`"` {
+			t.Errorf("%s in JSON: %s, %v", name, text, err)
+		}
+	}
+	if len(Clients()) != 7 || len(Arches()) != int(NumArch) {
+		t.Errorf("%d clients, %d architectures", len(Clients()), len(Arches()))
+	}
+	// Values from elsewhere must not end the program.
+	if NumClient.String() != "client(7)" || NumArch.String() != "arch(5)" {
+		t.Errorf("%v, %v", NumClient, NumArch)
+	}
+}
