@@ -28,10 +28,10 @@ func artifact(name string) boot.Artifact {
 		return boot.Script
 	case selfRE.MatchString(base), bootRE.MatchString(base):
 		return boot.NBP
-	case kernelRE.MatchString(base):
-		return boot.Kernel
 	case imageRE.MatchString(base):
 		return boot.Image
+	case kernelRE.MatchString(base):
+		return boot.Kernel
 	}
 	return boot.Other
 }

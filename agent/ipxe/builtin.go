@@ -22,7 +22,7 @@ const (
 // builtin makes what is served where the user has nothing of that name. Nothing in it changes later.
 func (l *Library) builtin() (map[string]*content, error) {
 	efi, arm := binary.IpxeEFI, binary.SNP
-	if l.chain.Embeds() {
+	if l.chain != ChainOff {
 		var err error
 		if efi, err = fill(efi, l.embedded()); err == nil {
 			arm, err = fill(arm, l.embedded())
@@ -59,14 +59,18 @@ func fill(efi, commands []byte) ([]byte, error) {
 // roomEmbedded is the length of the placeholder in bytes.
 const roomEmbedded = 131
 
-// embedded is what runs in place of iPXE's own search for a boot file. It must never come to its end, because the
-// rest of the binary's script asks DHCP for a file name, which is where the loop begins. An interface whose switch
-// port is slow to come up is given three rounds of DHCP.
+// embedded is what runs in place of the second half of the build's own script, which it must never come to: that
+// asks DHCP for a file name, where the loop begins, and leaves with success, after which UEFI firmware shows its setup
+// instead of going on to the disk. An interface whose switch port is slow to come up is given three rounds of DHCP.
 func (l *Library) embedded() []byte {
-	text := "dhcp || dhcp || dhcp ||\nchain -r " + l.ScriptURL() + " ||\nexit 1"
+	const dhcp, exit = "dhcp || dhcp || dhcp ||\n", " ||\nexit 1"
+	if !l.chain.Embeds() {
+		return []byte(dhcp + "autoboot" + exit) // what DHCP names
+	}
+	text := dhcp + "chain -r " + l.ScriptURL() + exit
 	if len(text) > roomEmbedded {
 		// A long host name: the address and a short name lead to a script that has the room.
-		text = "dhcp || dhcp || dhcp ||\nchain -r tftp://" + l.nextServer.String() + "/" + Autoexec + " ||\nexit 1"
+		text = dhcp + "chain -r tftp://" + l.nextServer.String() + "/" + Autoexec + exit
 	}
 	return []byte(text)
 }

@@ -35,7 +35,7 @@ func ParseChain(s string) (Chain, error) {
 // TellsDHCP: a DHCP server that can tell iPXE apart is to send it the script's URL.
 func (c Chain) TellsDHCP() bool { return c == ChainAuto || c == ChainDHCP }
 
-// Embeds: built-in NBPs that have room for a script carry one.
+// Embeds: built-in NBPs that have room for a script carry one that leads to the menu.
 func (c Chain) Embeds() bool { return c == ChainAuto || c == ChainEmbed }
 
 // Breaks: a request of iPXE for an NBP is answered with the script.

@@ -131,9 +131,8 @@ func (l *Library) find(proto boot.Proto, name string) (*File, boot.Quirk, error)
 		return f, quirk, err
 	}
 	if known, ok := foldName(l.files, base); ok {
-		if f, _, err := l.named(proto, known); err == nil {
-			return f, boot.FolderBefore, nil
-		}
+		f, _, err := l.named(proto, known)
+		return f, boot.FolderBefore, err
 	}
 	return nil, "", fs.ErrNotExist
 }

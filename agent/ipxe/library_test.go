@@ -307,18 +307,22 @@ func TestNotOpened(t *testing.T) {
 	}
 }
 
-func TestUnreadableFile(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root may read everything")
-	}
-	s := newSite(t, Config{})
-	s.put("tftp/undionly.kpxe", "mine")
-	if err := os.Chmod(filepath.Join(s.root, "tftp/undionly.kpxe"), 0); err != nil {
-		t.Fatal(err)
-	}
-	// It must not be the built-in one in silence.
-	if _, err := s.Open(tftp("undionly.kpxe")); !errors.Is(err, fs.ErrPermission) {
-		t.Errorf("a file without permission: %v", err)
+func TestArtifact(t *testing.T) {
+	for want, names := range map[boot.Artifact][]string{
+		boot.NBP: {"undionly.kpxe", "ipxe.efi", "snp-arm64.efi", "SNPONLY.EFI", "EFI/BOOT/BOOTX64.EFI", "pxelinux.0", "lpxelinux.0",
+			"grub/grubnetx64.efi", "shimx64.efi", "netboot.xyz.kpxe", "custom.pxe"},
+		boot.Script: {"ipxe/bootstrap.ipxe", "autoexec.ipxe", "MENU.IPXE"},
+		boot.Kernel: {"vmlinuz", "vmlinuz-lts", "linux", "smartos/20130808T195337Z" + unix, "bzImage", "memtest86+x64.bin", "memtest86+x64.efi",
+			"memtest86/memtest86-5.01", "wimboot", "flatcar_production_pxe.vmlinuz", "memdisk"},
+		boot.Image: {"initrd", "initrd.gz", "initramfs-amd64.xz", "modloop-lts", "smartos/20130808T195337Z" + archive, "boot_archive.hash",
+			"linux.iso", "disk.img", "sources/boot.wim", "flatcar_production_pxe_image.cpio.gz"},
+		boot.Other: {"README", "preseed.cfg", "repodata/repomd.xml", "grub.cfg", "pxelinux.cfg/default"},
+	} {
+		for _, name := range names {
+			if got := artifact(name); got != want {
+				t.Errorf("artifact(%q) = %s, want %s", name, got, want)
+			}
+		}
 	}
 }
 
