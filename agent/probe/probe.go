@@ -46,7 +46,7 @@ type Config struct {
 	// MAC is the hardware address for all clients. nil: one made from the device's own, locally administered
 	// and always the same, so that a pool gives every probe of this machine the same address.
 	MAC net.HardwareAddr
-	// Clients to be asked as; nil: all.
+	// Clients to be asked as; none: all.
 	Clients []dhcp.Client
 	// Quiet is how long nothing new must come before the offers are taken to be complete; 0: DefaultQuiet. A second server that
 	// pings an address before it offers it is later than the first: ISC dhcpd 1 s, dnsmasq 3 s.
@@ -118,7 +118,7 @@ func (r Report) Of(c dhcp.Client) []Offer {
 // Run asks. An offer that does not come is not an error: see Judge. Where ctx ends the probe, the error is that of ctx.
 // All sockets are opened on the calling goroutine, which may be locked to a thread in a network namespace.
 func Run(ctx context.Context, cfg Config) (Report, error) {
-	if cfg.Clients == nil {
+	if len(cfg.Clients) == 0 {
 		cfg.Clients = dhcp.Clients()
 	}
 	if cfg.Quiet <= 0 {

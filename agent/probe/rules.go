@@ -30,7 +30,8 @@ func (j *judge) bootFile(o Offer) {
 	}
 	switch {
 	case o.Option67 != "" && o.File != "" && o.Option67 != o.File:
-		j.add(Warning, CodeBothDiffer, o.Server, o.Client, fmt.Sprintf("option 67 says %q and the header's file field %q: machines differ in which they take", o.Option67, o.File),
+		j.add(Warning, CodeBothDiffer, o.Server, o.Client,
+			fmt.Sprintf("option 67 says %q and the header's file field %q: machines differ in which they take", o.Option67, o.File),
 			"set only one of them at the DHCP server, or both to the same name")
 	case o.File == "":
 		j.add(Note, CodeOnly67, o.Server, o.Client, "the boot file is in option 67 only; a client that does not ask for option 67 sees none", "")
@@ -38,32 +39,38 @@ func (j *judge) bootFile(o Offer) {
 		j.add(Note, CodeOnlyFile, o.Server, o.Client, "the boot file is in the header's file field only", "")
 	}
 	if o.Option67 != "" && (o.End67 == End67Last || o.End67 == End67Byte) {
-		j.add(Note, CodeEnd67, o.Server, o.Client, "option 67 has no NUL and 0xFF follows it: some old ROMs take that for a part of the name and ask for it", "pxeagent's TFTP server takes such names; with another one, end the name with a NUL")
+		j.add(Note, CodeEnd67, o.Server, o.Client,
+			"option 67 has no NUL and 0xFF follows it: some old ROMs take that for a part of the name and ask for it",
+			"pxeagent's TFTP server takes such names; with another one, end the name with a NUL")
 	}
-	if !isURL(name) && o.NextServer.IsUnspecified() {
+	byTFTP := !strings.Contains(name, "://")
+	if byTFTP && o.NextServer.IsUnspecified() {
 		text := fmt.Sprintf("there is a boot file (%q) and no next-server (siaddr 0.0.0.0)", name)
 		if o.Option66 != "" {
 			text += fmt.Sprintf("; option 66 (%q) does not replace it: many ROMs then ask the DHCP server itself", o.Option66)
 		}
 		j.add(Wrong, CodeNoNextServer, o.Server, o.Client, text,
 			"set next-server itself: pfSense \"Next Server\", dnsmasq the address in dhcp-boot, ISC dhcpd and Kea next-server")
-	} else if o.Option66 != "" && o.Option66 != o.NextServer.String() && !isURL(name) {
+	} else if o.Option66 != "" && o.Option66 != o.NextServer.String() && byTFTP {
 		level := Note // a name may well be that of the same machine
 		if _, err := netip.ParseAddr(o.Option66); err == nil {
 			level = Warning
 		}
-		j.add(level, dhcp.FindingOption66, o.Server, o.Client, fmt.Sprintf("option 66 says %q and next-server %s: some clients prefer option 66", o.Option66, o.NextServer),
+		j.add(level, dhcp.FindingOption66, o.Server, o.Client,
+			fmt.Sprintf("option 66 says %q and next-server %s: some clients prefer option 66", o.Option66, o.NextServer),
 			"set option 66 to the same address, or not at all")
 	}
 	if len(name) > maxName {
-		j.add(Wrong, CodeLong, o.Server, o.Client, fmt.Sprintf("the boot file's name has %d bytes; firmware takes %d", len(name), maxName), "use a shorter name")
+		j.add(Wrong, CodeLong, o.Server, o.Client,
+			fmt.Sprintf("the boot file's name has %d bytes; firmware takes %d", len(name), maxName), "use a shorter name")
 	}
 	if strings.ContainsFunc(name, strange) {
 		level := Warning
 		if strings.ContainsFunc(name, unicode.IsControl) {
 			level = Wrong
 		}
-		j.add(level, CodeCharacters, o.Server, o.Client, fmt.Sprintf("the boot file's name %q has characters over which firmware and DHCP servers stumble", name),
+		j.add(level, CodeCharacters, o.Server, o.Client,
+			fmt.Sprintf("the boot file's name %q has characters over which firmware and DHCP servers stumble", name),
 			"use letters, digits and . _ - / only")
 	}
 }
@@ -77,15 +84,19 @@ func (j *judge) http(o Offer) {
 	back := strings.HasPrefix(o.Vendor, "HTTPClient")
 	switch {
 	case !o.Client.HTTP() && back:
-		j.add(Warning, CodeHTTPVendor, o.Server, o.Client, "option 60 HTTPClient is sent to a PXE client: the iPXE that it loads calls itself HTTPClient then, and is sent the file for UEFI HTTP boot",
+		j.add(Warning, CodeHTTPVendor, o.Server, o.Client,
+			"option 60 HTTPClient is sent to a PXE client: the iPXE that it loads calls itself HTTPClient then, and is sent the file for UEFI HTTP boot",
 			"send option 60 to clients of UEFI HTTP boot only (pfSense with ISC dhcpd cannot: leave UEFI HTTP boot off there, or let pxeagent serve that URL)")
 	case !o.Client.HTTP() || name == "":
 	case !isURL(name) && back:
-		j.add(Wrong, CodeNoURL, o.Server, o.Client, fmt.Sprintf("UEFI HTTP boot is sent %q, which is no http(s) URL", name), "set the whole URL, http://SERVER/ipxe.efi")
+		j.add(Wrong, CodeNoURL, o.Server, o.Client,
+			fmt.Sprintf("UEFI HTTP boot is sent %q, which is no http(s) URL", name), "set the whole URL, http://SERVER/ipxe.efi")
 	case !isURL(name):
-		j.add(Note, CodeNoURL, o.Server, o.Client, fmt.Sprintf("UEFI HTTP boot is not set up: its clients are sent %q without option 60 HTTPClient, and ignore it", name), "")
+		j.add(Note, CodeNoURL, o.Server, o.Client,
+			fmt.Sprintf("UEFI HTTP boot is not set up: its clients are sent %q without option 60 HTTPClient, and ignore it", name), "")
 	case !back:
-		j.add(Wrong, CodeNoHTTPVendor, o.Server, o.Client, "UEFI HTTP boot gets a URL and no option 60 HTTPClient, and firmware ignores such an offer",
+		j.add(Wrong, CodeNoHTTPVendor, o.Server, o.Client,
+			"UEFI HTTP boot gets a URL and no option 60 HTTPClient, and firmware ignores such an offer",
 			"have the server send option 60 HTTPClient to these clients (Kea: a client class; pfSense with Kea: custom_kea_config)")
 	}
 }
@@ -104,7 +115,8 @@ func (j *judge) sameAsBIOS(o Offer) {
 	}
 	switch {
 	case o.Client == dhcp.ClientIPXE:
-		j.add(Warning, CodeLoop, o.Server, o.Client, fmt.Sprintf("iPXE is sent %q like a ROM: it loads itself again and again unless its next request is answered with a script", name),
+		j.add(Warning, CodeLoop, o.Server, o.Client,
+			fmt.Sprintf("iPXE is sent %q like a ROM: it loads itself again and again unless its next request is answered with a script", name),
 			"serve with pxeagent, whose TFTP and HTTP servers break that loop, or have the DHCP server send the script's URL to clients with option 175")
 	case o.Client.HTTP() || j.want.Expect(o.Client) == name:
 	default:
@@ -131,17 +143,21 @@ func (j *judge) together(c dhcp.Client, offers []Offer) {
 	switch {
 	case len(offers) == 0:
 		if j.want == (dhcp.Boot{}) {
-			j.add(Wrong, dhcp.FindingNoOffer, netip.Addr{}, c, "no DHCP server answers this kind of client, though others are answered", "look for a class, pool or match at the DHCP server that leaves these clients out")
+			j.add(Wrong, dhcp.FindingNoOffer, netip.Addr{}, c,
+				"no DHCP server answers this kind of client, though others are answered",
+				"look for a class, pool or match at the DHCP server that leaves these clients out")
 		}
 		return
 	case len(leases) == 0:
-		j.add(Wrong, CodeNoAddress, proxies[0].Server, c, "only proxyDHCP answers, and no server leases addresses", "look whether the DHCP server of this network runs")
+		j.add(Wrong, CodeNoAddress, proxies[0].Server, c,
+			"only proxyDHCP answers, and no server leases addresses", "look whether the DHCP server of this network runs")
 	}
 	if !named && len(proxies) > 0 && !c.HTTP() {
 		j.add(Wrong, CodeProxySilent, proxies[0].Server, c, "proxyDHCP announces network boot and names no boot file, nor on port 4011",
 			"set a boot file for this architecture (dnsmasq: pxe-service), and let UDP port 4011 through")
 	} else if !named && j.want == (dhcp.Boot{}) {
-		j.add(Note, dhcp.FindingNoFile, netip.Addr{}, c, "no boot file is offered", "run pxeagent configure for this network, or set a boot file at the DHCP server")
+		j.add(Note, dhcp.FindingNoFile, netip.Addr{}, c,
+			"no boot file is offered", "run pxeagent configure for this network, or set a boot file at the DHCP server")
 	}
 	j.differ(c, leases)
 	j.differ(c, slices.DeleteFunc(proxies, func(o Offer) bool { return !hasFile(o) }))
@@ -155,10 +171,12 @@ func (j *judge) differ(c dhcp.Client, offers []Offer) {
 			switch {
 			case o.Server == p.Server || said == other:
 			case hasFile(o) && hasFile(p):
-				j.add(Wrong, CodeServersDiffer, netip.Addr{}, c, fmt.Sprintf("%s says %s and %s says %s: which one a machine follows is chance", p.Server, other, o.Server, said),
+				j.add(Wrong, CodeServersDiffer, netip.Addr{}, c,
+					fmt.Sprintf("%s says %s and %s says %s: which one a machine follows is chance", p.Server, other, o.Server, said),
 					"leave network boot to one of the two servers, or set both alike")
 			default:
-				j.add(Warning, CodeSecondServer, netip.Addr{}, c, fmt.Sprintf("%s says %s and %s says %s: a machine that takes the other offer does not boot", p.Server, other, o.Server, said),
+				j.add(Warning, CodeSecondServer, netip.Addr{}, c,
+					fmt.Sprintf("%s says %s and %s says %s: a machine that takes the other offer does not boot", p.Server, other, o.Server, said),
 					"find out whether both DHCP servers belong here")
 			}
 		}

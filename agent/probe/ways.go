@@ -60,8 +60,8 @@ func openRelay(cfg Config, dev *net.Interface) (*way, netip.Addr, error) {
 	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(local))
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, giaddr, fmt.Errorf("%w: a server answers a relay on port %d, and on %s that belongs to another program: ask by broadcast, or from another machine",
-			ErrPortTaken, port, giaddr)
+		return nil, giaddr, fmt.Errorf("%w: a server answers a relay on port %d, and on %s that belongs to another program: "+
+			"ask by broadcast, or from another machine", ErrPortTaken, port, giaddr)
 	case errors.Is(err, os.ErrPermission):
 		return nil, giaddr, fmt.Errorf("%w: a server answers a relay on port %d: %s", ErrPermission, port, grant("cap_net_bind_service"))
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
