@@ -1,12 +1,12 @@
 package dnsmasq
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
 	"pxeagent/agent/dhcp"
-	"pxeagent/deploy/lab"
 )
 
 func TestEditedDropIns(t *testing.T) {
@@ -21,7 +21,7 @@ func TestEditedDropIns(t *testing.T) {
 		"empty":           {func(string) string { return "" }, "other lines or comments", 0, func(b *dhcp.Boot) { *b = dhcp.Boot{} }},
 		"other file":      {func(s string) string { return strings.ReplaceAll(s, "undionly.kpxe", "x.0") }, "", 0, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "x.0" }},
 		"another option":  {func(s string) string { return s + "dhcp-authoritative\n" }, "a line that pxeagent does not write (line 27: dhcp-authoritative)", 1, nil},
-		"two servers":     {func(s string) string { return strings.Replace(s, ",,10.77.0.7\n", ",,10.77.0.8\n", 1) }, "7 lines", 7, func(b *dhcp.Boot) { b.NextServer = lab.Addr("10.77.0.8") }},
+		"two servers":     {func(s string) string { return strings.Replace(s, ",,10.77.0.7\n", ",,10.77.0.8\n", 1) }, "7 lines", 7, func(b *dhcp.Boot) { b.NextServer = netip.MustParseAddr("10.77.0.8") }},
 		"a line taken":    {func(s string) string { return strings.Replace(s, "\ndhcp-boot=", "\n#dhcp-boot=", 1) }, "other lines", 0, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "" }},
 		"no server":       {func(s string) string { return s + "dhcp-boot=tag:eth1,tag:pxeagent-eth1-bios,undionly.kpxe\n" }, "a line", 1, nil},
 		"open quote":      {func(s string) string { return s + "dhcp-boot=\"x\n" }, "a line", 1, nil},

@@ -86,7 +86,7 @@ func (s *Server) daemonProblems(t target) []dhcp.Problem {
 		list = append(list, note("not-running", "no running Dnsmasq reads %s; it will be started", s.cfg.ConfDir))
 	}
 	if len(t.others) > 0 {
-		list = append(list, note("several-daemons", "processes %d and %d both read %s; name one with a PID file", t.pid, t.others[0].pid, s.cfg.ConfDir))
+		list = append(list, note("several-daemons", "processes %d and %d both read %s: what is written there is for both, and only the first is seen to restart", t.pid, t.others[0].pid, s.cfg.ConfDir))
 	}
 	for _, what := range t.tree.unread {
 		list = append(list, note("unread", "not looked into: %s; what stands in the way there is not seen", what))

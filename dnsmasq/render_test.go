@@ -27,8 +27,8 @@ var goldens = []struct {
 	in    dropIn
 }{
 	{"server.conf", "eth1", dropIn{boot: full(), mode: ModeServer}},
-	{"proxy.conf", "br-lan.10", dropIn{boot: full(), mode: ModeProxy, nets: []netip.Addr{lab.Addr("10.77.0.0"), lab.Addr("192.168.4.0")}}},
-	{"plain.conf", "eth1", dropIn{boot: dhcp.Boot{NextServer: lab.Addr("10.77.0.7"), NBP: [dhcp.NumArch]string{dhcp.BIOS: "pxelinux.0"}}, mode: ModeServer}},
+	{"proxy.conf", "br-lan.10", dropIn{boot: full(), mode: ModeProxy, nets: []netip.Addr{netip.MustParseAddr("10.77.0.0"), netip.MustParseAddr("192.168.4.0")}}},
+	{"plain.conf", "eth1", dropIn{boot: dhcp.Boot{NextServer: netip.MustParseAddr("10.77.0.7"), NBP: [dhcp.NumArch]string{dhcp.BIOS: "pxelinux.0"}}, mode: ModeServer}},
 }
 
 func TestDropInIsAsEver(t *testing.T) {
