@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -222,19 +221,4 @@ func loopback(t *testing.T) string {
 		t.Skip("no loopback interface")
 	}
 	return all[i].Name
-}
-
-// A low port without the right to it.
-func TestRelayPortPermission(t *testing.T) {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: portServer})
-	if err == nil {
-		conn.Close()
-		t.Skip("this process may use port 67")
-	}
-	if errors.Is(err, syscall.EADDRINUSE) {
-		t.Skip("port 67 is taken")
-	}
-	if _, err = Run(context.Background(), Config{Server: netip.MustParseAddrPort("127.0.0.1:1067")}); !errors.Is(err, ErrPermission) || !strings.Contains(err.Error(), "cap_net_bind_service") {
-		t.Errorf("error is %v", err)
-	}
 }
