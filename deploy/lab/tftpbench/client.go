@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,6 +88,16 @@ func (t test) run() (result, error) {
 	return r, nil
 }
 
+// begin asks, for an answer within a second. Clients ask again: the port may be one that a transfer just had whose
+// last ACK the server has not seen yet, and then the request is taken for that transfer's.
+func begin(conn *net.UDPConn, rrq []byte) error {
+	if err := conn.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	_, err := conn.WriteToUDPAddrPort(rrq, server)
+	return err
+}
+
 // fetch reads a file as iPXE does, and is silent until the server sends: what is lost the server must send again.
 func fetch(file string, window int) (int64, error) {
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: client.AsSlice()})
@@ -98,21 +109,30 @@ func fetch(file string, window int) (int64, error) {
 	if window > 1 {
 		rrq = append(rrq, "windowsize\x00"+strconv.Itoa(window)+"\x00"...)
 	}
-	if _, err := conn.WriteToUDPAddrPort(rrq, server); err != nil {
-		return 0, err
-	}
-	if err := conn.SetReadDeadline(time.Now().Add(60 * time.Second)); err != nil {
+	if err := begin(conn, rrq); err != nil {
 		return 0, err
 	}
 	var total int64
 	var last uint16 // the last block in order
 	unacked, size := 0, 512
+	begun, again := false, 0
 	b := make([]byte, 2048)
 	ack := []byte{0, 4, 0, 0}
 	for {
 		n, from, err := conn.ReadFromUDPAddrPort(b)
+		if errors.Is(err, os.ErrDeadlineExceeded) && again < 20 && !begun {
+			again++
+			if err := begin(conn, rrq); err != nil {
+				return 0, err
+			}
+			continue
+		}
 		if err != nil {
 			return total, err
+		}
+		if !begun {
+			begun = true
+			_ = conn.SetReadDeadline(time.Now().Add(60 * time.Second))
 		}
 		done := false
 		switch binary.BigEndian.Uint16(b) {
