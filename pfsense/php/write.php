@@ -1,0 +1,2 @@
+<?php
+$toreturn = json_encode(['error' => 'not implemented']);
