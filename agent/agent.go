@@ -112,7 +112,7 @@ func New(c Config) (*Agent, error) {
 	})
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
-			Files: lib.at(p.NextServer), Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
+			Files: lib.at(p.NextServer), Items: lib.at(p.NextServer).Items, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
 		}), nil
 	})
 	a.http = web.Server(handlers{pages})

@@ -13,7 +13,7 @@ import (
 // allowed says which of this module's packages each may import, and why where it is not plain from the
 // names. A backend imports agent/dhcp and no other; nothing but cmd imports a backend.
 var allowed = map[string][]string{
-	"cmd/pxeagent": {"agent", "agent/boot", "agent/check", "agent/dhcp", "agent/ipxe", "agent/probe", "agent/tftp", "agent/web", "dnsmasq"},
+	"cmd/pxeagent": {"agent", "agent/boot", "agent/check", "agent/dhcp", "agent/ipxe", "agent/probe", "agent/tftp", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest"},
 	"agent":        {"agent/boot", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/probe", "agent/tftp", "agent/web"},
 	"agent/boot":   {},
 	"agent/dhcp":   {},
@@ -28,7 +28,10 @@ var allowed = map[string][]string{
 	"agent/ipxe":  {"agent/boot", "agent/image"},
 	"agent/image": {},
 	"dnsmasq":     {"agent/dhcp"},
-	"deploy/lab":  {},
+	"pfsense":     {"agent/dhcp"},
+	// The stand-in firewall speaks to the backend over HTTPS alone.
+	"pfsense/pfsensetest": {"agent/dhcp"},
+	"deploy/lab":          {},
 	// The benchmark runs our server beside others.
 	"deploy/lab/tftpbench": {"agent/boot", "agent/tftp", "deploy/lab"},
 }

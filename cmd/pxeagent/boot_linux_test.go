@@ -91,7 +91,7 @@ func TestUEFIMachineBootsByHTTP(t *testing.T) {
 	s.must(0, "configure")
 	m := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:03", UEFI: true, HTTPBoot: true})
 	s.boots(m, `proto=http .*class=uefi .*artifact=nbp outcome=ok`, `proto=http .*class=ipxe .*artifact=script outcome=ok`)
-	if n := s.metric("pxeagent_requests_total", `protocol="tftp"`, `artifact="nbp"`); n != 0 {
+	if n := s.metric("pxeagent_requests_total", `protocol="tftp"`, `artifact="nbp"`, `class="uefi"`); n != 0 {
 		t.Errorf("%v NBPs went by TFTP in an HTTP boot", n)
 	}
 }

@@ -103,10 +103,16 @@ func (t *teller) end(r dhcp.Result, dryRun bool, err error) error {
 // eachNetwork does the same for every interface that is configured. One that fails does not keep
 // the others from their turn; the first failure is the exit code.
 func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON bool, do func(context.Context, loaded, network, dhcp.Server, *teller) (dhcp.Result, error)) error {
-	l, log, err := a.load(cmd)
+	l, err := load(cmd.Flags())
 	if err != nil {
 		return err
 	}
+	// The steps are shown as they are done; a log of them besides is for who looks for a fault.
+	logs := l.Config.Log
+	if logs.Level == slog.LevelInfo {
+		logs.Level = slog.LevelWarn
+	}
+	log := newLogger(a.stderr, logs)
 	all, err := l.networks(needNext)
 	if err != nil {
 		return err
