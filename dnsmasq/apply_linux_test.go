@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"pxeagent/agent/dhcp"
 )
 
@@ -171,5 +173,24 @@ func TestOnlyARegularFileIsOurs(t *testing.T) {
 	}
 	if _, err := s.server().Plan(t.Context(), testBoot(nextUp)); err == nil || !strings.Contains(err.Error(), "no regular file") {
 		t.Errorf("a link: %v", err)
+	}
+}
+
+func TestWithoutPermission(t *testing.T) {
+	s := newSite(t, ModeServer, leasing)
+	p := s.plan(testBoot(nextUp))
+	if err := os.Chmod(s.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	server := s.server().Server
+	err := onOwnThread(func() error {
+		// The thread gives up root for files alone, and ends.
+		if _, err := unix.SetfsuidRetUid(65534); err != nil {
+			return err
+		}
+		return server.replace(p.Before, p.After.Raw)
+	})
+	if !errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), "\n") || s.files() != "" {
+		t.Errorf("as nobody: %v, files %q", err, s.files())
 	}
 }

@@ -49,7 +49,7 @@ func runTest(ctx context.Context, program string, args []string, where func(line
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || ctx.Err() != nil {
 		return fmt.Errorf("running %s --test: %w", program, err)
 	}
-	text := strings.TrimPrefix(strings.TrimSpace(string(out)), "dnsmasq: ")
+	text := strings.ReplaceAll(strings.TrimPrefix(strings.TrimSpace(string(out)), "dnsmasq: "), "\n", "; ")
 	if m := atLine.FindStringSubmatchIndex(text); m != nil && where != nil {
 		if n, err := strconv.Atoi(text[m[2]:m[3]]); err == nil {
 			text = text[:m[0]] + where(n)
