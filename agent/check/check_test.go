@@ -1,0 +1,176 @@
+package check_test
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pxeagent/agent"
+	"pxeagent/agent/check"
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/ipxe"
+)
+
+var loopback = netip.MustParseAddr("127.0.0.1")
+
+// serve starts a real agent on loopback with files of the user's, by path below its root.
+func serve(t *testing.T, chain ipxe.Chain, files map[string]string) (check.Config, *url.URL) {
+	t.Helper()
+	at := netip.AddrPortFrom(loopback, 0)
+	sockets, err := agent.Bind(at, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := &url.URL{Scheme: "http", Host: sockets.HTTP().String()}
+	root := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, err := agent.New(agent.Config{
+		Sockets: sockets, Root: root, Chain: chain, Places: []agent.Place{{NextServer: loopback, Base: base}},
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return check.Config{TFTPPort: sockets.TFTP().Port()}, base
+}
+
+func TestServing(t *testing.T) {
+	tests := map[string]struct {
+		files  map[string]string
+		change func(*dhcp.Boot)
+		wrong  []string // all of what the error must name; none: no error
+	}{
+		"all is there":  {},
+		"no such NBP":   {change: func(b *dhcp.Boot) { b.NBP[dhcp.ARM32] = "arm.efi" }, wrong: []string{"arm.efi", "code: 1"}},
+		"an empty file": {files: map[string]string{"tftp/arm.efi": ""}, change: func(b *dhcp.Boot) { b.NBP[dhcp.ARM32] = "arm.efi" }, wrong: []string{"arm.efi", "empty"}},
+		"two at once": {change: func(b *dhcp.Boot) { b.NBP[dhcp.ARM32], b.URL[dhcp.ARM32] = "arm.efi", b.URL[dhcp.EFI64]+"x" },
+			wrong: []string{"arm.efi", "ipxe.efix"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			c, base := serve(t, ipxe.ChainAuto, test.files)
+			want := agent.Wish(loopback, base, ipxe.ChainAuto)
+			if test.change != nil {
+				test.change(&want)
+			}
+			err := check.Serving(t.Context(), c, want, agent.ScriptURL(base))
+			if (err != nil) != (len(test.wrong) > 0) {
+				t.Fatalf("got %v", err)
+			}
+			for _, w := range test.wrong {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("%q is not named in %v", w, err)
+				}
+			}
+		})
+	}
+}
+
+func TestServingWhereNothingServes(t *testing.T) {
+	c, base := serve(t, ipxe.ChainAuto, nil)
+	c.TFTPPort = 9 // discard
+	want := agent.Wish(loopback, base, ipxe.ChainAuto)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := check.Serving(ctx, c, want, nil); err == nil || !strings.Contains(err.Error(), "undionly.kpxe") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// offers are what a DHCP server sends that knows b; with blind it cannot tell iPXE apart.
+func offers(b dhcp.Boot, blind bool) []dhcp.Offer {
+	if blind {
+		b.Script = ""
+	}
+	var all []dhcp.Offer
+	for _, c := range dhcp.Clients() {
+		if name := b.Expect(c); name != "" {
+			all = append(all, dhcp.Offer{Client: c, Server: loopback, NextServer: b.NextServer, File: name})
+		}
+	}
+	return all
+}
+
+func TestWalk(t *testing.T) {
+	const script = "#!ipxe\nset base ${base}\nkernel /vmlinuz quiet || goto failed\ninitrd /initrd\nboot\n:failed\nshell\n"
+	whole := map[string]string{"http/ipxe/bootstrap.ipxe": script, "http/vmlinuz": "kernel", "http/initrd": "initrd"}
+	tests := map[string]struct {
+		chain  ipxe.Chain
+		files  map[string]string
+		blind  bool
+		client dhcp.Client
+		stages string // of the hops
+		wrong  string // in the text of the last hop; "": all is there
+	}{
+		"BIOS, the server knows iPXE":    {ipxe.ChainAuto, whole, false, dhcp.ClientBIOS, "offer nbp script kernel image", ""},
+		"BIOS, it does not":              {ipxe.ChainAuto, whole, true, dhcp.ClientBIOS, "offer nbp script script kernel image", ""},
+		"UEFI, it does not":              {ipxe.ChainTFTP, whole, true, dhcp.ClientEFI64, "offer nbp script script kernel image", ""},
+		"UEFI HTTP, it does not":         {ipxe.ChainAuto, whole, true, dhcp.ClientHTTP64, "offer nbp script script kernel image", ""},
+		"iPXE alone":                     {ipxe.ChainAuto, whole, false, dhcp.ClientIPXE, "offer script kernel image", ""},
+		"nothing breaks the loop":        {ipxe.ChainOff, whole, true, dhcp.ClientBIOS, "offer nbp script", "chainload loop"},
+		"no offer":                       {ipxe.ChainAuto, whole, false, dhcp.ClientEFI32, "offer", "no offer"},
+		"the built-in menu has no image": {ipxe.ChainAuto, nil, false, dhcp.ClientIPXE, "offer script", ""},
+		"a missing image": {ipxe.ChainAuto, map[string]string{"http/ipxe/bootstrap.ipxe": script, "http/vmlinuz": "kernel"}, false,
+			dhcp.ClientIPXE, "offer script kernel image", "404"},
+		"an empty kernel": {ipxe.ChainAuto, map[string]string{"http/ipxe/bootstrap.ipxe": "#!ipxe\nkernel /vmlinuz\n", "http/vmlinuz": ""}, false,
+			dhcp.ClientIPXE, "offer script kernel", "empty"},
+		"a chain of scripts that never ends": {ipxe.ChainAuto, map[string]string{"http/ipxe/bootstrap.ipxe": "#!ipxe\nchain /a.ipxe\n", "http/a.ipxe": "#!ipxe\nchain /ipxe/bootstrap.ipxe\n"}, false,
+			dhcp.ClientIPXE, "offer script script script", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			c, base := serve(t, test.chain, test.files)
+			b := agent.Wish(loopback, base, ipxe.ChainAuto)
+			hops := check.Walk(t.Context(), c, []dhcp.Client{test.client}, offers(b, test.blind))
+			var stages []string
+			for _, h := range hops {
+				stages = append(stages, h.Stage)
+			}
+			if got := strings.Join(stages, " "); got != test.stages {
+				t.Fatalf("stages %q, want %q: %+v", got, test.stages, hops)
+			}
+			last := hops[len(hops)-1]
+			if check.Complete(hops) != (test.wrong == "") || !strings.Contains(last.Text, test.wrong) {
+				t.Errorf("the last hop is %+v, want %q", last, test.wrong)
+			}
+		})
+	}
+}
+
+func TestWalkAsksEachFileOnce(t *testing.T) {
+	c, base := serve(t, ipxe.ChainAuto, nil)
+	b := agent.Wish(loopback, base, ipxe.ChainAuto)
+	hops := check.Walk(t.Context(), c, []dhcp.Client{dhcp.ClientEFI64, dhcp.ClientEFIBC}, offers(b, false))
+	if !check.Complete(hops) || len(hops) != 6 {
+		t.Fatalf("%+v", hops)
+	}
+	// The second client's hops are the first's, repeated without asking.
+	for _, h := range hops[3:] {
+		if h.Client != dhcp.ClientEFIBC || h.Took != 0 {
+			t.Errorf("%+v", h)
+		}
+	}
+}
