@@ -32,6 +32,7 @@ func wantCodes(t *testing.T, p dhcp.Plan, want ...string) {
 
 func TestSecondApplyAndRevert(t *testing.T) {
 	s := newSite(t, ModeServer, leasing)
+	s.cfg.PIDFile = s.path("pid")
 	before := s.files()
 	p := s.apply(testBoot(nextUp))
 	if again := s.plan(testBoot(nextUp)); !again.Empty() || len(again.Problems) > 0 {

@@ -89,7 +89,8 @@ func (s *Server) daemons() ([]process, error) {
 			return nil, err
 		}
 		if only, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
-			return nil, fmt.Errorf("%s: %w", s.cfg.PIDFile, err)
+			// It is being written, by a daemon that starts.
+			return nil, nil
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(p process) bool {

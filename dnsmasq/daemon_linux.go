@@ -148,17 +148,11 @@ func diesWithin(p process, limit time.Duration) (bool, error) {
 	}
 }
 
-// unitOf is the systemd unit of p if it is one of Dnsmasq's own: another's (NetworkManager, libvirt) is not to be restarted.
+// unitOf is the systemd unit of p, "" if it has none of Dnsmasq's own.
 func unitOf(p process) string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", p.pid))
 	if err != nil {
 		return ""
 	}
-	for line := range strings.Lines(string(text)) {
-		unit := filepath.Base(strings.TrimSpace(line))
-		if strings.HasPrefix(unit, "dnsmasq") && strings.HasSuffix(unit, ".service") {
-			return unit
-		}
-	}
-	return ""
+	return unitIn(string(text))
 }

@@ -128,7 +128,7 @@ func TestProxyMenuOfBIOS(t *testing.T) {
 		}
 	}
 	offer := ask(discover(t, dhcp.ClientBIOS), 67)
-	var menu dhcpv4.Options = dhcpv4.Options{}
+	menu := dhcpv4.Options{}
 	if err := menu.FromBytes(offer.Options.Get(dhcpv4.OptionVendorSpecificInformation)); err != nil {
 		t.Fatal(err)
 	}

@@ -3,13 +3,11 @@ package dnsmasq
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"pxeagent/agent/dhcp"
-	"pxeagent/deploy/lab"
 )
 
 func TestPlanShowsConflicts(t *testing.T) {
@@ -180,18 +178,5 @@ func TestDaemonThatEndsSoon(t *testing.T) {
 	}
 	if s.pid() == 0 || startOf(s.pid()) == "" {
 		t.Error("it does not run")
-	}
-}
-
-func TestUnitOfAProcessThatIsNotDnsmasqs(t *testing.T) {
-	lab.Need(t, "sleep")
-	cmd := exec.Command("sleep", "60")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer cmd.Wait()
-	defer cmd.Process.Kill()
-	if unit := unitOf(process{pid: cmd.Process.Pid}); unit != "" {
-		t.Errorf("unit %q", unit)
 	}
 }

@@ -1,11 +1,13 @@
 package dnsmasq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"runtime"
 	"slices"
 	"strconv"
@@ -30,7 +32,7 @@ func (s *Server) load(ctx context.Context) error {
 	}
 	command := s.cfg.Restart
 	if len(command) == 0 {
-		command = restartCommand(t.process)
+		command = restartCommand(runtime.GOOS, unitOf(t.process), func(path string) bool { _, err := os.Stat(path); return err == nil })
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.StartLimit+30*time.Second)
 	defer cancel()
@@ -133,23 +135,31 @@ func dhcpPort(t tree) int {
 	return port
 }
 
-// restartCommand restarts Dnsmasq by this system's init.
-func restartCommand(p process) []string {
-	exists := func(path string) bool { _, err := os.Stat(path); return err == nil }
+// restartCommand is how the init system of this machine restarts Dnsmasq, whose unit may be named. exists tells of files.
+func restartCommand(system, unit string, exists func(string) bool) []string {
 	switch {
-	case runtime.GOOS != "linux":
+	case system != "linux":
 		return []string{"service", "dnsmasq", "restart"}
 	case exists("/run/systemd/system"):
-		if unit := unitOf(p); unit != "" {
-			return []string{"systemctl", "restart", unit}
-		}
-		return []string{"systemctl", "restart", "dnsmasq.service"}
+		return []string{"systemctl", "restart", cmp.Or(unit, "dnsmasq.service")}
 	case exists("/etc/openwrt_release"):
 		return []string{"/etc/init.d/dnsmasq", "restart"}
 	case exists("/sbin/openrc-run"):
 		return []string{"rc-service", "dnsmasq", "restart"}
 	}
 	return []string{"service", "dnsmasq", "restart"}
+}
+
+// unitIn finds the unit in a process's cgroups. Only one of Dnsmasq's own will do: another's (NetworkManager,
+// libvirt) is not to be restarted for this.
+func unitIn(cgroups string) string {
+	for line := range strings.Lines(cgroups) {
+		unit := path.Base(strings.TrimSpace(line))
+		if strings.HasPrefix(unit, "dnsmasq") && strings.HasSuffix(unit, ".service") {
+			return unit
+		}
+	}
+	return ""
 }
 
 // said is the last line that a command printed, for an error.
