@@ -1,0 +1,54 @@
+package agent
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// describer collects what would be registered.
+type describer struct{ descs []string }
+
+func (d *describer) Register(c prometheus.Collector) error { d.MustRegister(c); return nil }
+func (d *describer) Unregister(prometheus.Collector) bool  { return false }
+func (d *describer) MustRegister(cs ...prometheus.Collector) {
+	for _, c := range cs {
+		ch := make(chan *prometheus.Desc, 16)
+		c.Describe(ch)
+		close(ch)
+		for desc := range ch {
+			d.descs = append(d.descs, desc.String())
+		}
+	}
+}
+
+var descRE = regexp.MustCompile(`fqName: "([^"]+)", help: "([^"]+)".*variableLabels: \{([^}]*)\}`)
+
+// The README's table of metrics is what the code has.
+func TestReadmeListsTheMetrics(t *testing.T) {
+	var d describer
+	newMetrics(&d)
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	for _, desc := range d.descs {
+		m := descRE.FindStringSubmatch(desc)
+		if m == nil {
+			t.Fatalf("not understood: %s", desc)
+		}
+		labels := ""
+		if m[3] != "" {
+			labels = "`" + strings.ReplaceAll(m[3], ",", "`, `") + "`"
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", m[1], labels, m[2])
+	}
+	if !strings.Contains(string(readme), table.String()) {
+		t.Errorf("README.md lacks this table:\n%s", table.String())
+	}
+}

@@ -1,0 +1,20 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// The README's tables are what the code has.
+func TestReadmeTables(t *testing.T) {
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, table := range map[string]string{"configuration keys": keysMarkdown(), "exit codes": exitMarkdown()} {
+		if !strings.Contains(string(b), table) {
+			t.Errorf("README.md lacks the table of %s:\n%s", name, table)
+		}
+	}
+}
