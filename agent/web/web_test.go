@@ -28,6 +28,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/ipxe"
+	"pxeagent/deploy/lab"
 )
 
 // watcher keeps what an Observer is told.
@@ -529,7 +530,7 @@ func TestKernelCopiesFiles(t *testing.T) {
 func TestCurl(t *testing.T) {
 	curl, err := exec.LookPath("curl")
 	if err != nil {
-		t.Skip("missing: curl")
+		lab.Missing(t, "curl")
 	}
 	s := newSite(t, nil)
 	data := random(3 << 20)

@@ -245,6 +245,12 @@ func TestBadSurroundings(t *testing.T) {
 		}, exitNoInterface, "eth9"},
 		{"no root folder", func() (int, string) { return s.run("serve", "--root", s.path("nowhere")) }, exitRoot, "nowhere"},
 		{"root is a file", func() (int, string) { return s.run("serve", "--root", s.config) }, exitRoot, "pxeagent.yaml"},
+		{"root may not be read", func() (int, string) {
+			if err := os.MkdirAll(s.path("secret"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			return nobody("serve", "--root", s.path("secret"), "--next-server", siteAddr, "--tftp", ":6969", "--http", ":8080")
+		}, exitRoot, "secret"},
 		{"no right to port 69", func() (int, string) {
 			return nobody("serve", "--root", "/", "--next-server", siteAddr)
 		}, exitPermission, "setcap"},

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// lines is where a command that goes on prints; a test waits for what it prints.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	more chan struct{}
+}
+
+func newLines() *lines { return &lines{more: make(chan struct{})} }
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.more)
+	l.more = make(chan struct{})
+	return l.text.Write(b)
+}
+
+func (l *lines) wait(t *testing.T, pattern string) []string {
+	t.Helper()
+	re, limit := regexp.MustCompile(pattern), time.After(20*time.Second)
+	for {
+		l.mu.Lock()
+		m, more, text := re.FindStringSubmatch(l.text.String()), l.more, l.text.String()
+		l.mu.Unlock()
+		if m != nil {
+			return m
+		}
+		select {
+		case <-more:
+		case <-limit:
+			t.Fatalf("%q was not printed:\n%s", pattern, text)
+		}
+	}
+}
+
+// The command line of the documentation: no file, no DHCP server, an ordinary user. systemd is told when it serves and when it stops.
+func TestServeOnLoopback(t *testing.T) {
+	dir := isolate(t)
+	notify := filepath.Join(dir, "notify")
+	systemd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notify, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer systemd.Close()
+	t.Setenv("NOTIFY_SOCKET", notify)
+	told := func(want string) {
+		t.Helper()
+		b := make([]byte, 256)
+		if err := systemd.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		n, err := systemd.Read(b)
+		if err != nil || string(b[:n]) != want {
+			t.Fatalf("systemd was told %q, %v; want %q", b[:n], err, want)
+		}
+	}
+
+	log := newLines()
+	code := make(chan int, 1)
+	go func() {
+		code <- run([]string{"serve", "--root", dir, "--tftp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--next-server", "127.0.0.1"}, io.Discard, log)
+	}()
+	script := log.wait(t, `msg=serving .*script=(http://127.0.0.1:\d+/ipxe/bootstrap.ipxe)`)[1]
+	told("READY=1")
+	resp, err := http.Get(script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.HasPrefix(string(b), "#!ipxe\n") || !strings.Contains(string(b), strings.TrimSuffix(script, "/ipxe/bootstrap.ipxe")) {
+		t.Errorf("the script is %q, %v", b, err)
+	}
+	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	told("STOPPING=1")
+	if c := <-code; c != 0 {
+		t.Errorf("exit %d", c)
+	}
+	log.wait(t, `msg=stopped`)
+}
+
+func TestDemo(t *testing.T) {
+	isolate(t)
+	var out, logs bytes.Buffer
+	if code := run([]string{"demo"}, &out, &logs); code != 0 {
+		t.Fatalf("exit %d:\n%s%s", code, out.String(), logs.String())
+	}
+	for _, want := range []string{"undionly.kpxe", "bootstrap.ipxe", "pxeagent_loops_broken_total", "the old settings are back"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the demo does not show %q:\n%s", want, out.String())
+		}
+	}
+}
