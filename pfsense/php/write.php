@@ -1,2 +1,82 @@
 <?php
-$toreturn = json_encode(['error' => 'not implemented']);
+// The writing program: from the settings that were planned on to others, all or nothing, in one request. Its lock has a
+// name of its own: write_config takes 'config' itself, and this process would wait for itself for ever.
+$result = ['status' => 'error', 'keys' => null, 'saved' => false, 'ran' => false, 'runs' => false, 'detail' => ''];
+$before = $keys($args['before']);
+$after = $keys($args['after']);
+$now = function () use ($reread, $keys, $args) {
+	global $config;
+	$reread();
+	$section = $config['dhcpd'][$args['id']] ?? null;
+	return is_array($section) ? $keys($section) : null;
+};
+
+// Writes and reads back what is on disk then. Only these keys of this one interface are touched.
+$save = function ($wanted, $message) use ($now, $names, $args) {
+	global $config;
+	foreach ($names as $name) {
+		if ($wanted[$name] === null) {
+			unset($config['dhcpd'][$args['id']][$name]);
+		} else {
+			$config['dhcpd'][$args['id']][$name] = $wanted[$name];
+		}
+	}
+	$saved = write_config($message);
+	if (!is_array($saved)) {
+		throw new Exception('write_config did not save: ' . json_encode($saved));
+	}
+	return $now();
+};
+
+// Only DHCP is loaded anew. It returns nothing, whatever happened, and a daemon that does not like its settings may be there for
+// a moment; so it is believed after a second.
+$load = function () use ($runs, $args) {
+	services_dhcpd_configure('inet');
+	$until = microtime(true) + $args['wait'];
+	for ($seen = 0; $seen < 4 && microtime(true) < $until; ) {
+		usleep(250000);
+		$seen = $runs() ? $seen + 1 : 0;
+	}
+	return $runs();
+};
+
+$lock = lock('pxeagent', LOCK_EX);
+try {
+	$found = $now();
+	$result['keys'] = $found;
+	$result['ran'] = $result['runs'] = $runs();
+	$there = $args['undo'] && $found === $after;
+	if ($found === null) {
+		$result['status'] = 'gone';
+	} elseif (is_subsystem_dirty('dhcpd')) {
+		$result['status'] = 'dirty';
+	} elseif ($found !== $before && !$there) {
+		$result['status'] = 'changed';
+	} else {
+		if ($found !== $after) {
+			$result['status'] = 'unsaved';
+			$result['keys'] = $save($after, $args['message']);
+			$result['saved'] = true;
+		}
+		if ($result['keys'] !== $after) {
+			$result['status'] = 'differs';
+		} elseif (($result['runs'] = $load()) || !$result['ran']) {
+			$result['status'] = 'done';
+		} elseif (!$result['saved'] || $now() !== $after) {
+			$result['status'] = 'stopped';
+		} else {
+			$result['status'] = 'stopped';
+			$result['keys'] = $save($found, $args['message'] . '; put back, the DHCP server did not start');
+			$result['saved'] = false;
+			$result['runs'] = $load();
+			$result['status'] = 'rolled back';
+		}
+	}
+} catch (Throwable $e) {
+	if ($result['status'] !== 'unsaved' && $result['status'] !== 'stopped') {
+		$result['status'] = 'error';
+	}
+	$result['detail'] = $e->getMessage();
+}
+unlock($lock);
+$toreturn = $answer($result);
