@@ -1,0 +1,106 @@
+package pfsense
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+
+	"github.com/go-resty/resty/v2"
+)
+
+// hidden stands wherever a secret would be shown.
+const hidden = "(hidden)"
+
+// secret prints as "(hidden)" in every way that fmt, log/slog and encoding/json know.
+type secret string
+
+func (s secret) String() string               { return hidden }
+func (s secret) GoString() string             { return hidden }
+func (s secret) Format(f fmt.State, _ rune)   { io.WriteString(f, hidden) }
+func (s secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+func (s secret) LogValue() slog.Value         { return slog.StringValue(hidden) }
+
+// credential is a user with a password, or an API key of the REST package.
+type credential struct {
+	user   string // "" with an API key
+	secret secret
+}
+
+// String names it without the secret.
+func (c credential) String() string {
+	if c.user == "" {
+		return "the API key"
+	}
+	return fmt.Sprintf("user %q", c.user)
+}
+
+// sign puts it on one request, which goes to one host: redirects are not followed.
+func (c credential) sign(r *resty.Request) {
+	if c.user == "" {
+		r.SetHeader("X-API-Key", string(c.secret))
+		return
+	}
+	r.SetBasicAuth(c.user, string(c.secret))
+}
+
+// traceArg is how much of an argument PHP prints in a stack trace.
+const traceArg = 15
+
+// traces are the texts in which the secret could turn up.
+func (c credential) traces() []string {
+	if c.secret == "" {
+		return nil
+	}
+	s := string(c.secret)
+	all := []string{s, base64.StdEncoding.EncodeToString([]byte(c.user + ":" + s))}
+	if len(s) > traceArg {
+		all = append(all, s[:traceArg])
+	}
+	return all
+}
+
+// logins are what there is to log in with. They are read when they are first needed, and once: a password may come from standard input.
+type logins struct {
+	user     string
+	password func() (string, error)
+	key      func() (string, error)
+}
+
+func newLogins(c Config) logins {
+	once := func(read func() (string, error)) func() (string, error) {
+		if read == nil {
+			return func() (string, error) { return "", nil }
+		}
+		return sync.OnceValues(read)
+	}
+	return logins{user: c.User, password: once(c.Password), key: once(c.APIKey)}
+}
+
+// forREST is the API key, if there is one, else the user.
+func (l logins) forREST() (credential, error) {
+	key, err := l.key()
+	if err != nil {
+		return credential{}, err
+	}
+	if key != "" {
+		return credential{secret: secret(key)}, nil
+	}
+	return l.forUser()
+}
+
+// forUser is the user with the password. XML-RPC knows nothing else.
+func (l logins) forUser() (credential, error) {
+	if l.user == "" {
+		return credential{}, fmt.Errorf("%w: no user is named", ErrNoCredential)
+	}
+	password, err := l.password()
+	if err != nil {
+		return credential{}, err
+	}
+	if password == "" {
+		return credential{}, fmt.Errorf("%w: there is no password for user %q", ErrNoCredential, l.user)
+	}
+	return credential{user: l.user, secret: secret(password)}, nil
+}

@@ -1,0 +1,163 @@
+package pfsense
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// The endpoint of the REST package that runs a command as root, and the privilege that it takes.
+const (
+	promptPath      = "/api/v2/diagnostics/command_prompt"
+	promptPrivilege = "api-v2-diagnostics-command-prompt-post"
+)
+
+// rest runs programs through the REST package's command prompt. It takes 1,024 characters at a time, so that a program goes over in pieces.
+type rest struct {
+	*session
+	place place
+}
+
+func (r *rest) String() string { return "REST at " + r.url.String() }
+
+// run sends p, has it checked and run, and returns its result. Where a piece fails, nothing of p runs.
+func (r *rest) run(ctx context.Context, p program) (json.RawMessage, error) {
+	cred, err := r.logins.forREST()
+	if err != nil {
+		return nil, err
+	}
+	parcel, err := pack(p, r.place)
+	if err != nil {
+		return nil, err
+	}
+	var result json.RawMessage
+	err = r.guard(cred, func() error {
+		for i, command := range parcel.pieces {
+			out, err := r.prompt(ctx, command, cred, pieceTimeout)
+			if err == nil && (out.Code != 0 || strings.TrimSpace(out.Output) != "") {
+				err = fmt.Errorf("%w: it answered %s, exit code %d", ErrProgram, quoted(out.Output, cred), out.Code)
+			}
+			if err != nil {
+				if i > 0 {
+					r.tidy(ctx, parcel, cred, err)
+				}
+				return fmt.Errorf("sending the %s program, piece %d of %d: %w", p.name, i+1, len(parcel.pieces), err)
+			}
+		}
+		out, err := r.prompt(ctx, parcel.last, cred, programTimeout)
+		if err == nil {
+			result, err = parcel.result(out, cred)
+		}
+		if err != nil {
+			return fmt.Errorf("running the %s program: %w", p.name, err)
+		}
+		return nil
+	})
+	return result, err
+}
+
+// tidy removes a file that did not become whole. Should that fail, the next run does it.
+func (r *rest) tidy(ctx context.Context, p parcel, cred credential, cause error) {
+	if errors.Is(cause, ErrCredential) || errors.Is(cause, ErrPrivilege) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_, _ = r.prompt(ctx, p.remove, cred, pieceTimeout)
+}
+
+// output is what a command left.
+type output struct {
+	Output string `json:"output"` // standard output and standard error
+	Code   int    `json:"result_code"`
+}
+
+func (r *rest) prompt(ctx context.Context, command string, cred credential, within time.Duration) (output, error) {
+	body, err := json.Marshal(map[string]string{"command": command})
+	if err != nil {
+		return output{}, err
+	}
+	a, err := r.post(ctx, promptPath, "application/json", "application/json", body, cred, within)
+	if err != nil {
+		return output{}, err
+	}
+	data, err := readEnvelope(a, cred)
+	if err != nil {
+		return output{}, err
+	}
+	var out *output
+	if err := json.Unmarshal(data, &out); err != nil || out == nil {
+		return output{}, fmt.Errorf("%w: the answer of its REST package holds no output", ErrNotPfSense)
+	}
+	return *out, nil
+}
+
+// envelope is round every answer of the REST package.
+type envelope struct {
+	Code     int             `json:"code"`
+	Response string          `json:"response_id"`
+	Message  string          `json:"message"`
+	Data     json.RawMessage `json:"data"`
+}
+
+// readEnvelope is the data of an answer, or why there is none.
+func readEnvelope(a reply, cred credential) (json.RawMessage, error) {
+	var e envelope
+	if err := json.Unmarshal(a.body, &e); err != nil || e.Response == "" {
+		return nil, noEnvelope(a, cred)
+	}
+	said := fmt.Sprintf("%d %s, %s", e.Code, plainID(e.Response), quoted(e.Message, cred))
+	switch {
+	case a.status == http.StatusOK && e.Code == http.StatusOK:
+		return e.Data, nil
+	case a.status == http.StatusUnauthorized:
+		return nil, fmt.Errorf("%w of %s by REST: %s", ErrCredential, cred, said)
+	case e.Response == "ENDPOINT_CLIENT_NOT_ALLOWED_BY_ACL", e.Response == "ENDPOINT_INTERFACE_NOT_ALLOWED":
+		return nil, fmt.Errorf("%w: %s", ErrNotAllowed, said)
+	case a.status == http.StatusForbidden:
+		return nil, fmt.Errorf("%w: %s needs %s: %s", ErrPrivilege, cred, promptPrivilege, said)
+	case e.Response == "ENDPOINT_METHOD_NOT_ALLOWED_IN_READ_ONLY_MODE":
+		return nil, fmt.Errorf("%w: %s", ErrReadOnly, said)
+	case a.status == http.StatusServiceUnavailable:
+		return nil, fmt.Errorf("%w: %s", ErrUnavailable, said)
+	}
+	return nil, fmt.Errorf("%w: its REST package answered %s", ErrProgram, said)
+}
+
+// noEnvelope says what an answer is that did not come from the REST package.
+func noEnvelope(a reply, cred credential) error {
+	switch {
+	case a.status == http.StatusNotFound:
+		return fmt.Errorf("%w: 404 and no JSON at %s", ErrNoPackage, promptPath)
+	case a.status == http.StatusOK && len(strings.TrimSpace(string(a.body))) == 0:
+		return fmt.Errorf("%w: its answer is empty, as where a command prints what is no UTF-8", ErrProgram)
+	}
+	return strange(a, cred, "REST")
+}
+
+// strange is an answer that neither way in gives: by its status, and else not of a pfSense.
+func strange(a reply, cred credential, way string) error {
+	switch {
+	case a.status == http.StatusUnauthorized:
+		return fmt.Errorf("%w of %s by %s: 401", ErrCredential, cred, way)
+	case a.status == http.StatusForbidden:
+		return fmt.Errorf("%w: 403, %s", ErrNotAllowed, quoted(string(a.body), cred))
+	case a.status == http.StatusBadGateway, a.status == http.StatusServiceUnavailable, a.status == http.StatusGatewayTimeout:
+		return fmt.Errorf("%w: its web server answers %d", ErrUnavailable, a.status)
+	case a.status >= 300 && a.status < 400:
+		return fmt.Errorf("%w: it redirects to %s", ErrNotPfSense, quoted(a.location, cred))
+	}
+	return fmt.Errorf("%w: it answers %d, %s", ErrNotPfSense, a.status, quoted(string(a.body), cred))
+}
+
+// plainID is the package's name for an answer, if it looks like one.
+func plainID(s string) string {
+	if len(s) > 80 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") != "" {
+		return "(unknown)"
+	}
+	return s
+}
