@@ -54,7 +54,8 @@ type Config struct {
 	Silence time.Duration
 	// Grace is how long transfers may go on when the server is to stop.
 	Grace time.Duration
-	Log   *slog.Logger // nil: none
+	// Log hears of faults of the server's own, not of requests: those are the Observer's. nil: none
+	Log *slog.Logger
 }
 
 // Server is a read-only TFTP server.
@@ -158,21 +159,6 @@ func (s *Server) receive(ctx context.Context, sock *socket) error {
 func (s *Server) finish(t boot.Transfer) {
 	t.Took = time.Since(t.Start)
 	s.Observer.End(t)
-	level := slog.LevelInfo
-	if t.Outcome == boot.SizeProbe || t.Outcome == boot.Refused {
-		level = slog.LevelDebug
-	}
-	if !s.Log.Enabled(context.Background(), level) {
-		return
-	}
-	args := []any{"client", t.Client, "file", t.Name, "class", t.Class, "outcome", t.Outcome, "bytes", t.Bytes, "took", t.Took}
-	if t.Resent > 0 {
-		args = append(args, "resent", t.Resent)
-	}
-	if t.Err != nil {
-		args = append(args, "err", t.Err)
-	}
-	s.Log.Log(context.Background(), level, "TFTP", args...)
 }
 
 // nobody is the Observer where there is none.
