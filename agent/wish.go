@@ -14,9 +14,8 @@ import (
 func Wish(nextServer netip.Addr, base *url.URL, chain ipxe.Chain) dhcp.Boot {
 	b := dhcp.Boot{NextServer: nextServer}
 	b.NBP[dhcp.BIOS], b.NBP[dhcp.EFI64], b.NBP[dhcp.ARM64] = ipxe.Undionly, ipxe.EFI64, ipxe.EFIARM64
-	for _, a := range []dhcp.Arch{dhcp.EFI64, dhcp.ARM64} {
-		b.URL[a] = base.JoinPath(b.NBP[a]).String()
-	}
+	// One URL alone, which every backend can say: UEFI HTTP boot on x64 is what was proven.
+	b.URL[dhcp.EFI64] = base.JoinPath(ipxe.EFI64).String()
 	if chain.TellsDHCP() {
 		b.Script = ScriptURL(base).String()
 	}
