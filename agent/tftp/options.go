@@ -25,9 +25,9 @@ type terms struct {
 	oack    []boot.Option // what was granted, in the client's order and spelling; empty: no OACK
 }
 
-// negotiate grants what can be granted. size is the file's, negative where it is not known before the end
-// (netascii); limit is the largest block that may be sent. By RFC 2347 an option that is unknown, senseless or there twice is left
-// out of the OACK and does not count. blksize and windowsize may be granted smaller than asked (RFC 2348, RFC 7440
+// negotiate grants what can be granted. size is the file's, negative where it is not known before the end (netascii);
+// limit is the largest block that may be sent. An option that is unknown, senseless or there twice is left out of the
+// OACK and does not count (RFC 2347). blksize and windowsize may be granted smaller than asked (RFC 2348, RFC 7440
 // section 3); a blksize above the RFC's limit is taken as a wish for as much as possible.
 func negotiate(asked []boot.Option, size int64, limit int) terms {
 	t := terms{blksize: defaultSize, window: 1}

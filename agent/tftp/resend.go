@@ -5,8 +5,8 @@ import "time"
 const (
 	firstGuess = 50 * time.Millisecond // before anything is known; firmware on a LAN answers in less
 	leastSlack = 20 * time.Millisecond // on top of the round trip: UEFI polls its card each 10 ms
-	// longest is the most between two sends, unless the client's timeout option says otherwise. atftp repeats an ACK that was lost only
-	// when it has heard nothing for 5 s.
+	// longest is the most between two sends, unless the client's timeout option says otherwise. atftp sends an ACK
+	// that was lost again only when it has heard nothing for 5 s.
 	longest = 8 * time.Second
 )
 

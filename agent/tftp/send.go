@@ -10,7 +10,8 @@ import (
 	"pxeagent/agent/boot"
 )
 
-// batch is what a window's packets are put together in. Headers are apart from the payload, which is sent from where it was read to.
+// batch is what a window's packets are put together in. Headers are apart from the payload, which is sent from where
+// it was read to.
 type batch struct {
 	messages []ipv4.Message
 	headers  [][headerLen]byte

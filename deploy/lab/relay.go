@@ -52,7 +52,10 @@ func NewRelay(t testing.TB, server netip.AddrPort, up, down Spoil, seed uint64) 
 		t.Fatal(err)
 	}
 	_ = conn.SetReadBuffer(1 << 20) // what is lost is to be lost by chance
-	r := &Relay{server: server, conn: conn, up: up, down: down, chance: rand.New(rand.NewPCG(seed, seed)), clients: make(map[netip.AddrPort]*relayed)}
+	r := &Relay{
+		server: server, conn: conn, up: up, down: down,
+		chance: rand.New(rand.NewPCG(seed, seed)), clients: make(map[netip.AddrPort]*relayed),
+	}
 	r.wg.Go(r.fromClients)
 	t.Cleanup(r.close)
 	return r

@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
-	"time"
 )
 
 // inside marks the process that runs in the namespace.
@@ -34,7 +33,7 @@ func run() error {
 	single := flag.Bool("single", false, "with -serve: single port")
 	names := flag.String("servers", "pxeagent,pxeagent-single,dnsmasq,atftpd,tftpd-hpa", "which, in this order")
 	loss := flag.Int("loss", 0, "lose this many of 100 packets from the server, and measure that alone")
-	rounds := flag.Int("rounds", 1, "do all of it so many times, best counts")
+	rounds := flag.Int("rounds", 3, "how often all of it is done, by turns; the best of each counts")
 	flag.Parse()
 	if *serve != "" {
 		return serveFolder(*serve, *single)
@@ -54,30 +53,37 @@ func run() error {
 	defer os.RemoveAll(dir)
 	tests := everyday
 	if *loss > 0 {
-		rule := fmt.Sprintf("table ip t { chain c { type filter hook input priority 0; ip daddr %v meta l4proto udp numgen random mod 100 < %d drop; }; }", client, *loss)
+		drop := fmt.Sprintf("ip daddr %v meta l4proto udp numgen random mod 100 < %d drop", client, *loss)
+		rule := "table ip t { chain c { type filter hook input priority 0; " + drop + "; }; }"
 		if out, err := exec.Command("nft", rule).CombinedOutput(); err != nil {
 			return fmt.Errorf("nft: %w: %s", err, out)
 		}
 		tests = lossy
+	}
+	servers := strings.Split(*names, ",")
+	best := make([][]result, len(servers))
+	for range *rounds {
+		for i, name := range servers {
+			for k, t := range tests {
+				if len(best[i]) == k {
+					best[i] = append(best[i], result{})
+				}
+				best[i][k] = best[i][k].better(measure(name, dir, t))
+			}
+		}
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "server")
 	for _, t := range tests {
 		fmt.Fprint(w, "\t", t.title)
 	}
-	fmt.Fprintln(w, "\tCPU")
-	for _, name := range strings.Split(*names, ",") {
-		best, err := measure(name, dir, tests, *rounds)
-		if err != nil {
-			fmt.Fprintf(w, "%s\t%v\n", name, err)
-			continue
+	for i, name := range servers {
+		fmt.Fprint(w, "\n", name)
+		for k, t := range tests {
+			fmt.Fprint(w, "\t", best[i][k].cell(t))
 		}
-		fmt.Fprint(w, name)
-		for _, cell := range best {
-			fmt.Fprint(w, "\t", cell)
-		}
-		fmt.Fprintln(w)
 	}
+	fmt.Fprintln(w)
 	return w.Flush()
 }
 
@@ -124,36 +130,20 @@ type test struct {
 
 var everyday = []test{
 	{title: "1 at a time /s", file: "nbp", size: 93955, at: 1, count: 1000},
-	{title: "40 at once /s, p99, CPU for 1,000", file: "nbp", size: 93955, at: 40, count: 2000, latency: true, perThousand: true},
+	{title: "40 at once /s, server CPU for 1,000", file: "nbp", size: 93955, at: 40, count: 2000, latency: true, perThousand: true},
 	{title: "1 MB, 20 at once MB/s", file: "1m", size: 1 << 20, at: 20, count: 300, volume: true},
 	{title: "windowsize 16, MB/s", file: "1m", size: 1 << 20, window: 16, at: 20, count: 300, volume: true},
 }
 
 var lossy = []test{{title: "40 at once, p50, p99", file: "nbp", size: 93955, at: 40, count: 400, latency: true}}
 
-func measure(name, dir string, tests []test, rounds int) ([]string, error) {
-	cells := make([]string, len(tests)+1)
-	fastest := make([]time.Duration, len(tests))
-	var total time.Duration
-	for range rounds {
-		for i, t := range tests {
-			srv, err := start(name, dir)
-			if err != nil {
-				return nil, err
-			}
-			r, err := t.run()
-			cpu := srv.stop()
-			if err != nil {
-				cells[i] = err.Error()
-				continue
-			}
-			total += cpu
-			if fastest[i] == 0 || r.took < fastest[i] {
-				fastest[i] = r.took
-				cells[i] = r.cell(t, cpu)
-			}
-		}
+// measure does one test with a server that is started for it.
+func measure(name, dir string, t test) result {
+	srv, err := start(name, dir)
+	if err != nil {
+		return result{err: err}
 	}
-	cells[len(tests)] = (total / time.Duration(rounds)).Round(10 * time.Millisecond).String()
-	return cells, nil
+	r := t.run()
+	r.cpu = srv.stop()
+	return r
 }
