@@ -1,0 +1,36 @@
+package pfsense
+
+import (
+	"context"
+	"net/netip"
+
+	"pxeagent/agent/dhcp"
+)
+
+// Interface is one of the firewall's, and what its DHCP server says there about network boot.
+type Interface struct {
+	Description string       `json:"description"`
+	ID          string       `json:"id"`     // pfSense's own name: "lan", "opt1"
+	Device      string       `json:"device"` // "igb2"
+	Network     netip.Prefix `json:"network,omitzero"`
+	DHCP        bool         `json:"dhcp"`   // the DHCP server is on there
+	Engine      string       `json:"engine"` // "isc" or "kea", the same for all
+	Boot        dhcp.Boot    `json:"boot"`
+}
+
+// Interfaces lists those of the firewall. It needs no Config.Interface.
+func (s *Server) Interfaces(ctx context.Context) ([]Interface, error) {
+	f, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []Interface
+	for _, p := range f.Interfaces {
+		i := Interface{Description: p.Descr, ID: p.ID, Device: p.Device, Network: p.network().Masked(), Engine: f.Engine}
+		if p.DHCP != nil {
+			i.DHCP, i.Boot = p.DHCP.Enable, p.DHCP.Keys.boot(f.can(p))
+		}
+		list = append(list, i)
+	}
+	return list, nil
+}

@@ -1,0 +1,227 @@
+package pfsense
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"pxeagent/agent/dhcp"
+)
+
+// problems is what a person should know before p says want; sends is what it will say.
+func (f firewall) problems(p port, want, sends dhcp.Boot) []dhcp.Problem {
+	list := f.refusals(p, want)
+	if want == (dhcp.Boot{}) || p.DHCP == nil {
+		return list
+	}
+	list = append(list, f.engineNotes(p, want, sends)...)
+	list = append(list, f.overrides(*p.DHCP)...)
+	list = append(list, f.clients(p)...)
+	return append(list, f.contradictions(p, want)...)
+}
+
+// refusals are where a change would do harm or nothing.
+func (f firewall) refusals(p port, want dhcp.Boot) []dhcp.Problem {
+	var list []dhcp.Problem
+	if off := (dhcp.Boot{}); want != off {
+		switch {
+		case f.Relay:
+			list = append(list, refuse("relay", "the firewall relays DHCP to another server, and does not answer itself"))
+		case p.DHCP == nil:
+			list = append(list, refuse("no-dhcp", "the firewall has no DHCP settings for %s", p.label()))
+		case !p.DHCP.Enable:
+			list = append(list, refuse("dhcp-off", "the firewall's DHCP server is off on %s", p.label()))
+		}
+	}
+	if f.secondary(p) {
+		list = append(list, refuse("ha-secondary", "this firewall is the secondary of a pair: the primary overwrites its DHCP settings, so change those of the primary"))
+	}
+	if f.Dirty {
+		list = append(list, refuse("unapplied", "DHCP settings were saved on the firewall and not applied; they would go live with this change"))
+	}
+	if odd := f.unsafe(p); len(odd) > 0 {
+		list = append(list, refuse("unsafe-text", "texts in the DHCP settings can stop the DHCP server on every interface when it is loaded: %s", strings.Join(odd, ", ")))
+	}
+	return list
+}
+
+// secondary: pfSense itself takes the side whose CARP address has a skew of 20 or more for the secondary, and adds 100 to it as it copies.
+func (f firewall) secondary(p port) bool {
+	if f.KeaHA != nil && f.kea() && f.KeaHA.Role != "primary" {
+		return true
+	}
+	return f.SyncTo == "" && p.AdvSkew != nil && *p.AdvSkew >= 20
+}
+
+// unsafe names the texts that could stop the daemon, but for those of p's own that the change replaces.
+func (f firewall) unsafe(p port) []string {
+	var list []string
+	for _, o := range f.Odd {
+		name, own := strings.CutPrefix(o.Path, p.ID+"/")
+		if own && slices.Contains(fieldNames[:], name) {
+			continue
+		}
+		why := map[string]string{"quote": "has a quote", "control": "has a control character", "backslash": "ends in a backslash", "address": "is no IPv4 address"}[o.Why]
+		if why == "" {
+			why = "is not safe"
+		}
+		list = append(list, fmt.Sprintf("%q %s", o.Path, why))
+	}
+	return list
+}
+
+// engineNotes are what this DHCP engine cannot say, and what it says besides.
+func (f firewall) engineNotes(p port, want, sends dhcp.Boot) []dhcp.Problem {
+	var list []dhcp.Problem
+	can := f.can(p)
+	add := func(code, format string, args ...any) { list = append(list, note(code, format, args...)) }
+	if !f.Running {
+		add("not-running", "the firewall's DHCP server does not run at the moment")
+	}
+	if want.Script != "" {
+		add("no-script", "pfSense cannot tell iPXE from a ROM and sends both the same file; the script is served to iPXE by TFTP and HTTP instead")
+	}
+	url := oneURL(want)
+	switch {
+	case url == "":
+	case !can.http:
+		add("no-http-boot", "Kea on pfSense cannot do UEFI HTTP boot, for it sends no option 60 back: the URL is not set")
+	case f.kea():
+		add("kea-custom", "Kea sends a URL without option 60, which UEFI HTTP boot needs, unless the custom configuration on the firewall adds it")
+	default:
+		add("http-option-60", "with a URL set, ISC's server sends option 60 \"HTTPClient\" to every machine on %s that asks for option 60, PXE ROMs too", p.label())
+	}
+	if can.oneName {
+		add("arch-fault", "Kea of pfSense %s sends the BIOS file %q to every machine, UEFI ones too; update it, or choose ISC's server", f.Version, sends.NBP[dhcp.BIOS])
+		return list
+	}
+	if can.http && url != "" {
+		var others []string
+		for _, a := range dhcp.Arches() {
+			if want.URL[a] == "" && sends.URL[a] != "" {
+				others = append(others, a.String())
+			}
+		}
+		if len(others) > 0 {
+			add("other-archs-url", "pfSense has one URL, and sends %s to UEFI HTTP boot of other architectures too: %s", url, strings.Join(others, ", "))
+		}
+	}
+	var others []string
+	for _, a := range dhcp.Arches() {
+		if want.NBP[a] == "" && sends.NBP[a] != "" {
+			others = append(others, a.String())
+		}
+	}
+	if len(others) > 0 {
+		add("other-archs", "pfSense sends the BIOS file %q also to what has no file of its own: %s", sends.NBP[dhcp.BIOS], strings.Join(others, ", "))
+	}
+	return list
+}
+
+// overrides are the mappings and pools that will send something else.
+func (f firewall) overrides(s section) []dhcp.Problem {
+	var list []dhcp.Problem
+	ignored := ""
+	if f.kea() {
+		ignored = "; Kea ignores it"
+	}
+	for _, m := range s.Maps {
+		if says := own(m.Keys, m.RootPath); says != "" {
+			list = append(list, note("mapping", "the static mapping of %s has boot settings of its own: %s%s", m.label(), says, ignored))
+		}
+	}
+	for _, p := range s.Pools {
+		if says := own(p.Keys, p.RootPath); says != "" && p.Keys[netboot].there {
+			list = append(list, note("pool", "the pool %s has boot settings of its own: %s%s", p.label(), says, ignored))
+		}
+	}
+	return list
+}
+
+// own says what k would send, or "".
+func own(k keys, rootPath string) string {
+	var says []string
+	for f, s := range k {
+		if field(f) != netboot && s.text != "" {
+			says = append(says, fmt.Sprintf("%s %q", fieldNames[f], s.text))
+		}
+	}
+	if rootPath != "" {
+		says = append(says, fmt.Sprintf("rootpath %q", rootPath))
+	}
+	if len(says) == 0 && k[netboot].there {
+		return "netboot without a file"
+	}
+	return strings.Join(says, ", ")
+}
+
+func (m mapping) label() string {
+	for _, name := range []string{m.Host, m.Descr} {
+		if name != "" {
+			return fmt.Sprintf("%q (%s)", name, m.MAC)
+		}
+	}
+	return m.MAC
+}
+
+func (p pool) label() string {
+	text := p.From + "-" + p.To
+	if p.Descr != "" {
+		text = fmt.Sprintf("%q (%s)", p.Descr, text)
+	}
+	return text
+}
+
+// clients are reasons for which some machines get no offer, the probe among them.
+func (f firewall) clients(p port) []dhcp.Problem {
+	var list []dhcp.Problem
+	s := *p.DHCP
+	all := append([]pool{s.pool}, s.Pools...)
+	for i, one := range all {
+		where := p.label()
+		if i > 0 {
+			where = "the pool " + one.label()
+		}
+		if one.DenyUnknown != "" && one.DenyUnknown != "disabled" {
+			list = append(list, note("deny-unknown", "%s answers only known machines: the probe needs the MAC of one (probe.mac)", where))
+		}
+		if one.MACAllow != "" || one.MACDeny != "" {
+			list = append(list, note("mac-filter", "%s answers only some MAC addresses (allow %q, deny %q): the probe needs one of them (probe.mac)", where, one.MACAllow, one.MACDeny))
+		}
+	}
+	if free, known := f.free(all); known && free == 0 {
+		list = append(list, note("pool-full", "every address of %s is leased: new machines, and the probe, get no offer", p.label()))
+	}
+	return list
+}
+
+// free is how many addresses of the pools are not leased.
+func (f firewall) free(pools []pool) (free int, known bool) {
+	if f.Leased == nil {
+		return 0, false
+	}
+	var taken []netip.Addr
+	for _, a := range parseAddrs(f.Leased...) {
+		taken = append(taken, a)
+	}
+	for _, p := range pools {
+		ends := parseAddrs(p.From, p.To)
+		if len(ends) != 2 || ends[1].Less(ends[0]) {
+			continue
+		}
+		known = true
+		from, to := ends[0].As4(), ends[1].As4()
+		free += int(number(to)) - int(number(from)) + 1
+		for _, a := range taken {
+			if !a.Less(ends[0]) && !ends[1].Less(a) {
+				free--
+			}
+		}
+	}
+	return free, known
+}
+
+func number(a [4]byte) uint32 {
+	return uint32(a[0])<<24 | uint32(a[1])<<16 | uint32(a[2])<<8 | uint32(a[3])
+}

@@ -1,0 +1,83 @@
+package pfsense
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"pxeagent/agent/dhcp"
+)
+
+// maxName is the longest boot file name: the BOOTP field has 128 bytes with its NUL (RFC 2131 section 2). Kea's option 67
+// would take more; clients copy it into that field.
+const maxName = 127
+
+// maxURL is the longest URL: what one DHCP option holds. ISC's server puts it where a name goes.
+const maxURL = 255
+
+// checkBoot lists what of want cannot be written. pfSense's own form checks hardly anything, ISC's server takes names between quotes
+// in one file for all interfaces, and a mistake there ends DHCP on every one of them; so nothing is left to the firewall.
+func checkBoot(want dhcp.Boot, f firewall, can abilities) []dhcp.Problem {
+	if want == (dhcp.Boot{}) {
+		return nil
+	}
+	var bad []dhcp.Problem
+	add := func(code, format string, args ...any) { bad = append(bad, refuse(code, format, args...)) }
+	if a := want.NextServer; !a.Is4() || a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() {
+		add("bad-next-server", "next-server is %v; want an IPv4 address that machines can reach", a)
+	}
+	longest := maxURL
+	if !f.kea() {
+		longest = maxName
+	}
+	files, first := false, ""
+	for _, a := range dhcp.Arches() {
+		if name := want.NBP[a]; name != "" {
+			files = true
+			if why := badText(name, maxName); why != "" {
+				add("bad-boot-file", "boot file %q for %v %s", name, a, why)
+			}
+		}
+		u := want.URL[a]
+		if u == "" {
+			continue
+		}
+		files = true
+		if why := badURL(u, longest); why != "" {
+			add("bad-url", "URL %q for %v %s", u, a, why)
+		}
+		switch {
+		case a == dhcp.BIOS:
+			add("bad-url", "URL %q is for BIOS, which has no HTTP boot", u)
+		case first == "":
+			first = u
+		case u != first && can.http:
+			add("two-urls", "pfSense has one URL for every architecture, and two are wanted: %q and %q", first, u)
+		}
+	}
+	if !files {
+		add("no-boot-file", "no boot file or URL is named: machines would be told nothing")
+	}
+	return bad
+}
+
+func badURL(text string, longest int) string {
+	if why := badText(text, longest); why != "" {
+		return why
+	}
+	u, err := url.Parse(text)
+	if err != nil || strings.Contains(text, " ") || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "is no http or https URL"
+	}
+	return ""
+}
+
+func badText(s string, longest int) string {
+	switch {
+	case len(s) > longest:
+		return fmt.Sprintf("has %d bytes; a DHCP server sends at most %d there", len(s), longest)
+	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }):
+		return "has a quote, backslash, control or non-ASCII character, which dhcpd.conf cannot carry"
+	}
+	return ""
+}
