@@ -20,6 +20,8 @@ import (
 // errEnough stops a transfer of which the beginning is all that was wanted.
 var errEnough = errors.New("enough")
 
+var errEmpty = errors.New("the file is empty")
+
 // fetchWait is how long one packet's answer is waited for, and fetchTries how often it is asked for.
 const (
 	fetchWait  = time.Second

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
 	"time"
 
 	"pxeagent/agent/dhcp"
@@ -39,36 +40,43 @@ func (c Config) http() *http.Client {
 // at next-server, each URL's length, and the script, whole and valid. script is where iPXE will look for it
 // in the end, whether or not want names it. All that is missing is named in the error.
 func Serving(ctx context.Context, c Config, want dhcp.Boot, script *url.URL) error {
-	var errs []error
+	var asks []func() error
 	asked := map[string]bool{}
 	for _, a := range dhcp.Arches() {
-		name := want.NBP[a]
-		if name == "" || asked[name] {
-			continue
+		if name := want.NBP[a]; name != "" && !asked[name] {
+			asked[name] = true
+			asks = append(asks, func() error { return nbpThere(ctx, c.tftp(want.NextServer), name) })
 		}
-		asked[name] = true
-		head, _, err := tftpHead(ctx, c.tftp(want.NextServer), name)
-		switch {
-		case err != nil:
-			errs = append(errs, fmt.Errorf("tftp://%s/%s: %w", c.tftp(want.NextServer), name, err))
-		case len(head) == 0:
-			errs = append(errs, fmt.Errorf("tftp://%s/%s: the file is empty", c.tftp(want.NextServer), name))
-		}
-	}
-	for _, a := range dhcp.Arches() {
-		u := want.URL[a]
-		if u == "" || asked[u] {
-			continue
-		}
-		asked[u] = true
-		if _, err := httpSize(ctx, c.http(), asFirmware, u); err != nil {
-			errs = append(errs, err)
+		if u := want.URL[a]; u != "" && !asked[u] {
+			asked[u] = true
+			asks = append(asks, func() error {
+				_, err := httpSize(ctx, c.http(), asFirmware, u)
+				return err
+			})
 		}
 	}
 	if script != nil {
-		errs = append(errs, validScript(ctx, c, script.String()))
+		asks = append(asks, func() error { return validScript(ctx, c, script.String()) })
 	}
+	// All at once: where nothing serves, each takes its time to find out.
+	errs := make([]error, len(asks))
+	var wg sync.WaitGroup
+	for i, ask := range asks {
+		wg.Go(func() { errs[i] = ask() })
+	}
+	wg.Wait()
 	return errors.Join(errs...)
+}
+
+func nbpThere(ctx context.Context, server netip.AddrPort, name string) error {
+	head, _, err := tftpHead(ctx, server, name)
+	if err == nil && len(head) == 0 {
+		err = errEmpty
+	}
+	if err != nil {
+		return fmt.Errorf("tftp://%s/%s: %w", server, name, err)
+	}
+	return nil
 }
 
 func validScript(ctx context.Context, c Config, u string) error {

@@ -101,7 +101,7 @@ func (w *walker) nbp(client dhcp.Client, server netip.AddrPort, name string) boo
 	return w.once(client, "nbp", what, func() (int64, string, error) {
 		head, size, err := tftpHead(w.ctx, server, name)
 		if err == nil && len(head) == 0 {
-			err = fmt.Errorf("the file is empty")
+			err = errEmpty
 		}
 		return size, "", err
 	})
@@ -166,7 +166,7 @@ func (w *walker) size(client dhcp.Client, stage, who, u string) bool {
 	return w.once(client, stage, u, func() (int64, string, error) {
 		size, err := httpSize(w.ctx, w.http(), who, u)
 		if err == nil && size == 0 {
-			err = fmt.Errorf("the file is empty")
+			err = errEmpty
 		}
 		return size, "", err
 	})
