@@ -37,6 +37,7 @@ func tftpHead(ctx context.Context, server netip.AddrPort, name string) (head []b
 	}
 	client.SetTimeout(fetchWait)
 	client.SetRetries(fetchTries)
+	client.SetBackoff(func(int) time.Duration { return 0 })
 	client.RequestTSize(true)
 	type result struct {
 		head []byte

@@ -23,7 +23,6 @@ func newBootSite(t *testing.T, dnsmasqLines, moreYAML string) *site {
 	t.Helper()
 	lab.NeedQEMU(t)
 	lab.NeedFile(t, "/boot/memtest86+x64.bin", "/boot/memtest86+x64.efi")
-	t.Parallel()
 	s := newSite(t, dnsmasqLines, memtestMenu+moreYAML)
 	for _, name := range []string{"memtest86+x64.bin", "memtest86+x64.efi"} {
 		b, err := os.ReadFile(filepath.Join("/boot", name))

@@ -61,6 +61,7 @@ const (
 func newSite(t *testing.T, dnsmasqLines, moreYAML string) *site {
 	t.Helper()
 	lab.Need(t, "dnsmasq")
+	t.Parallel() // it waits more than it works
 	s := &site{t: t, dir: t.TempDir(), seg: lab.NewSegment(t)}
 	s.box = s.seg.Host("box", "eth1", siteAddr+"/24")
 	for _, d := range []string{"dnsmasq.d", "root/tftp", "root/http", "state"} {
