@@ -13,8 +13,19 @@ import (
 // hidden stands wherever a secret would be shown.
 const hidden = "(hidden)"
 
-// secret prints as "(hidden)" in every way that fmt, log/slog and encoding/json know.
-type secret string
+// secret prints as "(hidden)" in every way that fmt, log/slog and encoding/json know. It is behind a pointer, because fmt calls no method
+// of what stands in another struct's unexported field.
+type secret struct{ text *string }
+
+func newSecret(text string) secret { return secret{&text} }
+
+// reveal is for what sends or hashes it.
+func (s secret) reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 func (s secret) String() string               { return hidden }
 func (s secret) GoString() string             { return hidden }
@@ -39,10 +50,10 @@ func (c credential) String() string {
 // sign puts it on one request, which goes to one host: redirects are not followed.
 func (c credential) sign(r *resty.Request) {
 	if c.user == "" {
-		r.SetHeader("X-API-Key", string(c.secret))
+		r.SetHeader("X-API-Key", c.secret.reveal())
 		return
 	}
-	r.SetBasicAuth(c.user, string(c.secret))
+	r.SetBasicAuth(c.user, c.secret.reveal())
 }
 
 // traceArg is how much of an argument PHP prints in a stack trace.
@@ -50,10 +61,10 @@ const traceArg = 15
 
 // traces are the texts in which the secret could turn up.
 func (c credential) traces() []string {
-	if c.secret == "" {
+	s := c.secret.reveal()
+	if s == "" {
 		return nil
 	}
-	s := string(c.secret)
 	all := []string{s, base64.StdEncoding.EncodeToString([]byte(c.user + ":" + s))}
 	if len(s) > traceArg {
 		all = append(all, s[:traceArg])
@@ -85,7 +96,7 @@ func (l logins) forREST() (credential, error) {
 		return credential{}, err
 	}
 	if key != "" {
-		return credential{secret: secret(key)}, nil
+		return credential{secret: newSecret(key)}, nil
 	}
 	return l.forUser()
 }
@@ -102,5 +113,5 @@ func (l logins) forUser() (credential, error) {
 	if password == "" {
 		return credential{}, fmt.Errorf("%w: there is no password for user %q", ErrNoCredential, l.user)
 	}
-	return credential{user: l.user, secret: secret(password)}, nil
+	return credential{user: l.user, secret: newSecret(password)}, nil
 }

@@ -38,7 +38,7 @@ type refusal struct {
 const hashRounds = 200_000
 
 func (r refusal) hash(s secret) ([]byte, error) {
-	return pbkdf2.Key(sha256.New, string(s), r.Salt, hashRounds, sha256.Size)
+	return pbkdf2.Key(sha256.New, s.reveal(), r.Salt, hashRounds, sha256.Size)
 }
 
 func (m memory) path(cred credential) string {

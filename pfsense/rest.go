@@ -16,6 +16,8 @@ const (
 	promptPrivilege = "api-v2-diagnostics-command-prompt-post"
 )
 
+const tidyTimeout = 3 * time.Second
+
 // rest runs programs through the REST package's command prompt. It takes 1,024 characters at a time, so that a program goes over in pieces.
 type rest struct {
 	*session
@@ -42,15 +44,15 @@ func (r *rest) run(ctx context.Context, p program) (json.RawMessage, error) {
 				err = fmt.Errorf("%w: it answered %s, exit code %d", ErrProgram, quoted(out.Output, cred), out.Code)
 			}
 			if err != nil {
-				if i > 0 {
-					r.tidy(ctx, parcel, cred, err)
-				}
+				r.tidy(ctx, parcel, cred, i, err)
 				return fmt.Errorf("sending the %s program, piece %d of %d: %w", p.name, i+1, len(parcel.pieces), err)
 			}
 		}
 		out, err := r.prompt(ctx, parcel.last, cred, programTimeout)
 		if err == nil {
 			result, err = parcel.result(out, cred)
+		} else {
+			r.tidy(ctx, parcel, cred, len(parcel.pieces), err)
 		}
 		if err != nil {
 			return fmt.Errorf("running the %s program: %w", p.name, err)
@@ -60,14 +62,16 @@ func (r *rest) run(ctx context.Context, p program) (json.RawMessage, error) {
 	return result, err
 }
 
-// tidy removes a file that did not become whole. Should that fail, the next run does it.
-func (r *rest) tidy(ctx context.Context, p parcel, cred credential, cause error) {
-	if errors.Is(cause, ErrCredential) || errors.Is(cause, ErrPrivilege) {
+// tidy removes a file that may be there after the command at i failed. Should that fail, the next run does it. Where the first command was
+// answered, it made none; a login that is refused or may not do this is not used again.
+func (r *rest) tidy(ctx context.Context, p parcel, cred credential, i int, cause error) {
+	unanswered := errors.Is(cause, ErrTimeout) || errors.Is(cause, ErrUnreachable) || errors.Is(cause, context.Canceled)
+	if !unanswered && (i == 0 || !errors.Is(cause, ErrProgram)) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
 	defer cancel()
-	_, _ = r.prompt(ctx, p.remove, cred, pieceTimeout)
+	_, _ = r.prompt(ctx, p.remove, cred, tidyTimeout)
 }
 
 // output is what a command left.

@@ -110,7 +110,7 @@ func lost(ctx context.Context, err error) error {
 	var (
 		pin    *CertificateError
 		verify *tls.CertificateVerificationError
-		alert  tls.AlertError
+		op     *net.OpError
 		record tls.RecordHeaderError
 		slow   net.Error
 	)
@@ -123,7 +123,7 @@ func lost(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w%s", ErrTLS, verify.Err, presentedText(verify))
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record):
 		return fmt.Errorf("%w: it speaks no TLS at that port", ErrNotPfSense)
-	case errors.As(err, &alert):
+	case errors.As(err, &op) && op.Op == "remote error": // a TLS alert
 		return fmt.Errorf("%w: no TLS session: %w", ErrTLS, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
 		return fmt.Errorf("%w: %w", ErrTimeout, err)

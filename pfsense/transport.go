@@ -14,7 +14,7 @@ import (
 type Config struct {
 	URL       *url.URL // https, host and port
 	Transport string   // auto, rest, xmlrpc
-	Interface string   // description, internal id or device
+	Interface string   // description, internal id or device; "": none, which is enough to list them
 
 	User string
 	// Password and APIKey are read when they are first needed, and once. They return "" where there is none; nil: there is none.
@@ -27,6 +27,17 @@ type Config struct {
 	RetryAuth bool   // send a credential that was refused before
 
 	Log *slog.Logger // nil: nothing is logged
+}
+
+// New is the network boot settings of one interface of a pfSense. It asks the firewall nothing.
+func New(c Config) (*Server, error) {
+	r, err := dial(c)
+	if err != nil {
+		return nil, err
+	}
+	s := newServer(r, c.Interface)
+	s.host = c.URL.Host
+	return s, nil
 }
 
 // runner runs a PHP program on the firewall and returns the JSON that it leaves.

@@ -1,0 +1,40 @@
+package pfsense
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+// Whatever holds a credential prints without it, however it is printed.
+func TestSecretsPrintHidden(t *testing.T) {
+	c := credential{user: testUser, secret: newSecret(testPassword)}
+	var log strings.Builder
+	h := slog.New(slog.NewJSONHandler(&log, nil))
+	for _, v := range []any{c, &c, c.secret, struct{ c credential }{c}, []credential{c}, map[string]credential{"x": c}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			if s := fmt.Sprintf(verb, v); leaks(s) || strings.Contains(s, fmt.Sprintf("%x", testPassword)) {
+				t.Errorf("%s of %T: %s", verb, v, s)
+			}
+		}
+		text, err := json.Marshal(v)
+		if err != nil || leaks(string(text)) {
+			t.Errorf("JSON of %T: %s, %v", v, text, err)
+		}
+		h.Info("x", "v", v)
+		h.Info(fmt.Sprint(fmt.Errorf("wrapped: %v", v)))
+	}
+	if leaks(log.String()) {
+		t.Errorf("log: %s", log.String())
+	}
+	b := newBox(t, restAnswers)
+	r := mustDial(t, b.config(t, "rest"))
+	if _, err := r.run(t.Context(), read); err != nil {
+		t.Fatal(err)
+	}
+	if s := fmt.Sprintf("%v %+v %#v", r, r, r); leaks(s) {
+		t.Errorf("the way in prints as %s", s)
+	}
+}
