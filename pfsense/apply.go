@@ -5,22 +5,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"pxeagent/agent/dhcp"
 )
 
-// startWithin is how long a DHCP daemon may take to start, in seconds. A program that rolls back waits twice.
-const startWithin = 10
+// startWithin is how long a DHCP daemon may take to start. A program that rolls back waits twice.
+const startWithin = 10 * time.Second
 
 // change is the arguments of the writing program.
 type change struct {
-	Op      string `json:"op"`
-	ID      string `json:"id"`
-	Before  keys   `json:"before"`
-	After   keys   `json:"after"`
-	Undo    bool   `json:"undo"` // settings that are After already are only loaded
-	Wait    int    `json:"wait"` // seconds
-	Message string `json:"message"`
+	Op      string  `json:"op"`
+	ID      string  `json:"id"`
+	Before  keys    `json:"before"`
+	After   keys    `json:"after"`
+	Undo    bool    `json:"undo"` // settings that are After already are only loaded
+	Wait    float64 `json:"wait"` // seconds that the daemon may take to start
+	Message string  `json:"message"`
 }
 
 // changed is its result.
@@ -61,7 +62,7 @@ func (s *Server) write(ctx context.Context, from, to dhcp.State, undo bool) erro
 	if err != nil {
 		return err
 	}
-	p, err := newProgram("write", change{Op: "write", ID: at.ID, Before: before, After: after, Undo: undo, Wait: startWithin,
+	p, err := newProgram("write", change{Op: "write", ID: at.ID, Before: before, After: after, Undo: undo, Wait: s.wait.Seconds(),
 		Message: message(at, from.Boot, to.Boot, undo)})
 	if err != nil {
 		return err

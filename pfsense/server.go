@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"pxeagent/agent/dhcp"
 )
@@ -28,12 +29,15 @@ type Server struct {
 	host  string // how the firewall is called: "fw.lan"
 	iface string // as a person calls it; "": none, which is enough to list them
 	port  *port  // what that is; nil until it was read
+	wait  time.Duration
 }
 
 var _ dhcp.Server = (*Server)(nil)
 
 // newServer works on iface, as a person calls it, by way of r. Who makes it says how the firewall is called.
-func newServer(r runner, iface string) *Server { return &Server{run: r, iface: iface} }
+func newServer(r runner, iface string) *Server {
+	return &Server{run: r, iface: iface, wait: startWithin}
+}
 
 func (s *Server) String() string { return fmt.Sprintf("pfSense %s, interface %s", s.host, s.iface) }
 

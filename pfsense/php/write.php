@@ -28,16 +28,15 @@ $save = function ($wanted, $message) use ($now, $names, $args) {
 	return $now();
 };
 
-// Only DHCP is loaded anew. It returns nothing, whatever happened, and a daemon that does not like its settings may be there for
-// a moment; so it is believed after a second.
+// Only DHCP is loaded anew. That returns nothing, whatever happened, and a daemon that does not like its settings may be there
+// for a moment; so it is believed when it was seen four times on end, with ten seconds to wait over one second.
 $load = function () use ($runs, $args) {
 	services_dhcpd_configure('inet');
-	$until = microtime(true) + $args['wait'];
-	for ($seen = 0; $seen < 4 && microtime(true) < $until; ) {
-		usleep(250000);
+	for ($seen = $looks = 0; $seen < 4 && $looks < 40; $looks++) {
+		usleep((int)($args['wait'] * 25000));
 		$seen = $runs() ? $seen + 1 : 0;
 	}
-	return $runs();
+	return $seen > 0;
 };
 
 $lock = lock('pxeagent', LOCK_EX);
