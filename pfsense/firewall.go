@@ -114,7 +114,7 @@ func (f firewall) find(name string) (port, error) {
 	var all []string
 	for _, p := range f.Interfaces {
 		all = append(all, fmt.Sprintf("%q (%s, %s)", p.Descr, p.ID, p.Device))
-		if strings.EqualFold(p.Descr, name) || strings.EqualFold(p.ID, name) || p.Device == name {
+		if name != "" && (strings.EqualFold(p.Descr, name) || strings.EqualFold(p.ID, name) || p.Device == name) {
 			found = append(found, p)
 		}
 	}

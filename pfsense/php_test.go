@@ -207,7 +207,10 @@ func TestStaleCache(t *testing.T) {
 	for _, age := range ages {
 		s := newStub(t, age)
 		s.put("cache.json", s.get("config.json"))
-		s.edit(func(c tree) { at(c, "interfaces", "opt1")["descr"] = "RENAMED"; c["unbound"] = tree{"enable": "", "port": "53"} })
+		s.edit(func(c tree) {
+			at(c, "interfaces", "opt1")["descr"] = "RENAMED"
+			c["unbound"] = tree{"enable": "", "port": "53"}
+		})
 		before := s.config()
 		p := mustPlan(t, s.server("renamed"), testBoot("10.99.0.5"))
 		if err := s.server("renamed").Apply(t.Context(), p); err != nil {
