@@ -198,6 +198,7 @@ func TestQuirksAreAbsorbed(t *testing.T) {
 	s := newSite(t, Config{})
 	s.put("tftp/Boot/PXE/Loader.0", "user's")
 	s.put("http/Boot/Loader.0", "user's")
+	s.put("tftp/odd\xfe", "user's")
 	for _, tc := range []struct {
 		ask   boot.Ask
 		want  string
@@ -226,6 +227,7 @@ func TestQuirksAreAbsorbed(t *testing.T) {
 		{http("/IPXE/Bootstrap.ipxe"), "bootstrap.ipxe", []boot.Quirk{boot.LetterCase}},
 		{http("/undionly.kpxe"), "undionly.kpxe", nil},
 		{tftp("Boot/PXE/Loader.0"), "Boot/PXE/Loader.0", nil},
+		{tftp("odd\xfe"), "odd\xfe", nil}, // a byte that is no UTF-8 and no padding belongs to the name
 	} {
 		f, err := s.Open(tc.ask)
 		if err != nil {

@@ -25,7 +25,10 @@ func clean(name string, proto boot.Proto) (string, []boot.Quirk) {
 	for {
 		before := name
 		// The byte after an option 67 without a terminator is option 255, or the NUL of padding.
-		if name = strings.TrimRight(name, "\x00\xff"); name != before {
+		for n := len(name); n > 0 && (name[n-1] == 0 || name[n-1] == 0xff); n-- {
+			name = name[:n-1]
+		}
+		if name != before {
 			seen(boot.TrailingByte)
 		}
 		trailing := name

@@ -52,7 +52,7 @@ func parseFrame(b []byte) (message []byte, from netip.Addr, err error) {
 		return nil, from, fmt.Errorf("%d bytes are too short for UDP over Ethernet", len(b))
 	}
 	if t := binary.BigEndian.Uint16(b[12:]); t != 0x0800 {
-		return nil, from, fmt.Errorf("Ethernet type %#04x is not IPv4", t)
+		return nil, from, fmt.Errorf("type %#04x of an Ethernet frame is not IPv4", t)
 	}
 	ip := b[ethLen:]
 	head, total := int(ip[0]&15)*4, int(binary.BigEndian.Uint16(ip[2:]))

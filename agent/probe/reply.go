@@ -80,10 +80,10 @@ func parseReply(b []byte) (reply, error) {
 		o.File, _, _ = strings.Cut(string(b[108:236]), "\x00")
 	}
 	o.Overload = options.overload
-	o.Option66 = strings.TrimRight(string(options.value[66]), "\x00\xff")
+	o.Option66 = unpadded(options.value[66])
 	o.Vendor = string(options.value[60])
 	if v, ok := options.value[67]; ok {
-		o.Option67 = strings.TrimRight(string(v), "\x00\xff")
+		o.Option67 = unpadded(v)
 		switch {
 		case bytes.HasSuffix(v, []byte{0xff}):
 			o.End67 = End67Byte
@@ -147,3 +147,11 @@ func (o *options) read(b []byte) (last byte, err error) {
 }
 
 func addr4(b []byte) netip.Addr { return netip.AddrFrom4([4]byte(b)) }
+
+// unpadded is an option's text without what follows it in the packet: NULs, or the byte of option 255.
+func unpadded(v []byte) string {
+	for len(v) > 0 && (v[len(v)-1] == 0 || v[len(v)-1] == 0xff) {
+		v = v[:len(v)-1]
+	}
+	return string(v)
+}

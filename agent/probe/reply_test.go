@@ -49,6 +49,7 @@ func TestParseReply(t *testing.T) {
 		{"option 67 with NUL", answer(typeOffer, "", text(67, "a\x00")), Offer{Offer: dhcp.Offer{Option67: "a"}, End67: End67NUL}},
 		{"option 67 last", answer(typeOffer, "", text(67, "a")), Offer{Offer: dhcp.Offer{Option67: "a"}, End67: End67Last}},
 		{"option 67 not last", answer(typeOffer, "", text(67, "a"), text(66, "tftp\x00")), Offer{Offer: dhcp.Offer{Option67: "a", Option66: "tftp"}}},
+		{"option 67 with other bytes at its end", answer(typeOffer, "", text(67, "a\xfe")), Offer{Offer: dhcp.Offer{Option67: "a\xfe"}, End67: End67Last}},
 		{"option 67 with 0xFF in it", answer(typeOffer, "", text(67, "a\xff")), Offer{Offer: dhcp.Offer{Option67: "a"}, End67: End67Byte}},
 		{"option 67 in two parts", answer(typeOffer, "", text(67, "undi"), []byte{0}, text(67, "only.kpxe"), text(60, "PXEClient")),
 			Offer{Offer: dhcp.Offer{Option67: "undionly.kpxe", Vendor: "PXEClient"}}},
