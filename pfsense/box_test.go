@@ -91,8 +91,15 @@ func text(s string) func() (string, error) { return func() (string, error) { ret
 func (b *box) config(t *testing.T, transport string) Config {
 	return Config{
 		URL: b.url(t), Transport: transport, User: testUser, Password: text(testPassword),
-		TLSSHA256: b.fingerprint(), StateDir: t.TempDir(),
+		TLSSHA256: b.fingerprint(),
 	}
+}
+
+// remembering is config with a state folder.
+func (b *box) remembering(t *testing.T, transport string) Config {
+	c := b.config(t, transport)
+	c.StateDir = t.TempDir()
+	return c
 }
 
 func mustDial(t *testing.T, c Config) runner {

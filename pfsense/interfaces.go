@@ -26,11 +26,24 @@ func (s *Server) Interfaces(ctx context.Context) ([]Interface, error) {
 	}
 	var list []Interface
 	for _, p := range f.Interfaces {
-		i := Interface{Description: p.Descr, ID: p.ID, Device: p.Device, Network: p.network().Masked(), Engine: f.Engine}
-		if p.DHCP != nil {
-			i.DHCP, i.Boot = p.DHCP.Enable, p.DHCP.Keys.boot(f.can(p))
-		}
-		list = append(list, i)
+		list = append(list, f.describe(p))
 	}
 	return list, nil
+}
+
+// Found is the one that Config.Interface names.
+func (s *Server) Found(ctx context.Context) (Interface, error) {
+	f, p, err := s.look(ctx)
+	if err != nil {
+		return Interface{}, err
+	}
+	return f.describe(p), nil
+}
+
+func (f firewall) describe(p port) Interface {
+	i := Interface{Description: p.Descr, ID: p.ID, Device: p.Device, Network: p.network().Masked(), Engine: f.Engine}
+	if p.DHCP != nil {
+		i.DHCP, i.Boot = p.DHCP.Enable, p.DHCP.Keys.boot(f.can(p))
+	}
+	return i
 }

@@ -34,7 +34,7 @@ func guarded(password string) http.HandlerFunc {
 func TestRefusedIsRemembered(t *testing.T) {
 	for _, transport := range []string{"auto", "rest", "xmlrpc"} {
 		b := newBox(t, guarded("right"))
-		c := b.config(t, transport)
+		c := b.remembering(t, transport)
 		try := func(change func(*Config)) (error, int) {
 			next := c
 			if change != nil {
@@ -92,7 +92,7 @@ func TestRefusedIsRemembered(t *testing.T) {
 // Within one process as well.
 func TestRefusedOnce(t *testing.T) {
 	b := newBox(t, guarded("right"))
-	r := mustDial(t, b.config(t, "auto"))
+	r := mustDial(t, b.remembering(t, "auto"))
 	for range 3 {
 		r.run(t.Context(), read)
 	}
@@ -103,7 +103,7 @@ func TestRefusedOnce(t *testing.T) {
 
 func TestRefusedKey(t *testing.T) {
 	b := newBox(t, guarded("right"))
-	c := b.config(t, "auto")
+	c := b.remembering(t, "auto")
 	c.APIKey = text(testKey)
 	if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrCredential) || leaks(err.Error()) {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func TestRefusedKey(t *testing.T) {
 // What cannot be remembered is said with the refusal; what cannot be understood sends nothing.
 func TestMemoryBroken(t *testing.T) {
 	b := newBox(t, guarded("right"))
-	c := b.config(t, "rest")
+	c := b.remembering(t, "rest")
 	blocked := filepath.Join(c.StateDir, "refused")
 	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -53,6 +52,8 @@ type loaded struct {
 	Config   Config
 	File     string // absolute path of the file that was read; "" for none
 	Settings []setting
+
+	login *login // to the firewall; nil where no command asked for it
 }
 
 // load lays flags over the environment over the file over the defaults, and turns what is left
@@ -87,6 +88,9 @@ func load(flags *pflag.FlagSet) (loaded, error) {
 	for _, k := range keys {
 		s := setting{key: k, from: whence(k, file, flags)}
 		s.texts = k.shape.split(v.Get(k.name))
+		if k.name == "log.level" && s.from.layer != fromFlag && flagValue(flags, "verbose") == "true" {
+			s.texts, s.from = []string{"debug"}, origin{layer: fromFlag, name: "--verbose"}
+		}
 		if s.from.layer == fromFlag && len(s.texts) == 0 {
 			found.add(k.name, s.from, "is empty; leave the flag out for the default")
 		}
@@ -129,6 +133,9 @@ func whence(k key, file configFile, flags *pflag.FlagSet) origin {
 // the working directory: a daemon's working directory is seldom where its file is.
 func (s *setting) resolve() error {
 	for i, p := range s.texts {
+		if p == stdinName {
+			continue
+		}
 		if s.from.layer == fromFile && !filepath.IsAbs(p) {
 			p = filepath.Join(filepath.Dir(s.from.file), p)
 		}
@@ -200,6 +207,9 @@ func (l *loaded) check(wrong mistakes) mistakes {
 			add("dhcp.pfsense.user", "is not set; dhcp.pfsense.transport xmlrpc needs it")
 		}
 	}
+	if p := c.DHCP.PfSense; p.PasswordFile == stdinName && p.APIKeyFile == stdinName {
+		add("dhcp.pfsense.api_key_file", "is standard input, and dhcp.pfsense.password_file as well; want one of them")
+	}
 	if t, h := c.Serve.Root, c.StateDir; t != "" && h != "" {
 		for _, tree := range []string{"tftp", "http"} {
 			if served := filepath.Join(t, tree); inside(served, h) {
@@ -224,6 +234,3 @@ func inside(dir, p string) bool {
 	rel, err := filepath.Rel(dir, p)
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
 }
-
-// errNoPfSense is the answer to a configuration that is right and names a backend that is not here.
-var errNoPfSense = errors.New("dhcp.backend: this build has no pfSense backend; dnsmasq and none can be used")

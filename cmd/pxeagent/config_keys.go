@@ -60,25 +60,25 @@ var keys = []key{
 	{name: "dhcp.dnsmasq.restart", flag: "dnsmasq-restart", arg: "COMMAND", shape: words,
 		usage: "command that restarts Dnsmasq, run without a shell; default: found by what runs this machine",
 		set:   argv(func(c *Config) *[]string { return &c.DHCP.Dnsmasq.Restart })},
-	{name: "dhcp.pfsense.url",
+	{name: "dhcp.pfsense.url", flag: "pfsense", arg: "URL",
 		usage: "the firewall, such as https://fw.lan",
 		set:   one(func(c *Config) **url.URL { return &c.DHCP.PfSense.URL }, parseFirewallURL)},
-	{name: "dhcp.pfsense.transport", def: "auto",
+	{name: "dhcp.pfsense.transport", def: "auto", flag: "transport", arg: "WAY",
 		usage: "way in: rest (the REST package), xmlrpc (every pfSense has it) or auto",
 		set:   choice(func(c *Config) *string { return &c.DHCP.PfSense.Transport }, "auto", "rest", "xmlrpc")},
-	{name: "dhcp.pfsense.user",
+	{name: "dhcp.pfsense.user", flag: "user", arg: "NAME",
 		usage: "user on the firewall",
 		set:   text(func(c *Config) *string { return &c.DHCP.PfSense.User })},
-	{name: "dhcp.pfsense.password_file", path: true,
-		usage: "file that holds that user's password, mode 0600",
+	{name: "dhcp.pfsense.password_file", flag: "password-file", arg: "FILE", path: true,
+		usage: "file that holds that user's password, mode 0600; - reads standard input",
 		set:   text(func(c *Config) *string { return &c.DHCP.PfSense.PasswordFile })},
-	{name: "dhcp.pfsense.api_key_file", path: true,
-		usage: "file that holds an API key of the REST package, mode 0600",
+	{name: "dhcp.pfsense.api_key_file", flag: "api-key-file", arg: "FILE", path: true,
+		usage: "file that holds an API key of the REST package, mode 0600; - reads standard input",
 		set:   text(func(c *Config) *string { return &c.DHCP.PfSense.APIKeyFile })},
-	{name: "dhcp.pfsense.tls_sha256",
-		usage: "SHA-256 of the firewall's certificate, in hex: no other certificate is accepted",
+	{name: "dhcp.pfsense.tls_sha256", flag: "tls-sha256", arg: "HEX",
+		usage: "SHA-256 of the firewall's certificate, in hex: this one is accepted, whoever signed it, and no other",
 		set:   one(func(c *Config) **[32]byte { return &c.DHCP.PfSense.TLSSHA256 }, parseFingerprint)},
-	{name: "dhcp.pfsense.ca_file", path: true,
+	{name: "dhcp.pfsense.ca_file", flag: "ca-file", arg: "FILE", path: true,
 		usage: "PEM file with the CA that signed the firewall's certificate; default: the system's",
 		set:   text(func(c *Config) *string { return &c.DHCP.PfSense.CAFile })},
 
@@ -137,9 +137,13 @@ func confDir(goos string) string {
 // Groups of keys that commands take as flags.
 var (
 	networkKeys = []string{"interface", "next_server", "chain", "state_dir", "probe.device", "probe.mac"}
-	dhcpKeys    = []string{"dhcp.backend", "dhcp.dnsmasq.conf_dir", "dhcp.dnsmasq.mode", "dhcp.dnsmasq.restart"}
-	serveKeys   = []string{"serve.root", "serve.tftp", "serve.http", "serve.networks", "serve.single_port"}
-	logKeys     = []string{"log.level", "log.format"}
+	dhcpKeys    = append([]string{"dhcp.backend", "dhcp.dnsmasq.conf_dir", "dhcp.dnsmasq.mode", "dhcp.dnsmasq.restart"}, pfsenseKeys...)
+	pfsenseKeys = []string{
+		"dhcp.pfsense.url", "dhcp.pfsense.transport", "dhcp.pfsense.user", "dhcp.pfsense.password_file", "dhcp.pfsense.api_key_file",
+		"dhcp.pfsense.tls_sha256", "dhcp.pfsense.ca_file",
+	}
+	serveKeys = []string{"serve.root", "serve.tftp", "serve.http", "serve.networks", "serve.single_port"}
+	logKeys   = []string{"log.level", "log.format"}
 )
 
 // addFlags gives cmd the flags of the named keys. Values are checked by load, so that mistakes

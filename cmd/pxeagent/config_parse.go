@@ -182,7 +182,8 @@ func parseFirewallURL(s string) (*url.URL, error) {
 			return nil, fmt.Errorf("%q has port %s; want a number from 1 to 65535", s, p)
 		}
 	}
-	u.Path = ""
+	// One firewall has one name: the journal and what is remembered of logins go by it.
+	u.Path, u.Host = "", strings.TrimSuffix(strings.ToLower(u.Host), ":443")
 	return u, nil
 }
 

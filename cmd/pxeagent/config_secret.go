@@ -54,8 +54,11 @@ var (
 // errNoSecret is returned by readSecret where there is none.
 var errNoSecret = errors.New("not set")
 
-// readSecret finds a secret. One newline at its end is not part of it. errNoSecret: there is none.
-func readSecret(c Config, src secretSource) (Secret, error) {
+// stdinName stands for standard input where a secret's file is named.
+const stdinName = "-"
+
+// readSecret finds a secret; stdin is read where its file is "-". One newline at its end is not part of it. errNoSecret: there is none.
+func readSecret(c Config, src secretSource, stdin io.Reader) (Secret, error) {
 	if s := os.Getenv(src.env); s != "" {
 		return Secret{s}, nil
 	}
@@ -72,6 +75,13 @@ func readSecret(c Config, src secretSource) (Secret, error) {
 			err:   fmt.Errorf("%s: %w", src.key, errNoSecret),
 			hints: []string{fmt.Sprintf("name a file that holds it in %s, or set %s, or give the unit LoadCredential=%s:FILE", src.fileKey, src.env, src.credential)},
 		}
+	}
+	if path == stdinName {
+		text, err := secretText(stdin, "standard input")
+		if err != nil {
+			return Secret{}, fmt.Errorf("%s: %w", key, err)
+		}
+		return Secret{text}, nil
 	}
 	// systemd keeps its credentials where nobody else gets to, whatever their mode.
 	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" && inside(dir, path) {
@@ -119,18 +129,23 @@ func readSecretFile(path string, private bool) (string, error) {
 			hints: []string{"chmod 600 " + path, "and change the secret if others may have read it"},
 		}
 	}
-	b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	return secretText(f, path)
+}
+
+// secretText is the one line that in, called name, holds.
+func secretText(in io.Reader, name string) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(in, maxSecret+1))
 	if err != nil {
 		return "", fmt.Errorf("reading the secret: %w", err)
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
 	switch {
 	case text == "":
-		return "", fmt.Errorf("%s is empty", path)
+		return "", fmt.Errorf("%s is empty", name)
 	case len(b) > maxSecret:
-		return "", fmt.Errorf("%s is larger than %d bytes, which no password is", path, maxSecret)
+		return "", fmt.Errorf("%s is larger than %d bytes, which no password is", name, maxSecret)
 	case strings.ContainsAny(text, "\r\n\x00"):
-		return "", fmt.Errorf("%s has more than one line; want the secret alone", path)
+		return "", fmt.Errorf("%s has more than one line; want the secret alone", name)
 	}
 	return text, nil
 }

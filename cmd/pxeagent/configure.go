@@ -23,7 +23,8 @@ written and nothing restarted. Asks no questions: it works the same from a termi
 from cron and from Ansible.`,
 		Example: `  pxeagent configure --interface eth1
   pxeagent configure --interface eth1 --dry-run      # exits 2 where something differs
-  pxeagent configure --interface eth1 --off          # no network boot there`,
+  pxeagent configure --interface eth1 --off          # no network boot there
+  pxeagent configure --interface admin --pfsense https://fw.lan --user pxeagent --password-file FILE --tls-sha256 HEX`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.eachNetwork(cmd, true, asJSON, func(ctx context.Context, l loaded, n network, s dhcp.Server, t *teller) (dhcp.Result, error) {
@@ -52,6 +53,7 @@ from cron and from Ansible.`,
 	cmd.Flags().BoolVar(&off, "off", false, "turn network boot off")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	addFlags(cmd, networkKeys, dhcpKeys, []string{"serve.http"})
+	addRetryAuth(cmd.Flags())
 	return cmd
 }
 
@@ -83,6 +85,7 @@ decide.`,
 	cmd.Flags().BoolVar(&discard, "discard-later-changes", false, "go back even where somebody changed the settings since")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	addFlags(cmd, networkKeys, dhcpKeys)
+	addRetryAuth(cmd.Flags())
 	return cmd
 }
 
@@ -113,7 +116,7 @@ func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON bool, do func(con
 		logs.Level = slog.LevelWarn
 	}
 	log := newLogger(a.stderr, logs)
-	all, err := l.networks(needNext)
+	all, err := l.networks(needNext, l.find(cmd.Context()))
 	if err != nil {
 		return err
 	}

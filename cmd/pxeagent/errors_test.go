@@ -17,6 +17,7 @@ import (
 	"pxeagent/agent/probe"
 	"pxeagent/agent/tftp"
 	"pxeagent/dnsmasq"
+	"pxeagent/pfsense"
 )
 
 // Ports that are really taken, as the system says it.
@@ -83,7 +84,32 @@ func TestExplain(t *testing.T) {
 		{"no device", os.NewSyscallError("setsockopt", syscall.ENODEV), exitNoInterface, "ip link"},
 		{"cancelled", fmt.Errorf("probing: %w", context.Canceled), exitInterrupted, ""},
 		{"a failure within", fmt.Errorf("more: %w", failure{code: exitForeign, err: errors.New("inner"), hints: []string{"do this"}}), exitForeign, "do this"},
-		{"no pfSense", errNoPfSense, exitUsage, "dnsmasq or none"},
+
+		{"firewall: no login", fmt.Errorf("x: %w", pfsense.ErrNoCredential), exitUsage, "--password-file"},
+		{"firewall: login refused", fmt.Errorf("x: %w of user", pfsense.ErrCredential), exitLogin, "not sent again until it changes"},
+		{"firewall: login not sent", fmt.Errorf("x: %w", pfsense.ErrNotSent), exitLogin, "--retry-auth"},
+		{"firewall: privilege", fmt.Errorf("x: %w", pfsense.ErrPrivilege), exitPrivilege, "User Manager"},
+		{"firewall: access list", fmt.Errorf("x: %w", pfsense.ErrNotAllowed), exitPrivilege, "Access Lists"},
+		{"firewall: no package", fmt.Errorf("x: %w", pfsense.ErrNoPackage), exitNoPackage, "xmlrpc"},
+		{"firewall: read-only", fmt.Errorf("x: %w", pfsense.ErrReadOnly), exitReadOnly, "read-only mode off"},
+		{"firewall: API off", fmt.Errorf("x: %w", pfsense.ErrUnavailable), exitUnavailable, "turn the REST API on"},
+		{"firewall: unknown CA", fmt.Errorf("x: %w", pfsense.ErrTLS), exitCertificate, "pxeagent pfsense trust"},
+		{"firewall: certificate changed", fmt.Errorf("x: %w", &pfsense.CertificateError{Host: "fw.lan"}), exitCertificate, "somebody else answers in its place"},
+		{"firewall: timeout", fmt.Errorf("x: %w", pfsense.ErrTimeout), exitTimeout, "sshguard"},
+		{"firewall: unreachable", fmt.Errorf("x: %w: %w", pfsense.ErrUnreachable, syscall.EHOSTUNREACH), exitUnreachable, "--pfsense"},
+		{"firewall: something else", fmt.Errorf("x: %w", pfsense.ErrNotPfSense), exitNotPfSense, "--pfsense"},
+		{"firewall: no interface", fmt.Errorf("%w x", pfsense.ErrNoInterface), exitNoInterface, "pxeagent pfsense interfaces"},
+		{"firewall: ambiguous", fmt.Errorf("%w x", pfsense.ErrAmbiguous), exitNoInterface, "the id is unique"},
+		{"firewall: not applied", fmt.Errorf("x: %w", pfsense.ErrUnapplied), exitUnapplied, "apply or discard"},
+		{"firewall: section gone", fmt.Errorf("x: %w", pfsense.ErrNoSection), exitNoDHCP, "Services > DHCP Server"},
+		{"firewall: daemon stopped", fmt.Errorf("x: %w", pfsense.ErrStopped), exitRestart, "System Logs > DHCP"},
+		{"firewall: PHP failed", fmt.Errorf("x: %w", pfsense.ErrProgram), exitFirewall, "Crash Reporter"},
+		{"refused: not applied", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "unapplied"}}, exitUnapplied, "apply or discard"},
+		{"refused: no DHCP", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "no-dhcp"}}, exitNoDHCP, "turn the DHCP server on"},
+		{"refused: DHCP off", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "dhcp-off"}}, exitDHCPOff, "turn it on"},
+		{"refused: relay", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "relay"}}, exitRelay, "relays to"},
+		{"refused: secondary", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "ha-secondary"}}, exitSecondary, "primary"},
+		{"put back for a timeout", fmt.Errorf("%w: %w", dhcp.ErrReverted, pfsense.ErrTimeout), exitPutBack, "sshguard"},
 
 		{"revert failed", &dhcp.RevertFailedError{Err: syscall.ENOSPC, Cause: dhcp.ErrNotProven}, exitRevertFailed, "do that first"},
 		{"put back", fmt.Errorf("wrong: %w", dhcp.ErrReverted), exitPutBack, "pxeagent probe"},
@@ -175,7 +201,9 @@ func TestExitCodesAreKept(t *testing.T) {
 	for code, name := range map[exitCode]string{
 		0: "done", 1: "unexpected", 2: "differs", 3: "usage", 4: "refused", 5: "not-serving", 6: "changed", 7: "put-back", 8: "revert-failed",
 		9: "not-proven", 10: "foreign-server", 11: "locked", 12: "permission", 13: "no-interface", 14: "port-taken", 15: "no-program",
-		16: "not-writable", 17: "restart-failed", 18: "no-offer", 19: "wrong", 20: "no-root", 21: "no-journal", 130: "interrupted",
+		16: "not-writable", 17: "restart-failed", 18: "no-offer", 19: "wrong", 20: "no-root", 21: "no-journal", 22: "login-refused", 23: "no-privilege", 24: "no-rest-package", 25: "read-only",
+		26: "unavailable", 27: "certificate", 28: "timeout", 29: "not-pfsense", 30: "unreachable", 31: "unapplied", 32: "no-dhcp", 33: "dhcp-off",
+		34: "dhcp-relay", 35: "ha-secondary", 36: "firewall-error", 130: "interrupted",
 	} {
 		if code.String() != name {
 			t.Errorf("%d is %s, and was %s", code, code, name)

@@ -32,6 +32,21 @@ const (
 	exitWrong        exitCode = 19
 	exitRoot         exitCode = 20
 	exitNoJournal    exitCode = 21
+	exitLogin        exitCode = 22
+	exitPrivilege    exitCode = 23
+	exitNoPackage    exitCode = 24
+	exitReadOnly     exitCode = 25
+	exitUnavailable  exitCode = 26
+	exitCertificate  exitCode = 27
+	exitTimeout      exitCode = 28
+	exitNotPfSense   exitCode = 29
+	exitUnreachable  exitCode = 30
+	exitUnapplied    exitCode = 31
+	exitNoDHCP       exitCode = 32
+	exitDHCPOff      exitCode = 33
+	exitRelay        exitCode = 34
+	exitSecondary    exitCode = 35
+	exitFirewall     exitCode = 36
 	exitInterrupted  exitCode = 130
 )
 
@@ -64,6 +79,21 @@ var exitCodes = []struct {
 	{exitWrong, "wrong", "probe and check: an offer, or a step on the way, is wrong"},
 	{exitRoot, "no-root", "the folder to serve is missing or cannot be read"},
 	{exitNoJournal, "no-journal", "the journal has nothing to revert"},
+	{exitLogin, "login-refused", "the firewall refused the user or the API key, now or before; a refused one is not sent again"},
+	{exitPrivilege, "no-privilege", "the firewall's user may not do this, or its access list does not admit this machine"},
+	{exitNoPackage, "no-rest-package", "the REST package is not installed on the firewall"},
+	{exitReadOnly, "read-only", "the firewall's REST package is in read-only mode"},
+	{exitUnavailable, "unavailable", "the firewall's REST API is switched off, or its web server has nobody to answer"},
+	{exitCertificate, "certificate", "the firewall's certificate is not trusted, or is not the pinned one; nothing was sent"},
+	{exitTimeout, "timeout", "the firewall did not answer in time"},
+	{exitNotPfSense, "not-pfsense", "what answers at the firewall's address is not a pfSense"},
+	{exitUnreachable, "unreachable", "no connection to the firewall, or it was cut"},
+	{exitUnapplied, "unapplied", "somebody saved DHCP settings on the firewall and did not apply them; nothing was written"},
+	{exitNoDHCP, "no-dhcp", "the firewall has no DHCP settings for the interface; nothing was written"},
+	{exitDHCPOff, "dhcp-off", "the firewall's DHCP server is off on the interface; nothing was written"},
+	{exitRelay, "dhcp-relay", "the firewall relays DHCP to another server; nothing was written"},
+	{exitSecondary, "ha-secondary", "the firewall is the secondary of a pair, and the primary overwrites its settings; nothing was written"},
+	{exitFirewall, "firewall-error", "the firewall answered and did not do what it was asked"},
 	{exitInterrupted, "interrupted", "stopped by ^C or SIGTERM before it was done"},
 }
 

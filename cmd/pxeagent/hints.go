@@ -19,6 +19,7 @@ import (
 	"pxeagent/agent/probe"
 	"pxeagent/agent/tftp"
 	"pxeagent/dnsmasq"
+	"pxeagent/pfsense"
 )
 
 // rule is how an error is explained. The first that fits has the exit code.
@@ -49,20 +50,25 @@ func ending(sentinel error, code exitCode, hints ...string) rule {
 // rules go from how a run ended to what caused that, and from the particular to the general.
 var rules = []rule{
 	{is: isMistakes, code: exitUsage},
-	on(errNoPfSense, exitUsage, "set dhcp.backend (--backend) to dnsmasq or none"),
 
 	// The order of package dhcp: where several hold, the first is the one to act on.
 	ending(dhcp.ErrRevertFailed, exitRevertFailed, "do that first; once the cause is gone, `pxeagent revert` does it as well"),
 	ending(dhcp.ErrReverted, exitPutBack, "`pxeagent probe` shows what each DHCP server offers now"),
 	ending(dhcp.ErrForeign, exitForeign, "turn off network boot at that server, or the server; `pxeagent probe` shows what each one offers"),
 	ending(dhcp.ErrNotProven, exitNotProven, "`pxeagent probe` asks again; it can be run on any machine in that network"),
+	refused("unapplied", exitUnapplied, unappliedHint),
+	refused("no-dhcp", exitNoDHCP, "turn the DHCP server on there first: Services > DHCP Server on the firewall"),
+	refused("dhcp-off", exitDHCPOff, "turn it on there first: Services > DHCP Server on the firewall"),
+	refused("relay", exitRelay, "configure the DHCP server that it relays to, or turn the relay off: Services > DHCP Relay on the firewall"),
+	refused("ha-secondary", exitSecondary, "name the primary in dhcp.pfsense.url (--pfsense); it copies its settings to this one"),
 	ending(dhcp.ErrRefused, exitRefused, "correct what the plan names and run it again; --dry-run shows the plan and writes nothing"),
 	ending(dhcp.ErrNotServing, exitNotServing, "start `pxeagent serve` at next-server first, or go on all the same with --not-serving-yet"),
 	on(dhcp.ErrLocked, exitLocked, "wait until it is done: the lock ends with its process"),
 	on(dhcp.ErrNoJournal, exitNoJournal,
 		"run it where it was configured from, with the same state_dir; there is the journal",
-		"by hand, for Dnsmasq: remove pxeagent-INTERFACE.conf from its conf_dir and restart it"),
-	ending(dhcp.ErrReload, exitRestart, "the DHCP server's own log says why: `journalctl -u dnsmasq`, or the syslog"),
+		"by hand, for Dnsmasq: remove pxeagent-INTERFACE.conf from its conf_dir and restart it",
+		"by hand, for pfSense: Services > DHCP Server, the interface, Network Booting; Diagnostics > Backup & Restore > Config History shows what was there"),
+	ending(dhcp.ErrReload, exitRestart, "the DHCP server's own log says why: `journalctl -u dnsmasq` or the syslog; on pfSense Status > System Logs > DHCP"),
 	on(dhcp.ErrChanged, exitChanged,
 		"run it again: it starts from what is there now, and --dry-run shows that first",
 		"`pxeagent revert --discard-later-changes` goes back whatever was changed since"),
@@ -72,6 +78,35 @@ var rules = []rule{
 	on(dnsmasq.ErrNoAddress, exitNoInterface, "Dnsmasq answers only where the device has an address: `ip -br addr` shows which have"),
 	on(dnsmasq.ErrRejected, exitRefused, "`dnsmasq --test` alone says whether the fault was there before"),
 	ending(dnsmasq.ErrRestart, exitRestart, "see whether it runs at all: `systemctl status dnsmasq`; dhcp.dnsmasq.restart (--dnsmasq-restart) is the command to restart it"),
+
+	on(pfsense.ErrNoCredential, exitUsage,
+		"name the user in dhcp.pfsense.user (--user) and a file with its password in dhcp.pfsense.password_file (--password-file, - for standard input), or set "+envPassword,
+		"with the REST package, an API key does as well: dhcp.pfsense.api_key_file (--api-key-file) or "+envAPIKey),
+	on(pfsense.ErrNotSent, exitLogin,
+		"correct the user, the password or the API key: a changed one is sent at once",
+		"if the firewall was at fault and has been corrected, --retry-auth sends the same once more"),
+	on(pfsense.ErrCredential, exitLogin,
+		"correct the user, the password or the API key; it is not sent again until it changes, because the firewall shuts out an address after some failed logins",
+		"if it is right: the user may be disabled or not local, or the REST package does not take this kind of login (System > REST API > Settings); then correct that and use --retry-auth",
+		"where this address is shut out already, nothing answers any more: the firewall lists it under Diagnostics > Tables, sshguard"),
+	on(pfsense.ErrPrivilege, exitPrivilege,
+		"give the user that privilege: System > User Manager on the firewall, the user, Effective Privileges; it equals root, so use a user of its own"),
+	on(pfsense.ErrNotAllowed, exitPrivilege, "let this machine's address in: System > REST API > Access Lists on the firewall, or the proxy before it"),
+	on(pfsense.ErrNoPackage, exitNoPackage, "use what every pfSense has: dhcp.pfsense.transport auto or xmlrpc (--transport), with a user and a password; or install the package"),
+	on(pfsense.ErrReadOnly, exitReadOnly, "turn read-only mode off: System > REST API > Settings on the firewall; or use dhcp.pfsense.transport xmlrpc (--transport)"),
+	on(pfsense.ErrUnavailable, exitUnavailable, "turn the REST API on: System > REST API > Settings on the firewall; or use dhcp.pfsense.transport xmlrpc (--transport)"),
+	{is: isError(pfsense.ErrTLS), code: exitCertificate, hints: certificateHints},
+	on(pfsense.ErrTimeout, exitTimeout,
+		"look whether it works at all; a change may have been carried out, and running it again finds out",
+		"a firewall that has shut this address out after failed logins is silent as well: Diagnostics > Tables, sshguard"),
+	on(pfsense.ErrUnreachable, exitUnreachable, "see that dhcp.pfsense.url (--pfsense) is its address and port, and that its rules let this machine in"),
+	on(pfsense.ErrNotPfSense, exitNotPfSense, "see that dhcp.pfsense.url (--pfsense) is the address of pfSense's own web page, https://HOST[:PORT]"),
+	on(pfsense.ErrNoInterface, exitNoInterface, "`pxeagent pfsense interfaces` lists them; a description, an id or a device does"),
+	on(pfsense.ErrAmbiguous, exitNoInterface, "`pxeagent pfsense interfaces` lists them; the id is unique"),
+	on(pfsense.ErrUnapplied, exitUnapplied, unappliedHint),
+	on(pfsense.ErrNoSection, exitNoDHCP, "turn the DHCP server on there first: Services > DHCP Server on the firewall"),
+	on(pfsense.ErrStopped, exitRestart, "Status > System Logs > DHCP on the firewall says why; Status > Services starts it"),
+	on(pfsense.ErrProgram, exitFirewall, "look at the PHP errors on the firewall (Diagnostics > Crash Reporter), and whether its disk is full"),
 
 	{is: isError(probe.ErrPermission), code: exitPermission, hints: capabilityHints},
 	on(probe.ErrNoDevice, exitNoInterface, "`ip -br link` lists this machine's devices; probe.device (--probe-device) names the one to ask from"),
@@ -89,6 +124,35 @@ var rules = []rule{
 	{is: isError(exec.ErrNotFound), code: exitNoProgram, hints: programHints},
 	{is: isError(fs.ErrPermission), code: exitPermission, hints: permissionHints},
 	on(context.Canceled, exitInterrupted),
+}
+
+const unappliedHint = "apply or discard them first: Services > DHCP Server on the firewall shows who has something to apply"
+
+// refused is a rule for the plan's problem of that code.
+func refused(problem string, code exitCode, hints ...string) rule {
+	return rule{
+		is: func(err error) bool {
+			var r *dhcp.RefusedError
+			return errors.As(err, &r) && r.Problem.Code == problem
+		},
+		code:  code,
+		hints: func(error) []string { return hints },
+	}
+}
+
+// certificateHints tell a certificate that was never trusted from one that was.
+func certificateHints(err error) []string {
+	var changed *pfsense.CertificateError
+	if errors.As(err, &changed) {
+		return []string{
+			"nothing was sent; if the firewall got a new certificate, compare it (`pxeagent pfsense trust`) and put its SHA-256 into dhcp.pfsense.tls_sha256 (--tls-sha256)",
+			"if it did not, somebody else answers in its place",
+		}
+	}
+	return []string{
+		"pin it: `pxeagent pfsense trust URL` shows it and the line for the file, dhcp.pfsense.tls_sha256 (--tls-sha256)",
+		"or name the CA that signed it in dhcp.pfsense.ca_file (--ca-file)",
+	}
 }
 
 func isMistakes(err error) bool {

@@ -25,11 +25,12 @@ type network struct {
 	base   *url.URL   // where HTTP is reached
 	want   dhcp.Boot
 	mac    []byte // to probe with; nil: made
+	found  found  // where the DHCP server was asked
 }
 
 // networks finds this machine's place in each network that is configured. Where next_server is not needed, want of an
-// address is no error.
-func (l loaded) networks(needNext bool) ([]network, error) {
+// address is no error. find asks the DHCP server about a network; nil: it is not asked.
+func (l loaded) networks(needNext bool, find func(name string) (found, error)) ([]network, error) {
 	if len(l.Config.Interfaces) == 0 {
 		return nil, failure{code: exitUsage, err: errors.New("interface: none is set"),
 			hints: []string{"name the network that is to boot: --interface eth1, or interface: in the file"}}
@@ -40,7 +41,13 @@ func (l loaded) networks(needNext bool) ([]network, error) {
 	}
 	var all []network
 	for i, name := range l.Config.Interfaces {
-		n, err := l.network(nics, name, i, needNext)
+		var at found
+		if find != nil {
+			if at, err = find(name); err != nil {
+				return nil, err
+			}
+		}
+		n, err := l.network(nics, name, i, needNext, at)
 		if err != nil {
 			return nil, err
 		}
@@ -51,10 +58,10 @@ func (l loaded) networks(needNext bool) ([]network, error) {
 
 // network is the one at index i. That this machine has no address there is an error only where its address is needed
 // (next_server: auto) or where the device was named.
-func (l loaded) network(nics []nic, name string, i int, needNext bool) (network, error) {
+func (l loaded) network(nics []nic, name string, i int, needNext bool, f found) (network, error) {
 	c := l.Config
-	n := network{name: name, next: c.NextServer, mac: c.Probe.MAC}
-	at, err := localAddr(nics, wantLocal{network: name, device: c.Probe.Device(i)})
+	n := network{name: name, next: c.NextServer, mac: c.Probe.MAC, found: f}
+	at, err := localAddr(nics, wantLocal{network: name, device: c.Probe.Device(i), prefix: f.prefix})
 	switch {
 	case err == nil:
 		n.device, n.own = at.device, at.addr.Addr()
@@ -81,14 +88,26 @@ func (l loaded) server(n network, log *slog.Logger) (dhcp.Server, error) {
 			Interface: n.name, ConfDir: d.ConfDir, Mode: dnsmasq.Mode(d.Mode), Restart: d.Restart, Log: log,
 		})
 	case PfSense:
-		return nil, errNoPfSense
+		return n.found.server, nil
 	}
 	return nil, failure{code: exitUsage, err: errors.New("dhcp.backend: none; there is no DHCP server to configure"),
-		hints: []string{"set dhcp.backend (--backend) to dnsmasq"}}
+		hints: []string{"set dhcp.backend (--backend) to dnsmasq or pfsense"}}
 }
 
-// journal opens the journal of n at its backend, and locks it.
+// find is how the DHCP server is asked about a network before anything else; nil where its name says enough.
+func (l loaded) find(ctx context.Context) func(name string) (found, error) {
+	if l.Config.Backend() != PfSense {
+		return nil
+	}
+	return l.findPfSense(ctx)
+}
+
+// journal opens the journal of n at its backend, and locks it. A firewall's interface has many names and one id, and there may be
+// several firewalls.
 func (l loaded) journal(n network) (*dhcp.Journal, error) {
+	if n.found.id != "" {
+		return dhcp.OpenJournal(l.Config.StateDir, fmt.Sprintf("%s-%s-%s", l.Config.Backend(), l.Config.DHCP.PfSense.URL.Host, n.found.id))
+	}
 	return dhcp.OpenJournal(l.Config.StateDir, fmt.Sprintf("%s-%s", l.Config.Backend(), n.name))
 }
 

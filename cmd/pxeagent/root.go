@@ -20,7 +20,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
-	root := newRootCmd(&app{stdout: stdout, stderr: stderr})
+	root := newRootCmd(&app{stdin: os.Stdin, stdout: stdout, stderr: stderr})
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -40,6 +40,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // app is what every command needs.
 type app struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
@@ -49,7 +50,9 @@ func (a *app) load(cmd *cobra.Command) (loaded, *slog.Logger, error) {
 	if err != nil {
 		return l, nil, err
 	}
-	return l, newLogger(a.stderr, l.Config.Log), nil
+	log := newLogger(a.stderr, l.Config.Log)
+	l.login = newLogin(l.Config, a.stdin, flagValue(cmd.Flags(), "retry-auth") == "true", log)
+	return l, log, nil
 }
 
 func newRootCmd(a *app) *cobra.Command {
@@ -70,6 +73,7 @@ A flag wins over a variable, a variable over the file, the file over the default
 		k, _ := findKey(name)
 		k.addTo(root.PersistentFlags())
 	}
+	root.PersistentFlags().BoolP("verbose", "v", false, "the same as --log-level debug")
 	root.Flags().Bool("version", false, "print the version")
 	root.RunE = func(cmd *cobra.Command, args []string) error {
 		if v, _ := cmd.Flags().GetBool("version"); v {
@@ -87,8 +91,10 @@ A flag wins over a variable, a variable over the file, the file over the default
 		newServeCmd(a),
 		newConfigureCmd(a),
 		newRevertCmd(a),
+		newStatusCmd(a),
 		newProbeCmd(a),
 		newCheckCmd(a),
+		newPfSenseCmd(a),
 		newConfigCmd(a),
 		newExitCodesCmd(a),
 		newVersionCmd(a),

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/netip"
+	"sync"
+
+	"github.com/spf13/pflag"
+
+	"pxeagent/pfsense"
+)
+
+// login is how one command logs in to the firewall. Each secret is read when it is first needed, and once, however many interfaces there are.
+type login struct {
+	password, apiKey func() (string, error)
+	retry            bool // --retry-auth, until it was used
+	log              *slog.Logger
+}
+
+func newLogin(c Config, stdin io.Reader, retry bool, log *slog.Logger) *login {
+	read := func(src secretSource) func() (string, error) {
+		return sync.OnceValues(func() (string, error) {
+			s, err := readSecret(c, src, stdin)
+			if errors.Is(err, errNoSecret) {
+				return "", nil
+			}
+			return s.Reveal(), err
+		})
+	}
+	return &login{password: read(firewallPassword), apiKey: read(firewallAPIKey), retry: retry, log: log}
+}
+
+func addRetryAuth(flags *pflag.FlagSet) {
+	flags.Bool("retry-auth", false, "log in to the firewall even with what it refused before")
+}
+
+// pfsense opens the firewall for iface; "" for none. A login is tried again once in a run, not once for each interface.
+func (l loaded) pfsense(iface string) (*pfsense.Server, error) {
+	p := l.Config.DHCP.PfSense
+	if p.URL == nil {
+		return nil, failure{code: exitUsage, err: errors.New("dhcp.pfsense.url: is not set"), hints: []string{"name the firewall: --pfsense https://fw.lan"}}
+	}
+	retry := l.login.retry
+	l.login.retry = false
+	return pfsense.New(pfsense.Config{
+		URL: p.URL, Transport: p.Transport, Interface: iface, User: p.User, Password: l.login.password, APIKey: l.login.apiKey,
+		TLSSHA256: p.TLSSHA256, CAFile: p.CAFile, StateDir: l.Config.StateDir, RetryAuth: retry, Log: l.login.log,
+	})
+}
+
+// findPfSense asks the firewall what it calls name, so that this machine's place there is found by the network's addresses.
+func (l loaded) findPfSense(ctx context.Context) func(name string) (found, error) {
+	return func(name string) (found, error) {
+		s, err := l.pfsense(name)
+		if err != nil {
+			return found{}, err
+		}
+		i, err := s.Found(ctx)
+		if err != nil {
+			return found{}, err
+		}
+		return found{server: s, id: i.ID, prefix: i.Network}, nil
+	}
+}
+
+// found is a network as its DHCP server knows it.
+type found struct {
+	server *pfsense.Server
+	id     string       // the one name of it that does not change
+	prefix netip.Prefix // invalid where it has no fixed addresses
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"pxeagent/agent/dhcp"
+)
+
+func newStatusCmd(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Compare what is wished for, what the DHCP server is set to, and what is on the wire",
+		Long: `Read the DHCP server's settings, ask it as machines would, and compare both with what
+configure would set. Writes nothing, restarts nothing, takes no lock. Exits 0 where all
+three are the same, and 2 where the settings or the offers differ. Where this machine is
+not in that network, the wire is not asked, and the line says so.`,
+		Example: "  pxeagent status --interface eth1\n  pxeagent status --interface admin --json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, log, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			all, err := l.networks(true, l.find(cmd.Context()))
+			if err != nil {
+				return err
+			}
+			var seen []status
+			first := exitDone
+			for _, n := range all {
+				st := l.status(cmd.Context(), n, log)
+				if first == exitDone {
+					first = st.code()
+				}
+				if !asJSON {
+					st.print(a.stdout)
+					if st.err != nil {
+						explain(st.err).print(a.stderr)
+					}
+				}
+				seen = append(seen, st)
+			}
+			if asJSON {
+				if err := writeJSON(a.stdout, map[string]any{"networks": seen}); err != nil {
+					return err
+				}
+			}
+			return exitWith(first)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	addFlags(cmd, networkKeys, dhcpKeys, []string{"serve.http"})
+	addRetryAuth(cmd.Flags())
+	return cmd
+}
+
+// status is one network's wish, settings and wire.
+type status struct {
+	Interface string         `json:"interface"`
+	Server    string         `json:"server,omitempty"`
+	Settings  string         `json:"settings"` // as-wished, differ, unknown
+	Wire      string         `json:"wire"`     // as-wished, differs, silent, not-asked
+	Changes   []dhcp.Change  `json:"changes"`  // what configure would change
+	Problems  []dhcp.Problem `json:"problems"`
+	Verdict   *dhcp.Verdict  `json:"verdict,omitempty"`
+	Error     *failureJSON   `json:"error"`
+
+	err error
+}
+
+// What a part of a status is.
+const (
+	asWished = "as-wished"
+	differs  = "differs"
+	silent   = "silent"
+	notAsked = "not-asked"
+	unknown  = "unknown"
+)
+
+// status reads and asks; it writes nothing.
+func (l loaded) status(ctx context.Context, n network, log *slog.Logger) status {
+	st := status{Interface: n.name, Settings: unknown, Wire: notAsked, Changes: []dhcp.Change{}, Problems: []dhcp.Problem{}}
+	st.err = func() error {
+		s, err := l.server(n, log)
+		if err != nil {
+			return err
+		}
+		st.Server = s.String()
+		plan, err := s.Plan(ctx, n.want)
+		if err != nil {
+			return fmt.Errorf("reading the settings of %s: %w", s, err)
+		}
+		st.settings(plan)
+		ask := n.wire()
+		if ask == nil {
+			return nil
+		}
+		offers, err := ask(ctx, dhcp.ProbeClients(plan.After.Boot))
+		if err != nil {
+			return fmt.Errorf("asking the wire: %w", err)
+		}
+		st.wire(dhcp.Verify(plan.After.Boot, plan, offers))
+		return nil
+	}()
+	if st.err != nil {
+		j := explain(st.err).json()
+		st.Error = &j
+	}
+	return st
+}
+
+func (st *status) settings(p dhcp.Plan) {
+	st.Settings = asWished
+	if !p.Empty() {
+		st.Settings = differs
+	}
+	st.Changes = append(st.Changes, dhcp.Diff(p.Before.Boot, p.After.Boot)...)
+	st.Problems = append(st.Problems, p.Problems...)
+}
+
+func (st *status) wire(v dhcp.Verdict) {
+	st.Verdict = &v
+	switch {
+	case v.Agrees() && len(v.Foreign) == 0:
+		st.Wire = asWished
+	case v.Own == 0 && v.Other == 0:
+		st.Wire = silent
+	default:
+		st.Wire = differs
+	}
+}
+
+// code is 0 where nothing that could be looked at differs.
+func (st status) code() exitCode {
+	switch {
+	case st.err != nil:
+		return explain(st.err).code
+	case st.Settings != asWished, st.Wire != asWished && st.Wire != notAsked, slices.ContainsFunc(st.Problems, refuses):
+		return exitDiffers
+	}
+	return exitDone
+}
+
+func refuses(p dhcp.Problem) bool { return p.Refuse }
+
+func (st status) print(w io.Writer) {
+	name := st.Server
+	if name == "" {
+		name = st.Interface
+	}
+	fmt.Fprintln(w, name)
+	fmt.Fprintf(w, "  %-9s %s\n", "settings", map[string]string{
+		asWished: "as wished for", differs: "differ from what is wished for", unknown: "not known",
+	}[st.Settings])
+	printChanges(w, st.Changes)
+	for _, p := range st.Problems {
+		mark := "note"
+		if p.Refuse {
+			mark = "STOP"
+		}
+		fmt.Fprintf(w, "  %-9s %s (%s)\n", mark, p.Text, p.Code)
+	}
+	fmt.Fprintf(w, "  %-9s %s\n", "wire", map[string]string{
+		asWished: "as wished for", differs: "differs from what is wished for", silent: "no DHCP server answers", notAsked: "not asked: this machine is not in that network",
+	}[st.Wire])
+	if st.Verdict == nil {
+		return
+	}
+	for _, f := range append(st.Verdict.Wrong, st.Verdict.Foreign...) {
+		fmt.Fprintf(w, "            %s: %s\n", f.Client, f.Text)
+	}
+}
