@@ -34,7 +34,7 @@ func (f firewall) plan(p port, want dhcp.Boot) (dhcp.Plan, error) {
 		return dhcp.Plan{}, err
 	}
 	plan.After = plan.Before
-	if plan.Problems = checkBoot(want, f, can); len(plan.Problems) > 0 {
+	if plan.Problems = checkBoot(want, f, p); len(plan.Problems) > 0 {
 		// What cannot be written is not shown as if it would be.
 		return plan, nil
 	}

@@ -53,7 +53,7 @@ func TestCheckBoot(t *testing.T) {
 		for engine, codes := range map[string]string{"isc": c.isc, "kea": c.kea} {
 			f := firewall{Engine: engine}
 			var got []string
-			for _, q := range checkBoot(want, f, f.can(port{})) {
+			for _, q := range checkBoot(want, f, port{}) {
 				got = append(got, q.Code)
 				if !q.Refuse || q.Text == "" || strings.ContainsAny(q.Text, "\n\x00") {
 					t.Errorf("%s: %+v", c.name, q)
@@ -62,6 +62,16 @@ func TestCheckBoot(t *testing.T) {
 			if strings.Join(got, " ") != codes {
 				t.Errorf("%s, %s: %q, want %q", c.name, engine, got, codes)
 			}
+		}
+	}
+}
+
+func TestLoopback(t *testing.T) {
+	want := testBoot("127.0.0.1")
+	for addr, refused := range map[string]bool{"127.0.0.1": false, "10.99.0.1": true, "": true} {
+		f := firewall{Engine: "isc"}
+		if got := len(checkBoot(want, f, port{Addr: addr, Bits: "8"})) > 0; got != refused {
+			t.Errorf("next-server 127.0.0.1 on an interface at %q: refused %v", addr, got)
 		}
 	}
 }
