@@ -1,0 +1,141 @@
+package pfsensetest
+
+import (
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Kind is what goes wrong with a request.
+type Kind string
+
+// The kinds of fault. Where it is not said otherwise nothing is carried out.
+const (
+	Unauthorized Kind = "unauthorized" // the login is refused, and counted as refused
+	NoPrivilege  Kind = "no privilege" // the login is good, and may not do this
+	NotAllowed   Kind = "not allowed"  // REST: the client's address is not on the package's list
+	ReadOnly     Kind = "read only"    // REST: the package is in read-only mode
+	Disabled     Kind = "disabled"     // REST: the package is switched off, 503
+	Down         Kind = "down"         // the web server's own 503, PHP does not answer
+	NoPackage    Kind = "no package"   // REST: the package is not installed, 404 in HTML
+	Fatal        Kind = "fatal"        // a program ends in a PHP error
+	Throw        Kind = "throw"        // XML-RPC: a program throws; REST: as Fatal
+	NoResult     Kind = "no result"    // a program leaves nothing
+	NoText       Kind = "no text"      // REST: what a command prints is no UTF-8, and the body is empty. It is carried out
+	Print        Kind = "print"        // XML-RPC: something is printed before the answer. It is carried out
+	Slow         Kind = "slow"         // it is carried out, and answered after Delay, or not at all where the client has gone
+	CutBefore    Kind = "cut before"   // the connection ends
+	CutAfter     Kind = "cut after"    // it is carried out, and the connection ends
+	LosePiece    Kind = "lose piece"   // REST: a piece is answered as written, and is not
+	ChangePiece  Kind = "change piece" // REST: a piece arrives with one character changed
+)
+
+// Fault is an order to spoil requests.
+type Fault struct {
+	Kind  Kind
+	Path  string        // only requests of this path; "": of any
+	Op    string        // only requests that carry this out: "piece", "read", "write"; "": any
+	Skip  int           // requests that are let through before
+	Times int           // requests that are spoiled then; 0: all
+	Delay time.Duration // of Slow
+}
+
+// Order adds a fault. Of several that fit a request the one ordered first is taken.
+func (f *Firewall) Order(fault Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.faults = append(f.faults, &fault)
+}
+
+// Heal takes all faults back.
+func (f *Firewall) Heal() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.faults, f.failing = nil, 0
+	clear(f.between)
+}
+
+// FailLoads has the DHCP daemon not run after the next n times that settings are loaded.
+func (f *Firewall) FailLoads(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failing = n
+}
+
+// Moment is when somebody else edits config.xml while a program runs.
+type Moment string
+
+// The moments.
+const (
+	BeforeLock Moment = "before lock" // before a writing program looks at the settings
+	AfterWrite Moment = "after write" // after it wrote, before it reads back
+	AfterLoad  Moment = "after load"  // after the daemon was restarted with what it wrote
+)
+
+// EditAt has edit happen once, at that moment of the next writing program.
+func (f *Firewall) EditAt(m Moment, edit func(Tree)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.between[m] = edit
+}
+
+// happen carries out what was ordered for a moment. f.mu is held.
+func (f *Firewall) happen(m Moment) {
+	if edit := f.between[m]; edit != nil {
+		delete(f.between, m)
+		edit(f.saved)
+		f.revision("admin@192.168.1.20 (Local Database): edited meanwhile")
+	}
+}
+
+// Request is one that was answered, or meant to be. It holds no credential.
+type Request struct {
+	Method, Path string
+	Op           string // "piece", "read", "write", "remove" or ""
+	Login        string // "Basic admin", "key", "token" or "none"
+}
+
+// Requests lists the requests so far.
+func (f *Firewall) Requests() []Request {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.requests)
+}
+
+// spoil notes a request and returns the fault that it meets, if any.
+func (f *Firewall) spoil(r Request) (Fault, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests = append(f.requests, r)
+	for i, fault := range f.faults {
+		if fault.Path != "" && fault.Path != r.Path || fault.Op != "" && fault.Op != r.Op {
+			continue
+		}
+		if fault.Skip > 0 {
+			fault.Skip--
+			continue
+		}
+		met := *fault
+		if fault.Times == 1 {
+			f.faults = slices.Delete(f.faults, i, i+1)
+		} else if fault.Times > 1 {
+			fault.Times--
+		}
+		return met, true
+	}
+	return Fault{}, false
+}
+
+// cut ends the connection of the request that is being answered.
+func cut() { panic(http.ErrAbortHandler) }
+
+// wait is the delay of a Slow answer. It ends where the client goes.
+func wait(r *http.Request, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-r.Context().Done():
+		cut()
+	}
+}

@@ -1,0 +1,163 @@
+package pfsensetest
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// asker is what a DHCP server looks at in a DISCOVER.
+type asker struct {
+	mac       string
+	hasArch   bool
+	arch      uint16 // option 93
+	http      bool   // option 60 begins with HTTPClient
+	pxe       bool   // with PXEClient
+	ipxe      bool   // user class (option 77) iPXE
+	option175 bool
+	params    []uint8 // option 55; nil: none was sent
+	requested netip.Addr
+}
+
+func (a asker) asksFor(code uint8) bool { return slices.Contains(a.params, code) }
+
+// answer is what the answer to an asker says about network boot.
+type answer struct {
+	siaddr  netip.Addr
+	file    string           // BOOTP file
+	options map[uint8]string // 17, 60, 66, 67 and what the site adds
+}
+
+// place is where an address comes from, and whose settings count: the interface's, those of its pool, those of a static mapping.
+type place struct {
+	section Tree
+	own     bool // of the interface's own range
+	pool    Tree // of this further one; nil: of none
+	mapping Tree // the MAC's; nil: it has none
+}
+
+// says is what the daemon that t chooses tells a, where pfSense has this release.
+func (t Tree) says(release string, p place, a asker) answer {
+	if t.engine() == engineKea {
+		return t.keaSays(release, p, a)
+	}
+	return iscSays(p, a)
+}
+
+// iscSays is what dhcpd.conf, as pfSense writes it, makes of the settings: the interface's, then those of the pool, then those of the
+// mapping, each in the place of what was there. Without option 55 all options are sent.
+func iscSays(p place, a asker) answer {
+	s := answer{options: map[uint8]string{}}
+	send := func(code uint8, text string) {
+		if text != "" && (a.params == nil || a.asksFor(code)) {
+			s.options[code] = text
+		}
+	}
+	for _, level := range []Tree{p.section, p.pool, p.mapping} {
+		if level == nil {
+			continue
+		}
+		text := func(name string) string { v, _ := level.Text(name); return v }
+		if _, mapping := level["mac"]; mapping && text("filename") != "" {
+			s.file = text("filename") // with or without the flag
+		}
+		send(66, text("tftp"))
+		for _, item := range level.List("numberoptions/item") {
+			number, _ := item.Text("number")
+			if code := customNumber(number); code != 0 {
+				send(code, optionText(item))
+			}
+		}
+		if _, on := level.Text("netboot"); !on {
+			continue
+		}
+		if text("uefihttpboot") != "" {
+			send(60, "HTTPClient") // to every asker, not to HTTPClients alone
+		}
+		send(17, text("rootpath"))
+		// A host name would be looked up as the daemon starts; the ones here have no address.
+		if next, err := netip.ParseAddr(text("nextserver")); err == nil && next.Is4() {
+			s.siaddr = next
+		}
+		if file := choose(keysOf(level), a); file != "" {
+			s.file = file
+		}
+	}
+	return s
+}
+
+// keaSays is what Kea's configuration, as pfSense writes it, makes of them: only the interface's count, the name goes into option 67 alone,
+// and only to who asks for that.
+func (t Tree) keaSays(release string, p place, a asker) answer {
+	s := answer{options: map[uint8]string{}}
+	text := func(name string) string { v, _ := p.section.Text(name); return v }
+	send := func(code uint8, text string) {
+		if text != "" && a.asksFor(code) {
+			s.options[code] = text
+		}
+	}
+	if p.own { // its pool's option, not the subnet's
+		send(66, text("tftp"))
+	}
+	if _, on := p.section.Text("netboot"); on {
+		if next, err := netip.ParseAddr(text("nextserver")); err == nil && next.Is4() {
+			s.siaddr = next
+		}
+		file := choose(keysOf(p.section), a)
+		if strings.HasPrefix(release, "2.7.1-") || strings.HasPrefix(release, "2.7.2-") {
+			file = text("filename") // these two give it to every architecture
+		}
+		send(67, file)
+	}
+	// The site's own JSON: at an interface it is checked and left out where Kea would not take it; globally it is taken as it is.
+	if c, ok := parseCustom(text("custom_kea_config")); ok && c.known("boot-file-name", "option-data", "next-server") {
+		c.apply(a, &s)
+	}
+	global, _ := t.Text("kea/custom_kea_config")
+	if c, ok := parseCustom(global); ok {
+		c.apply(a, &s)
+	}
+	return s
+}
+
+// choose is the file for a: by option 60, by architecture, and the BIOS one for every other.
+func choose(k Keys, a asker) string {
+	text := func(name string) string {
+		if v := k[name]; v != nil {
+			return *v
+		}
+		return ""
+	}
+	own := ""
+	switch {
+	case a.http && text("uefihttpboot") != "":
+		own = text("uefihttpboot")
+	case !a.hasArch:
+	case a.arch == 6:
+		own = text("filename32")
+	case a.arch == 7, a.arch == 9:
+		own = text("filename64")
+	case a.arch == 10:
+		own = text("filename32arm")
+	case a.arch == 11:
+		own = text("filename64arm")
+	}
+	if own == "" {
+		own = text("filename")
+	}
+	return own
+}
+
+func customNumber(text string) uint8 {
+	switch text {
+	case "43":
+		return 43
+	case "60":
+		return 60
+	case "66":
+		return 66
+	case "67":
+		return 67
+	}
+	return 0
+}

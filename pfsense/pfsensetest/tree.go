@@ -1,0 +1,195 @@
+package pfsensetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Tree is a part of config.xml as pfSense's PHP holds it: a value is a string, a Tree, or a []Tree where an element may repeat. An empty
+// string is an element that is there and empty. Marshalled to JSON its keys are sorted, so that two can be compared.
+type Tree map[string]any
+
+// Set gives the element at path, such as "dhcpd/opt1/staticmap/1/filename", a value, and makes the elements above it. A list is only
+// written to where it is that long already.
+func (t Tree) Set(path string, value any) {
+	above, name := t.above(path, true)
+	above[name] = value
+}
+
+// Remove takes the element at path away, if it is there.
+func (t Tree) Remove(path string) {
+	if above, name := t.above(path, false); above != nil {
+		delete(above, name)
+	}
+}
+
+// Text is the text of the element at path, and whether it is there. An element that holds others has none.
+func (t Tree) Text(path string) (text string, there bool) {
+	value := t.at(path)
+	text, _ = value.(string)
+	return text, value != nil
+}
+
+// Under is the tree at path; nil where there is none.
+func (t Tree) Under(path string) Tree {
+	under, _ := t.at(path).(Tree)
+	return under
+}
+
+// List is the repeated element at path.
+func (t Tree) List(path string) []Tree {
+	list, _ := t.at(path).([]Tree)
+	return list
+}
+
+func (t Tree) at(path string) any {
+	var at any = t
+	for part := range strings.SplitSeq(path, "/") {
+		switch here := at.(type) {
+		case Tree:
+			at = here[part]
+		case []Tree:
+			n, err := strconv.Atoi(part)
+			if err != nil || n < 0 || n >= len(here) {
+				return nil
+			}
+			at = here[n]
+		default:
+			return nil
+		}
+	}
+	return at
+}
+
+// above is the tree in which the last element of path is, or would be. It panics on a path through a list that is not there: a test's mistake.
+func (t Tree) above(path string, create bool) (Tree, string) {
+	parts := strings.Split(path, "/")
+	at := t
+	for i := 0; i < len(parts)-1; i++ {
+		switch next := at[parts[i]].(type) {
+		case Tree:
+			at = next
+		case []Tree:
+			i++
+			n, err := strconv.Atoi(parts[i])
+			if err != nil || n < 0 || n >= len(next) || i == len(parts)-1 {
+				panic(fmt.Sprintf("pfsensetest: no element %q", path))
+			}
+			at = next[n]
+		default:
+			if !create {
+				return nil, parts[len(parts)-1]
+			}
+			made := Tree{}
+			at[parts[i]] = made
+			at = made
+		}
+	}
+	return at, parts[len(parts)-1]
+}
+
+// Clone is a deep copy.
+func (t Tree) Clone() Tree {
+	if t == nil {
+		return nil
+	}
+	c := make(Tree, len(t))
+	for name, value := range t {
+		switch v := value.(type) {
+		case Tree:
+			c[name] = v.Clone()
+		case []Tree:
+			list := make([]Tree, len(v))
+			for i := range v {
+				list[i] = v[i].Clone()
+			}
+			c[name] = list
+		default:
+			c[name] = value
+		}
+	}
+	return c
+}
+
+func (t Tree) String() string {
+	b, err := json.MarshalIndent(t, "", "  ")
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// keyNames are the settings of network boot, of an interface, a pool or a static mapping.
+var keyNames = []string{"netboot", "nextserver", "filename", "filename32", "filename64", "filename32arm", "filename64arm", "uefihttpboot"}
+
+// Keys are the settings of network boot as a program of pxeagent names them: each of the eight, nil where it is absent.
+type Keys map[string]*string
+
+func keysOf(t Tree) Keys {
+	k := Keys{}
+	for _, name := range keyNames {
+		k[name] = nil
+		if text, there := t.Text(name); there {
+			k[name] = &text
+		}
+	}
+	return k
+}
+
+func (k Keys) equal(other Keys) bool {
+	return !slices.ContainsFunc(keyNames, func(name string) bool {
+		a, b := k[name], other[name]
+		return (a == nil) != (b == nil) || a != nil && *a != *b
+	})
+}
+
+func (k Keys) writeTo(t Tree) {
+	for _, name := range keyNames {
+		if text := k[name]; text != nil {
+			t[name] = *text
+		} else {
+			delete(t, name)
+		}
+	}
+}
+
+// MarshalJSON writes the eight in pfSense's order.
+func (k Keys) MarshalJSON() ([]byte, error) {
+	var b strings.Builder
+	for i, name := range keyNames {
+		text, err := json.Marshal(k[name])
+		if err != nil {
+			return nil, err
+		}
+		b.WriteString(map[bool]string{true: "{", false: ","}[i == 0] + strconv.Quote(name) + ":" + string(text))
+	}
+	return []byte(b.String() + "}"), nil
+}
+
+// interfaceIDs lists the interfaces in the order in which pfSense keeps them: wan, lan, opt1, opt2, …
+func (t Tree) interfaceIDs() []string {
+	var ids []string
+	for id := range t.Under("interfaces") {
+		ids = append(ids, id)
+	}
+	rank := func(id string) int {
+		switch {
+		case id == "wan":
+			return -2
+		case id == "lan":
+			return -1
+		}
+		n, _ := strconv.Atoi(strings.TrimPrefix(id, "opt"))
+		return n
+	}
+	slices.SortFunc(ids, func(a, b string) int {
+		if d := rank(a) - rank(b); d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	return ids
+}
