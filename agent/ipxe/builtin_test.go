@@ -39,7 +39,7 @@ func TestEmbeddedScriptFillsThePlaceholderAndNothingElse(t *testing.T) {
 			if original[end] != '\n' || len(served) != len(original) || served[:at] != string(original[:at]) || served[end:] != string(original[end:]) {
 				t.Fatalf("%s: %s differs outside of its placeholder", chain, name)
 			}
-			want := "dhcp || dhcp || dhcp ||\nchain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\nexit 1"
+			want := "dhcp || dhcp || dhcp ||\nchain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\nchain tftp://${next-server}/autoexec.ipxe ||\nexit 1"
 			if chain == ChainDHCP || chain == ChainTFTP {
 				want = "dhcp || dhcp || dhcp ||\nautoboot ||\nexit 1"
 			}
@@ -68,6 +68,9 @@ func TestLongURLGoesByWayOfAutoexec(t *testing.T) {
 		text := string(s.embedded())
 		if len(text) > roomEmbedded {
 			t.Errorf("%d bytes:\n%s", len(text), text)
+		}
+		if !strings.HasPrefix(text, "dhcp || dhcp || dhcp ||\nchain -r ") || !strings.HasSuffix(text, " ||\nexit 1") {
+			t.Errorf("it may come to its end with success:\n%s", text)
 		}
 		if two := strings.Contains(text, "chain -r tftp://10.0.0.7/autoexec.ipxe ||\n"); two != tc.two {
 			t.Errorf("two steps: %v for\n%s", two, text)

@@ -1,0 +1,104 @@
+package ipxe
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/tinkerbell/ipxedust/binary"
+)
+
+// A switch port under spanning tree forwards 30 s after its link came up, and one of a LAG may be later; so the rounds of DHCP in
+// an embedded script last at least 32 s even where each fails at once. Without an answer a card takes 15 s of a round,
+// without a link as long again.
+const (
+	rounds     = 4
+	roundPause = 11 // seconds
+)
+
+// EmbedScript is the script that is to be compiled into iPXE (EMBED=), in full. It asks DHCP on each card in turn, in several rounds,
+// goes to the menu by its absolute URL, and where that does not answer, to whatever the DHCP server names as next-server: a
+// binary outlives the address that was compiled into it. A person who is there is given a shell in the end. A machine that nobody
+// watches is left to its firmware, and by an error: after success UEFI shows its setup instead of going on to the disk.
+func (l *Library) EmbedScript() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "#!ipxe\n# The way to %s\n", l.ScriptURL())
+	l.writeRounds(&b)
+	return b.Bytes()
+}
+
+// autoexec runs in a stock EFI build before it has asked DHCP, and as the second step of an embedded script. In the former the
+// interface has the firmware's address, but is closed. Replacing itself (-r) with the menu lets it tell a menu that was left from
+// one that was not found.
+func (l *Library) autoexec() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "#!ipxe\nifopen net0 ||\nisset ${net0/ip} && chain -r %s ||\n", l.ScriptURL())
+	l.writeRounds(&b)
+	return b.Bytes()
+}
+
+// writeRounds writes the rounds of DHCP with what follows them. A card whose DHCP server led nowhere is closed, lest its routes
+// stay in the way of the next. At next-server there is most likely another agent's autoexec.ipxe; where it is this one's, it
+// has nothing to say that is not tried here, and asking it would never end. With next-server empty iseq would want a word.
+func (l *Library) writeRounds(b *bytes.Buffer) {
+	fmt.Fprintf(b, `set round:int32 1
+:round
+set n:int32 0
+:card
+isset ${net${n}/mac} || goto rest
+dhcp net${n} || goto next
+chain -r %[1]s ||
+iseq at-${next-server} at-%[2]s || chain -r tftp://${next-server}/%[3]s ||
+:next
+ifclose net${n} ||
+inc n
+goto card
+:rest
+iseq ${round} %[4]d && goto lost ||
+echo Round ${round} of %[4]d has found no way to %[1]s
+inc round
+sleep %[5]d
+goto round
+:lost
+echo No way to %[1]s
+prompt --timeout 10000 Press a key for the iPXE shell && shell ||
+exit 1
+`, l.ScriptURL(), l.nextServer, Autoexec, rounds, roundPause)
+}
+
+// roomEmbedded is the length of the placeholder in an EFI binary, in bytes.
+const roomEmbedded = 131
+
+// embedded is what runs in place of the second half of the build's own script, which it must never come to: that
+// asks DHCP for a file name, where the loop begins, and leaves with success, after which UEFI firmware shows its setup
+// instead of going on to the disk. Three rounds of DHCP without an answer last 45 s, for the sake of slow switch ports.
+func (l *Library) embedded() []byte {
+	const dhcp, exit = "dhcp || dhcp || dhcp ||\n", "exit 1"
+	if !l.chain.Embeds() {
+		return []byte(dhcp + "autoboot ||\n" + exit) // what DHCP names
+	}
+	menu := "chain -r " + l.ScriptURL() + " ||\n"
+	for _, text := range []string{
+		dhcp + menu + "chain tftp://${next-server}/" + Autoexec + " ||\n" + exit,
+		dhcp + menu + exit,
+	} {
+		if len(text) <= roomEmbedded {
+			return []byte(text)
+		}
+	}
+	// A long host name: the address and a short name lead to a script that has the room.
+	return []byte(dhcp + "chain -r tftp://" + l.nextServer.String() + "/" + Autoexec + " ||\n" + exit)
+}
+
+// fill puts commands where an EFI binary has room for them: in the place of a comment of 131 bytes
+// in the middle of its script. BIOS binaries are compressed and have no such place.
+func fill(efi, commands []byte) ([]byte, error) {
+	filled, err := binary.Patch(efi, commands)
+	switch {
+	case err != nil:
+		return nil, err
+	case bytes.Equal(filled, efi):
+		return nil, errors.New("this build has no room for a script")
+	}
+	return filled, nil
+}

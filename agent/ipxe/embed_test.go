@@ -1,0 +1,59 @@
+package ipxe
+
+import (
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What is compiled in, and what is fetched in its place, does all that a machine behind a slow switch needs.
+func TestEmbedScript(t *testing.T) {
+	s := newSite(t, Config{})
+	for name, script := range map[string][]byte{"embedded": s.EmbedScript(), Autoexec: s.autoexec()} {
+		if err := Validate(script); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if f := Lint(script); f != nil {
+			t.Errorf("%s: %+v", name, f)
+		}
+		for _, want := range []string{
+			"\ndhcp net${n} ||", // every card by its number
+			"\nchain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\n",
+			"\niseq at-${next-server} at-10.0.0.7 || chain -r tftp://${next-server}/autoexec.ipxe ||\n",
+			" && shell ||\nexit 1\n", // never the end with success
+		} {
+			if !strings.Contains(string(script), want) {
+				t.Errorf("%s lacks %q:\n%s", name, want, script)
+			}
+		}
+		// The pauses alone, for a card whose DHCP fails at once.
+		n, err := strconv.Atoi(regexp.MustCompile(`iseq \$\{round\} (\d+) && goto lost`).FindStringSubmatch(string(script))[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		pause, err := strconv.Atoi(regexp.MustCompile(`\nsleep (\d+)\n`).FindStringSubmatch(string(script))[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all := time.Duration((n-1)*pause) * time.Second; all < 32*time.Second {
+			t.Errorf("%s waits %s in all for a switch port", name, all)
+		}
+	}
+	if !strings.HasPrefix(string(s.autoexec()), "#!ipxe\nifopen net0 ||\nisset ${net0/ip} && chain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\n") {
+		t.Errorf("autoexec.ipxe does not use the firmware's address first:\n%s", s.autoexec())
+	}
+}
+
+// What fits the placeholder is chosen by length: the address of next-server besides the menu's URL, or only the latter.
+func TestEmbeddedUsesTheRoom(t *testing.T) {
+	for addr, fallback := range map[string]bool{"10.0.0.7:80": true, "192.168.100.100:80": true, "255.255.255.255:65535": false, "[2001:db8:1111:2222:3333:4444:5555:6666]:65535": false} {
+		s := newSite(t, Config{HTTP: Base(netip.MustParseAddrPort(addr))})
+		text := string(s.embedded())
+		if got := strings.Contains(text, "chain tftp://${next-server}/autoexec.ipxe ||\n"); got != fallback || len(text) > roomEmbedded {
+			t.Errorf("%s: fallback %v, want %v, in %d bytes:\n%s", addr, got, fallback, len(text), text)
+		}
+	}
+}
