@@ -64,6 +64,9 @@ func (endless) ReadAt(b []byte, _ int64) (int, error) { return len(b), nil }
 
 // Blocks are sent and acknowledged without allocating, whichever socket they go by, in windows or not.
 func TestNoAllocationPerPacket(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector allocates")
+	}
 	const blocks = 20_000
 	for _, window := range []int{1, 16} {
 		options := fmt.Sprintf("blksize=1024 windowsize=%d", window)

@@ -185,7 +185,7 @@ func TestBadNetwork(t *testing.T) {
 	bothWays(t, func(t *testing.T, cfg Config) {
 		cfg.Opener = shelf{"f": file(want)}
 		s := serving(t, cfg)
-		for _, p := range append(peers, peer{"", "by hand, windowsize 16", byHand}) {
+		for _, p := range append(peers, peer{"", "by hand, windowsize 16", byHand(1024, 16)}) {
 			t.Run(p.name, func(t *testing.T) {
 				if _, err := exec.LookPath(p.tool); p.tool != "" && err != nil {
 					lab.Missing(t, p.tool)
@@ -204,38 +204,4 @@ func TestBadNetwork(t *testing.T) {
 			})
 		}
 	})
-}
-
-// byHand fetches in windows of 16 and tells at once of a block that is missing, as RFC 7440 has it.
-func byHand(t *testing.T, server netip.AddrPort, name string) ([]byte, error) {
-	c := dialing(t, server)
-	var all []byte
-	block, unacked := 0, 0
-	options := "blksize=1024 windowsize=16"
-	for c.ask(name, options); ; {
-		b := c.receive(time.Second)
-		switch {
-		case b == nil && block == 0:
-			c.ask(name, options)
-		case b == nil:
-			c.ack(block)
-		case b[1] == opOACK && block == 0:
-			c.ack(0)
-		case b[1] == opERROR:
-			return nil, fmt.Errorf("got %q", b)
-		case b[1] == opDATA && int(b[2])<<8+int(b[3]) == block+1:
-			all = append(all, b[4:]...)
-			block++
-			if unacked++; unacked == 16 || len(b) < 4+1024 {
-				unacked = 0
-				c.ack(block)
-			}
-			if len(b) < 4+1024 {
-				return all, nil
-			}
-		case b[1] == opDATA:
-			unacked = 0
-			c.ack(block)
-		}
-	}
 }
