@@ -106,7 +106,7 @@ func New(c Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	obs := observer{a.metrics, c.Log}
+	obs := observer{a.metrics, &doctor{chain: c.Chain}, c.Log}
 	a.tftp = tftp.New(tftp.Config{
 		Opener: tftpFiles{lib}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace, Log: c.Log,
 	})

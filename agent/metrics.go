@@ -18,6 +18,7 @@ type metrics struct {
 	inFlight *prometheus.GaugeVec
 	resent   prometheus.Counter
 	broken   *prometheus.CounterVec
+	loops    prometheus.Counter
 	quirks   *prometheus.CounterVec
 
 	offerOK   *prometheus.GaugeVec
@@ -46,6 +47,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Namespace: namespace, Name: "tftp_resent_packets_total", Help: "TFTP packets sent again for want of an answer.",
 		}),
 		broken: counters("loops_broken_total", "Requests of iPXE for an NBP that were answered with the script instead.", []string{"protocol"}),
+		loops: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "loops_seen_total",
+			Help: "Machines seen fetching an NBP three times in five minutes with no script between.",
+		}),
 		quirks: counters("quirks_absorbed_total", "Oddities of firmware in a requested name that were put right, by kind.", []string{"kind"}),
 
 		offerOK:   gauges("probe_offer_ok", "1 where the last probe's offers to this kind of client were as wished, else 0.", append(network, "client")),
@@ -55,7 +60,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		inSync:    gauges("dhcp_in_sync", "1 where the last probe found that the DHCP server says what was wished, else 0.", network),
 		foreign:   gauges("foreign_servers", "DHCP servers seen in the last probe that send machines elsewhere.", network),
 	}
-	reg.MustRegister(m.requests, m.bytes, m.duration, m.inFlight, m.resent, m.broken, m.quirks,
+	reg.MustRegister(m.requests, m.bytes, m.duration, m.inFlight, m.resent, m.broken, m.loops, m.quirks,
 		m.offerOK, m.offerTook, m.probes, m.probed, m.inSync, m.foreign)
 	// A series that is there from the start can be watched for its first change.
 	for _, p := range []boot.Proto{boot.TFTP, boot.HTTP} {

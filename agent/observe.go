@@ -7,15 +7,20 @@ import (
 	"pxeagent/agent/boot"
 )
 
-// observer counts every request and writes a line about its end. Lines are short of nothing that
+// observer counts every request, writes a line about its end, and has the doctor look at it. Lines are short of nothing that
 // a person needs to find the machine that does not come up.
 type observer struct {
 	*metrics
-	log *slog.Logger
+	doctor *doctor
+	log    *slog.Logger
 }
 
 func (o observer) End(t boot.Transfer) {
 	o.metrics.End(t)
+	if l, found := o.doctor.see(t, t.Start.Add(t.Took)); found {
+		o.loops.Inc()
+		o.doctor.report(o.log, l)
+	}
 	level := slog.LevelInfo
 	switch {
 	case t.Artifact == boot.Internal && t.Outcome == boot.OK:
