@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"net/url"
-	"os"
 	"reflect"
 	"strings"
 	"sync"
@@ -16,40 +14,6 @@ import (
 	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/deploy/lab"
 )
-
-// TestMain lets the conformance suite kill a process of its own half-way. The backend there is on the stub ("php", folder, age) or on a
-// firewall that is reached by HTTPS ("https", its Reach as JSON).
-func TestMain(m *testing.M) {
-	os.Exit(dhcptest.Main(m, func(args []string, step func()) (dhcp.Server, error) {
-		if args[0] == "https" {
-			return openReach(args[1], step)
-		}
-		s := &stub{t: panics{}, dir: args[1], age: args[2]}
-		b := s.server("admin")
-		b.run = stepping{b.run, step}
-		return b, nil
-	}))
-}
-
-// panics stands in for a test in a process that runs none.
-type panics struct{ testing.TB }
-
-func (panics) Helper()                   {}
-func (panics) Cleanup(func())            {}
-func (panics) Fatal(args ...any)         { panic(fmt.Sprint(args...)) }
-func (panics) Errorf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }
-
-// stepping calls step before and after each program.
-type stepping struct {
-	runner
-	step func()
-}
-
-func (s stepping) run(ctx context.Context, p program) (json.RawMessage, error) {
-	s.step()
-	defer s.step()
-	return s.runner.run(ctx, p)
-}
 
 // TestConformanceOfThePHP is the suite with the real programs under real PHP. What is on the wire is made up from what the stub's daemon loaded.
 func TestConformanceOfThePHP(t *testing.T) {
@@ -169,29 +133,4 @@ func TestWritersAtOnce(t *testing.T) {
 		t.Errorf("writer %d won, the settings are %s", won, raw)
 	}
 	wantOthersSame(t, before, s.config())
-}
-
-// reach is how a child process reaches a firewall.
-type reach struct {
-	URL, Transport, Interface, User, Password string
-	SHA256                                    [32]byte
-}
-
-// openReach opens the backend for a reach in JSON. step is called before each request, and after the last of each program.
-func openReach(text string, step func()) (dhcp.Server, error) {
-	var r reach
-	if err := json.Unmarshal([]byte(text), &r); err != nil {
-		return nil, err
-	}
-	u, err := url.Parse(r.URL)
-	if err != nil {
-		return nil, err
-	}
-	s, err := New(Config{URL: u, Transport: r.Transport, Interface: r.Interface, User: r.User, TLSSHA256: &r.SHA256,
-		Password: func() (string, error) { return r.Password, nil }})
-	if err != nil {
-		return nil, err
-	}
-	s.run = stepping{s.run, step}
-	return s, nil
 }

@@ -1,0 +1,139 @@
+package pfsense
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"testing"
+
+	"github.com/go-resty/resty/v2"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/dhcptest"
+)
+
+// TestMain makes this program the child processes that tests kill half-way: those of the conformance suite, whose backend is on the
+// stub ("php", folder, age) or on a firewall reached by HTTPS ("https", a Reach as JSON), and those that configure in one go.
+func TestMain(m *testing.M) {
+	if text, child := os.LookupEnv(ChildEnv); child {
+		if err := configureAsChild(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(dhcptest.Main(m, func(args []string, step func()) (dhcp.Server, error) {
+		if args[0] == "https" {
+			var r Reach
+			if err := json.Unmarshal([]byte(args[1]), &r); err != nil {
+				return nil, err
+			}
+			return r.open(step)
+		}
+		s := &stub{t: panics{}, dir: args[1], age: args[2]}
+		b := s.server("admin")
+		b.run = stepping{b.run, step}
+		return b, nil
+	}))
+}
+
+// panics stands in for a test in a process that runs none.
+type panics struct{ testing.TB }
+
+func (panics) Helper()                   {}
+func (panics) Cleanup(func())            {}
+func (panics) Fatal(args ...any)         { panic(fmt.Sprint(args...)) }
+func (panics) Errorf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }
+
+// stepping calls step before and after each program.
+type stepping struct {
+	runner
+	step func()
+}
+
+func (s stepping) run(ctx context.Context, p program) (json.RawMessage, error) {
+	s.step()
+	defer s.step()
+	return s.runner.run(ctx, p)
+}
+
+// Reach is how a process reaches a firewall, as JSON.
+type Reach struct {
+	URL, Transport, User, Password string
+	SHA256                         [32]byte
+}
+
+// Open opens the backend for interface ADMIN.
+func (r Reach) Open() (*Server, error) {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return nil, err
+	}
+	return New(Config{URL: u, Transport: r.Transport, Interface: "ADMIN", User: r.User, TLSSHA256: &r.SHA256,
+		Password: func() (string, error) { return r.Password, nil }})
+}
+
+// open is Open with step called before each request, and after each program.
+func (r Reach) open(step func()) (*Server, error) {
+	s, err := r.Open()
+	if err != nil {
+		return nil, err
+	}
+	way := s.run.(*road)
+	way.rest.(*rest).http.SetPreRequestHook(func(*resty.Client, *http.Request) error {
+		step()
+		return nil
+	})
+	s.run = stepping{s.run, step}
+	return s, nil
+}
+
+// ChildEnv tells a process to configure; its value is a ChildOrder as JSON.
+const ChildEnv = "PXEAGENT_PFSENSE_CHILD"
+
+// ChildOrder is what it configures, with a journal in State.
+type ChildOrder struct {
+	Reach Reach
+	State string
+	Want  dhcp.Boot
+}
+
+// JournalKey is the journal's name.
+const JournalKey = "test"
+
+func configureAsChild(text string) error {
+	var o ChildOrder
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return err
+	}
+	s, err := o.Reach.Open()
+	if err != nil {
+		return err
+	}
+	journal, err := dhcp.OpenJournal(o.State, JournalKey)
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	if _, err = (dhcp.Configure{Server: s, Journal: journal, Want: o.Want}).Run(context.Background()); errors.Is(err, dhcp.ErrNotProven) {
+		return nil // it is not probed
+	}
+	return err
+}
+
+// Record is settings of network boot in JSON, as a state keeps them.
+func Record(settings any) ([]byte, error) {
+	raw, err := json.Marshal(settings)
+	if err != nil {
+		return nil, err
+	}
+	var k keys
+	if err := json.Unmarshal(raw, &k); err != nil {
+		return nil, err
+	}
+	return k.record()
+}

@@ -1,0 +1,142 @@
+package pfsense_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/dhcptest"
+	"pxeagent/agent/probe"
+	"pxeagent/deploy/lab"
+	"pxeagent/pfsense"
+	"pxeagent/pfsense/pfsensetest"
+)
+
+func TestConformance(t *testing.T) {
+	lab.NoShort(t)
+	for _, engine := range []string{"isc", "kea"} {
+		for _, transport := range []string{"rest", "xmlrpc"} {
+			t.Run(transport+" "+engine, func(t *testing.T) {
+				dhcptest.Run(t, func(t *testing.T) dhcptest.Backend { return newSite(t, engine, transport).backend() })
+			})
+		}
+	}
+}
+
+// site is a stand-in firewall with its DHCP server on loopback.
+type site struct {
+	*pfsensetest.Firewall
+	t      *testing.T
+	engine string
+	reach  pfsense.Reach
+	dhcp   netip.AddrPort
+}
+
+func newSite(t *testing.T, engine, transport string) *site {
+	c := pfsensetest.Default()
+	c.Set("dhcpbackend", engine)
+	f, err := pfsensetest.New(pfsensetest.Options{Config: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	at, err := f.ListenDHCP("opt1", netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &site{Firewall: f, t: t, engine: engine, dhcp: at,
+		reach: pfsense.Reach{URL: f.URL().String(), Transport: transport, User: "admin", Password: "pfsense", SHA256: f.Fingerprint()}}
+}
+
+func (s *site) open() *pfsense.Server {
+	s.t.Helper()
+	server, err := s.reach.Open()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return server
+}
+
+// boot is what the engine can say in full: Kea has no UEFI HTTP boot.
+func (s *site) boot(next string) dhcp.Boot {
+	b := dhcp.Boot{NextServer: netip.MustParseAddr(next)}
+	b.NBP = [dhcp.NumArch]string{"undionly.kpxe", "ipxe32.efi", "ipxe.efi", "arm32.efi", "snp-arm64.efi"}
+	if s.engine == "isc" {
+		for _, a := range dhcp.Arches()[1:] {
+			b.URL[a] = "http://" + next + "/ipxe.efi"
+		}
+	}
+	return b
+}
+
+// probeMAC is always the same, so that probes do not use the pool up.
+var probeMAC = net.HardwareAddr{0x02, 0x70, 0x78, 0x65, 0x00, 0x01}
+
+// probe asks the stand-in's DHCP server on the wire, as a relay.
+func (s *site) probe(ctx context.Context, clients []dhcp.Client) ([]dhcp.Offer, error) {
+	report, err := probe.Run(ctx, probe.Config{Server: s.dhcp, RelayPort: probe.AnyPort, MAC: probeMAC, Clients: clients, Quiet: 20 * time.Millisecond, Limit: 2 * time.Second})
+	return report.Plain(), err
+}
+
+// own is the record that is pxeagent's, as it lies on the firewall.
+func (s *site) own() []byte {
+	s.t.Helper()
+	raw, err := pfsense.Record(s.Keys("opt1"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return raw
+}
+
+// others is everything else on it.
+func (s *site) others() []byte {
+	s.t.Helper()
+	c := s.Saved()
+	for name := range s.Keys("opt1") {
+		c.Remove("dhcpd/opt1/" + name)
+	}
+	raw, err := json.Marshal(c)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return raw
+}
+
+func (s *site) backend() dhcptest.Backend {
+	reach, err := json.Marshal(s.reach)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	third := s.boot("10.99.0.7")
+	third.URL = [dhcp.NumArch]string{}
+	edits := 0
+	return dhcptest.Backend{
+		Open:  func(testing.TB) dhcp.Server { return s.open() },
+		Args:  []string{"https", string(reach)},
+		Wants: []dhcp.Boot{s.boot("10.99.0.5"), s.boot("10.99.0.6"), third},
+		EditOwn: func(_ testing.TB, edit int) {
+			s.Edit("DHCP Server - Settings changed for interface ADMIN", func(c pfsensetest.Tree) {
+				c.Set("dhcpd/opt1/netboot", "")
+				c.Set("dhcpd/opt1/nextserver", fmt.Sprintf("10.99.0.%d", 20+edit))
+				c.Set("dhcpd/opt1/filename", "pxelinux.0")
+				c.Set("dhcpd/opt1/filename64", "")
+				c.Remove("dhcpd/opt1/filename32")
+			})
+			s.Apply()
+		},
+		EditOthers: func(testing.TB) {
+			edits++
+			s.Edit("System: General settings", func(c pfsensetest.Tree) { c.Set("dhcpd/opt1/ntpserver", fmt.Sprintf("10.99.0.%d", edits)) })
+		},
+		Own:     func(testing.TB) []byte { return s.own() },
+		Others:  func(testing.TB) []byte { return s.others() },
+		Written: func(testing.TB) string { return fmt.Sprint(s.Writes()) },
+		Loaded:  func(testing.TB) string { return fmt.Sprint(s.Loads()) },
+		Probe:   s.probe,
+	}
+}
