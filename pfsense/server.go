@@ -39,7 +39,14 @@ func newServer(r runner, iface string) *Server {
 	return &Server{run: r, iface: iface, wait: startWithin}
 }
 
-func (s *Server) String() string { return fmt.Sprintf("pfSense %s, interface %s", s.host, s.iface) }
+// String is "pfSense fw.lan, interface ADMIN (opt1)", or what a person calls the interface until it was read.
+func (s *Server) String() string {
+	name := s.iface
+	if s.port != nil {
+		name = s.port.label()
+	}
+	return fmt.Sprintf("pfSense %s, interface %s", s.host, name)
+}
 
 // Way is how the firewall is reached: "REST at https://fw.lan".
 func (s *Server) Way() string { return s.run.String() }

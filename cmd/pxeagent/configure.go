@@ -27,7 +27,7 @@ from cron and from Ansible.`,
   pxeagent configure --interface admin --pfsense https://fw.lan --user pxeagent --password-file FILE --tls-sha256 HEX`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.eachNetwork(cmd, true, asJSON, func(ctx context.Context, l loaded, n network, s dhcp.Server, t *teller) (dhcp.Result, error) {
+			return a.eachNetwork(cmd, !off, asJSON, func(ctx context.Context, l loaded, n network, s dhcp.Server, t *teller) (dhcp.Result, error) {
 				c := dhcp.Configure{Server: s, Want: n.want, DryRun: dryRun, Probe: n.wire(), Report: t.step}
 				if off {
 					c.Want = dhcp.Boot{}
@@ -116,6 +116,7 @@ func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON bool, do func(con
 		logs.Level = slog.LevelWarn
 	}
 	log := newLogger(a.stderr, logs)
+	l.login = a.newLogin(cmd, l.Config, log)
 	all, err := l.networks(needNext, l.find(cmd.Context()))
 	if err != nil {
 		return err

@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/netip"
 	"sync"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"pxeagent/pfsense"
@@ -20,17 +20,17 @@ type login struct {
 	log              *slog.Logger
 }
 
-func newLogin(c Config, stdin io.Reader, retry bool, log *slog.Logger) *login {
+func (a *app) newLogin(cmd *cobra.Command, c Config, log *slog.Logger) *login {
 	read := func(src secretSource) func() (string, error) {
 		return sync.OnceValues(func() (string, error) {
-			s, err := readSecret(c, src, stdin)
+			s, err := readSecret(c, src, a.stdin)
 			if errors.Is(err, errNoSecret) {
 				return "", nil
 			}
 			return s.Reveal(), err
 		})
 	}
-	return &login{password: read(firewallPassword), apiKey: read(firewallAPIKey), retry: retry, log: log}
+	return &login{password: read(firewallPassword), apiKey: read(firewallAPIKey), retry: flagValue(cmd.Flags(), "retry-auth") == "true", log: log}
 }
 
 func addRetryAuth(flags *pflag.FlagSet) {

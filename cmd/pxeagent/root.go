@@ -51,7 +51,7 @@ func (a *app) load(cmd *cobra.Command) (loaded, *slog.Logger, error) {
 		return l, nil, err
 	}
 	log := newLogger(a.stderr, l.Config.Log)
-	l.login = newLogin(l.Config, a.stdin, flagValue(cmd.Flags(), "retry-auth") == "true", log)
+	l.login = a.newLogin(cmd, l.Config, log)
 	return l, log, nil
 }
 

@@ -1,0 +1,347 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"pxeagent/pfsense"
+	"pxeagent/pfsense/pfsensetest"
+)
+
+const (
+	firewallUser  = "pxeagent"
+	firewallWord  = "tr0ub4dor and three"
+	firewallAPI   = "0c0ffee0c0ffee0c0ffee0c0ffee0c0f"
+	wrongPassword = "not the right passphrase"
+)
+
+// fwSite is a stand-in firewall and the command line that works on it. It fails the test if a secret is in any output.
+type fwSite struct {
+	t  *testing.T
+	fw *pfsensetest.Firewall
+}
+
+func newFirewallSite(t *testing.T, o pfsensetest.Options) *fwSite {
+	t.Helper()
+	isolate(t)
+	if o.Users == nil {
+		o.Users = []pfsensetest.User{{Name: firewallUser, Password: firewallWord, Privileges: []string{"system-xmlrpc-ha-sync", "api-v2-diagnostics-command-prompt-post"}}}
+	}
+	o.Keys = append(o.Keys, pfsensetest.Key{Value: firewallAPI, User: firewallUser})
+	fw, err := pfsensetest.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fw.Close)
+	write(t, "password", firewallWord+"\n")
+	write(t, "wrong", wrongPassword+"\n")
+	write(t, "key", firewallAPI+"\n")
+	return &fwSite{t, fw}
+}
+
+// pin is the flag for the firewall's certificate of now.
+func (s *fwSite) pin() string { return fmt.Sprintf("--tls-sha256=%x", s.fw.Fingerprint()) }
+
+// run is pxeagent with a line of arguments, to which those that reach the firewall are added, and input on standard input.
+func (s *fwSite) run(input, line string) result {
+	s.t.Helper()
+	args := append(strings.Fields(line), "--pfsense="+s.fw.URL().String(), "--state-dir=state")
+	for _, flag := range []string{"--user=" + firewallUser, s.pin(), "--password-file=password"} {
+		name, _, _ := strings.Cut(flag, "=")
+		if !strings.Contains(line, name) && !(name == "--password-file" && strings.Contains(line, "--api-key-file")) {
+			args = append(args, flag)
+		}
+	}
+	return s.plain(input, args...)
+}
+
+func (s *fwSite) plain(input string, args ...string) result {
+	s.t.Helper()
+	var stdout, stderr bytes.Buffer
+	root := newRootCmd(&app{stdin: strings.NewReader(input), stdout: &stdout, stderr: &stderr})
+	root.SetArgs(args)
+	root.SetOut(&stdout)
+	root.SetErr(&stderr)
+	code := exitDone
+	if _, err := root.ExecuteContextC(s.t.Context()); err != nil {
+		f := explain(err)
+		code = f.code
+		f.print(&stderr)
+	}
+	for _, secret := range []string{firewallWord, firewallWord[:15], wrongPassword, wrongPassword[:15], firewallAPI, firewallAPI[:15]} {
+		if strings.Contains(stdout.String()+stderr.String(), secret) {
+			s.t.Errorf("%q shows a secret:\n%s%s", args, stdout.String(), stderr.String())
+		}
+	}
+	return result{code, stdout.String(), stderr.String()}
+}
+
+const wish = " --interface admin --next-server 10.99.0.7 --not-serving-yet"
+
+// A first run needs no file: plan, write, status, again, off, revert. This machine is not in that network, so nothing is proven on the wire.
+func TestFirewallFromFlags(t *testing.T) {
+	for _, way := range []struct{ flags, shown string }{
+		{"", "the REST package answers"},
+		{"--transport rest", "REST at https://"},
+		{"--transport xmlrpc", "XML-RPC at https://"},
+		{"--api-key-file key", "an API key is given"},
+		{"--password-file -", "the REST package answers"},
+	} {
+		s := newFirewallSite(t, pfsensetest.Options{})
+		input := ""
+		if strings.HasSuffix(way.flags, "-") {
+			input = firewallWord + "\n"
+		}
+		do := func(line string, want exitCode, texts ...string) {
+			t.Helper()
+			r := s.run(input, line+" "+way.flags)
+			if r.code != want {
+				t.Errorf("%s %s: exit %d (%s), want %s\n%s%s", line, way.flags, r.code, r.code, want, r.stdout, r.stderr)
+			}
+			for _, text := range texts {
+				if !strings.Contains(r.stdout+r.stderr, text) {
+					t.Errorf("%s %s: %q is not in\n%s%s", line, way.flags, text, r.stdout, r.stderr)
+				}
+			}
+		}
+		before := s.fw.Keys("opt1")
+		do("configure --dry-run -v"+wish, exitDiffers, "interface ADMIN (opt1)", "undionly.kpxe", way.shown, "way into the firewall")
+		do("status --interface opt1 --next-server 10.99.0.7", exitDiffers, "differ from what is wished for", "not asked")
+		if s.fw.Writes() != 0 || !cmp.Equal(s.fw.Keys("opt1"), before) {
+			t.Fatalf("%s: a dry run or status wrote", way.flags)
+		}
+		do("configure"+wish, exitNotProven, "written and read back")
+		do("status --interface igb2 --next-server 10.99.0.7", exitDone, "settings  as wished for")
+		do("configure"+strings.Replace(wish, "admin", "ADMIN", 1), exitNotProven, "the settings are as wanted")
+		if n := s.fw.Writes(); n != 1 {
+			t.Errorf("%s: %d writes", way.flags, n)
+		}
+		do("pfsense interfaces", exitDone, "ADMIN", "opt1", "igb2", "10.99.0.0/24", "on", "isc", "undionly.kpxe")
+		do("configure --off --interface admin", exitNotProven)
+		// The journal goes by the interface's id, whatever it is called.
+		do("revert --interface opt1", exitNotProven)
+		if diff := cmp.Diff(before, s.fw.Keys("opt1")); diff != "" {
+			t.Errorf("%s: after the revert (-before +now)\n%s", way.flags, diff)
+		}
+		if n := s.fw.Refused(); n != 0 {
+			t.Errorf("%s: %d logins were refused", way.flags, n)
+		}
+	}
+}
+
+// Each way in which a firewall can fail has its exit code and its words.
+func TestFirewallFails(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		flags string
+		fault pfsensetest.Kind
+		code  exitCode
+		text  string
+	}{
+		{"wrong password", "--password-file wrong", "", exitLogin, `refused the login of user "pxeagent" by REST`},
+		{"wrong password, XML-RPC", "--password-file wrong --transport xmlrpc", "", exitLogin, "by XML-RPC"},
+		{"no privilege", "", pfsensetest.NoPrivilege, exitPrivilege, "needs api-v2-diagnostics-command-prompt-post"},
+		{"no privilege, XML-RPC", "--transport xmlrpc", pfsensetest.NoPrivilege, exitPrivilege, "needs system-xmlrpc-ha-sync"},
+		{"access list", "", pfsensetest.NotAllowed, exitPrivilege, "does not admit this machine"},
+		{"no package", "--transport rest", pfsensetest.NoPackage, exitNoPackage, "not installed"},
+		{"no package, API key", "--api-key-file key", pfsensetest.NoPackage, exitNoPackage, "not installed"},
+		{"read-only", "", pfsensetest.ReadOnly, exitReadOnly, "read-only mode"},
+		{"switched off", "", pfsensetest.Disabled, exitUnavailable, "turn the REST API on"},
+		{"PHP down", "--transport xmlrpc", pfsensetest.Down, exitUnavailable, "503"},
+		{"cut", "", pfsensetest.CutBefore, exitUnreachable, "the connection was cut"},
+		{"fatal", "", pfsensetest.Fatal, exitFirewall, "did not run the program"},
+		{"fatal, XML-RPC", "--transport xmlrpc", pfsensetest.Fatal, exitFirewall, "did not run the program"},
+		{"thrown", "--transport xmlrpc", pfsensetest.Throw, exitFirewall, "Unhandled PHP Exception"},
+		{"no result", "--transport xmlrpc", pfsensetest.NoResult, exitFirewall, "left no result"},
+		{"a lost piece", "", pfsensetest.LosePiece, exitFirewall, "did not arrive whole"},
+		{"a changed piece", "", pfsensetest.ChangePiece, exitFirewall, "did not arrive whole"},
+		{"no such interface", "--interface dmz", "", exitNoInterface, `"ADMIN" (opt1, igb2)`},
+		{"another certificate", "--tls-sha256=" + strings.Repeat("00", 32), "", exitCertificate, "somebody else answers"},
+	} {
+		s := newFirewallSite(t, pfsensetest.Options{})
+		if c.fault != "" {
+			s.fw.Order(pfsensetest.Fault{Kind: c.fault})
+		}
+		line := "status --next-server 10.99.0.7 " + c.flags
+		if !strings.Contains(line, "--interface") {
+			line += " --interface admin"
+		}
+		r := s.run("", line)
+		if r.code != c.code || !strings.Contains(r.stderr, c.text) || !strings.Contains(r.stderr, "hint: ") {
+			t.Errorf("%s: exit %d (%s), want %s with %q\n%s%s", c.name, r.code, r.code, c.code, c.text, r.stdout, r.stderr)
+		}
+		if n := s.fw.Writes() + s.fw.Loads(); n != 0 {
+			t.Errorf("%s: something was written or loaded", c.name)
+		}
+	}
+}
+
+func TestFirewallWithoutLogin(t *testing.T) {
+	s := newFirewallSite(t, pfsensetest.Options{})
+	for _, args := range [][]string{{"--user", "pxeagent"}, {"--password-file", "password"}, {"--transport", "rest"}} {
+		r := s.plain("", append([]string{"pfsense", "interfaces", "--pfsense", s.fw.URL().String(), s.pin()}, args...)...)
+		if r.code != exitUsage || !strings.Contains(r.stderr, "nothing to log in with") || !strings.Contains(r.stderr, "--password-file") || len(s.fw.Requests()) != 0 {
+			t.Errorf("%q: exit %d\n%s%s", args, r.code, r.stdout, r.stderr)
+		}
+	}
+	if r := s.plain("", "pfsense", "interfaces"); r.code != exitUsage || !strings.Contains(r.stderr, "--pfsense https://fw.lan") {
+		t.Errorf("no firewall: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// What the plan refuses, each with its exit code.
+func TestFirewallRefuses(t *testing.T) {
+	section := func(edit func(pfsensetest.Tree)) func(pfsensetest.Tree) {
+		return func(c pfsensetest.Tree) { edit(c["dhcpd"].(pfsensetest.Tree)["opt1"].(pfsensetest.Tree)) }
+	}
+	for _, c := range []struct {
+		name string
+		edit func(pfsensetest.Tree)
+		code exitCode
+	}{
+		{"no DHCP settings", func(c pfsensetest.Tree) { delete(c["dhcpd"].(pfsensetest.Tree), "opt1") }, exitNoDHCP},
+		{"DHCP off", section(func(s pfsensetest.Tree) { delete(s, "enable") }), exitDHCPOff},
+		{"relay", func(c pfsensetest.Tree) { c["dhcrelay"] = pfsensetest.Tree{"enable": "", "interface": "opt1"} }, exitRelay},
+		{"a quote elsewhere", func(c pfsensetest.Tree) {
+			c["dhcpd"].(pfsensetest.Tree)["lan"].(pfsensetest.Tree)["rootpath"] = `a"b`
+		}, exitRefused},
+	} {
+		s := newFirewallSite(t, pfsensetest.Options{})
+		s.fw.Edit("a test", c.edit)
+		s.fw.Apply()
+		loads, writes := s.fw.Loads(), s.fw.Writes()
+		r := s.run("", "configure"+wish)
+		if r.code != c.code || !strings.Contains(r.stdout, "STOP") || !strings.Contains(r.stderr, "hint: ") {
+			t.Errorf("%s: exit %d (%s), want %s\n%s%s", c.name, r.code, r.code, c.code, r.stdout, r.stderr)
+		}
+		if s.fw.Loads() != loads || s.fw.Writes() != writes {
+			t.Errorf("%s: something was written or loaded", c.name)
+		}
+	}
+	s := newFirewallSite(t, pfsensetest.Options{})
+	s.fw.SetDirty(true)
+	if r := s.run("", "configure"+wish); r.code != exitUnapplied || !strings.Contains(r.stderr, "apply or discard") {
+		t.Errorf("saved and not applied: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// A refused login is sent once: not for the second interface, not by the next run, not by another command, not the other way in.
+func TestFirewallRefusesLogin(t *testing.T) {
+	s := newFirewallSite(t, pfsensetest.Options{LockOut: 4})
+	two := "status --password-file wrong --interface admin,lan --next-server 10.99.0.7 --json"
+	if r := s.run("", two); r.code != exitLogin || s.fw.Refused() != 1 {
+		t.Fatalf("exit %d, %d refused\n%s%s", r.code, s.fw.Refused(), r.stdout, r.stderr)
+	}
+	for _, line := range []string{two, "configure --password-file wrong" + wish, "pfsense interfaces --password-file wrong --transport xmlrpc", "revert --password-file wrong --interface admin"} {
+		r := s.run("", line)
+		if r.code != exitLogin || !strings.Contains(r.stderr+r.stdout, "--retry-auth") || s.fw.Refused() != 1 {
+			t.Errorf("%s: exit %d, %d refused\n%s%s", line, r.code, s.fw.Refused(), r.stdout, r.stderr)
+		}
+	}
+	if r := s.run("", two+" --retry-auth"); r.code != exitLogin || s.fw.Refused() != 2 {
+		t.Errorf("--retry-auth: exit %d, %d refused\n%s%s", r.code, s.fw.Refused(), r.stdout, r.stderr)
+	}
+	if r := s.run("", "pfsense interfaces"); r.code != exitDone {
+		t.Errorf("the right one: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+func TestFirewallTrust(t *testing.T) {
+	s := newFirewallSite(t, pfsensetest.Options{})
+	url := s.fw.URL().String()
+	r := s.plain("", "pfsense", "trust", url)
+	pin := fmt.Sprintf("tls_sha256: %x", s.fw.Fingerprint())
+	for _, text := range []string{pin, pfsense.Fingerprint(s.fw.Fingerprint()), "signed by itself", "valid", "openssl s_client -connect 127.0.0.1:" + s.fw.URL().Port()} {
+		if r.code != exitDone || !strings.Contains(r.stdout, text) {
+			t.Errorf("exit %d, %q is not in\n%s%s", r.code, text, r.stdout, r.stderr)
+		}
+	}
+	// The line it prints is one that the file takes.
+	write(t, "pxeagent.yaml", "interface: admin\nnext_server: 10.99.0.7\nstate_dir: state\ndhcp:\n  pfsense:\n    url: "+url+"\n    user: pxeagent\n    password_file: password\n    "+pin+"\n")
+	if r := s.plain("", "configure", "--not-serving-yet", "--dry-run"); r.code != exitDiffers {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if r := s.plain("", "pfsense", "trust"); r.code != exitDone || !strings.Contains(r.stdout, "It is the one that is pinned.") {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	old := s.fw.Fingerprint()
+	if err := s.fw.ChangeCertificate(); err != nil {
+		t.Fatal(err)
+	}
+	asked := len(s.fw.Requests())
+	r = s.plain("", "configure", "--not-serving-yet")
+	if r.code != exitCertificate || !strings.Contains(r.stderr, pfsense.Fingerprint(old)) || !strings.Contains(r.stderr, pfsense.Fingerprint(s.fw.Fingerprint())) {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if len(s.fw.Requests()) != asked {
+		t.Error("something was asked of a changed certificate")
+	}
+	r = s.plain("", "pfsense", "trust", "--json")
+	var said struct {
+		SHA256 string `json:"tls_sha256"`
+		Pinned string
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &said); err != nil || r.code != exitDiffers || said.SHA256 != fmt.Sprintf("%x", s.fw.Fingerprint()) || said.Pinned != fmt.Sprintf("%x", old) {
+		t.Errorf("exit %d, %v\n%s%s", r.code, err, r.stdout, r.stderr)
+	}
+	if len(s.fw.Requests()) != asked {
+		t.Error("trust asked something")
+	}
+	for _, args := range [][]string{{"pfsense", "trust", "fw.lan"}, {"pfsense", "trust", "https://a", "https://b"}, {"pfsense", "trust", "http://fw.lan"}} {
+		if r := s.plain("", args...); r.code != exitUsage {
+			t.Errorf("%q: exit %d\n%s%s", args, r.code, r.stdout, r.stderr)
+		}
+	}
+}
+
+func TestStatusJSON(t *testing.T) {
+	s := newFirewallSite(t, pfsensetest.Options{})
+	r := s.run("", "status --interface admin,lan --next-server 10.99.0.7 --json")
+	var said struct {
+		Networks []status `json:"networks"`
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &said); err != nil {
+		t.Fatalf("%v\n%s", err, r.stdout)
+	}
+	if len(said.Networks) != 2 || r.code != exitDiffers || said.Networks[0].Settings != differs || said.Networks[0].Wire != notAsked || len(said.Networks[0].Changes) == 0 {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if _, err := os.Stat("state"); !os.IsNotExist(err) {
+		t.Errorf("status wrote to the state folder: %v", err)
+	}
+}
+
+// Standard input is read once, however many interfaces there are.
+func TestPasswordFromStdin(t *testing.T) {
+	isolate(t)
+	in := strings.NewReader("a secret\n")
+	l := (&app{stdin: in}).newLogin(&cobra.Command{}, withFile(stdinName), nil)
+	for range 3 {
+		if p, err := l.password(); p != "a secret" || err != nil {
+			t.Errorf("%q, %v", p, err)
+		}
+	}
+	for _, bad := range []string{"", "\n", "one\ntwo\n", strings.Repeat("x", maxSecret+1)} {
+		if _, err := readSecret(withFile(stdinName), firewallPassword, strings.NewReader(bad)); err == nil || !strings.Contains(err.Error(), "standard input") {
+			t.Errorf("%.20q: %v", bad, err)
+		}
+	}
+	if k, err := l.apiKey(); k != "" || err != nil {
+		t.Errorf("%q, %v", k, err)
+	}
+	l2, err := loadArgs("--password-file", "-")
+	if err != nil || l2.Config.DHCP.PfSense.PasswordFile != stdinName {
+		t.Errorf("%q, %v", l2.Config.DHCP.PfSense.PasswordFile, err)
+	}
+	if _, err := loadArgs("--password-file", "-", "--api-key-file", "-"); err == nil {
+		t.Error("both from standard input")
+	}
+}
