@@ -72,6 +72,7 @@ type Config struct {
 	// Places: a machine is sent URLs of the place whose address it asked, else of the first. At least one.
 	Places     []Place
 	Chain      ipxe.Chain
+	Except     []netip.Prefix // see ipxe.Config
 	Menu       ipxe.MenuConfig
 	Networks   []netip.Prefix // who is answered; none: everyone
 	SinglePort bool           // see tftp.Config
@@ -106,7 +107,7 @@ func New(c Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	obs := observer{a.metrics, &doctor{chain: c.Chain}, c.Log}
+	obs := observer{a.metrics, &doctor{chain: c.Chain, except: c.Except}, c.Log}
 	a.tftp = tftp.New(tftp.Config{
 		Opener: tftpFiles{lib}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace, Log: c.Log,
 	})

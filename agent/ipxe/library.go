@@ -28,7 +28,9 @@ type Config struct {
 	// HTTP is the URL under which machines reach us by HTTP; see Base.
 	HTTP  *url.URL
 	Chain Chain // "" is ChainAuto
-	Menu  MenuConfig
+	// Except are networks in which whoever looks like iPXE is no iPXE: its request for an NBP is answered with the NBP.
+	Except []netip.Prefix
+	Menu   MenuConfig
 	// NBPs are further file names that the DHCP server sends and that are iPXE, for the breaker.
 	// Names that iPXE's own build gives are known.
 	NBPs []string
@@ -41,6 +43,7 @@ type Library struct {
 	base       string // HTTP, without a slash at the end
 	nextServer netip.Addr
 	chain      Chain
+	except     []netip.Prefix
 	menu       MenuConfig
 	nbps       []string // in lower case
 	trees      map[boot.Proto]tree
@@ -65,7 +68,7 @@ func NewLibrary(c Config) (*Library, error) {
 	if c.Chain == "" {
 		c.Chain = ChainAuto
 	}
-	l := &Library{base: base, nextServer: c.NextServer, chain: c.Chain, menu: c.Menu, log: c.Log,
+	l := &Library{base: base, nextServer: c.NextServer, chain: c.Chain, except: c.Except, menu: c.Menu, log: c.Log,
 		trees: map[boot.Proto]tree{}, said: map[string]string{}}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -106,7 +109,7 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 		return fail(fmt.Errorf("%w: the name is too long", ErrRefused))
 	case name == "":
 		return fail(fs.ErrNotExist)
-	case a.Class == boot.IPXE && l.chain.Breaks() && l.isSelf(name):
+	case l.breaks(a) && l.isSelf(name):
 		f := l.stub.open()
 		f.Broke, f.Quirks = true, quirks
 		return f, nil
@@ -120,6 +123,12 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 	}
 	f.Quirks = quirks
 	return f, nil
+}
+
+// breaks: an NBP that is asked for so is answered with the script.
+func (l *Library) breaks(a boot.Ask) bool {
+	client := a.Client.Addr().Unmap().WithZone("")
+	return a.Class == boot.IPXE && l.chain.Breaks() && !slices.ContainsFunc(l.except, func(n netip.Prefix) bool { return n.Contains(client) })
 }
 
 // find looks for a name, for the same in other letters, and last for what follows its last slash: some firmware

@@ -194,6 +194,21 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
+func TestBreakerLeavesExceptedNetworksAlone(t *testing.T) {
+	s := newSite(t, Config{Except: []netip.Prefix{netip.MustParsePrefix("192.168.7.0/24"), netip.MustParsePrefix("2001:db8::/64")}})
+	for client, broke := range map[string]bool{
+		"192.168.7.9:1024": false, "[::ffff:192.168.7.9]:1024": false, "[2001:db8::9%eth0]:1024": false,
+		"192.168.8.9:1024": true, "[2001:db8:1::9]:1024": true,
+	} {
+		for _, proto := range []boot.Proto{boot.TFTP, boot.HTTP} {
+			f, got := s.read(boot.Ask{Proto: proto, Class: boot.IPXE, Name: "undionly.kpxe", Client: netip.MustParseAddrPort(client)})
+			if f.Broke != broke || (got == string(binary.Undionly)) == broke {
+				t.Errorf("%s by %s: broke %v, want %v", client, proto, f.Broke, broke)
+			}
+		}
+	}
+}
+
 func TestQuirksAreAbsorbed(t *testing.T) {
 	s := newSite(t, Config{})
 	s.put("tftp/Boot/PXE/Loader.0", "user's")

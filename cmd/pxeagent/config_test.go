@@ -146,6 +146,9 @@ var samples = map[string]struct {
 	"serve.networks": {"10.0.0.0/8, 192.0.2.1", "[10.0.0.0/8, 192.0.2.1]", func(c *Config) {
 		c.Serve.Networks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}
 	}},
+	"serve.chain_except": {"192.0.2.7", "[192.0.2.7]", func(c *Config) {
+		c.Serve.ChainExcept = []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}
+	}},
 	"serve.single_port": {"true", "true", func(c *Config) { c.Serve.SinglePort = true }},
 	"menu.title":        {"Boot, please", "Boot, please", func(c *Config) { c.Menu.Title = "Boot, please" }},
 	"menu.default":      {"shell", "shell", func(c *Config) { c.Menu.Default = "shell" }},

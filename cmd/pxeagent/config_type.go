@@ -78,9 +78,10 @@ type ServeConfig struct {
 	Root string // absolute; its folders tftp and http are served
 	// TFTP and HTTP are where to listen. With no address (":69") the Addr is not valid, which
 	// net.UDPAddrFromAddrPort and net.TCPAddrFromAddrPort turn into all addresses.
-	TFTP, HTTP netip.AddrPort
-	Networks   []netip.Prefix // who is answered; none: everyone
-	SinglePort bool           // TFTP transfers stay on the listening port
+	TFTP, HTTP  netip.AddrPort
+	Networks    []netip.Prefix // who is answered; none: everyone
+	ChainExcept []netip.Prefix // whoever looks like iPXE there is none
+	SinglePort  bool           // TFTP transfers stay on the listening port
 }
 
 // MenuConfig is the built-in iPXE menu.
