@@ -73,6 +73,7 @@ type Config struct {
 	Places     []Place
 	Chain      ipxe.Chain
 	Except     []netip.Prefix // see ipxe.Config
+	Universal  bool           // see ipxe.Config
 	Menu       ipxe.MenuConfig
 	Networks   []netip.Prefix // who is answered; none: everyone
 	SinglePort bool           // see tftp.Config

@@ -47,7 +47,7 @@ type libraries = byPlace[*ipxe.Library]
 func newLibraries(c Config) (libraries, error) {
 	return places(c.Places, func(p Place) (*ipxe.Library, error) {
 		return ipxe.NewLibrary(ipxe.Config{
-			Root: c.Root, NextServer: p.NextServer, HTTP: p.Base, Chain: c.Chain, Except: c.Except, Menu: c.Menu, Log: c.Log,
+			Root: c.Root, NextServer: p.NextServer, HTTP: p.Base, Chain: c.Chain, Except: c.Except, Universal: c.Universal, Menu: c.Menu, Log: c.Log,
 		})
 	})
 }

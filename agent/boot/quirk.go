@@ -13,9 +13,11 @@ const (
 	FolderBefore Quirk = "folder_before" // a path before the name of a built-in file
 	Blank        Quirk = "blank"         // white space around the name
 	URLPrefix    Quirk = "url_prefix"    // tftp://host/ before the name
+	// OtherFirmware: the name is that of an NBP for the other kind of firmware, since the DHCP server has one name for all.
+	OtherFirmware Quirk = "other_firmware"
 )
 
 // Quirks lists every Quirk.
 func Quirks() []Quirk {
-	return []Quirk{TrailingByte, Backslash, ExtraSlash, DotSegment, LetterCase, FolderBefore, Blank, URLPrefix}
+	return []Quirk{TrailingByte, Backslash, ExtraSlash, DotSegment, LetterCase, FolderBefore, Blank, URLPrefix, OtherFirmware}
 }

@@ -30,7 +30,9 @@ type Config struct {
 	Chain Chain // "" is ChainAuto
 	// Except are networks in which whoever looks like iPXE is no iPXE: its request for an NBP is answered with the NBP.
 	Except []netip.Prefix
-	Menu   MenuConfig
+	// Universal: whatever name of an NBP is asked for, BIOS and UEFI machines are given the one that they can run.
+	Universal bool
+	Menu      MenuConfig
 	// NBPs are further file names that the DHCP server sends and that are iPXE, for the breaker.
 	// Names that iPXE's own build gives are known.
 	NBPs []string
@@ -44,6 +46,7 @@ type Library struct {
 	nextServer netip.Addr
 	chain      Chain
 	except     []netip.Prefix
+	universal  bool
 	menu       MenuConfig
 	nbps       []string // in lower case
 	trees      map[boot.Proto]tree
@@ -68,7 +71,7 @@ func NewLibrary(c Config) (*Library, error) {
 	if c.Chain == "" {
 		c.Chain = ChainAuto
 	}
-	l := &Library{base: base, nextServer: c.NextServer, chain: c.Chain, except: c.Except, menu: c.Menu, log: c.Log,
+	l := &Library{base: base, nextServer: c.NextServer, chain: c.Chain, except: c.Except, universal: c.Universal, menu: c.Menu, log: c.Log,
 		trees: map[boot.Proto]tree{}, said: map[string]string{}}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -113,6 +116,11 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 		f := l.stub.open()
 		f.Broke, f.Quirks = true, quirks
 		return f, nil
+	}
+	if l.universal && l.isSelf(name) {
+		if fits := universal(a.Class, name); fits != name {
+			name, quirks = fits, append(quirks, boot.OtherFirmware)
+		}
 	}
 	f, quirk, err := l.find(a.Proto, name)
 	if quirk != "" {

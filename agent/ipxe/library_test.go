@@ -209,6 +209,52 @@ func TestBreakerLeavesExceptedNetworksAlone(t *testing.T) {
 	}
 }
 
+func TestUniversal(t *testing.T) {
+	s := newSite(t, Config{Universal: true, Chain: ChainTFTP})
+	plain := newSite(t, Config{Chain: ChainTFTP})
+	s.put("tftp/snponly.efi", "user's snponly")
+	s.put("tftp/boot/vmlinuz.efi", "kernel")
+	for _, tc := range []struct {
+		class      boot.Class
+		name, want string
+	}{
+		{boot.BIOSROM, "undionly.kpxe", Undionly},
+		{boot.BIOSROM, "ipxe.efi", Undionly},
+		{boot.BIOSROM, `\\IPXE.EFI`, Undionly},
+		{boot.BIOSROM, "boot/snp-arm64.efi", Undionly},
+		{boot.UEFI, "undionly.kpxe", EFI64},
+		{boot.UEFI, "ipxe.pxe", EFI64},
+		{boot.UEFI, "ipxe.efi", EFI64},
+		{boot.UEFI, "snponly.efi", "snponly.efi"},
+		{boot.UEFI, "snp-arm64.efi", EFIARM64},
+		{boot.BIOSROM, "boot/vmlinuz.efi", "boot/vmlinuz.efi"}, // not iPXE
+		{boot.IPXE, "undionly.kpxe", "breaker.ipxe"},
+		{boot.Tool, "ipxe.efi", EFI64},
+		{boot.Unknown, "undionly.kpxe", Undionly},
+		{boot.PXELinux, "ipxe.efi", EFI64},
+	} {
+		f, _ := s.read(boot.Ask{Proto: boot.TFTP, Class: tc.class, Name: tc.name})
+		if f.Name != tc.want {
+			t.Errorf("%s asks for %s and gets %s, want %s", tc.class, tc.name, f.Name, tc.want)
+		}
+		changed := (tc.class == boot.BIOSROM || tc.class == boot.UEFI) && !strings.EqualFold(filepath.Ext(tc.name), filepath.Ext(tc.want))
+		if got := slices.Contains(f.Quirks, boot.OtherFirmware); got != changed {
+			t.Errorf("%s asks for %s: quirks %v", tc.class, tc.name, f.Quirks)
+		}
+	}
+	if f, _ := s.read(boot.Ask{Proto: boot.HTTP, Class: boot.UEFI, Name: "/undionly.kpxe"}); f.Name != EFI64 || f.ContentType != "application/efi" {
+		t.Errorf("UEFI HTTP boot gets %s as %s", f.Name, f.ContentType)
+	}
+	if f, _ := plain.read(boot.Ask{Proto: boot.TFTP, Class: boot.UEFI, Name: "undionly.kpxe"}); f.Name != Undionly {
+		t.Errorf("without universal UEFI gets %s for undionly.kpxe", f.Name)
+	}
+	// The user's own file has the place that its name has.
+	s.put("tftp/ipxe.efi", "user's")
+	if _, got := s.read(boot.Ask{Proto: boot.TFTP, Class: boot.UEFI, Name: "undionly.kpxe"}); got != "user's" {
+		t.Error("the user's own ipxe.efi is not what comes")
+	}
+}
+
 func TestQuirksAreAbsorbed(t *testing.T) {
 	s := newSite(t, Config{})
 	s.put("tftp/Boot/PXE/Loader.0", "user's")

@@ -149,6 +149,7 @@ var samples = map[string]struct {
 	"serve.chain_except": {"192.0.2.7", "[192.0.2.7]", func(c *Config) {
 		c.Serve.ChainExcept = []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}
 	}},
+	"serve.universal":   {"true", "true", func(c *Config) { c.Serve.Universal = true }},
 	"serve.single_port": {"true", "true", func(c *Config) { c.Serve.SinglePort = true }},
 	"menu.title":        {"Boot, please", "Boot, please", func(c *Config) { c.Menu.Title = "Boot, please" }},
 	"menu.default":      {"shell", "shell", func(c *Config) { c.Menu.Default = "shell" }},

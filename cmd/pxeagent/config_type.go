@@ -81,6 +81,7 @@ type ServeConfig struct {
 	TFTP, HTTP  netip.AddrPort
 	Networks    []netip.Prefix // who is answered; none: everyone
 	ChainExcept []netip.Prefix // whoever looks like iPXE there is none
+	Universal   bool           // BIOS and UEFI machines get the NBP that they can run, whichever they ask for
 	SinglePort  bool           // TFTP transfers stay on the listening port
 }
 

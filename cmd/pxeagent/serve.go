@@ -58,7 +58,7 @@ func serve(ctx context.Context, l loaded, log *slog.Logger) error {
 	served, err := agent.New(agent.Config{
 		Sockets: sockets, Root: c.Serve.Root, Places: places, Chain: ipxe.Chain(c.Chain),
 		Menu:   ipxe.MenuConfig{Title: c.Menu.Title, Default: c.Menu.Default, Timeout: c.Menu.Timeout},
-		Except: c.Serve.ChainExcept, Networks: c.Serve.Networks, SinglePort: c.Serve.SinglePort, Grace: serveGrace,
+		Except: c.Serve.ChainExcept, Universal: c.Serve.Universal, Networks: c.Serve.Networks, SinglePort: c.Serve.SinglePort, Grace: serveGrace,
 		Watches: watches, Build: readBuild().info(), Log: log,
 	})
 	if err != nil {
