@@ -20,8 +20,8 @@ var allowed = map[string][]string{
 	// The conformance suite is imported by backends' tests only.
 	"agent/dhcp/dhcptest": {"agent/dhcp"},
 	"agent/probe":         {"agent/dhcp"},
-	// check fetches what a boot configuration names, so it speaks of one.
-	"agent/check": {"agent/dhcp", "agent/ipxe", "agent/probe"},
+	// check fetches what a boot configuration names, and calls files what the servers call them.
+	"agent/check": {"agent/boot", "agent/dhcp", "agent/ipxe", "agent/probe"},
 	"agent/tftp":  {"agent/boot", "agent/ipxe"},
 	"agent/web":   {"agent/boot", "agent/image", "agent/ipxe", "agent/machine"},
 	// The library answers by the kind of asker, and its menu lists the images.

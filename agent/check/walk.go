@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"pxeagent/agent/boot"
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
 )
@@ -149,15 +150,15 @@ func (w *walker) script(client dhcp.Client, u string, depth int) {
 }
 
 func (w *walker) follow(client dhcp.Client, text []byte, base *url.URL, depth int) {
-	refs, _ := references(text, base)
+	refs, _ := ipxe.References(text, base)
 	for _, r := range refs {
 		switch {
-		case strings.HasPrefix(r.url, "tftp://"):
+		case strings.HasPrefix(r.URL, "tftp://"):
 			// A script's way back to next-server where HTTP fails; the road that is walked is HTTP's.
-		case r.stage == "script" && depth > 0:
-			w.script(client, r.url, depth)
-		case r.stage != "script":
-			w.size(client, r.stage, asIPXE, r.url)
+		case r.Kind == boot.Script && depth > 0:
+			w.script(client, r.URL, depth)
+		case r.Kind != boot.Script:
+			w.size(client, string(r.Kind), asIPXE, r.URL)
 		}
 	}
 }

@@ -1,10 +1,12 @@
-package check
+package ipxe
 
 import (
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+
+	"pxeagent/agent/boot"
 )
 
 func TestReferencesOfAScript(t *testing.T) {
@@ -14,29 +16,29 @@ func TestReferencesOfAScript(t *testing.T) {
 	}
 	tests := map[string]struct {
 		script  string
-		want    []reference
+		want    []Reference
 		unknown int
 	}{
 		"nothing is named": {"#!ipxe\nmenu x\nitem a A\nchoose t && goto ${t}\n:a\nexit\n", nil, 0},
 		"settings, twice expanded": {"#!ipxe\nset root http://10.1.1.7\nset base ${root}/smartos\nkernel ${base}/unix -B console=text\nmodule ${base}/boot_archive\n",
-			[]reference{{"kernel", "http://10.1.1.7/smartos/unix"}, {"image", "http://10.1.1.7/smartos/boot_archive"}}, 0},
+			[]Reference{{boot.Kernel, "http://10.1.1.7/smartos/unix"}, {boot.Image, "http://10.1.1.7/smartos/boot_archive"}}, 0},
 		"relative to the script": {"#!ipxe\nkernel ../vmlinuz quiet\ninitrd /initrd.gz\n",
-			[]reference{{"kernel", "http://10.0.0.7:8080/vmlinuz"}, {"image", "http://10.0.0.7:8080/initrd.gz"}}, 0},
+			[]Reference{{boot.Kernel, "http://10.0.0.7:8080/vmlinuz"}, {boot.Image, "http://10.0.0.7:8080/initrd.gz"}}, 0},
 		"several commands on a line": {"#!ipxe\nkernel http://a/k || goto failed\ninitrd --name x http://a/i && boot\n",
-			[]reference{{"kernel", "http://a/k"}, {"image", "http://a/i"}}, 0},
+			[]Reference{{boot.Kernel, "http://a/k"}, {boot.Image, "http://a/i"}}, 0},
 		"options and their values": {"#!ipxe\nimgfetch -n name --timeout 5 http://a/f\nchain --autofree --replace http://a/next.ipxe\n",
-			[]reference{{"image", "http://a/f"}, {"script", "http://a/next.ipxe"}}, 0},
+			[]Reference{{boot.Image, "http://a/f"}, {boot.Script, "http://a/next.ipxe"}}, 0},
 		"only the machine knows":        {"#!ipxe\nchain http://a/${net0/mac}.ipxe\n", nil, 1},
 		"a setting that names itself":   {"#!ipxe\nset a ${a}x\nkernel http://h/${a}\n", nil, 1},
 		"a setting that doubles itself": {"#!ipxe\nset a http://h/\n" + strings.Repeat("set a ${a}${a}\n", 5000) + "kernel ${a}\n", nil, 1},
 		"each once, comments not": {"#!ipxe\nkernel http://a/k\nkernel http://a/k # again\n# kernel http://a/no\n",
-			[]reference{{"kernel", "http://a/k"}}, 0},
+			[]Reference{{boot.Kernel, "http://a/k"}}, 0},
 		"an image by its name": {"#!ipxe\nsanboot --drive 0x80\nboot kernel\n", nil, 0},
 		"a URL that is no URL": {"#!ipxe\nkernel http://a:b:c/%zz\n", nil, 1},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, unknown := references([]byte(test.script), base)
+			got, unknown := References([]byte(test.script), base)
 			if !slices.Equal(got, test.want) || unknown != test.unknown {
 				t.Errorf("got %v and %d unknown, want %v and %d", got, unknown, test.want, test.unknown)
 			}
@@ -52,13 +54,13 @@ func FuzzReferences(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {
-		refs, _ := references(script, base)
+		refs, _ := References(script, base)
 		if len(refs) > maxReferences {
 			t.Errorf("%d references", len(refs))
 		}
 		for _, r := range refs {
-			if u, err := url.Parse(r.url); err != nil || u.Scheme == "" {
-				t.Errorf("%q is not absolute: %v", r.url, err)
+			if u, err := url.Parse(r.URL); err != nil || u.Scheme == "" {
+				t.Errorf("%q is not absolute: %v", r.URL, err)
 			}
 		}
 	})
