@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,6 +21,7 @@ import (
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/probe"
+	"pxeagent/pfsense"
 )
 
 func newDemoCmd(a *app) *cobra.Command {
@@ -29,10 +29,10 @@ func newDemoCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show the whole of it on this machine: no root, no network, nothing installed",
-		Long: `Run a stand-in firewall with a DHCP server on loopback, then do to it what configure and
-serve do to a real one: plan, apply, probe, serve, and walk a machine's road from its
-DHCP offer to the menu. All ports are high ones. The DHCP server is a stand-in; all else
-is what runs on a real network. Exits other than 0 if any step fails.`,
+		Long: `Run a stand-in pfSense firewall with a DHCP server on loopback, then do to it what configure
+and serve do to a real one: pin its certificate, plan, apply over HTTPS, probe, serve, and walk
+a machine's road from its DHCP offer to the menu. All ports are high ones. The firewall is a
+stand-in; all else is what runs on a real network. Exits other than 0 if any step fails.`,
 		Example: "  pxeagent demo\n  pxeagent demo --keep",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -50,7 +50,8 @@ type demonstration struct {
 	sockets *agent.Sockets
 	place   agent.Place
 	want    dhcp.Boot
-	server  *standIn
+	wall    *standIn
+	server  *pfsense.Server
 	number  int
 }
 
@@ -63,21 +64,26 @@ func demo(ctx context.Context, out, logs io.Writer, keep bool) (err error) {
 	}
 	defer os.RemoveAll(d.dir)
 
+	if d.wall, err = newStandIn(d.dir); err != nil {
+		return fmt.Errorf("starting the stand-in firewall: %w", err)
+	}
+	defer d.wall.Close()
+
 	g, running := errgroup.WithContext(ctx)
 	if err := d.start(running, g, logs); err != nil {
 		return err
 	}
 	err = d.tour(running)
 	if err == nil && keep {
-		fmt.Fprintf(out, "\nserving until ^C:\n  %s/\n  %s\n  %s/metrics\n  curl tftp://%s/undionly.kpxe -o undionly.kpxe\n",
-			d.place.Base, agent.ScriptURL(d.place.Base), d.place.Base, d.sockets.TFTP())
+		fmt.Fprintf(out, "\nserving until ^C:\n  %s/\n  %s\n  %s/metrics\n  curl tftp://%s/undionly.kpxe -o undionly.kpxe\n%s",
+			d.place.Base, agent.ScriptURL(d.place.Base), d.place.Base, d.sockets.TFTP(), d.wall.visit())
 		<-running.Done()
 	}
 	cancel()
 	return errors.Join(err, g.Wait())
 }
 
-// start brings up the stand-in firewall and the agent.
+// start brings up the agent.
 func (d *demonstration) start(ctx context.Context, g *errgroup.Group, logs io.Writer) error {
 	for _, tree := range []string{"tftp", "http"} {
 		if err := os.Mkdir(filepath.Join(d.dir, tree), 0o755); err != nil {
@@ -85,15 +91,10 @@ func (d *demonstration) start(ctx context.Context, g *errgroup.Group, logs io.Wr
 		}
 	}
 	var err error
-	if d.server, err = newStandIn(); err != nil {
-		return fmt.Errorf("starting the stand-in firewall: %w", err)
-	}
-	any := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
-	if d.sockets, err = agent.Bind(any, any); err != nil {
-		d.server.conn.Close()
+	if d.sockets, err = agent.Bind(loopback, loopback); err != nil {
 		return err
 	}
-	d.place = agent.Place{NextServer: any.Addr(), Base: baseURL(any.Addr(), d.sockets.HTTP())}
+	d.place = agent.Place{NextServer: loopback.Addr(), Base: baseURL(loopback.Addr(), d.sockets.HTTP())}
 	d.want = agent.Wish(d.place.NextServer, d.place.Base, ipxe.ChainAuto)
 	served, err := agent.New(agent.Config{
 		Sockets: d.sockets, Root: d.dir, Places: []agent.Place{d.place}, Chain: ipxe.ChainAuto, Grace: time.Second,
@@ -101,11 +102,9 @@ func (d *demonstration) start(ctx context.Context, g *errgroup.Group, logs io.Wr
 		Build: readBuild().info(), Log: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	if err != nil {
-		d.server.conn.Close()
 		d.sockets.Close()
 		return err
 	}
-	g.Go(func() error { return d.server.serve(ctx) })
 	g.Go(func() error { return served.Run(ctx) })
 	return nil
 }
@@ -119,6 +118,9 @@ func (d *demonstration) say(format string, args ...any) {
 // tour is the demo itself, one line a step.
 func (d *demonstration) tour(ctx context.Context) error {
 	d.say("serving        TFTP %s, HTTP %s, menu %s", d.sockets.TFTP(), d.sockets.HTTP(), agent.ScriptURL(d.place.Base))
+	if err := d.trust(ctx); err != nil {
+		return err
+	}
 	if err := d.configure(ctx); err != nil {
 		return err
 	}
@@ -139,21 +141,47 @@ func (d *demonstration) tour(ctx context.Context) error {
 	return d.count(ctx)
 }
 
+// trust looks at the firewall's certificate, as pfsense trust does, and pins it. Its fingerprint is compared with that on the firewall,
+// which a person does.
+func (d *demonstration) trust(ctx context.Context) error {
+	shown, err := pfsense.Presented(ctx, d.wall.URL())
+	if err != nil {
+		return err
+	}
+	if shown.SHA256 != d.wall.Fingerprint() {
+		return errors.New("the certificate is not the firewall's own")
+	}
+	d.say("firewall       %s, certificate pinned, SHA-256 %.23s…", d.wall.URL(), pfsense.Fingerprint(shown.SHA256))
+	d.server, err = d.open(shown.SHA256, "auto")
+	return err
+}
+
+// open opens the firewall by one of the ways into it.
+func (d *demonstration) open(pin [32]byte, transport string) (*pfsense.Server, error) {
+	return pfsense.New(pfsense.Config{
+		URL: d.wall.URL(), Transport: transport, Interface: "admin", User: demoUser, StateDir: filepath.Join(d.dir, "state"),
+		Password: func() (string, error) { return readSecretFile(d.wall.password, false) }, TLSSHA256: &pin,
+	})
+}
+
 // configure is the command's own way: plan, preflight, baseline, journal, apply, read back, verify.
 func (d *demonstration) configure(ctx context.Context) error {
-	j, err := dhcp.OpenJournal(filepath.Join(d.dir, "state"), "stand-in-admin")
+	j, err := dhcp.OpenJournal(filepath.Join(d.dir, "state"), "pfsense-admin")
 	if err != nil {
 		return err
 	}
 	defer j.Close()
 	d.say("configure      %s", d.server)
-	_, err = d.run(j).Run(ctx)
-	return err
+	if _, err = d.run(j, d.server).Run(ctx); err != nil {
+		return err
+	}
+	d.say("  by           %s", d.server.Way())
+	return nil
 }
 
-func (d *demonstration) run(j *dhcp.Journal) dhcp.Configure {
+func (d *demonstration) run(j *dhcp.Journal, server dhcp.Server) dhcp.Configure {
 	return dhcp.Configure{
-		Server: d.server, Want: d.want, Journal: j,
+		Server: server, Want: d.want, Journal: j, Within: 3 * time.Second, // the stand-in answers at once or not at all
 		Probe: func(ctx context.Context, clients []dhcp.Client) ([]dhcp.Offer, error) {
 			r, err := d.probe(ctx, clients)
 			return r.Plain(), err
@@ -181,7 +209,7 @@ func (d *demonstration) check() check.Config {
 // probe asks the stand-in as a relay agent would, from a high port, so that no right is needed.
 func (d *demonstration) probe(ctx context.Context, clients []dhcp.Client) (probe.Report, error) {
 	return probe.Run(ctx, probe.Config{
-		Clients: clients, Server: d.server.addr(), Relay: d.server.addr().Addr(), RelayPort: probe.AnyPort,
+		Clients: clients, Server: d.wall.dhcp, Relay: d.wall.dhcp.Addr(), RelayPort: probe.AnyPort,
 		Quiet: 200 * time.Millisecond, Limit: 3 * time.Second,
 	})
 }
@@ -205,14 +233,18 @@ func (d *demonstration) machines(ctx context.Context, report probe.Report) error
 	return nil
 }
 
-// again shows that a second configure writes nothing, and that revert puts back what was there.
+// again shows that a second configure, by the way that every pfSense has, writes nothing, and that revert puts back what was there.
 func (d *demonstration) again(ctx context.Context) error {
-	j, err := dhcp.OpenJournal(filepath.Join(d.dir, "state"), "stand-in-admin")
+	j, err := dhcp.OpenJournal(filepath.Join(d.dir, "state"), "pfsense-admin")
 	if err != nil {
 		return err
 	}
 	defer j.Close()
-	second := d.run(j)
+	stock, err := d.open(d.wall.Fingerprint(), "xmlrpc")
+	if err != nil {
+		return err
+	}
+	second := d.run(j, stock)
 	second.Report = nil
 	r, err := second.Run(ctx)
 	if err != nil {
@@ -221,13 +253,16 @@ func (d *demonstration) again(ctx context.Context) error {
 	if r.Wrote || !r.InSync {
 		return errors.New("the second configure found something to write")
 	}
-	d.say("configure      again: %s", summary(r, false))
+	d.say("configure      again, by %s: %s", stock.Way(), summary(r, false))
 	r, err = dhcp.Revert{Server: d.server, Journal: j, Probe: second.Probe}.Run(ctx)
 	if err != nil {
 		return err
 	}
 	d.say("revert         %s", summary(r, false))
-	return nil
+	for _, entry := range d.wall.log() {
+		d.say("history        %.100s", entry)
+	}
+	return d.wall.asItWas()
 }
 
 func metrics(ctx context.Context, base *url.URL) ([]byte, error) {

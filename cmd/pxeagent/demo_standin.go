@@ -1,166 +1,83 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
+	"crypto/rand"
 	"errors"
-	"net"
+	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
-	"sync"
 
-	"github.com/insomniacslk/dhcp/dhcpv4"
-
-	"pxeagent/agent/dhcp"
+	"pxeagent/pfsense/pfsensetest"
 )
 
-// standIn is a firewall with a DHCP server in memory, for the demonstration: its settings are saved and
-// loaded in two steps, and it cannot tell iPXE from a ROM, as pfSense cannot. It is asked on a high port of loopback and answers
-// the port that it was asked from, in place of the broadcast to port 68 that needs a real network.
+// demoUser may do on the stand-in what the documentation says that pxeagent's user needs, and no more.
+const demoUser = "pxeagent"
+
+// loopback is any port of 127.0.0.1.
+var loopback = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
+
+// standIn is the firewall of the demonstration. Its network ADMIN is loopback, so that machines there reach this agent. Its DHCP server is
+// asked on a high port and answers the port that it was asked from, in place of the broadcast to port 68 that needs a real network.
 type standIn struct {
-	conn *net.UDPConn
-
-	mu    sync.Mutex
-	saved dhcp.Boot // what the configuration file says
-	live  dhcp.Boot // what the running server says
+	*pfsensetest.Firewall
+	dhcp     netip.AddrPort
+	password string // the file that holds it
+	before   pfsensetest.Tree
 }
 
-func newStandIn() (*standIn, error) {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+// newStandIn starts a firewall, and puts the password of its user into a file in dir.
+func newStandIn(dir string) (*standIn, error) {
+	config := pfsensetest.Default()
+	for path, text := range map[string]string{
+		"interfaces/opt1/ipaddr": "127.0.0.1", "interfaces/opt1/subnet": "8",
+		"dhcpd/opt1/range/from": "127.0.0.100", "dhcpd/opt1/range/to": "127.0.0.149",
+	} {
+		config.Set(path, text)
+	}
+	config.Remove("dhcpd/opt1/pool")
+	config.Remove("dhcpd/opt1/staticmap")
+	password := rand.Text()
+	s := &standIn{password: filepath.Join(dir, "password"), before: config}
+	err := os.WriteFile(s.password, []byte(password+"\n"), 0o600)
 	if err != nil {
 		return nil, err
 	}
-	return &standIn{conn: conn}, nil
-}
-
-func (s *standIn) String() string { return "stand-in firewall, interface ADMIN (opt1)" }
-
-func (s *standIn) addr() netip.AddrPort {
-	a := s.conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-}
-
-// record is the Raw of a State; nothing configured is no record.
-func record(b dhcp.Boot) (dhcp.State, error) {
-	if b == (dhcp.Boot{}) {
-		return dhcp.State{}, nil
-	}
-	raw, err := json.Marshal(b)
-	return dhcp.State{Boot: b, Raw: raw}, err
-}
-
-// Plan compares. What this kind of server cannot say (another answer for iPXE) is left out of the plan and named.
-func (s *standIn) Plan(_ context.Context, want dhcp.Boot) (dhcp.Plan, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := dhcp.Plan{Own: []netip.Addr{s.addr().Addr()}}
-	if want.Script != "" {
-		want.Script = ""
-		p.Problems = append(p.Problems, dhcp.Problem{
-			Code: "cannot-tell-ipxe",
-			Text: "this DHCP server cannot tell iPXE from a ROM and will send it undionly.kpxe again; the TFTP server breaks that loop",
-		})
-	}
-	var err error
-	if p.Before, err = record(s.saved); err != nil {
-		return p, err
-	}
-	p.After, err = record(want)
-	return p, err
-}
-
-// Apply saves and loads.
-func (s *standIn) Apply(_ context.Context, p dhcp.Plan) error {
-	return s.set(p.After.Boot, p.Before.Boot)
-}
-
-// Revert saves and loads what was there before.
-func (s *standIn) Revert(_ context.Context, p dhcp.Plan) error {
-	return s.set(p.Before.Boot, p.After.Boot, p.Before.Boot)
-}
-
-// set changes the settings if they are one of those expected.
-func (s *standIn) set(to dhcp.Boot, expected ...dhcp.Boot) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, e := range expected {
-		if s.saved == e {
-			s.saved, s.live = to, to
-			return nil
-		}
-	}
-	return dhcp.ErrChanged
-}
-
-// serve answers DISCOVERs until the socket is closed.
-func (s *standIn) serve(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { s.conn.Close() })
-	defer stop()
-	buf := make([]byte, 1500)
-	for {
-		n, from, err := s.conn.ReadFromUDPAddrPort(buf)
-		if errors.Is(err, net.ErrClosed) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		offer, err := s.answer(buf[:n])
-		if err != nil {
-			continue // not a DISCOVER: no business of this server's
-		}
-		if _, err := s.conn.WriteToUDPAddrPort(offer.ToBytes(), from); err != nil {
-			return err
-		}
-	}
-}
-
-var errNotForUs = errors.New("no DISCOVER")
-
-func (s *standIn) answer(packet []byte) (*dhcpv4.DHCPv4, error) {
-	ask, err := dhcpv4.FromBytes(packet)
-	if err != nil {
+	if s.Firewall, err = pfsensetest.New(pfsensetest.Options{Config: config, Users: []pfsensetest.User{{
+		Name: demoUser, Password: password, Privileges: []string{"api-v2-diagnostics-command-prompt-post", "system-xmlrpc-ha-sync"},
+	}}}); err != nil {
 		return nil, err
 	}
-	if ask.MessageType() != dhcpv4.MessageTypeDiscover {
-		return nil, errNotForUs
-	}
-	s.mu.Lock()
-	boot := s.live
-	s.mu.Unlock()
-	mods := []dhcpv4.Modifier{
-		dhcpv4.WithMessageType(dhcpv4.MessageTypeOffer),
-		dhcpv4.WithYourIP(net.IPv4(127, 0, 0, 100)),
-		dhcpv4.WithServerIP(net.IPv4zero),
-		dhcpv4.WithOption(dhcpv4.OptServerIdentifier(net.IP(s.addr().Addr().AsSlice()))),
-		dhcpv4.WithNetmask(net.CIDRMask(8, 32)),
-	}
-	if boot.NextServer.IsValid() {
-		mods = append(mods, dhcpv4.WithServerIP(net.IP(boot.NextServer.AsSlice())))
-	}
-	offer, err := dhcpv4.NewReplyFromRequest(ask, mods...)
-	if err != nil {
+	if s.dhcp, err = s.ListenDHCP("opt1", loopback); err != nil {
+		s.Close()
 		return nil, err
 	}
-	offer.BootFileName = bootFile(boot, ask)
-	if strings.HasPrefix(offer.BootFileName, "http://") {
-		offer.UpdateOption(dhcpv4.OptClassIdentifier("HTTPClient"))
-	}
-	return offer, nil
+	return s, nil
 }
 
-// bootFile chooses by architecture (RFC 4578 section 2.1) as firewalls do, with the BIOS file for whatever has none of its own.
-func bootFile(b dhcp.Boot, ask *dhcpv4.DHCPv4) string {
-	if strings.HasPrefix(ask.ClassIdentifier(), "HTTPClient") {
-		return b.URL[dhcp.EFI64]
-	}
-	name := b.NBP[dhcp.BIOS]
-	for _, code := range ask.ClientArch() {
-		for _, c := range dhcp.Clients() {
-			if own := b.NBP[c.Arch()]; c.Option93() == uint16(code) && own != "" {
-				name = own
-			}
+// log is what the firewall's configuration history says of the demonstration, the oldest first.
+func (s *standIn) log() []string {
+	var lines []string
+	for _, r := range s.History() {
+		if strings.Contains(r.Message, "pxeagent:") {
+			lines = append([]string{r.Message}, lines...)
 		}
 	}
-	return name
+	return lines
+}
+
+// asItWas fails unless the configuration is again what it was at first, and loaded.
+func (s *standIn) asItWas() error {
+	if !reflect.DeepEqual(s.Saved(), s.before) || !reflect.DeepEqual(s.Loaded(), s.before) {
+		return errors.New("after the revert the firewall's configuration is not what it was")
+	}
+	return nil
+}
+
+// visit is how a person asks the firewall something.
+func (s *standIn) visit() string {
+	return fmt.Sprintf("  pxeagent pfsense interfaces --pfsense %s --user %s --password-file %s --tls-sha256 %x\n",
+		s.URL(), demoUser, s.password, s.Fingerprint())
 }

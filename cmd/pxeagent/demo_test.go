@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"pxeagent/pfsense/pfsensetest"
+)
+
+func TestDemoConfiguresAFirewall(t *testing.T) {
+	isolate(t)
+	var out, logs bytes.Buffer
+	if code := run([]string{"demo"}, &out, &logs); code != 0 {
+		t.Fatalf("exit %d:\n%s%s", code, out.String(), logs.String())
+	}
+	for _, want := range []string{
+		`firewall +https://127\.0\.0\.1:\d+, certificate pinned, SHA-256 ([0-9A-F]{2}:){7}`,
+		`configure +pfSense 127\.0\.0\.1:\d+, interface admin`,
+		`verify +the wire agrees`,
+		`by +REST at https://`,
+		`configure +again, by XML-RPC at https://\S+: in sync`,
+		`revert +done: the old settings are back`,
+		`history +\S.*pxeagent: network boot on ADMIN \(opt1\): next-server 127\.0\.0\.1`,
+		`history +\S.*pxeagent: network boot on ADMIN \(opt1\): put back`,
+	} {
+		if !regexp.MustCompile(want).MatchString(out.String()) {
+			t.Errorf("the demo does not show %s:\n%s", want, out.String())
+		}
+	}
+}
+
+// Whatever goes wrong with the firewall, the demo ends in an error, and says at which step.
+func TestDemoFailsWithItsFirewall(t *testing.T) {
+	for name, spoil := range map[string]func(*pfsensetest.Firewall){
+		"refused login":     func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.Unauthorized}) },
+		"write cut off":     func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.CutAfter, Op: "write"}) },
+		"daemon stays away": func(f *pfsensetest.Firewall) { f.FailLoads(1) },
+		"edited meanwhile": func(f *pfsensetest.Firewall) {
+			f.EditAt(pfsensetest.AfterWrite, func(c pfsensetest.Tree) { c.Set("dhcpd/opt1/filename", "x") })
+		},
+		"not what it was": func(f *pfsensetest.Firewall) {
+			f.EditAt(pfsensetest.AfterLoad, func(c pfsensetest.Tree) { c.Set("dhcpd/lan/tftp", "192.0.2.1") })
+		},
+		"another's settings": func(f *pfsensetest.Firewall) { f.SetDirty(true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			isolate(t)
+			var out bytes.Buffer
+			d := &demonstration{out: &out, dir: t.TempDir()}
+			var err error
+			if d.wall, err = newStandIn(d.dir); err != nil {
+				t.Fatal(err)
+			}
+			defer d.wall.Close()
+			ctx, cancel := context.WithCancel(t.Context())
+			g, running := errgroup.WithContext(ctx)
+			if err := d.start(running, g, io.Discard); err != nil {
+				t.Fatal(err)
+			}
+			spoil(d.wall.Firewall)
+			if err := d.tour(running); err == nil {
+				t.Errorf("no error:\n%s", out.String())
+			} else if strings.Contains(out.String(), "counted") {
+				t.Errorf("the demo went on after %v", err)
+			}
+			cancel()
+			if err := g.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
