@@ -18,6 +18,8 @@ var (
 	ErrNoCredential = errors.New("nothing to log in with")
 	// ErrPrivilege: the login is right, and that user may not do this. The text names the privilege.
 	ErrPrivilege = errors.New("a privilege is missing on the firewall")
+	// errCounted comes with an ErrPrivilege that the firewall counts as a failed login, as its XML-RPC does.
+	errCounted = errors.New("the firewall counts it as a failed login")
 	// ErrNotAllowed: the access list of the REST package does not have this machine's address.
 	ErrNotAllowed = errors.New("the firewall's REST access list does not admit this machine")
 	// ErrNoPackage: the REST package is not installed; its address answers with a web page that says so.

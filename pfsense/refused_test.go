@@ -89,6 +89,32 @@ func TestRefusedIsRemembered(t *testing.T) {
 	}
 }
 
+// XML-RPC counts a missing privilege as a failed login: that is not repeated either, until somebody says that it was given.
+func TestMissingPrivilegeIsRemembered(t *testing.T) {
+	b := newBox(t, transcript(t, "xmlrpc-nopriv"))
+	c := b.remembering(t, "xmlrpc")
+	for _, want := range []error{ErrPrivilege, ErrNotSent, ErrNotSent} {
+		if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+	}
+	if n := len(b.requests()); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+	c.RetryAuth = true
+	if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrPrivilege) {
+		t.Error(err)
+	}
+	// REST looks at privileges after the login, which was good.
+	b = newBox(t, transcript(t, "err-403-nopriv"))
+	c = b.remembering(t, "rest")
+	for range 2 {
+		if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrPrivilege) {
+			t.Error(err)
+		}
+	}
+}
+
 // Within one process as well.
 func TestRefusedOnce(t *testing.T) {
 	b := newBox(t, guarded("right"))

@@ -92,7 +92,7 @@ func (s *session) guard(cred credential, send func() error) error {
 	}
 	err := send()
 	switch {
-	case errors.Is(err, ErrCredential):
+	case errors.Is(err, ErrCredential), errors.Is(err, errCounted):
 		if failed := s.memory.add(cred); failed != nil {
 			return fmt.Errorf("%w; and that could not be remembered, so that a next run would try it again: %w", err, failed)
 		}

@@ -87,7 +87,8 @@ func faultError(f xmlrpc.FaultError, cred credential) error {
 	case faultLogin:
 		return fmt.Errorf("%w of %s by XML-RPC: %s", ErrCredential, cred, said)
 	case faultPrivilege:
-		return fmt.Errorf("%w: %s needs %s: %s", ErrPrivilege, cred, xmlrpcPrivilege, said)
+		// It is logged as a failed login is, and counts as one.
+		return fmt.Errorf("%w: %s needs %s: %s; %w", ErrPrivilege, cred, xmlrpcPrivilege, said, errCounted)
 	case faultMethod:
 		return fmt.Errorf("%w: its XML-RPC has no pfsense.exec_php: %s", ErrNotPfSense, said)
 	}
