@@ -325,6 +325,34 @@ func TestDaemonStaysDown(t *testing.T) {
 	}
 }
 
+// Settings that somebody saved while the daemon did not come up are not overwritten by what was there before.
+func TestDaemonDoesNotStartAndOthersEdit(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, "2.9.0")
+	p := mustPlan(t, s.server("admin"), testBoot("10.99.0.5"))
+	s.order(map[string]any{"breaks": "undionly.kpxe", "edited_at_load": []string{"opt1", "filename", "theirs"}})
+	if err := s.server("admin").Apply(t.Context(), p); !errors.Is(err, ErrStopped) || errors.Is(err, dhcp.ErrReload) {
+		t.Errorf("apply: %v", err)
+	}
+	if s.mine()[filename].text != "theirs" || strings.Count(s.get("history"), "\n") != 1 {
+		t.Errorf("filename %v, history %q", s.mine()[filename], s.get("history"))
+	}
+}
+
+// Somebody else who wrote just what was planned has changed the settings too: what they were before is not what this plan says.
+func TestTheSameWrittenByOthers(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, "2.9.0")
+	p := mustPlan(t, s.server("admin"), testBoot("10.99.0.5"))
+	if err := s.server("admin").Apply(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	s.put("loaded", "")
+	if err := s.server("admin").Apply(t.Context(), p); !errors.Is(err, dhcp.ErrChanged) || s.get("loaded") != "" {
+		t.Errorf("apply again: %v, loaded %s", err, s.get("loaded"))
+	}
+}
+
 func TestKeaRuns(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, "2.9.0")

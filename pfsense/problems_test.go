@@ -222,6 +222,41 @@ func TestPoolFull(t *testing.T) {
 	}
 }
 
+// Kea's files are at fixed places, of which the test moves one into its folder.
+func TestPoolFullAtKea(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, "2.9.0")
+	s.edit(func(c tree) {
+		c["dhcpbackend"] = "kea"
+		at(c, "dhcpd", "opt1")["range"] = tree{"from": "10.99.0.100", "to": "10.99.0.101"}
+		at(c, "dhcpd", "opt1")["pool"] = ""
+	})
+	const header = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context,pool_id\n"
+	lease := func(addr, expire, state string) string {
+		return addr + ",02:00:00:00:00:01,,7200," + expire + ",2,0,0,," + state + ",,0\n"
+	}
+	const later, before = "4102444800", "1700000000"
+	w := wire{s: s, keeps: s.interpreter(), patch: strings.NewReplacer("/var/lib/kea/", s.path("kea")+"/")}
+	for _, c := range []struct {
+		name, older, newer string
+		full               bool
+	}{
+		{"two of two", "", header + lease("10.99.0.100", later, "0") + lease("10.99.0.101", later, "0"), true},
+		{"one in the older half", header + lease("10.99.0.100", later, "0"), header + lease("10.99.0.101", later, "0"), true},
+		{"one expired", "", header + lease("10.99.0.100", later, "0") + lease("10.99.0.101", before, "0"), false},
+		{"one declined", "", header + lease("10.99.0.100", later, "0") + lease("10.99.0.101", later, "1"), false},
+		{"one released since", header + lease("10.99.0.100", later, "0"), header + lease("10.99.0.101", later, "0") + lease("10.99.0.100", "0", "0"), false},
+		{"none", "", header, false},
+	} {
+		s.put("kea/dhcp4.leases.2", c.older)
+		s.put("kea/dhcp4.leases", c.newer)
+		p := mustPlan(t, newServer(w, "admin"), wish())
+		if got := slices.Contains(codes(p.Problems), "pool-full"); got != c.full {
+			t.Errorf("%s: full %v", c.name, got)
+		}
+	}
+}
+
 func TestFind(t *testing.T) {
 	f := firewall{Interfaces: []port{{ID: "wan", Descr: "WAN", Device: "igb0"}, {ID: "lan", Device: "igb1"}, {ID: "opt1", Descr: "ADMIN", Device: "igb2"},
 		{ID: "opt2", Descr: "opt1", Device: "igb3"}, {ID: "opt3", Descr: "Lab", Device: "igb2.30"}, {ID: "opt4", Descr: "LAB", Device: "igb5"}}}

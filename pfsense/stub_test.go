@@ -184,16 +184,20 @@ func (h *php) run(dir string, p program) (json.RawMessage, error) {
 	return json.RawMessage(*left.Toreturn), nil
 }
 
-// wire is the runner to s; nil: each program has an interpreter of its own, as on a firewall.
+// wire is the runner to s. Where keeps is nil each program has an interpreter of its own, as on a firewall.
 type wire struct {
 	s     *stub
 	keeps *php
+	patch *strings.Replacer // of the program; nil: none
 }
 
 func (w wire) run(_ context.Context, p program) (json.RawMessage, error) {
 	h := w.keeps
 	if h == nil {
 		h = w.s.interpreter()
+	}
+	if w.patch != nil {
+		p.code = w.patch.Replace(p.code)
 	}
 	return h.run(w.s.dir, p)
 }
