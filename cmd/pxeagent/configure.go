@@ -41,6 +41,9 @@ from cron and from Ansible.`,
 						return dhcp.Result{}, err
 					}
 					defer j.Close()
+					if err := l.learn(n); err != nil {
+						return dhcp.Result{}, err
+					}
 					c.Journal = j
 				}
 				r, err := c.Run(ctx)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 
 	"os"
 	"strings"
@@ -299,6 +300,51 @@ func TestFirewallTrust(t *testing.T) {
 		if r := s.plain("", args...); r.code != exitUsage {
 			t.Errorf("%q: exit %d\n%s%s", args, r.code, r.stdout, r.stderr)
 		}
+	}
+}
+
+// What configure learned of the network's addresses, serve, probe and check find this machine's device by, and log in nowhere.
+func TestLearnedNetwork(t *testing.T) {
+	s := newFirewallSite(t, pfsensetest.Options{})
+	flags := []string{"--interface=Admin", "--state-dir=state", "--config=pxeagent.yaml"}
+	write(t, "pxeagent.yaml", "dhcp:\n  pfsense:\n    url: "+s.fw.URL().String()+"\n")
+	at := func() (network, error) {
+		t.Helper()
+		l, err := loadArgs(flags...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := l.recall()("Admin")
+		if err != nil {
+			return network{}, err
+		}
+		nics := []nic{
+			{name: "eth0", up: true, addrs: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/24")}},
+			{name: "eth1", up: true, addrs: []netip.Prefix{netip.MustParsePrefix("10.99.0.7/24")}},
+		}
+		return l.network(nics, "Admin", 0, true, f)
+	}
+	if _, err := at(); explain(err).code != exitNoInterface || !strings.Contains(strings.Join(explain(err).hints, "\n"), "pxeagent configure") {
+		t.Errorf("before: %v, %q", err, explain(err).hints)
+	}
+	s.run("", "configure --dry-run"+wish)
+	if _, err := os.Stat("state/networks.json"); !os.IsNotExist(err) {
+		t.Errorf("a dry run kept something: %v", err)
+	}
+	if r := s.run("", "configure"+wish); r.code != exitNotProven {
+		t.Fatalf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	asked := len(s.fw.Requests())
+	n, err := at()
+	if err != nil || n.device != "eth1" || n.next.String() != "10.99.0.7" || n.base.String() != "http://10.99.0.7" {
+		t.Errorf("%+v, %v", n, err)
+	}
+	if len(s.fw.Requests()) != asked {
+		t.Error("the firewall was asked")
+	}
+	write(t, "state/networks.json", "null")
+	if _, err := at(); err == nil || !strings.Contains(err.Error(), "networks.json") {
+		t.Errorf("spoiled: %v", err)
 	}
 }
 

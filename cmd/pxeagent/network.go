@@ -66,6 +66,11 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f found) 
 	case err == nil:
 		n.device, n.own = at.device, at.addr.Addr()
 	case needNext && !c.NextServer.IsValid() || c.Probe.Device(i) != "":
+		var why failure
+		if errors.As(err, &why) && c.Backend() == PfSense && !f.prefix.IsValid() {
+			why.hints = append(why.hints, "or run `pxeagent configure` on this machine first: the firewall tells it which addresses that network has")
+			err = why
+		}
 		return n, err
 	}
 	if !n.next.IsValid() {

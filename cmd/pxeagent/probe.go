@@ -110,7 +110,7 @@ func (l loaded) asks(server string, judgeAlone bool) ([]asking, error) {
 		}
 		return []asking{{name: server, config: probe.Config{Server: at, Device: l.Config.Probe.Device(0), MAC: l.Config.Probe.MAC}}}, nil
 	}
-	all, err := l.networks(false, nil)
+	all, err := l.networks(false, l.recall())
 	if err != nil {
 		return nil, err
 	}

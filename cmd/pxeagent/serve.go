@@ -109,7 +109,7 @@ func (l loaded) places() ([]agent.Place, []agent.Watch, error) {
 		}
 		return []agent.Place{{NextServer: next}}, nil, nil
 	}
-	all, err := l.networks(true, nil)
+	all, err := l.networks(true, l.recall())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/renameio/v2"
+)
+
+// Only configure, revert and status ask the firewall. What they learn of a network's addresses is kept in the state folder, so that serve,
+// probe and check find this machine's place there and need no login.
+
+func (l loaded) learnedFile() string { return filepath.Join(l.Config.StateDir, "networks.json") }
+
+// learnedKey is the firewall and the network as a person calls it.
+func (l loaded) learnedKey(name string) string {
+	return l.Config.DHCP.PfSense.URL.Host + "/" + strings.ToLower(name)
+}
+
+// learn keeps the addresses of n. It is for runs that may write.
+func (l loaded) learn(n network) error {
+	if !n.found.prefix.IsValid() {
+		return nil
+	}
+	known, err := l.learned()
+	if err != nil {
+		return err
+	}
+	key := l.learnedKey(n.name)
+	if known[key] == n.found.prefix {
+		return nil
+	}
+	known[key] = n.found.prefix
+	text, err := json.MarshalIndent(known, "", "  ")
+	if err != nil {
+		return fmt.Errorf("keeping the addresses of %s: %w", n.name, err)
+	}
+	if err := renameio.WriteFile(l.learnedFile(), append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("keeping the addresses of %s: %w", n.name, err)
+	}
+	return nil
+}
+
+func (l loaded) learned() (map[string]netip.Prefix, error) {
+	known := map[string]netip.Prefix{}
+	text, err := os.ReadFile(l.learnedFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return known, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading which addresses the networks have: %w", err)
+	}
+	if err := json.Unmarshal(text, &known); err != nil || known == nil {
+		return nil, failure{code: exitUnexpected, err: fmt.Errorf("%s cannot be understood", l.learnedFile()), hints: []string{"remove it; `pxeagent configure` makes it again"}}
+	}
+	return known, nil
+}
+
+// recall is how commands that do not ask the DHCP server find out about a network; nil where its name says enough.
+func (l loaded) recall() func(name string) (found, error) {
+	if l.Config.Backend() != PfSense {
+		return nil
+	}
+	return func(name string) (found, error) {
+		known, err := l.learned()
+		if err != nil {
+			return found{}, err
+		}
+		return found{prefix: known[l.learnedKey(name)]}, nil
+	}
+}
