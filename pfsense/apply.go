@@ -108,6 +108,8 @@ func (c changed) err() error {
 		return fmt.Errorf("%w: %s%s", ErrStopped, is, c.because())
 	case "unsaved":
 		return fmt.Errorf("%w: the settings were not saved%s", ErrProgram, c.because())
+	case "unloaded":
+		return fmt.Errorf("%w: the settings were saved and not loaded%s", ErrProgram, c.because())
 	}
 	return fmt.Errorf("%w: status %q%s", ErrProgram, c.Status, c.because())
 }

@@ -262,6 +262,13 @@ func TestRefusesToWrite(t *testing.T) {
 	if !strings.Contains(err.Error(), "the disk is full") {
 		t.Errorf("error %v", err)
 	}
+	s.order(map[string]any{"no_lock": "pxeagent"})
+	if _, err := s.server("admin").Plan(t.Context(), dhcp.Boot{}); !errors.Is(err, ErrProgram) {
+		t.Errorf("plan without a lock: %v", err)
+	}
+	nolock := s.server("admin")
+	nolock.port = &port{ID: "opt1"}
+	unwritten("no lock", nolock.Apply(t.Context(), p), ErrProgram)
 	s.order(nil)
 	s.edit(func(c tree) { at(c, "dhcpd")["opt1"] = "" })
 	before = s.config()
@@ -271,6 +278,22 @@ func TestRefusesToWrite(t *testing.T) {
 	unwritten("interface gone", s.server("admin").Apply(t.Context(), p), ErrNoInterface)
 	if steps := s.get("steps"); !strings.HasSuffix(steps, "unlock\n") {
 		t.Errorf("a lock was kept: %q", steps)
+	}
+}
+
+// What fails after the settings were saved is told apart from what fails before: the caller puts them back.
+func TestSavedAndNotLoaded(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, "2.9.0")
+	p := mustPlan(t, s.server("admin"), testBoot("10.99.0.5"))
+	s.order(map[string]any{"throw": "services_dhcpd_configure"})
+	err := s.server("admin").Apply(t.Context(), p)
+	if !errors.Is(err, ErrProgram) || !strings.Contains(err.Error(), "saved and not loaded") || s.mine()[filename].text != "undionly.kpxe" {
+		t.Errorf("%v; filename %v", err, s.mine()[filename])
+	}
+	s.order(nil)
+	if err := s.server("admin").Revert(t.Context(), p); err != nil || s.mine()[filename].text != "" {
+		t.Errorf("revert: %v; filename %v", err, s.mine()[filename])
 	}
 }
 

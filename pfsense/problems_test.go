@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/netip"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -166,6 +168,43 @@ func TestProblems(t *testing.T) {
 		if p.After.Boot.Script != "" {
 			t.Errorf("%s: a script is said to be sent", c.name)
 		}
+	}
+}
+
+// The documentation of Plan names every code that there is, under what it does.
+func TestCodesAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("plan.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(doc), "problems have these codes.")
+	text, _, _ = strings.Cut(text, "//\n")
+	refuses, shown, _ := strings.Cut(text, "They are shown:")
+	made := regexp.MustCompile(`(note|refuse|add)\("([a-z0-9-]+)"`)
+	word := regexp.MustCompile(`[a-z0-9]+(-[a-z0-9]+)*`)
+	said := append(word.FindAllString(refuses, -1), word.FindAllString(shown, -1)...)
+	for _, file := range []string{"values.go", "problems.go", "problems_wire.go"} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := made.FindAllSubmatch(source, -1)
+		if len(found) < 4 {
+			t.Errorf("%s makes %d problems", file, len(found))
+		}
+		for _, m := range found {
+			code, list := string(m[2]), shown
+			if file == "values.go" || string(m[1]) == "refuse" {
+				list = refuses
+			}
+			if !slices.Contains(word.FindAllString(list, -1), code) {
+				t.Errorf("%s: %s is not in the list of Plan", file, code)
+			}
+			said = slices.DeleteFunc(said, func(w string) bool { return w == code })
+		}
+	}
+	if left := slices.DeleteFunc(said, func(w string) bool { return w == "hey" || w == "refuse" }); len(left) > 0 {
+		t.Errorf("Plan lists %q, which nothing makes", left)
 	}
 }
 

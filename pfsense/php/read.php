@@ -3,6 +3,9 @@
 // a writing one that is at work.
 $lock = lock('pxeagent', LOCK_SH);
 try {
+	if (!$lock) {
+		throw new Exception('the lock cannot be taken');
+	}
 	$reread();
 	$text = function ($from, $name) {
 		return is_array($from) && is_scalar($from[$name] ?? null) ? (string)$from[$name] : '';
@@ -137,5 +140,7 @@ try {
 } catch (Throwable $e) {
 	$result = ['error' => $e->getMessage()];
 }
-unlock($lock);
+if ($lock) {
+	unlock($lock);
+}
 $toreturn = $answer($result);

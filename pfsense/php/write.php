@@ -1,7 +1,7 @@
 <?php
 // The writing program: from the settings that were planned on to others, all or nothing, in one request. Its lock has a
 // name of its own: write_config takes 'config' itself, and this process would wait for itself for ever.
-$result = ['status' => 'error', 'keys' => null, 'saved' => false, 'ran' => false, 'runs' => false, 'detail' => ''];
+$result = ['status' => 'unsaved', 'keys' => null, 'saved' => false, 'ran' => false, 'runs' => false, 'detail' => ''];
 $before = $keys($args['before']);
 $after = $keys($args['after']);
 $now = function () use ($reread, $keys, $args) {
@@ -12,7 +12,7 @@ $now = function () use ($reread, $keys, $args) {
 };
 
 // Writes and reads back what is on disk then. Only these keys of this one interface are touched.
-$save = function ($wanted, $message) use ($now, $names, $args) {
+$save = function ($wanted, $message) use ($now, $names, $args, &$result) {
 	global $config;
 	foreach ($names as $name) {
 		if ($wanted[$name] === null) {
@@ -25,6 +25,8 @@ $save = function ($wanted, $message) use ($now, $names, $args) {
 	if (!is_array($saved)) {
 		throw new Exception('write_config did not save: ' . json_encode($saved));
 	}
+	// The second time it was put back.
+	$result['saved'] = !$result['saved'];
 	return $now();
 };
 
@@ -41,6 +43,9 @@ $load = function () use ($runs, $args) {
 
 $lock = lock('pxeagent', LOCK_EX);
 try {
+	if (!$lock) {
+		throw new Exception('the lock cannot be taken');
+	}
 	$found = $now();
 	$result['keys'] = $found;
 	$result['ran'] = $result['runs'] = $runs();
@@ -53,9 +58,7 @@ try {
 		$result['status'] = 'changed';
 	} else {
 		if ($found !== $after) {
-			$result['status'] = 'unsaved';
 			$result['keys'] = $save($after, $args['message']);
-			$result['saved'] = true;
 		}
 		if ($result['keys'] !== $after) {
 			$result['status'] = 'differs';
@@ -66,16 +69,17 @@ try {
 		} else {
 			$result['status'] = 'stopped';
 			$result['keys'] = $save($found, $args['message'] . '; put back, the DHCP server did not start');
-			$result['saved'] = false;
 			$result['runs'] = $load();
 			$result['status'] = 'rolled back';
 		}
 	}
 } catch (Throwable $e) {
-	if ($result['status'] !== 'unsaved' && $result['status'] !== 'stopped') {
-		$result['status'] = 'error';
+	if ($result['saved'] && $result['status'] === 'unsaved') {
+		$result['status'] = 'unloaded';
 	}
 	$result['detail'] = $e->getMessage();
 }
-unlock($lock);
+if ($lock) {
+	unlock($lock);
+}
 $toreturn = $answer($result);
