@@ -66,28 +66,38 @@ exit 1
 `, l.ScriptURL(), l.nextServer, Autoexec, rounds, roundPause)
 }
 
-// roomEmbedded is the length of the placeholder in an EFI binary, in bytes.
-const roomEmbedded = 131
+// The placeholder in an EFI binary, and what a script in it begins and ends with.
+const (
+	roomEmbedded    = 131 // bytes
+	placeholderDHCP = "dhcp || dhcp || dhcp ||\n"
+	placeholderExit = "exit 1"
+)
 
 // embedded is what runs in place of the second half of the build's own script, which it must never come to: that
 // asks DHCP for a file name, where the loop begins, and leaves with success, after which UEFI firmware shows its setup
 // instead of going on to the disk. Three rounds of DHCP without an answer last 45 s, for the sake of slow switch ports.
 func (l *Library) embedded() []byte {
-	const dhcp, exit = "dhcp || dhcp || dhcp ||\n", "exit 1"
-	if !l.chain.Embeds() {
+	const dhcp, exit = placeholderDHCP, placeholderExit
+	switch {
+	case !l.chain.Embeds():
 		return []byte(dhcp + "autoboot ||\n" + exit) // what DHCP names
+	case l.twoSteps():
+		return []byte(dhcp + "chain -r tftp://" + l.nextServer.String() + "/" + Autoexec + " ||\n" + exit)
 	}
-	menu := "chain -r " + l.ScriptURL() + " ||\n"
-	for _, text := range []string{
-		dhcp + menu + "chain tftp://${next-server}/" + Autoexec + " ||\n" + exit,
-		dhcp + menu + exit,
-	} {
-		if len(text) <= roomEmbedded {
-			return []byte(text)
-		}
+	text := dhcp + l.toMenu()
+	// next-server besides, where there is the room.
+	if besides := "chain tftp://${next-server}/" + Autoexec + " ||\n"; len(text)+len(besides)+len(exit) <= roomEmbedded {
+		text += besides
 	}
-	// A long host name: the address and a short name lead to a script that has the room.
-	return []byte(dhcp + "chain -r tftp://" + l.nextServer.String() + "/" + Autoexec + " ||\n" + exit)
+	return []byte(text + exit)
+}
+
+func (l *Library) toMenu() string { return "chain -r " + l.ScriptURL() + " ||\n" }
+
+// twoSteps: the menu's URL has a long host name and does not fit into the placeholder. The address and a short name
+// lead to a script that has the room.
+func (l *Library) twoSteps() bool {
+	return len(placeholderDHCP)+len(l.toMenu())+len(placeholderExit) > roomEmbedded
 }
 
 // fill puts commands where an EFI binary has room for them: in the place of a comment of 131 bytes

@@ -8,7 +8,7 @@ import (
 )
 
 func newIPXECmd(a *app) *cobra.Command {
-	return newGroupCmd("ipxe", "The script in iPXE, and iPXE built with it", newIPXEScriptCmd(a))
+	return newGroupCmd("ipxe", "The script in iPXE, and iPXE built with it", newIPXEScriptCmd(a), newIPXEBuildCmd(a))
 }
 
 func newIPXEScriptCmd(a *app) *cobra.Command {
