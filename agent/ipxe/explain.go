@@ -1,0 +1,114 @@
+package ipxe
+
+import (
+	"fmt"
+
+	"pxeagent/agent/boot"
+)
+
+// Road is one kind of machine's way to the menu, and what keeps it from going round in circles.
+type Road struct {
+	Machine string `json:"machine"` // BIOS, UEFI x64, UEFI ARM64, UEFI HTTP
+	NBP     string `json:"nbp"`
+	Own     string `json:"own,omitempty"` // path of the user's file of that name; "": built in
+	Ways    []Way  `json:"ways"`          // in the order in which they take effect
+}
+
+// Way is one of the layers against the loop, for one kind of machine.
+type Way struct {
+	Name string `json:"way"` // dhcp, embed, autoexec, tftp, http
+	Used bool   `json:"used"`
+	Why  string `json:"why"`
+}
+
+// Ends is the name of the way by which the loop ends first; "" where none does for certain. That a build looks for
+// autoexec.ipxe is not certain.
+func (r Road) Ends() string {
+	for _, w := range r.Ways {
+		if w.Used && w.Name != "autoexec" {
+			return w.Name
+		}
+	}
+	return ""
+}
+
+// Explain says by which ways each kind of machine is kept from looping, and why. tells is what the DHCP server can do: whether it sends
+// iPXE something else than a ROM, and why (a clause).
+func (l *Library) Explain(tells Way) []Road {
+	var roads []Road
+	for _, r := range []struct {
+		machine string
+		proto   boot.Proto
+		nbp     string
+	}{
+		{"BIOS", boot.TFTP, Undionly},
+		{"UEFI x64", boot.TFTP, EFI64},
+		{"UEFI ARM64", boot.TFTP, EFIARM64},
+		{"UEFI HTTP", boot.HTTP, EFI64},
+	} {
+		road := Road{Machine: r.machine, NBP: r.nbp}
+		if f, _, err := l.users(r.proto, r.nbp); err == nil {
+			f.Close()
+			road.Own = string(l.trees[r.proto]) + "/" + f.Name
+		}
+		// A script inside runs before DHCP is asked, and goes to the menu whatever that says.
+		road.Ways = []Way{l.embedWay(r.proto, road), l.dhcpWay(tells)}
+		if r.nbp != Undionly {
+			road.Ways = append(road.Ways, Way{"autoexec", true, "always there, for builds that look for " + Autoexec + " before they ask DHCP"})
+		}
+		road.Ways = append(road.Ways, l.breakerWay(r.proto))
+		roads = append(roads, road)
+	}
+	return roads
+}
+
+func (l *Library) leftOut() string { return "left out by chain: " + string(l.chain) }
+
+func (l *Library) dhcpWay(tells Way) Way {
+	w := Way{"dhcp", tells.Used, tells.Why}
+	if tells.Used && !l.chain.TellsDHCP() {
+		w.Used, w.Why = false, l.leftOut()
+	}
+	return w
+}
+
+func (l *Library) embedWay(proto boot.Proto, r Road) Way {
+	w := Way{Name: "embed"}
+	switch {
+	case r.Own != "":
+		// Scripts are compressed in BIOS binaries and may be in EFI's, so the file itself does not tell.
+		built, err := ReadBuilt(r.Own)
+		switch {
+		case err != nil:
+			w.Why = "your own file, served as it is; whether a script is in it cannot be seen"
+		default:
+			w.Used, w.Why = true, fmt.Sprintf("your own file, built with %s in it (%s)", built.Script, built.Source)
+		}
+	case r.NBP == Undionly:
+		w.Why = "the built-in one is compressed and has no room for a script; `pxeagent ipxe build` makes one that carries it"
+	case !l.chain.Embeds():
+		w.Why = l.leftOut()
+	default:
+		w.Used, w.Why = true, "written into the space left for a script as the file is served; leads to "+l.ScriptURL()
+		if l.twoSteps() {
+			w.Why += " by way of tftp://" + l.nextServer.String() + "/" + Autoexec + ", for that URL is too long for the space"
+		}
+	}
+	return w
+}
+
+func (l *Library) breakerWay(proto boot.Proto) Way {
+	w := Way{Name: string(proto), Used: l.chain.Breaks()}
+	switch {
+	case !w.Used:
+		w.Why = l.leftOut()
+	case proto == boot.HTTP:
+		w.Why = "iPXE is known by its User-Agent; where it asks for an NBP it is answered with the script"
+	default:
+		w.Why = "iPXE is known by the form of its request; where it asks for an NBP it is answered with the script"
+	}
+	if w.Used && len(l.except) > 0 {
+		w.Why += fmt.Sprintf(", but not in %v", l.except)
+	}
+	return w
+}

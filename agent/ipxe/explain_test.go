@@ -1,0 +1,96 @@
+package ipxe
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/tinkerbell/ipxedust/binary"
+)
+
+// short is what a road's table says, in few words.
+func short(roads []Road) []string {
+	var out []string
+	for _, r := range roads {
+		used := ""
+		for _, w := range r.Ways {
+			if w.Used {
+				used += " " + w.Name
+			}
+		}
+		out = append(out, fmt.Sprintf("%s: %s ends it by %q of%s", r.Machine, r.NBP, r.Ends(), used))
+	}
+	return out
+}
+
+func TestExplain(t *testing.T) {
+	dnsmasq, pfSense := Way{"dhcp", true, "it can"}, Way{"dhcp", false, "it cannot"}
+	for _, tc := range []struct {
+		name  string
+		chain Chain
+		tells Way
+		want  []string
+	}{
+		{"auto with Dnsmasq", ChainAuto, dnsmasq, []string{
+			`BIOS: undionly.kpxe ends it by "dhcp" of dhcp tftp`,
+			`UEFI x64: ipxe.efi ends it by "embed" of embed dhcp autoexec tftp`,
+			`UEFI ARM64: snp-arm64.efi ends it by "embed" of embed dhcp autoexec tftp`,
+			`UEFI HTTP: ipxe.efi ends it by "embed" of embed dhcp autoexec http`}},
+		{"auto with pfSense", ChainAuto, pfSense, []string{
+			`BIOS: undionly.kpxe ends it by "tftp" of tftp`,
+			`UEFI x64: ipxe.efi ends it by "embed" of embed autoexec tftp`,
+			`UEFI ARM64: snp-arm64.efi ends it by "embed" of embed autoexec tftp`,
+			`UEFI HTTP: ipxe.efi ends it by "embed" of embed autoexec http`}},
+		{"embed", ChainEmbed, dnsmasq, []string{
+			`BIOS: undionly.kpxe ends it by "" of`,
+			`UEFI x64: ipxe.efi ends it by "embed" of embed autoexec`,
+			`UEFI ARM64: snp-arm64.efi ends it by "embed" of embed autoexec`,
+			`UEFI HTTP: ipxe.efi ends it by "embed" of embed autoexec`}},
+		{"tftp", ChainTFTP, dnsmasq, []string{
+			`BIOS: undionly.kpxe ends it by "tftp" of tftp`,
+			`UEFI x64: ipxe.efi ends it by "tftp" of autoexec tftp`,
+			`UEFI ARM64: snp-arm64.efi ends it by "tftp" of autoexec tftp`,
+			`UEFI HTTP: ipxe.efi ends it by "http" of autoexec http`}},
+		{"off", ChainOff, dnsmasq, []string{
+			`BIOS: undionly.kpxe ends it by "" of`,
+			`UEFI x64: ipxe.efi ends it by "" of autoexec`,
+			`UEFI ARM64: snp-arm64.efi ends it by "" of autoexec`,
+			`UEFI HTTP: ipxe.efi ends it by "" of autoexec`}},
+	} {
+		roads := newSite(t, Config{Chain: tc.chain}).Explain(tc.tells)
+		if diff := cmp.Diff(tc.want, short(roads)); diff != "" {
+			t.Errorf("%s:\n%s", tc.name, diff)
+		}
+		for _, r := range roads {
+			for _, w := range r.Ways {
+				if w.Why == "" || !w.Used && w.Name != "dhcp" && w.Name != "embed" && !strings.Contains(w.Why, "chain: "+string(tc.chain)) {
+					t.Errorf("%s, %s: %+v", tc.name, r.Machine, w)
+				}
+			}
+		}
+	}
+}
+
+func TestExplainLooksAtTheUsersFiles(t *testing.T) {
+	s := newSite(t, Config{Except: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}})
+	s.put("tftp/undionly.kpxe", string(binary.Undionly))
+	roads := s.Explain(Way{Name: "dhcp", Why: "it cannot"})
+	bios, efi := roads[0], roads[1]
+	if bios.Own != s.root+"/tftp/undionly.kpxe" || bios.Ways[0].Used || !strings.Contains(bios.Ways[0].Why, "your own file") || bios.Ends() != "tftp" {
+		t.Errorf("%+v", bios)
+	}
+	if efi.Own != "" || !strings.Contains(efi.Ways[3].Why, "but not in [10.9.0.0/16]") {
+		t.Errorf("%+v", efi)
+	}
+	// With a record of its build it is known what is in it.
+	b := Build{Target: "bin/undionly.kpxe", Script: []byte("#!ipxe\n"), Named: "mine.ipxe", Dir: s.root + "/tftp"}
+	if _, err := b.install("/src/ipxe", "undionly.kpxe", []byte("made")); err != nil {
+		t.Fatal(err)
+	}
+	bios = s.Explain(Way{Name: "dhcp", Why: "it cannot"})[0]
+	if !bios.Ways[0].Used || !strings.Contains(bios.Ways[0].Why, "mine.ipxe") || bios.Ends() != "embed" {
+		t.Errorf("%+v", bios)
+	}
+}
