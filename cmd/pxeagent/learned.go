@@ -75,3 +75,13 @@ func (l loaded) recall() func(name string) (found, error) {
 		return found{prefix: known[l.learnedKey(name)]}, nil
 	}
 }
+
+// place is what is known about the network at index i. Where the firewall was never asked about it, its name says nothing: then only a
+// machine with one network can know its place.
+func (l loaded) place(nics []nic, name string, i int, f found) wantLocal {
+	want := wantLocal{network: name, device: l.Config.Probe.Device(i), prefix: f.prefix}
+	if l.Config.Backend() == PfSense && f.server == nil && !f.prefix.IsValid() && findNIC(nics, name) == nil {
+		want.network = ""
+	}
+	return want
+}
