@@ -3,145 +3,121 @@ package pfsense
 import (
 	"encoding/json"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"pxeagent/pfsense/pfsensetest"
 )
 
-// asTree is t in the stand-in's form.
-func asTree(t tree) pfsensetest.Tree {
-	out := pfsensetest.Tree{}
-	for name, value := range t {
-		switch v := value.(type) {
-		case tree:
-			out[name] = asTree(v)
-		case []any:
-			list := []pfsensetest.Tree{}
-			for _, one := range v {
-				list = append(list, asTree(one.(tree)))
-			}
-			out[name] = list
-		default:
-			out[name] = v
-		}
-	}
-	return out
-}
-
-// The stand-in answers both programs as the real PHP does, over configurations of every kind: what is shown on it holds for the programs.
-func TestStandInIsAsThePHP(t *testing.T) {
-	t.Parallel()
-	rounds := 150
-	if testing.Short() {
-		rounds = 30
-	}
+// TestStandInFollowsThePHP: the stand-in firewall does what the programs do under real PHP. Over configurations of every kind both are asked to
+// read, and to write from and to settings that fit or not; their answers and what is left in config.xml are the same.
+func TestStandInFollowsThePHP(t *testing.T) {
 	s := newStub(t, "2.9.0")
 	h := s.interpreter()
+	rounds := 200
+	if testing.Short() {
+		rounds = 40
+	}
+	statuses := map[string]int{}
 	for seed := range rounds {
 		r := somebody{rand.New(rand.NewPCG(uint64(seed), 11))}
-		s.edit(func(c tree) { r.config(c); r.trouble(c) })
+		s.edit(r.config)
 		s.put("chroot/var/run/dhcpd.pid", "well")
 		s.put("proc-kea-dhcp4", "well")
-		f, err := pfsensetest.New(pfsensetest.Options{Config: asTree(s.config())})
+		config, err := pfsensetest.ParseTree([]byte(s.get("config.json")))
 		if err != nil {
 			t.Fatal(err)
 		}
-		way := mustDial(t, Config{URL: f.URL(), Transport: "xmlrpc", User: "admin", Password: text("pfsense"), TLSSHA256: new(f.Fingerprint())})
-		both := func(p program) (php, standIn json.RawMessage) {
-			php, err := h.run(s.dir, p)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if standIn, err = way.run(t.Context(), p); err != nil {
-				t.Fatal(err)
-			}
-			return php, standIn
-		}
-		p, err := newProgram("read", map[string]string{"op": "read"})
+		wall, err := pfsensetest.New(pfsensetest.Options{Config: config})
 		if err != nil {
 			t.Fatal(err)
 		}
-		var a, b firewall
-		php, standIn := both(p)
-		if err := json.Unmarshal(php, &a); err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal(standIn, &b); err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range []*firewall{&a, &b} {
-			// The machine's own, and orders that have no meaning.
-			f.Version, f.Leased, f.Running = "", nil, false
-			slices.SortFunc(f.Interfaces, func(a, b port) int { return strings.Compare(a.ID, b.ID) })
-			slices.SortFunc(f.Odd, func(a, b oddText) int { return strings.Compare(a.Path, b.Path) })
-		}
-		if !reflect.DeepEqual(a, b) {
-			t.Fatalf("seed %d: read by PHP:\n%s\nby the stand-in:\n%s", seed, php, standIn)
-		}
-		for range 4 {
-			now, to := s.mine(), keysOf(stringsOf(r.boots(tree{})))
-			args := change{Op: "write", ID: r.one("opt1", "opt1", "opt1", "opt9"), Before: now, After: to, Undo: r.chance(30), Wait: 0.01, Message: "m"}
-			switch r.IntN(4) {
-			case 0:
-				args.Before, args.After = to, now
-			case 1:
-				args.After = now
-			}
-			p, err := newProgram("write", args)
+		pin := wall.Fingerprint()
+		way := mustDial(t, Config{URL: wall.URL(), Transport: "xmlrpc", User: "admin", Password: text("pfsense"), TLSSHA256: &pin})
+
+		both := func(name string, args any) (php, standIn map[string]any) {
+			t.Helper()
+			p, err := newProgram(name, args)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var a, b changed
-			php, standIn := both(p)
-			if json.Unmarshal(php, &a) != nil || json.Unmarshal(standIn, &b) != nil {
-				t.Fatalf("%s %s", php, standIn)
+			a, err := h.run(s.dir, p)
+			if err != nil {
+				t.Fatal(err)
 			}
-			a.Ran, a.Runs, b.Ran, b.Runs = false, false, false, false
-			if a.Status == "gone" {
-				a.Keys, b.Keys = nil, nil // nobody looks at them then
+			b, err := way.run(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if !reflect.DeepEqual(a, b) {
-				t.Fatalf("seed %d: %+v\nwritten by PHP: %s\nby the stand-in: %s", seed, args, php, standIn)
+			return comparable(t, a), comparable(t, b)
+		}
+		for range 3 {
+			php, standIn := both("read", map[string]string{"op": "read"})
+			if diff := cmp.Diff(php, standIn); diff != "" {
+				t.Fatalf("seed %d, read: PHP (-) and stand-in (+):\n%s", seed, diff)
 			}
-			if want := asTree(s.config()); !reflect.DeepEqual(f.Saved(), want) {
-				t.Fatalf("seed %d: the stand-in has\n%v\nPHP left\n%v", seed, f.Saved(), want)
+			c := change{Op: "write", ID: r.one("opt1", "opt1", "opt1", "opt9"), Before: s.mine(), After: randomKeys(r), Undo: r.chance(30), Wait: 0, Message: "pxeagent: test"}
+			if r.chance(30) {
+				c.Before, c.After = c.After, c.Before
+			}
+			if r.chance(10) {
+				c.Before = c.After
+			}
+			php, standIn = both("write", c)
+			if diff := cmp.Diff(php, standIn); diff != "" {
+				t.Fatalf("seed %d, write %+v: PHP (-) and stand-in (+):\n%s", seed, c, diff)
+			}
+			statuses[php["status"].(string)]++
+			left, err := pfsensetest.ParseTree([]byte(s.get("config.json")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(left, wall.Saved()); diff != "" {
+				t.Fatalf("seed %d, write %+v: config.xml of PHP (-) and of the stand-in (+):\n%s", seed, c, diff)
 			}
 		}
-		f.Close()
+		wall.Close()
+	}
+	for _, status := range []string{"done", "changed", "gone", "rolled back"} {
+		if statuses[status] == 0 {
+			t.Errorf("no round ended in %q: %v", status, statuses)
+		}
 	}
 }
 
-func stringsOf(t tree) map[string]string {
-	out := map[string]string{}
-	for k, v := range t {
-		out[k] = v.(string)
+func randomKeys(r somebody) (k keys) {
+	for f, name := range fieldNames {
+		if value, there := r.boots(tree{})[name]; there {
+			k[f] = setting{true, value.(string)}
+		}
 	}
-	return out
+	// What stops ISC's daemon, and Kea's.
+	if r.chance(15) {
+		k[filename64] = setting{true, `a"b`}
+	}
+	if r.chance(15) {
+		k[nextserver] = setting{true, "boot.example"}
+	}
+	return k
 }
 
-// trouble puts settings into c about which a plan has something to say.
-func (r somebody) trouble(c tree) {
-	for name, value := range map[string]any{
-		"dhcrelay": tree{r.one("enable", "interface"): ""}, "hasync": tree{"synchronizetoip": r.one("", "10.0.0.2")},
-		"kea":       tree{"ha": tree{r.one("enable", "x"): "", "role": r.one("", "standby"), "remoteip": "10.0.0.3"}, "custom_kea_config": r.one("", "e30=")},
-		"virtualip": tree{"vip": []any{tree{"mode": r.one("carp", "ipalias"), "interface": r.one("opt1", "lan"), "advskew": r.one("", "0", "100"), "subnet": "10.99.0.254"}}},
-	} {
-		if delete(c, name); r.chance(40) {
-			c[name] = value
+// comparable is a result without what the stub has none of, and without an order that means nothing.
+func comparable(t *testing.T, raw []byte) map[string]any {
+	t.Helper()
+	var all map[string]any
+	if err := json.Unmarshal(raw, &all); err != nil {
+		t.Fatalf("%v: %s", err, raw)
+	}
+	for _, name := range []string{"version", "leased"} {
+		delete(all, name)
+	}
+	for list, by := range map[string]string{"interfaces": "id", "odd": "path"} {
+		if items, is := all[list].([]any); is {
+			slices.SortFunc(items, func(a, b any) int { return strings.Compare(a.(tree)[by].(string), b.(tree)[by].(string)) })
 		}
 	}
-	for _, id := range []string{"opt1", "lan"} {
-		section, made := at(c, "dhcpd")[id].(tree)
-		if !made {
-			continue
-		}
-		for _, name := range []string{"rootpath", "filename32", "domain", "descr", "nextserver"} {
-			if r.chance(8) {
-				section[name] = r.one(`a"b`, "a\nb", `a\`, `a\b`, "boot.example")
-			}
-		}
-	}
+	return all
 }

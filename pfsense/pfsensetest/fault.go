@@ -23,6 +23,8 @@ const (
 	NoResult     Kind = "no result"    // a program leaves nothing
 	NoText       Kind = "no text"      // REST: what a command prints is no UTF-8, and the body is empty. It is carried out
 	Print        Kind = "print"        // XML-RPC: something is printed before the answer. It is carried out
+	Unsaved      Kind = "unsaved"      // a writing program: write_config refuses, as for a read-only user or on a full disk
+	Unloaded     Kind = "unloaded"     // a writing program: it saves, and loading throws
 	Slow         Kind = "slow"         // it is carried out, and answered after Delay, or not at all where the client has gone
 	CutBefore    Kind = "cut before"   // the connection ends
 	CutAfter     Kind = "cut after"    // it is carried out, and the connection ends

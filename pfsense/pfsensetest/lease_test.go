@@ -160,7 +160,7 @@ func FuzzBodies(f *testing.F) {
 		if c, err := parseCall(body); err == nil {
 			c.op()
 		}
-		wall.php(string(body), "")
+		wall.php(string(body), "", "")
 		inflate(string(body))
 		if after := wall.saved.String(); after != before {
 			t.Errorf("written: %s", after)

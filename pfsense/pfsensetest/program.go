@@ -38,8 +38,9 @@ func opOf(code string) string {
 	return ""
 }
 
-// php carries out what the program's arguments say, and returns the JSON that it leaves in $toreturn. who begins its entries in the history.
-func (f *Firewall) php(code, who string) (result string, known bool) {
+// php carries out what the program's arguments say, and returns the JSON that it leaves in $toreturn. who begins its entries in the history; kind is
+// what goes wrong with it.
+func (f *Firewall) php(code, who string, kind Kind) (result string, known bool) {
 	a, known := argumentsOf(code)
 	if !known {
 		return "", false
@@ -54,9 +55,9 @@ func (f *Firewall) php(code, who string) (result string, known bool) {
 	before, err := parseKeys(a.Before)
 	after, err2 := parseKeys(a.After)
 	if err != nil || err2 != nil {
-		return plainJSON(outcome{Status: "error", Detail: fmt.Sprint("arguments: ", err, err2)}), true
+		return plainJSON(outcome{Status: "unsaved", Detail: fmt.Sprint("arguments: ", err, err2)}), true
 	}
-	w := writing{Firewall: f, id: a.ID, before: before, after: after, undo: a.Undo, message: who + a.Message}
+	w := writing{Firewall: f, id: a.ID, before: before, after: after, undo: a.Undo, message: who + a.Message, kind: kind}
 	return plainJSON(w.run()), true
 }
 
@@ -102,13 +103,14 @@ type writing struct {
 	before, after Keys
 	undo          bool
 	message       string
+	kind          Kind
 }
 
 // run follows write.php: from the settings that were planned on to others, all or nothing.
 func (w writing) run() outcome {
 	w.happen(BeforeLock)
 	found := w.keys(w.id)
-	o := outcome{Status: "error", Keys: found, Ran: w.loaded != nil, Runs: w.loaded != nil}
+	o := outcome{Status: "unsaved", Keys: found, Ran: w.loaded != nil, Runs: w.loaded != nil}
 	there := func(k Keys) bool { return found != nil && found.equal(k) }
 	switch {
 	case found == nil:
@@ -122,11 +124,22 @@ func (w writing) run() outcome {
 		return o
 	}
 	if !there(w.after) {
+		if w.kind == Unsaved {
+			o.Detail = "write_config did not save: -1"
+			return o
+		}
 		w.save(w.after, w.message)
 		o.Saved, o.Keys = true, w.keys(w.id)
 	}
 	if o.Keys == nil || !o.Keys.equal(w.after) {
 		o.Status = "differs"
+		return o
+	}
+	if w.kind == Unloaded {
+		if o.Saved {
+			o.Status = "unloaded"
+		}
+		o.Detail = "the DHCP settings cannot be loaded"
 		return o
 	}
 	w.load()

@@ -188,7 +188,7 @@ func (v *visit) runFile(name, sum string) (string, int) {
 	if v.fault.Kind == Fatal || v.fault.Kind == Throw {
 		return "PHP Fatal error:  Uncaught Error: Call to undefined function nosuchfunction() in Command line code(1) : eval()'d code:1", 255
 	}
-	result, known := v.php(code, "(system): ")
+	result, known := v.php(code, "(system): ", v.fault.Kind)
 	switch {
 	case !known:
 		return "PHP Parse error:  syntax error in Command line code(1) : eval()'d code on line 1", 255

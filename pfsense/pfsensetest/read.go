@@ -47,7 +47,6 @@ type foundPort struct {
 }
 
 type foundPool struct {
-	Descr    string `json:"descr,omitempty"`
 	From     string `json:"from"`
 	To       string `json:"to"`
 	Keys     Keys   `json:"keys"`
@@ -57,15 +56,20 @@ type foundPool struct {
 	DenyMAC  string `json:"mac_deny"`
 }
 
+type foundFurtherPool struct {
+	Descr string `json:"descr"`
+	foundPool
+}
+
 type foundDHCP struct {
 	foundPool
-	Enable   bool          `json:"enable"`
-	TFTP     string        `json:"tftp"`
-	Failover string        `json:"failover_peerip"`
-	Custom   bool          `json:"kea_custom"`
-	Options  []foundOption `json:"options"`
-	Pools    []foundPool   `json:"pools"`
-	Maps     []foundMap    `json:"maps"`
+	Enable   bool               `json:"enable"`
+	TFTP     string             `json:"tftp"`
+	Failover string             `json:"failover_peerip"`
+	Custom   bool               `json:"kea_custom"`
+	Options  []foundOption      `json:"options"`
+	Pools    []foundFurtherPool `json:"pools"`
+	Maps     []foundMap         `json:"maps"`
 }
 
 type foundOption struct {
@@ -138,7 +142,7 @@ func (section Tree) foundPool() foundPool {
 	if there && deny == "" {
 		deny = "enabled"
 	}
-	return foundPool{Descr: text("descr"), From: text("range/from"), To: text("range/to"), Keys: keysOf(section), RootPath: text("rootpath"), Deny: deny,
+	return foundPool{From: text("range/from"), To: text("range/to"), Keys: keysOf(section), RootPath: text("rootpath"), Deny: deny,
 		Allow: text("mac_allow"), DenyMAC: text("mac_deny")}
 }
 
@@ -146,8 +150,7 @@ func (section Tree) foundDHCP() *foundDHCP {
 	text := func(path string) string { v, _ := section.Text(path); return v }
 	_, enable := section.Text("enable")
 	d := &foundDHCP{foundPool: section.foundPool(), Enable: enable, TFTP: text("tftp"), Failover: text("failover_peerip"),
-		Custom: text("custom_kea_config") != "", Options: []foundOption{}, Pools: []foundPool{}, Maps: []foundMap{}}
-	d.Descr = ""
+		Custom: text("custom_kea_config") != "", Options: []foundOption{}, Pools: []foundFurtherPool{}, Maps: []foundMap{}}
 	for _, item := range section.List("numberoptions/item") {
 		number, _ := item.Text("number")
 		kind, _ := item.Text("type")
@@ -156,7 +159,8 @@ func (section Tree) foundDHCP() *foundDHCP {
 		}
 	}
 	for _, pool := range section.List("pool") {
-		d.Pools = append(d.Pools, pool.foundPool())
+		descr, _ := pool.Text("descr")
+		d.Pools = append(d.Pools, foundFurtherPool{descr, pool.foundPool()})
 	}
 	for _, m := range section.List("staticmap") {
 		of := func(name string) string { v, _ := m.Text(name); return v }

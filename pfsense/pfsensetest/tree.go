@@ -12,6 +12,49 @@ import (
 // string is an element that is there and empty. Marshalled to JSON its keys are sorted, so that two can be compared.
 type Tree map[string]any
 
+// ParseTree is the tree of a JSON object of texts, objects and lists of objects. A list of none is an empty text, as config.xml has it.
+func ParseTree(text []byte) (Tree, error) {
+	var all map[string]any
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, fmt.Errorf("reading a configuration: %w", err)
+	}
+	return treeOf(all)
+}
+
+func treeOf(all map[string]any) (Tree, error) {
+	t := Tree{}
+	for name, value := range all {
+		switch v := value.(type) {
+		case string:
+			t[name] = v
+		case map[string]any:
+			under, err := treeOf(v)
+			if err != nil {
+				return nil, err
+			}
+			t[name] = under
+		case []any:
+			list := make([]Tree, len(v))
+			for i := range v {
+				one, isTree := v[i].(map[string]any)
+				if !isTree {
+					return nil, fmt.Errorf("reading a configuration: %s holds %v; want objects", name, v[i])
+				}
+				var err error
+				if list[i], err = treeOf(one); err != nil {
+					return nil, err
+				}
+			}
+			if t[name] = list; len(list) == 0 {
+				t[name] = ""
+			}
+		default:
+			return nil, fmt.Errorf("reading a configuration: %s is %v; want a text, an object or a list", name, value)
+		}
+	}
+	return t, nil
+}
+
 // Set gives the element at path, such as "dhcpd/opt1/staticmap/1/filename", a value, and makes the elements above it. A list is only
 // written to where it is that long already.
 func (t Tree) Set(path string, value any) {
@@ -156,8 +199,11 @@ func (k Keys) writeTo(t Tree) {
 	}
 }
 
-// MarshalJSON writes the eight in pfSense's order.
+// MarshalJSON writes the eight in pfSense's order; nil Keys are null.
 func (k Keys) MarshalJSON() ([]byte, error) {
+	if k == nil {
+		return []byte("null"), nil
+	}
 	var b strings.Builder
 	for i, name := range keyNames {
 		text, err := json.Marshal(k[name])

@@ -111,7 +111,7 @@ func (v *visit) execPHP(c call, u User) {
 		v.document(value("<boolean>1</boolean>"))
 		return
 	}
-	result, known := v.php(c.Params[0].text(), fmt.Sprintf("%s@%s (Local Database): ", u.Name, clientOf(v.r)))
+	result, known := v.php(c.Params[0].text(), fmt.Sprintf("%s@%s (Local Database): ", u.Name, clientOf(v.r)), v.fault.Kind)
 	if !known {
 		v.broken("") // a parse error
 		return
