@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/google/renameio/v2"
+
+	"pxeagent/agent/dhcp"
 )
 
 // Only configure, revert and status ask the firewall. What they learn of a network's addresses is kept in the state folder, so that serve,
@@ -82,6 +84,16 @@ func (l loaded) place(nics []nic, name string, i int, f found) wantLocal {
 	want := wantLocal{network: name, device: l.Config.Probe.Device(i), prefix: f.prefix}
 	if l.Config.Backend() == PfSense && f.server == nil && !f.prefix.IsValid() && findNIC(nics, name) == nil {
 		want.network = ""
+	}
+	return want
+}
+
+// expected is what can be expected of the offers in n, for commands that have no plan to go by: pfSense cannot tell iPXE from a ROM, and sends
+// it no script.
+func (l loaded) expected(n network) dhcp.Boot {
+	want := n.want
+	if l.Config.Backend() == PfSense {
+		want.Script = ""
 	}
 	return want
 }

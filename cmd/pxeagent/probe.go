@@ -122,7 +122,7 @@ func (l loaded) asks(server string, judgeAlone bool) ([]asking, error) {
 			k.config.Device = n.name
 		}
 		if !judgeAlone && l.Config.Backend() != NoBackend {
-			k.want = n.want
+			k.want = l.expected(n)
 		}
 		out = append(out, k)
 	}

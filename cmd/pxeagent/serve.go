@@ -120,7 +120,7 @@ func (l loaded) places() ([]agent.Place, []agent.Watch, error) {
 		if n.device == "" || c.Probe.Interval == 0 {
 			continue
 		}
-		w := agent.Watch{Interface: n.name, Probe: n.probeConfig(), Want: n.want, Every: c.Probe.Interval}
+		w := agent.Watch{Interface: n.name, Probe: n.probeConfig(), Want: l.expected(n), Every: c.Probe.Interval}
 		if c.Backend() == Dnsmasq {
 			// Dnsmasq runs on this machine and names itself by the address of the device.
 			w.Own, w.Proxy = []netip.Addr{n.own}, c.DHCP.Dnsmasq.Mode == "proxy"
