@@ -308,7 +308,9 @@ func TestLearnedNetwork(t *testing.T) {
 	s := newFirewallSite(t, pfsensetest.Options{})
 	flags := []string{"--interface=Admin", "--state-dir=state", "--config=pxeagent.yaml"}
 	write(t, "pxeagent.yaml", "dhcp:\n  pfsense:\n    url: "+s.fw.URL().String()+"\n")
-	at := func() (network, error) {
+	eth0 := nic{name: "eth0", up: true, addrs: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/24")}}
+	eth1 := nic{name: "eth1", up: true, addrs: []netip.Prefix{netip.MustParsePrefix("10.99.0.7/24")}}
+	at := func(nics ...nic) (network, error) {
 		t.Helper()
 		l, err := loadArgs(flags...)
 		if err != nil {
@@ -318,13 +320,12 @@ func TestLearnedNetwork(t *testing.T) {
 		if err != nil {
 			return network{}, err
 		}
-		nics := []nic{
-			{name: "eth0", up: true, addrs: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/24")}},
-			{name: "eth1", up: true, addrs: []netip.Prefix{netip.MustParsePrefix("10.99.0.7/24")}},
-		}
 		return l.network(nics, "Admin", 0, true, f)
 	}
-	if _, err := at(); explain(err).code != exitNoInterface || !strings.Contains(strings.Join(explain(err).hints, "\n"), "pxeagent configure") {
+	if n, err := at(eth0); err != nil || n.device != "eth0" {
+		t.Errorf("one device: %+v, %v", n, err)
+	}
+	if _, err := at(eth0, eth1); explain(err).code != exitNoInterface || !strings.Contains(strings.Join(explain(err).hints, "\n"), "pxeagent configure") {
 		t.Errorf("before: %v, %q", err, explain(err).hints)
 	}
 	s.run("", "configure --dry-run"+wish)
@@ -335,15 +336,18 @@ func TestLearnedNetwork(t *testing.T) {
 		t.Fatalf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	asked := len(s.fw.Requests())
-	n, err := at()
+	n, err := at(eth0, eth1)
 	if err != nil || n.device != "eth1" || n.next.String() != "10.99.0.7" || n.base.String() != "http://10.99.0.7" {
 		t.Errorf("%+v, %v", n, err)
 	}
 	if len(s.fw.Requests()) != asked {
 		t.Error("the firewall was asked")
 	}
+	if n, err := at(eth0); err == nil {
+		t.Errorf("this machine is not in that network: %+v", n)
+	}
 	write(t, "state/networks.json", "null")
-	if _, err := at(); err == nil || !strings.Contains(err.Error(), "networks.json") {
+	if _, err := at(eth1); err == nil || !strings.Contains(err.Error(), "networks.json") {
 		t.Errorf("spoiled: %v", err)
 	}
 }

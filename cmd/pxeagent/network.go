@@ -61,7 +61,7 @@ func (l loaded) networks(needNext bool, find func(name string) (found, error)) (
 func (l loaded) network(nics []nic, name string, i int, needNext bool, f found) (network, error) {
 	c := l.Config
 	n := network{name: name, next: c.NextServer, mac: c.Probe.MAC, found: f}
-	at, err := localAddr(nics, wantLocal{network: name, device: c.Probe.Device(i), prefix: f.prefix})
+	at, err := localAddr(nics, l.place(nics, name, i, f))
 	switch {
 	case err == nil:
 		n.device, n.own = at.device, at.addr.Addr()
