@@ -2,6 +2,7 @@ package pfsense
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ func TestStandInFollowsThePHP(t *testing.T) {
 	statuses := map[string]int{}
 	for seed := range rounds {
 		r := somebody{rand.New(rand.NewPCG(uint64(seed), 11))}
-		s.edit(r.config)
+		s.edit(func(c tree) { r.config(c); r.pair(c) })
 		s.put("chroot/var/run/dhcpd.pid", "well")
 		s.put("proc-kea-dhcp4", "well")
 		config, err := pfsensetest.ParseTree([]byte(s.get("config.json")))
@@ -84,6 +85,31 @@ func TestStandInFollowsThePHP(t *testing.T) {
 	for _, status := range []string{"done", "changed", "gone", "rolled back"} {
 		if statuses[status] == 0 {
 			t.Errorf("no round ended in %q: %v", status, statuses)
+		}
+	}
+}
+
+// pair puts settings into c of firewalls that work together, and others that decide who answers DHCP.
+func (r somebody) pair(c tree) {
+	delete(c, "virtualip")
+	if r.chance(50) {
+		var vips []any
+		for i := range 1 + r.IntN(3) {
+			vips = append(vips, tree{"mode": r.one("carp", "carp", "ipalias"), "interface": r.one("opt1", "lan"), "advskew": r.one("0", "20", "100", ""),
+				"subnet": fmt.Sprintf("10.92.0.%d", 250+i), "subnet_bits": "24"})
+		}
+		c["virtualip"] = tree{"vip": vips}
+	}
+	c["hasync"] = tree{"synchronizetoip": r.one("", "10.99.0.2")}
+	c["dhcrelay"] = tree{"server": "192.0.2.1"}
+	if r.chance(20) {
+		c["dhcrelay"] = tree{"enable": ""}
+	}
+	delete(c, "kea")
+	if r.chance(50) {
+		c["kea"] = tree{"custom_kea_config": r.one("", encoded(`{"client-classes":[]}`)), "ha": tree{"role": r.one("", "standby", "secondary"), "remoteip": "10.99.0.3"}}
+		if r.chance(50) {
+			at(c, "kea", "ha")["enable"] = ""
 		}
 	}
 }

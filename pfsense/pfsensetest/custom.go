@@ -32,13 +32,10 @@ var customCodes = map[string]uint8{"vendor-class-identifier": 60, "tftp-server-n
 
 // customTests are the class tests that are understood.
 var customTests = map[string]func(asker) bool{
-	"substring(option[60].text, 0, 10) == 'HTTPClient'":                      func(a asker) bool { return a.http },
-	"option[77].hex == 'iPXE'":                                               func(a asker) bool { return a.ipxe },
-	"option[175].exists":                                                     func(a asker) bool { return a.option175 },
-	"option[93].hex == 0x0000 and not (option[77].hex == 'iPXE')":            func(a asker) bool { return a.hasArch && a.arch == 0 && !a.ipxe },
-	"option[93].hex == 0x0007 or option[93].hex == 0x0009":                   func(a asker) bool { return a.arch == 7 || a.arch == 9 },
-	"substring(option[60].text, 0, 9) == 'PXEClient'":                        func(a asker) bool { return a.pxe },
-	"substring(option[60].text, 0, 10) == 'HTTPClient' or option[77].exists": func(a asker) bool { return a.http || a.ipxe },
+	"substring(option[60].text, 0, 10) == 'HTTPClient'":           func(a asker) bool { return a.http },
+	"option[77].hex == 'iPXE'":                                    func(a asker) bool { return a.ipxe },
+	"option[175].exists":                                          func(a asker) bool { return a.option175 },
+	"option[93].hex == 0x0000 and not (option[77].hex == 'iPXE')": func(a asker) bool { return a.hasArch && a.arch == 0 && !a.ipxe },
 }
 
 // parseCustom decodes text, which may be empty; ok is false where it is no JSON object.

@@ -13,7 +13,7 @@ const (
 	engineKea = "kea"
 )
 
-// engine is the daemon that t chooses. A pfSense before 2.7.1 has no such choice, and no element for it.
+// engine is the daemon that t chooses: ISC's where it says nothing, as before 2.7.1, when there was no choice.
 func (t Tree) engine() string {
 	if text, _ := t.Text("dhcpbackend"); text == engineKea {
 		return engineKea

@@ -135,7 +135,7 @@ func packetOf(ask *dhcpv4.DHCPv4, kind dhcpv4.MessageType, own netip.Prefix, add
 func askerOf(ask *dhcpv4.DHCPv4) asker {
 	class := ask.ClassIdentifier()
 	a := asker{
-		mac: ask.ClientHWAddr.String(), http: strings.HasPrefix(class, "HTTPClient"), pxe: strings.HasPrefix(class, "PXEClient"),
+		mac: ask.ClientHWAddr.String(), http: strings.HasPrefix(class, "HTTPClient"),
 		ipxe:      slices.ContainsFunc(ask.UserClass(), func(c string) bool { return c == "iPXE" }),
 		option175: ask.Options.Has(dhcpv4.GenericOptionCode(175)),
 		params:    ask.Options.Get(dhcpv4.OptionParameterRequestList),

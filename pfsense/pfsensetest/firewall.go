@@ -5,7 +5,7 @@
 package pfsensetest
 
 import (
-	"crypto/sha256"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log"
@@ -93,7 +93,7 @@ func New(o Options) (*Firewall, error) {
 		o.Clock = time.Now
 	}
 	f := &Firewall{opts: o, saved: o.Config.Clone(), between: map[Moment]func(Tree){}, files: map[string]*pieces{}, leases: map[string]*leases{}}
-	f.secret = sha256.Sum256([]byte(o.Release + o.Listen))
+	rand.Read(f.secret[:])
 	f.history = []Revision{{Time: o.Clock(), Message: "(system): Initial configuration", Version: f.version()}}
 	f.load()
 	f.loads = 0

@@ -25,7 +25,7 @@ type visit struct {
 func (f *Firewall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		return // the client went, or sends what no client of a firewall does
+		cut() // the client went, or sends what no client of a firewall does
 	}
 	if f.lockedOut() {
 		cut()

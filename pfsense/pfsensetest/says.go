@@ -12,7 +12,6 @@ type asker struct {
 	hasArch   bool
 	arch      uint16 // option 93
 	http      bool   // option 60 begins with HTTPClient
-	pxe       bool   // with PXEClient
 	ipxe      bool   // user class (option 77) iPXE
 	option175 bool
 	params    []uint8 // option 55; nil: none was sent
