@@ -87,9 +87,10 @@ func defaultConfig() Config {
 		Chain:    "auto",
 		StateDir: "/var/lib/pxeagent/state",
 		DHCP: DHCPConfig{
-			Backend: AutoBackend,
-			Dnsmasq: DnsmasqConfig{ConfDir: confDir(runtime.GOOS), Mode: "server"},
-			PfSense: PfSenseConfig{Transport: "auto"},
+			Backend:  AutoBackend,
+			HTTPBoot: "auto",
+			Dnsmasq:  DnsmasqConfig{ConfDir: confDir(runtime.GOOS), Mode: "server"},
+			PfSense:  PfSenseConfig{Transport: "auto"},
 		},
 		Serve: ServeConfig{
 			Root: "/var/lib/pxeagent",
@@ -127,6 +128,7 @@ var samples = map[string]struct {
 	"chain":                 {"tftp", "tftp", func(c *Config) { c.Chain = "tftp" }},
 	"state_dir":             {"/s", "/s", func(c *Config) { c.StateDir = "/s" }},
 	"dhcp.backend":          {"none", "none", func(c *Config) { c.DHCP.Backend = NoBackend }},
+	"dhcp.http_boot":        {"on", "on", func(c *Config) { c.DHCP.HTTPBoot = "on" }},
 	"dhcp.dnsmasq.conf_dir": {"/d", "/d", func(c *Config) { c.DHCP.Dnsmasq.ConfDir = "/d" }},
 	"dhcp.dnsmasq.mode":     {"proxy", "proxy", func(c *Config) { c.DHCP.Dnsmasq.Mode = "proxy" }},
 	"dhcp.dnsmasq.restart": {"service  dnsmasq restart", "[service, dnsmasq, restart]",
@@ -392,5 +394,23 @@ func TestShow(t *testing.T) {
 	}
 	if s := shown.Settings[0]; s.Key != "interface" || !reflect.DeepEqual(s.Value, []any{"eth1", "eth2"}) || s.From != file+":1" {
 		t.Errorf("%+v", s)
+	}
+}
+
+func TestSendsURL(t *testing.T) {
+	for _, c := range []struct {
+		http    string
+		backend Backend
+		want    bool
+	}{
+		{"auto", Dnsmasq, true},
+		{"auto", PfSense, false},
+		{"auto", NoBackend, false},
+		{"on", PfSense, true},
+		{"off", Dnsmasq, false},
+	} {
+		if got := (Config{DHCP: DHCPConfig{Backend: c.backend, HTTPBoot: c.http}}).SendsURL(); got != c.want {
+			t.Errorf("%s with %s: %v", c.http, c.backend, got)
+		}
 	}
 }

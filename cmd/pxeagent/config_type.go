@@ -48,11 +48,19 @@ func (c Config) Backend() Backend {
 	return NoBackend
 }
 
+// SendsURL reports whether the DHCP server is to send a URL for UEFI HTTP boot. pfSense with ISC's server then tells
+// every machine that it does HTTP boot, and with Kea it has no effect, so there it is left to whoever asks for it.
+func (c Config) SendsURL() bool {
+	return c.DHCP.HTTPBoot == "on" || c.DHCP.HTTPBoot == "auto" && c.Backend() == Dnsmasq
+}
+
 // DHCPConfig is the site's DHCP server.
 type DHCPConfig struct {
 	Backend Backend
-	Dnsmasq DnsmasqConfig
-	PfSense PfSenseConfig
+	// HTTPBoot is auto, on, off: see Config.SendsURL.
+	HTTPBoot string
+	Dnsmasq  DnsmasqConfig
+	PfSense  PfSenseConfig
 }
 
 // DnsmasqConfig is a Dnsmasq on this machine.

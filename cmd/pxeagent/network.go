@@ -81,6 +81,9 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f found) 
 	}
 	n.base = baseURL(n.next, c.Serve.HTTP)
 	n.want = agent.Wish(n.next, n.base, ipxe.Chain(c.Chain))
+	if !c.SendsURL() {
+		n.want.URL = [dhcp.NumArch]string{}
+	}
 	return n, nil
 }
 
