@@ -74,7 +74,7 @@ var replays = map[string]struct {
 	"rest-interfaces": {}, "rest-version": {},
 	"xmlrpc-badpw": {}, "xmlrpc-noauth": {}, "xmlrpc-nopriv": {}, "xmlrpc-nomethod": {}, "xmlrpc-version": {},
 	"xmlrpc-exec-php-empty": {fault: NoResult}, "xmlrpc-exec-php-fatal": {fault: Fatal}, "xmlrpc-exec-php-parse": {},
-	"xmlrpc-exec-php-throw": {fault: Throw},
+	"xmlrpc-exec-php-echo": {fault: Print}, "xmlrpc-exec-php-throw": {fault: Throw},
 }
 
 func TestAnswersAreTheRecorded(t *testing.T) {

@@ -108,21 +108,28 @@ func (v *visit) execPHP(c call, u User) {
 		v.document(faultThrown.xml())
 		return
 	case NoResult:
-		v.document(value("<boolean>1</boolean>"))
+		v.document(nothing)
 		return
 	}
 	result, known := v.php(c.Params[0].text(), fmt.Sprintf("%s@%s (Local Database): ", u.Name, clientOf(v.r)), v.fault.Kind)
-	if !known {
-		v.broken("") // a parse error
-		return
-	}
-	if v.fault.Kind == Print {
+	answer := value(stringXML(result))
+	switch {
+	case v.fault.Kind == Print:
 		// What was printed comes first, and with it PHP's own content type.
 		v.w.Header().Set("Content-Type", "text/html; charset=UTF-8")
 		fmt.Fprint(v.w, "hello")
+		if !known {
+			answer = nothing
+		}
+	case !known:
+		v.broken("") // a parse error
+		return
 	}
-	v.document(value(stringXML(result)))
+	v.document(answer)
 }
+
+// nothing is the answer of a program that leaves nothing.
+var nothing = value("<boolean>1</boolean>")
 
 func clientOf(r *http.Request) string {
 	host, _, _ := strings.Cut(r.RemoteAddr, ":")
