@@ -91,6 +91,7 @@ var rules = []rule{
 		"where this address is shut out already, nothing answers any more: the firewall lists it under Diagnostics > Tables, sshguard"),
 	on(pfsense.ErrPrivilege, exitPrivilege,
 		"give the user that privilege: System > User Manager on the firewall, the user, Effective Privileges; it equals root, so use a user of its own",
+		"the other way in needs another privilege: dhcp.pfsense.transport rest or xmlrpc (--transport)",
 		"by XML-RPC the firewall counts this as a failed login: once the privilege is given, use --retry-auth"),
 	on(pfsense.ErrNotAllowed, exitPrivilege, "let this machine's address in: System > REST API > Access Lists on the firewall, or the proxy before it"),
 	on(pfsense.ErrNoPackage, exitNoPackage, "use what every pfSense has: dhcp.pfsense.transport auto or xmlrpc (--transport), with a user and a password; or install the package"),
