@@ -26,7 +26,8 @@ type meter struct {
 	passed int
 	at     int         // 0: never
 	victim *os.Process // nil: not started yet
-	over   sync.WaitGroup
+	open   int         // connections
+	fewer  *sync.Cond  // open went down
 }
 
 func newMeter(t *testing.T, to string) *meter {
@@ -35,6 +36,7 @@ func newMeter(t *testing.T, to string) *meter {
 		t.Fatal(err)
 	}
 	m := &meter{Listener: l, to: to}
+	m.fewer = sync.NewCond(&m.mu)
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -42,7 +44,9 @@ func newMeter(t *testing.T, to string) *meter {
 			if err != nil {
 				return
 			}
-			m.over.Add(1)
+			m.mu.Lock()
+			m.open++
+			m.mu.Unlock()
 			go m.serve(c)
 		}
 	}()
@@ -51,7 +55,12 @@ func newMeter(t *testing.T, to string) *meter {
 
 // serve ends when the firewall has closed the connection too: what it was asked is done then.
 func (m *meter) serve(c net.Conn) {
-	defer m.over.Done()
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.open--
+		m.fewer.Broadcast()
+	}()
 	defer c.Close()
 	fw, err := net.Dial("tcp", m.to)
 	if err != nil {
@@ -114,12 +123,14 @@ func (m *meter) configure(t *testing.T, o pfsense.ChildOrder, at int) (passed in
 	m.victim = cmd.Process
 	m.mu.Unlock()
 	err = cmd.Wait()
-	m.over.Wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for m.open > 0 {
+		m.fewer.Wait()
+	}
 	if err != nil && cmd.ProcessState.ExitCode() != -1 {
 		t.Fatalf("the child failed: %v: %s", err, out.String())
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	return m.passed, err != nil
 }
 
