@@ -12,7 +12,7 @@ type Kind string
 // The kinds of fault. Where it is not said otherwise nothing is carried out.
 const (
 	Unauthorized Kind = "unauthorized" // the login is refused, and counted as refused
-	NoPrivilege  Kind = "no privilege" // the login is good, and may not do this
+	NoPrivilege  Kind = "no privilege" // the login is good, and may not do this; XML-RPC counts it as refused
 	NotAllowed   Kind = "not allowed"  // REST: the client's address is not on the package's list
 	ReadOnly     Kind = "read only"    // REST: the package is in read-only mode
 	Disabled     Kind = "disabled"     // REST: the package is switched off, 503

@@ -230,6 +230,24 @@ func TestSlow(t *testing.T) {
 	}
 }
 
+// TestRefusedLogins: what feeds the firewall's brute-force protection is counted; a missing privilege does by XML-RPC only.
+func TestRefusedLogins(t *testing.T) {
+	for kind, want := range map[pfsensetest.Kind]map[string]int{
+		pfsensetest.Unauthorized: {"rest": 1, "xmlrpc": 1}, pfsensetest.NoPrivilege: {"rest": 0, "xmlrpc": 1}, pfsensetest.Down: {"rest": 0, "xmlrpc": 0},
+	} {
+		for _, way := range ways {
+			f := start(t, pfsensetest.Options{})
+			f.Order(pfsensetest.Fault{Kind: kind})
+			if _, err := open(t, f, way).Plan(t.Context(), wish()); err == nil {
+				t.Errorf("%s by %s: no error", kind, way)
+			}
+			if got := f.Refused(); got != want[way] {
+				t.Errorf("%s by %s: %d refused, want %d", kind, way, got, want[way])
+			}
+		}
+	}
+}
+
 // TestChangedCertificate: who pinned the old one is told both fingerprints, and sends nothing.
 func TestChangedCertificate(t *testing.T) {
 	f := start(t, pfsensetest.Options{})

@@ -91,6 +91,7 @@ func (v *visit) xmlrpc(c call, malformed error) {
 		v.refuse()
 		v.document(faultLogin.xml())
 	case !user.mayXMLRPC() || v.fault.Kind == NoPrivilege:
+		v.refuse() // it is logged as a failed login
 		v.document(faultPrivilege.xml())
 	default:
 		method.serve(c, user)
