@@ -23,7 +23,7 @@ const (
 	NoResult     Kind = "no result"    // a program leaves nothing
 	NoText       Kind = "no text"      // REST: what a command prints is no UTF-8, and the body is empty. It is carried out
 	Print        Kind = "print"        // XML-RPC: something is printed before the answer. It is carried out
-	Unsaved      Kind = "unsaved"      // a writing program: write_config refuses, as for a read-only user or on a full disk
+	Unsaved      Kind = "unsaved"      // a writing program: write_config refuses, as on a full disk
 	Unloaded     Kind = "unloaded"     // a writing program: it saves, and loading throws
 	Slow         Kind = "slow"         // it is carried out, and answered after Delay, or not at all where the client has gone
 	CutBefore    Kind = "cut before"   // the connection ends
@@ -36,7 +36,7 @@ const (
 type Fault struct {
 	Kind  Kind
 	Path  string        // only requests of this path; "": of any
-	Op    string        // only requests that carry this out: "piece", "read", "write"; "": any
+	Op    string        // only requests that carry this out, as Request has it; "": any
 	Skip  int           // requests that are let through before
 	Times int           // requests that are spoiled then; 0: all
 	Delay time.Duration // of Slow
