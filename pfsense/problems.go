@@ -201,10 +201,7 @@ func (f firewall) free(pools []pool) (free int, known bool) {
 	if f.Leased == nil {
 		return 0, false
 	}
-	var taken []netip.Addr
-	for _, a := range parseAddrs(f.Leased...) {
-		taken = append(taken, a)
-	}
+	taken := parseAddrs(f.Leased...)
 	for _, p := range pools {
 		ends := parseAddrs(p.From, p.To)
 		if len(ends) != 2 || ends[1].Less(ends[0]) {

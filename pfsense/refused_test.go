@@ -35,16 +35,16 @@ func TestRefusedIsRemembered(t *testing.T) {
 	for _, transport := range []string{"auto", "rest", "xmlrpc"} {
 		b := newBox(t, guarded("right"))
 		c := b.remembering(t, transport)
-		try := func(change func(*Config)) (error, int) {
+		try := func(change func(*Config)) (requests int, err error) {
 			next := c
 			if change != nil {
 				change(&next)
 			}
 			before := len(b.requests())
-			_, err := mustDial(t, next).run(t.Context(), read)
-			return err, len(b.requests()) - before
+			_, err = mustDial(t, next).run(t.Context(), read)
+			return len(b.requests()) - before, err
 		}
-		if err, n := try(nil); !errors.Is(err, ErrCredential) || n != 1 {
+		if n, err := try(nil); !errors.Is(err, ErrCredential) || n != 1 {
 			t.Fatalf("%s: %v, %d requests", transport, err, n)
 		}
 		files, err := filepath.Glob(filepath.Join(c.StateDir, "refused", "*"))
@@ -58,26 +58,26 @@ func TestRefusedIsRemembered(t *testing.T) {
 
 		// Neither way sends it again, in no process.
 		for _, other := range []string{"auto", "rest", "xmlrpc"} {
-			err, n := try(func(c *Config) { c.Transport = other })
+			n, err := try(func(c *Config) { c.Transport = other })
 			if !errors.Is(err, ErrNotSent) || n != 0 || !strings.Contains(err.Error(), `user "pxeagent"`) || leaks(err.Error()) {
 				t.Errorf("%s after %s: %v, %d requests", other, transport, err, n)
 			}
 		}
 		// Another user, another firewall and another state folder are another matter.
-		if err, n := try(func(c *Config) { c.User = "other" }); !errors.Is(err, ErrCredential) || n != 1 {
+		if n, err := try(func(c *Config) { c.User = "other" }); !errors.Is(err, ErrCredential) || n != 1 {
 			t.Errorf("%s, another user: %v, %d requests", transport, err, n)
 		}
-		if err, n := try(func(c *Config) { c.StateDir = t.TempDir() }); !errors.Is(err, ErrCredential) || n != 1 {
+		if n, err := try(func(c *Config) { c.StateDir = t.TempDir() }); !errors.Is(err, ErrCredential) || n != 1 {
 			t.Errorf("%s, another folder: %v, %d requests", transport, err, n)
 		}
-		if err, n := try(func(c *Config) { c.RetryAuth = true }); !errors.Is(err, ErrCredential) || n != 1 {
+		if n, err := try(func(c *Config) { c.RetryAuth = true }); !errors.Is(err, ErrCredential) || n != 1 {
 			t.Errorf("%s, --retry-auth: %v, %d requests", transport, err, n)
 		}
-		if err, n := try(nil); !errors.Is(err, ErrNotSent) || n != 0 {
+		if n, err := try(nil); !errors.Is(err, ErrNotSent) || n != 0 {
 			t.Errorf("%s after --retry-auth: %v, %d requests", transport, err, n)
 		}
 		// A changed one is sent, and what was refused is forgotten once it is taken.
-		if err, n := try(func(c *Config) { c.Password = text("wrong as well") }); !errors.Is(err, ErrCredential) || n != 1 {
+		if n, err := try(func(c *Config) { c.Password = text("wrong as well") }); !errors.Is(err, ErrCredential) || n != 1 {
 			t.Errorf("%s, changed: %v, %d requests", transport, err, n)
 		}
 		if err, _ := try(func(c *Config) { c.Password = text("right") }); err != nil {
