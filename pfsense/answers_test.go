@@ -90,7 +90,9 @@ func TestNotPfSense(t *testing.T) {
 		{"a web page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Welcome to nginx</html>") }, ErrNotPfSense, "Welcome to nginx"},
 		{"other JSON", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"ok":true}`) }, ErrNotPfSense, "200"},
 		{"other XML", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `<?xml version="1.0"?><rss/>`) }, ErrNotPfSense, "200"},
-		{"a redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://192.0.2.1/", http.StatusFound) }, ErrNotPfSense, "192.0.2.1"},
+		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://192.0.2.1/", http.StatusFound)
+		}, ErrNotPfSense, "192.0.2.1"},
 		{"401 of a proxy", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, ErrCredential, "401"},
 		{"403 of a proxy", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, ErrNotAllowed, "403"},
 		{"PHP is down", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }, ErrUnavailable, "502"},

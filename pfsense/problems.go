@@ -2,7 +2,6 @@ package pfsense
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 

@@ -80,7 +80,7 @@ func TestRefusedIsRemembered(t *testing.T) {
 		if n, err := try(func(c *Config) { c.Password = text("wrong as well") }); !errors.Is(err, ErrCredential) || n != 1 {
 			t.Errorf("%s, changed: %v, %d requests", transport, err, n)
 		}
-		if err, _ := try(func(c *Config) { c.Password = text("right") }); err != nil {
+		if _, err := try(func(c *Config) { c.Password = text("right") }); err != nil {
 			t.Errorf("%s, right: %v", transport, err)
 		}
 		if _, err := os.Stat(files[0]); !os.IsNotExist(err) {
