@@ -23,11 +23,15 @@ func TestConformanceOfThePHP(t *testing.T) {
 
 func (s *stub) backend(t *testing.T) dhcptest.Backend {
 	load := program{name: "load", code: "require_once('services.inc'); ob_start(); services_dhcpd_configure('inet'); ob_end_clean(); $toreturn = '{}';"}
-	edits := 0
+	edits, keeps := 0, s.interpreter()
 	third := testBoot("10.99.0.7")
 	third.URL = [dhcp.NumArch]string{}
 	return dhcptest.Backend{
-		Open:  func(testing.TB) dhcp.Server { return s.server("admin") },
+		Open: func(testing.TB) dhcp.Server {
+			b := s.server("admin")
+			b.run = wire{s: s, keeps: keeps}
+			return b
+		},
 		Args:  []string{"php", s.dir, s.age},
 		Wants: []dhcp.Boot{testBoot("10.99.0.5"), testBoot("10.99.0.6"), third},
 		EditOwn: func(t testing.TB, edit int) {
@@ -36,7 +40,7 @@ func (s *stub) backend(t *testing.T) dhcptest.Backend {
 				section["netboot"], section["nextserver"], section["filename"] = "", fmt.Sprintf("10.99.0.%d", 20+edit), "pxelinux.0"
 				delete(section, "filename64")
 			})
-			if _, err := s.interpreter().run(s.dir, load); err != nil {
+			if _, err := keeps.run(s.dir, load); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -79,6 +79,10 @@ func (s *session) post(ctx context.Context, path, contentType, accept string, bo
 	r := s.http.R().SetContext(ctx).SetHeader("Content-Type", contentType).SetHeader("Accept", accept).SetBody(body)
 	cred.sign(r)
 	res, err := r.Post(s.url.JoinPath(path).String())
+	if err == nil && len(res.Body()) == 0 {
+		// A server may answer emptily because we hung up, and that answer may still be read.
+		err = ctx.Err()
+	}
 	if err != nil {
 		return reply{}, lost(ctx, err)
 	}
