@@ -97,17 +97,9 @@ func TestUEFIMachineBootsByHTTP(t *testing.T) {
 
 // QEMU's ROM is iPXE and never loads undionly.kpxe by itself. Told by hand to chain it under another name, it does what a ROM does.
 func TestUndionlyItselfBoots(t *testing.T) {
-	lab.Need(t, "curl")
 	s := newBootSite(t, leasing, "")
 	s.must(0, "configure")
-	if out, err := s.box.Run("curl", "-sS", "-o", s.path("root/tftp/first.kpxe"), "tftp://"+siteAddr+"/undionly.kpxe"); err != nil {
-		t.Fatalf("fetching undionly.kpxe: %v: %s", err, out)
-	}
-	m := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:04"})
-	m.WaitOutput(bootLimit, `Press Ctrl-B for the iPXE command line`)
-	m.Type("\x02")
-	m.WaitOutput(bootLimit, `iPXE>`)
-	m.Type("dhcp net0 && chain tftp://" + siteAddr + "/first.kpxe\r")
+	m := s.bootUndionly("52:54:00:77:00:04")
 	s.boots(m, `proto=tftp .*file=\S*first.kpxe.* outcome=ok`, `proto=http .*class=ipxe .*artifact=script outcome=ok`)
 	// The second iPXE introduces itself: it is another build than the ROM.
 	if n := strings.Count(m.Output(), "Open Source Network Boot Firmware"); n < 2 {
