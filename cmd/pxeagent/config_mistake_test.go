@@ -63,7 +63,7 @@ func TestMistakes(t *testing.T) {
 		}},
 		{name: "wrong types", file: "menu: 3\nserve: [a]\nlog: {format: [text]}\ninterface: [a, [b]]\nnext_server: {a: b}\nprobe:\n  device: [~]\n", want: []string{
 			"menu: want keys under it (title, default, timeout), not a text (FILE:1)",
-			"serve: want keys under it (root, tftp, http, networks, single_port), not a list (FILE:2)",
+			"serve: want keys under it (root, tftp, http, networks, chain_except, universal, single_port), not a list (FILE:2)",
 			"log.format: want one value, not a list (FILE:3)",
 			"interface: want texts in the list, not a list (FILE:4)",
 			"next_server: want one value, not keys under it (FILE:5)",
