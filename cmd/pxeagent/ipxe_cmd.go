@@ -43,7 +43,9 @@ func (l loaded) library(root string) (*ipxe.Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ipxe.NewLibrary(ipxe.Config{Root: root, NextServer: all[0].NextServer, HTTP: all[0].Base, Chain: l.Config.Chain})
+	return ipxe.NewLibrary(ipxe.Config{
+		Root: root, NextServer: all[0].NextServer, HTTP: all[0].Base, Chain: l.Config.Chain, Except: l.Config.Serve.ChainExcept, Universal: l.Config.Serve.Universal,
+	})
 }
 
 // serving are the places of serve, with the base that they have where HTTP's port is fixed.

@@ -123,6 +123,10 @@ func TestChainExplain(t *testing.T) {
 			t.Errorf("the text lacks %q:\n%s", want, text)
 		}
 	}
+	t.Setenv("PXEAGENT_SERVE_CHAIN_EXCEPT", "10.9.0.0/16")
+	if r := explain("--interface eth1"); !strings.Contains(r.stdout, "but not in [10.9.0.0/16]") {
+		t.Errorf("chain_except is not told: %+v", r)
+	}
 	if r := pxeagent("chain", "explain", "--root", "nowhere", "--next-server", "10.0.0.7"); r.code != exitRoot {
 		t.Errorf("without a root folder: %+v", r)
 	}
