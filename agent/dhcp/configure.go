@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 )
 
@@ -46,6 +47,10 @@ func (r *run) configure(ctx context.Context, c Configure) error {
 	}
 	switch {
 	case c.DryRun:
+		// That the wire cannot be looked at is no fault of the plan.
+		if _, err := r.baseline(ctx); err != nil {
+			r.step(StepBaseline, err, "looked at the wire")
+		}
 		return nil
 	case r.journal == nil:
 		return errors.New("configuring without a journal")
@@ -59,15 +64,41 @@ func (r *run) configure(ctx context.Context, c Configure) error {
 		}
 		r.step(StepPreflight, nil, "next-server %s serves what machines will fetch", r.want.NextServer)
 	}
-	var before *wire
-	if r.probe != nil {
-		if r.Baseline, err = r.probe(ctx, r.clients()); err != nil {
-			return fmt.Errorf("probing before the change: %w", err)
-		}
-		before = &wire{r.clients(), r.Baseline}
-		r.tell(Step{Code: StepBaseline, Text: "looked at the wire before the change", Offers: r.Baseline})
+	before, err := r.baseline(ctx)
+	if err != nil {
+		return fmt.Errorf("probing before the change: %w", err)
 	}
 	return r.change(ctx, before)
+}
+
+// baseline looks at the wire as it is, and names the servers that will go on to say something else than is planned. nil: there is no
+// way to look.
+func (r *run) baseline(ctx context.Context) (*wire, error) {
+	if r.probe == nil {
+		return nil, nil
+	}
+	offers, err := r.probe(ctx, r.clients())
+	if err != nil {
+		return nil, err
+	}
+	r.Baseline = offers
+	others := otherServers(Verify(r.Plan.After.Boot, r.Plan, offers))
+	r.Problems = append(r.Problems, others...)
+	r.tell(Step{Code: StepBaseline, Text: "looked at the wire as it is", Offers: offers, Problems: others})
+	return &wire{r.clients(), offers}, nil
+}
+
+// otherServers is one problem for each server that misleads machines, whatever our own is told.
+func otherServers(v Verdict) []Problem {
+	var list []Problem
+	seen := map[netip.Addr]bool{}
+	for _, f := range v.Foreign {
+		if !seen[f.Server] {
+			seen[f.Server] = true
+			list = append(list, Problem{Code: "other-server", Text: f.Text})
+		}
+	}
+	return list
 }
 
 func (r *run) planned(p Plan) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -308,10 +309,19 @@ func TestDryRunNeedsNoJournal(t *testing.T) {
 	s := newScene(t)
 	s.conf.DryRun = true
 	r, err := s.conf.Run(t.Context())
-	if err != nil || r.InSync || len(r.Changes) == 0 || s.probes != 0 {
+	if err != nil || r.InSync || len(r.Changes) == 0 || s.touched() != [2]int{} {
 		t.Errorf("%+v, %v, %d probes", r, err, s.probes)
 	}
-	s.conf.DryRun = false
+	// It looks at the wire, for what a plan cannot know; that it cannot is no failure.
+	s.wire = joined(func(o *dhcp.Offer) { o.File = "old.0" })
+	if r, err := s.conf.Run(t.Context()); err != nil || len(r.Problems) != 1 || r.Problems[0].Code != "other-server" || !strings.Contains(r.Problems[0].Text, "old.0") {
+		t.Errorf("another server: %v, %v", r.Problems, err)
+	}
+	s.probeErr = func() error { return errors.New("no right to a raw socket") }
+	if r, err := s.conf.Run(t.Context()); err != nil || len(r.Problems) != 0 {
+		t.Errorf("no way to look: %v, %v", r.Problems, err)
+	}
+	s.conf.DryRun, s.probeErr = false, nil
 	if _, err := s.conf.Run(t.Context()); err == nil || s.touched() != [2]int{} {
 		t.Errorf("without a journal: %v, touched %v", err, s.touched())
 	}

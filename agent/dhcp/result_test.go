@@ -32,7 +32,7 @@ func TestResultInJSON(t *testing.T) {
 		}
 		res := got.Result
 		if err == nil || res["server"] != "fake server, interface eth1" || res["in_sync"] != false || res["wrote"] != true || res["reloaded"] != false ||
-			res["reverted"] != false || !reflect.DeepEqual(res["problems"], []any{}) {
+			res["reverted"] != false || len(res["problems"].([]any)) != 1 {
 			t.Errorf("%v: %s", err, text)
 		}
 		changes := []any{
