@@ -97,16 +97,3 @@ func TestServeOnLoopback(t *testing.T) {
 	}
 	log.wait(t, `msg=stopped`)
 }
-
-func TestDemo(t *testing.T) {
-	isolate(t)
-	var out, logs bytes.Buffer
-	if code := run([]string{"demo"}, &out, &logs); code != 0 {
-		t.Fatalf("exit %d:\n%s%s", code, out.String(), logs.String())
-	}
-	for _, want := range []string{"undionly.kpxe", "bootstrap.ipxe", "pxeagent_loops_broken_total", "the old settings are back"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("the demo does not show %q:\n%s", want, out.String())
-		}
-	}
-}
