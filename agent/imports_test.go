@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"dnsmasq":     {"agent/dhcp"},
 	"pfsense":     {"agent/dhcp"},
 	// The stand-in firewall speaks to the backend over HTTPS alone.
-	"pfsense/pfsensetest": {"agent/dhcp"},
+	"pfsense/pfsensetest": {},
 	"deploy/lab":          {},
 	// The benchmark runs our server beside others.
 	"deploy/lab/tftpbench": {"agent/boot", "agent/tftp", "deploy/lab"},
