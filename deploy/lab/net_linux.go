@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,6 +71,24 @@ func (s *Segment) Plug(h *Host, dev string, addrs ...string) {
 		h.IP("addr", "add", a, "brd", "+", "dev", dev)
 	}
 	h.IP("link", "set", dev, "up")
+	s.forwards(port)
+}
+
+// forwards waits until the bridge passes frames of a port. It begins to when the kernel has dealt with the news that the link is up,
+// which it does at most once a second; a frame that is sent before is lost.
+func (s *Segment) forwards(port string) {
+	s.t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		out, err := exec.Command("ip", "-n", s.netns, "-d", "-o", "link", "show", "dev", port).CombinedOutput()
+		if err == nil && strings.Contains(string(out), "state forwarding") {
+			return
+		}
+		if err != nil || time.Now().After(deadline) {
+			s.t.Fatalf("port %s of the bridge does not forward: %v: %s", port, err, out)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // Tap makes a tap device tap in the segment's own namespace and plugs it into the bridge. QEMU started
