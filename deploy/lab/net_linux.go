@@ -22,6 +22,8 @@ type Segment struct {
 	t     testing.TB
 	netns string
 	ports int
+
+	advertised bool
 }
 
 // Host is a network namespace with an interface on one or more segments.

@@ -51,6 +51,9 @@ func (s *Segment) Boot(q QEMU) *Machine {
 	s.ports++
 	tap := fmt.Sprintf("tap%d", s.ports)
 	host, dir := s.Tap(tap), s.t.TempDir()
+	if !q.UEFI {
+		s.advertise()
+	}
 	args := []string{
 		"-machine", "q35,accel=tcg,graphics=off", "-cpu", "qemu64", "-m", "512",
 		"-display", "none", "-vga", "std", "-monitor", "none", "-qmp", "unix:" + filepath.Join(dir, "qmp") + ",server=on,wait=off", "-serial", "stdio", "-no-reboot",
