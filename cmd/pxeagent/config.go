@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
+	"go.yaml.in/yaml/v3"
 )
 
 // origin is where a value came from. Its order is the order of precedence.
@@ -47,11 +48,19 @@ type setting struct {
 	from  origin
 }
 
+// setPart is a part of the file, and where it stands.
+type setPart struct {
+	part
+	entries int // of the list or map; 0 where it is not there
+	from    origin
+}
+
 // loaded is a configuration and how it came about.
 type loaded struct {
 	Config   Config
 	File     string // absolute path of the file that was read; "" for none
 	Settings []setting
+	Parts    []setPart
 
 	login *login // to the firewall; nil where no command asked for it
 }
@@ -106,6 +115,20 @@ func load(flags *pflag.FlagSet) (loaded, error) {
 			}
 		}
 		l.Settings = append(l.Settings, s)
+	}
+	for _, p := range parts {
+		node, there := file.parts[p.name]
+		if there {
+			p.set(&l.Config, partNode{node, p.name, file.path, &found})
+		}
+		s := setPart{part: p}
+		if there {
+			s.entries, s.from = len(node.Content), origin{layer: fromFile, file: file.path, line: node.Line}
+			if node.Kind == yaml.MappingNode {
+				s.entries /= 2
+			}
+		}
+		l.Parts = append(l.Parts, s)
 	}
 	found = append(found, l.check(found)...)
 	if len(found) > 0 {

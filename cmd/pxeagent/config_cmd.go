@@ -98,6 +98,13 @@ func (l loaded) rows() []row {
 		}
 		rows = append(rows, r)
 	}
+	for _, p := range l.Parts {
+		r := row{Key: p.name, From: p.from.String()}
+		if p.entries > 0 {
+			r.Value = count(p.entries, "entry")
+		}
+		rows = append(rows, r)
+	}
 	for _, src := range secretSources {
 		if os.Getenv(src.env) != "" {
 			rows = append(rows, row{src.key, hidden, src.env})
@@ -151,6 +158,9 @@ func keysMarkdown() string {
 			def = "`" + k.def + "`"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.name, flag, def, strings.ReplaceAll(k.usage, "|", `\|`))
+	}
+	for _, p := range parts {
+		fmt.Fprintf(&b, "| `%s` | | | %s |\n", p.name, strings.ReplaceAll(p.usage, "|", `\|`))
 	}
 	return b.String()
 }

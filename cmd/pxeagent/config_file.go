@@ -26,6 +26,7 @@ const maxConfig = 1 << 20
 type configFile struct {
 	path   string
 	values map[string]fileValue
+	parts  map[string]*yaml.Node // by the part's name
 }
 
 // fileValue is a value as it stands in the file, before YAML makes numbers and dates of it.
@@ -104,7 +105,7 @@ func unreadable(path string, err error) error {
 // parseFile takes text apart. What is wrong does not keep the rest from being read, save a
 // syntax error.
 func parseFile(path string, text []byte) (configFile, mistakes) {
-	p := fileParser{configFile: configFile{path: path, values: map[string]fileValue{}}}
+	p := fileParser{configFile: configFile{path: path, values: map[string]fileValue{}, parts: map[string]*yaml.Node{}}}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var doc, next yaml.Node
 	err := dec.Decode(&doc)
@@ -158,7 +159,11 @@ func (p *fileParser) section(prefix string, n *yaml.Node) {
 			v = v.Alias
 		}
 		known, isKey := findKey(name)
+		_, isPart := findPart(name)
 		switch {
+		case isPart && k.Kind == yaml.ScalarNode:
+			v.Line = k.Line // where a person looks for it
+			p.parts[name] = v
 		case isKey && k.Kind == yaml.ScalarNode:
 			p.value(known, k, v)
 		case isSection(name) && v.Kind == yaml.MappingNode:
@@ -217,21 +222,33 @@ func unknownKey(name string) string {
 }
 
 func isSection(name string) bool {
-	return slices.ContainsFunc(keys, func(k key) bool { return strings.HasPrefix(k.name, name+".") })
+	return slices.ContainsFunc(names(), func(n string) bool { return strings.HasPrefix(n, name+".") })
 }
 
 // under lists what may stand in the section name.
 func under(name string) []string {
-	var names []string
-	for _, k := range keys {
-		if rest, ok := strings.CutPrefix(k.name, name+"."); ok {
+	var below []string
+	for _, n := range names() {
+		if rest, ok := strings.CutPrefix(n, name+"."); ok {
 			first, _, _ := strings.Cut(rest, ".")
-			if !slices.Contains(names, first) {
-				names = append(names, first)
+			if !slices.Contains(below, first) {
+				below = append(below, first)
 			}
 		}
 	}
-	return names
+	return below
+}
+
+// names are those of all that may stand in the file.
+func names() []string {
+	var all []string
+	for _, k := range keys {
+		all = append(all, k.name)
+	}
+	for _, p := range parts {
+		all = append(all, p.name)
+	}
+	return all
 }
 
 // describe says what n is. It does not repeat a text: it may be a secret in the wrong place.

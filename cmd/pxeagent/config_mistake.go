@@ -61,10 +61,10 @@ func (ms mistakes) Error() string {
 func nearKey(name string) string {
 	norm := strings.ToLower(strings.ReplaceAll(name, "-", "_"))
 	var all, sameEnd []string
-	for _, k := range keys {
-		all = append(all, k.name)
-		if lastPart(k.name) == lastPart(norm) {
-			sameEnd = append(sameEnd, k.name)
+	for _, name := range names() {
+		all = append(all, name)
+		if lastPart(name) == lastPart(norm) {
+			sameEnd = append(sameEnd, name)
 		}
 	}
 	if near := nearest(norm, all); near != "" {

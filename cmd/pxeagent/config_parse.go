@@ -222,5 +222,12 @@ func count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	return fmt.Sprintf("%d %s", n, plural(thing))
+}
+
+func plural(thing string) string {
+	if stem, ry := strings.CutSuffix(thing, "ry"); ry { // entry, but not key
+		return stem + "ries"
+	}
+	return thing + "s"
 }
