@@ -56,6 +56,8 @@ type Ask struct {
 	Local  netip.AddrPort // the address and port that was asked
 	Name   string         // as sent, hostile; for HTTP the unescaped path
 	Class  Class
+	Facts  Facts // what it told of its machine with the request (HTTP: query or form)
+	Told   bool  // it told facts, if only empty ones: whoever did not may be asked for them
 }
 
 // Transfer is one finished request.

@@ -33,6 +33,9 @@ type Config struct {
 	// Universal: whatever name of an NBP is asked for, BIOS and UEFI machines are given the one that they can run.
 	Universal bool
 	Menu      MenuConfig
+	// Choose says what a machine is to boot, by what it told and by its address. It is called for every menu, from many goroutines at
+	// once. nil: every machine is given the same menu.
+	Choose func(boot.Facts, netip.Addr) Choice
 	// NBPs are further file names that the DHCP server sends and that are iPXE, for the breaker.
 	// Names that iPXE's own build gives are known.
 	NBPs []string
@@ -48,6 +51,7 @@ type Library struct {
 	except     []netip.Prefix
 	universal  bool
 	menu       MenuConfig
+	choose     func(boot.Facts, netip.Addr) Choice
 	nbps       []string // in lower case
 	trees      map[boot.Proto]tree
 	files      map[string]*content
@@ -71,7 +75,7 @@ func NewLibrary(c Config) (*Library, error) {
 	if c.Chain == "" {
 		c.Chain = ChainAuto
 	}
-	l := &Library{base: base, nextServer: c.NextServer, chain: c.Chain, except: c.Except, universal: c.Universal, menu: c.Menu, log: c.Log,
+	l := &Library{base: base, nextServer: c.NextServer, chain: c.Chain, except: c.Except, universal: c.Universal, menu: c.Menu, choose: c.Choose, log: c.Log,
 		trees: map[boot.Proto]tree{}, said: map[string]string{}}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
