@@ -31,6 +31,11 @@ type Config struct {
 	Items    func() ([]ipxe.Item, error) // what the menu offers, for the page at /; nil: that is left out
 	Observer boot.Observer
 	Gatherer prometheus.Gatherer // for /metrics; nil: there is none
+	Live     Live                // for the page and /api/v1/status; nil: the page says what is served, and no more
+	// ShowMenu is the menu as a machine will see it, for /api/v1/menu; nil: there is none.
+	ShowMenu func(boot.Facts, netip.Addr) (Shown, error)
+	Actions  Actions // nil: nothing can be done
+	Gate     *Gate   // who may act; nil: nobody
 	// Ready says for /readyz why the agent cannot serve now; nil: it can, always.
 	Ready func() error
 	// Networks are answered, and others are told 403; none: everyone is answered. This machine always is, so
@@ -77,6 +82,7 @@ func New(c Config) http.Handler {
 	s.internal.HandleFunc("GET /{$}", s.index)
 	s.internal.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	s.internal.HandleFunc("GET /readyz", s.readyz)
+	s.api()
 	if c.Gatherer != nil {
 		s.internal.Handle("GET /metrics", promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{
 			ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelError)}))
@@ -114,7 +120,7 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	case !s.allowed(t.Client.Addr()):
 		t.Outcome, t.Err = boot.Refused, errors.New("not in serve.networks")
 		plain(w, http.StatusForbidden, "this network is not served")
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+	case r.Method != http.MethodGet && r.Method != http.MethodHead && !s.takes(r):
 		t.Outcome, t.Err = boot.Refused, errors.New("method not allowed")
 		w.Header().Set("Allow", "GET, HEAD")
 		plain(w, http.StatusMethodNotAllowed, "only GET and HEAD")

@@ -1,0 +1,174 @@
+package web
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Status is what the page shows beside boots: what is configured, and whether the wire agrees. It has no secrets, and whoever makes
+// it bounds it: see MaxStatus. It is a value that nobody changes.
+type Status struct {
+	At       time.Time `json:"at"`
+	Agent    Running   `json:"agent"`
+	Settings []Setting `json:"settings"` // of the configuration, those that say how machines are served
+	Networks []Network `json:"networks"`
+	Images   []Image   `json:"images"`
+	Menu     Menu      `json:"menu"`
+	Machines []Machine `json:"machines"` // of the configuration, and those that are to boot something once
+	Events   []Event   `json:"events"`   // the newest first
+	Config   Reload    `json:"config"`
+	Actions  bool      `json:"actions"` // a token is set, so that the page can do something
+}
+
+// MaxStatus is more than a Status has as JSON, in bytes.
+const MaxStatus = 1 << 20
+
+// Running is the agent itself.
+type Running struct {
+	Host    string    `json:"host"` // this machine's name
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	TFTP    string    `json:"tftp"`
+	HTTP    string    `json:"http"`
+}
+
+// Setting is a key of the configuration, to be shown.
+type Setting struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+	From  string `json:"from"` // "default", "/etc/pxeagent/pxeagent.yaml:4", …
+}
+
+// Result is what a network's last check found. The set is closed.
+type Result string
+
+const (
+	NotChecked Result = ""         // the first check is not over
+	Agrees     Result = "ok"       // all is as it should be
+	Disagrees  Result = "wrong"    // an offer, or a step after it
+	NoOffer    Result = "no_offer" // nobody answers
+	CheckError Result = "error"    // it could not be asked: Network.Error
+)
+
+// Network is a network that is made bootable.
+type Network struct {
+	Name       string     `json:"name"`    // at the DHCP server
+	Watched    bool       `json:"watched"` // its DHCP server is asked; else only what comes after the offer is checked
+	NextServer netip.Addr `json:"next_server"`
+	Script     string     `json:"script"` // the URL where all machines end up
+	Every      float64    `json:"every_seconds"`
+	Checking   bool       `json:"checking"` // a check is under way
+	Checked    time.Time  `json:"checked,omitzero"`
+	Took       float64    `json:"took_seconds"`
+	Result     Result     `json:"result"`
+	Error      string     `json:"error,omitempty"`
+	Foreign    []string   `json:"foreign,omitempty"` // what other DHCP servers say, one sentence each. Hostile
+	Clients    []Client   `json:"clients"`
+}
+
+// Hops are the parts of a machine's road, and the labels of the metric pxeagent_check_ok.
+const (
+	HopOffer  = "offer"
+	HopNBP    = "nbp"
+	HopScript = "script"
+	HopFiles  = "files"
+)
+
+// HopNames lists them in the order of the road.
+func HopNames() []string { return []string{HopOffer, HopNBP, HopScript, HopFiles} }
+
+// Client is one kind of machine on a network, and how far it gets.
+type Client struct {
+	Name  string          `json:"name"`  // "bios", "efi64", …
+	Want  string          `json:"want"`  // what it should be offered
+	State map[string]Mark `json:"state"` // by hop; none: it has no such hop
+	Wrong []string        `json:"wrong,omitempty"`
+	Steps []Step          `json:"steps"`
+	More  int             `json:"more,omitempty"` // steps that are not in Steps; all of them were found
+	As    string          `json:"as,omitempty"`   // the client whose steps go on where these end
+}
+
+// Mark is what is known of a hop. The set is closed.
+type Mark string
+
+const (
+	Good  Mark = "ok"
+	Bad   Mark = "wrong"
+	Blind Mark = "unknown" // not reached, or not asked
+)
+
+// Step is one thing that was asked for. Its texts are hostile.
+type Step struct {
+	Hop   string  `json:"hop"`
+	Stage string  `json:"stage"` // "offer", "nbp", "script", "kernel", "image"
+	What  string  `json:"what"`
+	OK    bool    `json:"ok"`
+	Text  string  `json:"text,omitempty"`
+	Bytes int64   `json:"bytes"` // -1: not known
+	Took  float64 `json:"took_seconds"`
+}
+
+// Image is a bootable system on disk.
+type Image struct {
+	Key      string    `json:"key"`
+	Title    string    `json:"title"`
+	Recipe   string    `json:"recipe,omitempty"` // "": placed by hand
+	Version  string    `json:"version,omitempty"`
+	Bytes    int64     `json:"bytes"`
+	Added    time.Time `json:"added,omitzero"`
+	Verified time.Time `json:"verified,omitzero"` // when its files were last found to be those that were fetched
+	Error    string    `json:"error,omitempty"`   // of the last verification
+}
+
+// Menu is what all machines may choose from; what one is shown is asked for at /api/v1/menu.
+type Menu struct {
+	OK    bool       `json:"ok"`
+	Error string     `json:"error,omitempty"` // why the menu that is configured is not the one that is served
+	Items []MenuItem `json:"items"`
+}
+
+// MenuItem is something that can be chosen.
+type MenuItem struct {
+	Key   string `json:"key"`
+	Title string `json:"title"`
+	Why   string `json:"why,omitempty"` // why not every machine is shown it
+}
+
+// Machine is one that the configuration names, or that is to boot something once.
+type Machine struct {
+	MAC     string    `json:"mac"`
+	Name    string    `json:"name,omitempty"`
+	Profile string    `json:"profile,omitempty"`
+	Once    string    `json:"once,omitempty"` // the menu item that it boots next time
+	Since   time.Time `json:"since,omitzero"`
+}
+
+// Reload is what came of the last change to the configuration.
+type Reload struct {
+	OK    bool      `json:"ok"`
+	At    time.Time `json:"at,omitzero"`
+	Error string    `json:"error,omitempty"` // the last good configuration is kept
+}
+
+// Kind is what an Event is about. The set is closed.
+type Kind string
+
+const (
+	Started  Kind = "start"
+	Changed  Kind = "config"  // the configuration was changed, or could not be
+	Looped   Kind = "loop"    // a machine loads its NBP again and again
+	Foreign  Kind = "foreign" // another DHCP server
+	Checked  Kind = "check"   // a check found something else than the one before
+	Finished Kind = "boot"    // a boot ended
+	Acted    Kind = "action"  // somebody with the token did something
+)
+
+// Event is something that happened. Its text is hostile.
+type Event struct {
+	ID   uint64    `json:"id"`
+	At   time.Time `json:"at"`
+	Kind Kind      `json:"kind"`
+	Bad  bool      `json:"bad,omitempty"` // somebody should look
+	Text string    `json:"text"`
+	Boot string    `json:"boot,omitempty"` // the ID of the boot that it is about
+}
