@@ -52,18 +52,19 @@ type Boot struct {
 	Host     string     `json:"host,omitempty"`
 	Arch     string     `json:"arch"` // "i386", "x86_64", "arm32", "arm64" or "unknown": a closed set
 	Firmware Firmware   `json:"firmware"`
-	Profile  string     `json:"profile,omitempty"` // of the configuration
-	Item     string     `json:"item,omitempty"`    // of the menu: what it boots, where known
-	Started  time.Time  `json:"started"`           // its first request
-	Updated  time.Time  `json:"updated"`           // its last request's end
-	Ended    time.Time  `json:"ended,omitzero"`    // zero: under way
-	Result   Result     `json:"result,omitempty"`  // "": under way
-	At       Stage      `json:"at,omitempty"`      // the stage that it came to last
-	File     string     `json:"file,omitempty"`    // Broken: the file; Looped: the NBP. Hostile
-	Note     string     `json:"note,omitempty"`    // for people: why, and what to do
-	Stages   []Span     `json:"stages"`            // those that it came to, in order
-	Files    []Fetch    `json:"files"`             // the first 64 of them
-	More     int        `json:"more,omitempty"`    // files that are not in Files
+	Profile  string     `json:"profile,omitempty"`  // of the configuration
+	Item     string     `json:"item,omitempty"`     // of the menu: what it boots, where known
+	Started  time.Time  `json:"started"`            // its first request
+	Updated  time.Time  `json:"updated"`            // its last request's end
+	Ended    time.Time  `json:"ended,omitzero"`     // zero: under way
+	Result   Result     `json:"result,omitempty"`   // "": under way
+	At       Stage      `json:"at,omitempty"`       // the stage that it came to last
+	File     string     `json:"file,omitempty"`     // Broken: the file; Looped: the NBP. Hostile
+	Fetching string     `json:"fetching,omitempty"` // what it is being sent now. Hostile
+	Note     string     `json:"note,omitempty"`     // for people: why, and what to do
+	Stages   []Span     `json:"stages"`             // those that it came to, in order
+	Files    []Fetch    `json:"files"`              // the first 64 of them
+	More     int        `json:"more,omitempty"`     // files that are not in Files
 }
 
 // Span is the time that a boot spent in a stage, from its first request to the end of its last.

@@ -31,6 +31,7 @@ type Config struct {
 	Items    func() ([]ipxe.Item, error) // what the menu offers, for the page at /; nil: that is left out
 	Observer boot.Observer
 	Gatherer prometheus.Gatherer // for /metrics; nil: there is none
+	Boots    *BootsAPI           // nil: there is none
 	Live     Live                // for the page and /api/v1/status; nil: the page says what is served, and no more
 	// ShowMenu is the menu as a machine will see it, for /api/v1/menu; nil: there is none.
 	ShowMenu func(boot.Facts, netip.Addr) (Shown, error)
@@ -83,6 +84,11 @@ func New(c Config) http.Handler {
 	s.internal.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	s.internal.HandleFunc("GET /readyz", s.readyz)
 	s.api()
+	if c.Boots != nil {
+		s.internal.Handle(BootsPath, c.Boots)
+		s.internal.Handle(BootsPath+"/", c.Boots)
+		s.internal.Handle(EventsPath, c.Boots)
+	}
 	if c.Gatherer != nil {
 		s.internal.Handle("GET /metrics", promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{
 			ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelError)}))
