@@ -32,6 +32,8 @@ var allowed = map[string][]string{
 	// The stand-in firewall speaks to the backend over HTTPS alone.
 	"pfsense/pfsensetest": {},
 	"deploy/lab":          {},
+	"deploy/lab/site":     {"deploy/lab"},
+	"deploy/lab/boots":    {},
 	// The benchmark runs our server beside others.
 	"deploy/lab/tftpbench": {"agent/boot", "agent/tftp", "deploy/lab"},
 }

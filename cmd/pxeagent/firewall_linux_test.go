@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pxeagent/deploy/lab"
+	"pxeagent/deploy/lab/site"
 	"pxeagent/pfsense/pfsensetest"
 )
 
@@ -20,7 +21,7 @@ func TestFirewallOnTheWire(t *testing.T) {
 	wall := seg.Host("fw", "igb2", "10.99.0.1/24")
 	box := seg.Host("box", "eth1", "10.99.0.7/24")
 	aside.Plug(box, "eth0", "192.0.2.7/24")
-	pxeagent, err := binary()
+	pxeagent, err := site.Binary()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,15 +37,22 @@ func (h *Host) Start(name string, args ...string) *Proc {
 // Its Stdout and Stderr, if set, are written as well.
 func (h *Host) StartCmd(cmd *exec.Cmd) *Proc {
 	h.t.Helper()
+	return h.startCmd(cmd, func() {})
+}
+
+// startCmd is StartCmd with something to do when the process is gone, or could not be started.
+func (h *Host) startCmd(cmd *exec.Cmd, gone func()) *Proc {
+	h.t.Helper()
 	p := &Proc{t: h.t, name: cmd.Path, cmd: cmd, done: make(chan struct{}), more: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = tee(cmd.Stdout, p), tee(cmd.Stderr, p)
 	cmd.WaitDelay = 2 * time.Second
 	var err error
 	h.Do(func() { err = cmd.Start() })
 	if err != nil {
+		gone()
 		h.t.Fatalf("starting %s: %v", p.name, err)
 	}
-	go func() { p.err = cmd.Wait(); close(p.done) }()
+	go func() { p.err = cmd.Wait(); gone(); close(p.done) }()
 	h.t.Cleanup(func() {
 		p.Stop()
 		if h.t.Failed() {

@@ -1,4 +1,4 @@
-package main
+package boots
 
 import (
 	"image/color"
@@ -9,44 +9,47 @@ import (
 	"time"
 
 	"pxeagent/deploy/lab"
+	"pxeagent/deploy/lab/site"
 )
 
 const (
-	leasing = "interface=eth1\ndhcp-range=10.77.0.50,10.77.0.90,1h\n"
 	// memtestMenu has the menu choose memtest, which needs no key typed at the right moment.
 	memtestMenu = "menu:\n  default: memtest-memtest86_x64\n  timeout: 1s\n"
 	bootLimit   = 150 * time.Second
 )
 
-// newBootSite is a site whose images are Debian's memtest86+, with the daemon running and DHCP configured.
-func newBootSite(t *testing.T, dnsmasqLines, moreYAML string) *site {
+// room is a site in which machines boot.
+type room struct{ *site.Site }
+
+// newRoom is a room whose images are Debian's memtest86+, with the daemon running and DHCP configured.
+func newRoom(t *testing.T, dnsmasqLines, moreYAML string) *room {
 	t.Helper()
 	lab.NeedQEMU(t)
 	lab.NeedFile(t, "/boot/memtest86+x64.bin", "/boot/memtest86+x64.efi")
-	s := newSite(t, dnsmasqLines, memtestMenu+moreYAML)
+	s := &room{site.New(t, dnsmasqLines, memtestMenu+moreYAML)}
 	for _, name := range []string{"memtest86+x64.bin", "memtest86+x64.efi"} {
 		b, err := os.ReadFile(filepath.Join("/boot", name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.write("root/http/"+name, string(b))
+		s.Write("root/http/"+name, string(b))
 	}
-	s.serve()
+	s.Serve()
 	return s
 }
 
 // boots waits until a machine has fetched what its road has on it, each by its log line, and is in memtest86+.
-func (s *site) boots(m *lab.Machine, road ...string) {
-	s.t.Helper()
+func (s *room) boots(m *lab.Machine, road ...string) {
+	s.T.Helper()
 	for _, hop := range append(road, `artifact=kernel outcome=ok`) {
-		s.agent.WaitOutput(bootLimit, `msg=served .*`+hop)
+		s.Agent.WaitOutput(bootLimit, `msg=served .*`+hop)
 	}
-	runsMemtest(s.t, m)
-	if n := s.metric("pxeagent_requests_total", `artifact="kernel"`, `outcome="ok"`); n < 1 {
-		s.t.Errorf("the metrics count %v kernels", n)
+	runsMemtest(s.T, m)
+	if n := s.Metric("pxeagent_requests_total", `artifact="kernel"`, `outcome="ok"`); n < 1 {
+		s.T.Errorf("the metrics count %v kernels", n)
 	}
-	if n := s.metric("pxeagent_requests_total", `artifact="script"`, `class="ipxe"`, `outcome="ok"`); n < 1 {
-		s.t.Errorf("the metrics count %v scripts sent to iPXE", n)
+	if n := s.Metric("pxeagent_requests_total", `artifact="script"`, `class="ipxe"`, `outcome="ok"`); n < 1 {
+		s.T.Errorf("the metrics count %v scripts sent to iPXE", n)
 	}
 }
 
@@ -69,36 +72,36 @@ func runsMemtest(t *testing.T, m *lab.Machine) {
 var memtestBlue = color.RGBA{0, 0, 0xaa, 0xff}
 
 func TestBIOSMachineBoots(t *testing.T) {
-	s := newBootSite(t, leasing, "")
-	s.must(0, "configure")
-	m := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:01"})
+	s := newRoom(t, site.Leasing, "")
+	s.Must(0, "configure")
+	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:01"})
 	s.boots(m, `proto=http .*class=ipxe .*artifact=script outcome=ok`)
 }
 
 func TestUEFIMachineBoots(t *testing.T) {
-	s := newBootSite(t, leasing, "")
-	s.must(0, "configure")
-	m := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:02", UEFI: true})
+	s := newRoom(t, site.Leasing, "")
+	s.Must(0, "configure")
+	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:02", UEFI: true})
 	s.boots(m, `proto=tftp .*class=uefi .*artifact=nbp outcome=ok`, `proto=http .*class=ipxe .*artifact=script outcome=ok`)
-	if n := s.metric("pxeagent_requests_total", `protocol="tftp"`, `outcome="size_probe"`, `class="uefi"`); n < 1 {
+	if n := s.Metric("pxeagent_requests_total", `protocol="tftp"`, `outcome="size_probe"`, `class="uefi"`); n < 1 {
 		t.Errorf("the metrics count %v size probes of the firmware", n)
 	}
 }
 
 func TestUEFIMachineBootsByHTTP(t *testing.T) {
-	s := newBootSite(t, leasing, "")
-	s.must(0, "configure")
-	m := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:03", UEFI: true, HTTPBoot: true})
+	s := newRoom(t, site.Leasing, "")
+	s.Must(0, "configure")
+	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:03", UEFI: true, HTTPBoot: true})
 	s.boots(m, `proto=http .*class=uefi .*artifact=nbp outcome=ok`, `proto=http .*class=ipxe .*artifact=script outcome=ok`)
-	if n := s.metric("pxeagent_requests_total", `protocol="tftp"`, `artifact="nbp"`, `class="uefi"`); n != 0 {
+	if n := s.Metric("pxeagent_requests_total", `protocol="tftp"`, `artifact="nbp"`, `class="uefi"`); n != 0 {
 		t.Errorf("%v NBPs went by TFTP in an HTTP boot", n)
 	}
 }
 
 // QEMU's ROM is iPXE and never loads undionly.kpxe by itself. Told by hand to chain it under another name, it does what a ROM does.
 func TestUndionlyItselfBoots(t *testing.T) {
-	s := newBootSite(t, leasing, "")
-	s.must(0, "configure")
+	s := newRoom(t, site.Leasing, "")
+	s.Must(0, "configure")
 	m := s.bootUndionly("52:54:00:77:00:04")
 	s.boots(m, `proto=tftp .*file=\S*first.kpxe.* outcome=ok`, `proto=http .*class=ipxe .*artifact=script outcome=ok`)
 	// The second iPXE introduces itself: it is another build than the ROM.
@@ -108,28 +111,28 @@ func TestUndionlyItselfBoots(t *testing.T) {
 }
 
 // Another server leases; Dnsmasq on our box adds the boot information.
-func newProxySite(t *testing.T) *site {
+func newProxyRoom(t *testing.T) *room {
 	t.Helper()
-	s := newBootSite(t, "interface=eth1\n", "")
-	f, err := os.ReadFile(s.config)
+	s := newRoom(t, "interface=eth1\n", "")
+	f, err := os.ReadFile(s.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.write("pxeagent.yaml", strings.Replace(string(f), "  dnsmasq:\n", "  dnsmasq:\n    mode: proxy\n", 1))
-	lessor := s.seg.Host("lessor", "eth1", "10.77.0.1/24")
+	s.Write("pxeagent.yaml", strings.Replace(string(f), "  dnsmasq:\n", "  dnsmasq:\n    mode: proxy\n", 1))
+	lessor := s.Seg.Host("lessor", "eth1", "10.77.0.1/24")
 	lessor.Dnsmasq("--no-ping", "--interface=eth1", "--bind-interfaces", "--dhcp-range=10.77.0.50,10.77.0.90,1h")
-	s.must(0, "configure")
+	s.Must(0, "configure")
 	return s
 }
 
 func TestBIOSMachineBootsBesideAnotherDHCPServer(t *testing.T) {
-	s := newProxySite(t)
-	m := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:05"})
+	s := newProxyRoom(t)
+	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:05"})
 	s.boots(m, `proto=http .*class=ipxe .*artifact=script outcome=ok`)
 }
 
 func TestUEFIMachineBootsBesideAnotherDHCPServer(t *testing.T) {
-	s := newProxySite(t)
-	m := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:06", UEFI: true})
+	s := newProxyRoom(t)
+	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:06", UEFI: true})
 	s.boots(m, `proto=tftp .*class=uefi .*artifact=nbp outcome=ok`, `proto=http .*class=ipxe .*artifact=script outcome=ok`)
 }

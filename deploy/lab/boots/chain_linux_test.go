@@ -1,4 +1,4 @@
-package main
+package boots
 
 import (
 	"regexp"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"pxeagent/deploy/lab"
+	"pxeagent/deploy/lab/site"
 )
 
 // firewallAddr is a firewall's that leases addresses and is configured by nobody here.
@@ -33,34 +34,26 @@ subnet 10.77.0.0 netmask 255.255.255.0 {
 )
 
 // behindISC and behindKea start the firewall's DHCP server.
-func (s *site) behindISC(conf string) {
-	s.seg.Host("firewall", "eth1", firewallAddr+"/24").ISC(conf, "eth1")
+func (s *room) behindISC(conf string) {
+	s.Seg.Host("firewall", "eth1", firewallAddr+"/24").ISC(conf, "eth1")
 }
 
-func (s *site) behindKea(conf string) {
-	s.seg.Host("firewall", "eth1", firewallAddr+"/24").Kea(conf)
-}
-
-// set starts the daemon again with lines more in its configuration's section serve.
-func (s *site) set(lines string) {
-	s.t.Helper()
-	s.agent.Stop()
-	s.write("pxeagent.yaml", strings.Replace(s.read("pxeagent.yaml"), "serve:\n", "serve:\n"+lines, 1))
-	s.serve()
+func (s *room) behindKea(conf string) {
+	s.Seg.Host("firewall", "eth1", firewallAddr+"/24").Kea(conf)
 }
 
 // bootUndionly has QEMU's ROM, which is iPXE, do what a ROM does: load undionly.kpxe, here under a name that the ROM is given.
-func (s *site) bootUndionly(mac string) *lab.Machine {
-	s.t.Helper()
-	lab.Need(s.t, "curl")
-	if out, err := s.box.Run("curl", "-sS", "-o", s.path("root/tftp/first.kpxe"), "tftp://"+siteAddr+"/undionly.kpxe"); err != nil {
-		s.t.Fatalf("fetching undionly.kpxe: %v: %s", err, out)
+func (s *room) bootUndionly(mac string) *lab.Machine {
+	s.T.Helper()
+	lab.Need(s.T, "curl")
+	if out, err := s.Box.Run("curl", "-sS", "-o", s.Path("root/tftp/first.kpxe"), "tftp://"+site.Addr+"/undionly.kpxe"); err != nil {
+		s.T.Fatalf("fetching undionly.kpxe: %v: %s", err, out)
 	}
-	m := s.seg.Boot(lab.QEMU{MAC: mac})
+	m := s.Seg.Boot(lab.QEMU{MAC: mac})
 	m.WaitOutput(bootLimit, `Press Ctrl-B for the iPXE command line`)
 	m.Type("\x02")
 	m.WaitOutput(bootLimit, `iPXE>`)
-	typeAtPrompt(m, "dhcp net0 && chain tftp://"+siteAddr+"/first.kpxe")
+	typeAtPrompt(m, "dhcp net0 && chain tftp://"+site.Addr+"/first.kpxe")
 	return m
 }
 
@@ -83,17 +76,17 @@ const (
 
 func TestUndionlyBootsBehindISC(t *testing.T) {
 	lab.Need(t, "dhcpd")
-	s := newBootSite(t, "", "")
+	s := newRoom(t, "", "")
 	s.behindISC(pfSenseISC)
 	s.boots(s.bootUndionly("52:54:00:77:01:01"), firstLoaded, brokenTFTP, menuByHTTP)
-	if n := s.metric("pxeagent_loops_seen_total"); n != 0 {
+	if n := s.Metric("pxeagent_loops_seen_total"); n != 0 {
 		t.Errorf("the doctor saw %v loops where none was", n)
 	}
 }
 
 func TestUndionlyBootsBehindKea(t *testing.T) {
 	lab.Need(t, "kea-dhcp4")
-	s := newBootSite(t, "", "")
+	s := newRoom(t, "", "")
 	s.behindKea(pfSenseKea)
 	s.boots(s.bootUndionly("52:54:00:77:01:02"), firstLoaded, brokenTFTP, menuByHTTP)
 }
@@ -102,10 +95,10 @@ func TestUndionlyBootsBehindKea(t *testing.T) {
 // embedding nor DHCP help here.
 func TestUEFIBootsBehindKeaByTheOneName(t *testing.T) {
 	lab.Need(t, "kea-dhcp4")
-	s := newBootSite(t, "", "chain: tftp\n")
-	s.set("  universal: true\n")
+	s := newRoom(t, "", "chain: tftp\n")
+	s.Set("  universal: true\n")
 	s.behindKea(pfSenseKea)
-	m := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:01:03", UEFI: true})
+	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:01:03", UEFI: true})
 	s.boots(m, `proto=tftp .*class=uefi artifact=nbp outcome=ok .*quirks=.*other_firmware`, menuByHTTP)
 }
 
@@ -113,7 +106,7 @@ func TestUEFIBootsBehindKeaByTheOneName(t *testing.T) {
 // and is told the .efi file's URL.
 func TestBothBootBehindISCWithUEFIHTTPBoot(t *testing.T) {
 	lab.Need(t, "dhcpd")
-	s := newBootSite(t, "", "")
+	s := newRoom(t, "", "")
 	s.behindISC("option arch code 93 = unsigned integer 16;\noption custom-opt1-0 code 60 = text;\n" + strings.Replace(pfSenseISC, `	filename "undionly.kpxe";
 `, `	option custom-opt1-0 "HTTPClient";
 	if substring (option vendor-class-identifier, 0, 10) = "HTTPClient" {
@@ -124,11 +117,11 @@ func TestBothBootBehindISCWithUEFIHTTPBoot(t *testing.T) {
 		filename "undionly.kpxe";
 	}
 `, 1))
-	efi := s.seg.Boot(lab.QEMU{MAC: "52:54:00:77:01:04", UEFI: true, HTTPBoot: true})
+	efi := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:01:04", UEFI: true, HTTPBoot: true})
 	s.boots(efi, `proto=http .*class=uefi artifact=nbp outcome=ok`, menuByHTTP)
 	efi.Stop()
 	s.boots(s.bootUndionly("52:54:00:77:01:05"), firstLoaded)
-	if n := s.metric("pxeagent_loops_broken_total"); n < 1 {
+	if n := s.Metric("pxeagent_loops_broken_total"); n < 1 {
 		t.Errorf("the breaker answered %v times, and undionly.kpxe was told to load an NBP", n)
 	}
 }
@@ -136,14 +129,14 @@ func TestBothBootBehindISCWithUEFIHTTPBoot(t *testing.T) {
 // With the breaker off iPXE goes round and round, and the doctor says so, once.
 func TestLoopIsSeenWithTheBreakerOff(t *testing.T) {
 	lab.Need(t, "dhcpd")
-	s := newBootSite(t, "", "chain: \"off\"\n")
+	s := newRoom(t, "", "chain: \"off\"\n")
 	s.behindISC(pfSenseISC)
 	s.bootUndionly("52:54:00:77:01:06")
-	s.agent.WaitOutput(bootLimit, `level=WARN msg="loop: .* client=10\.77\.0\.\d+ .*file=undionly.kpxe .*remedy=".*set chain: auto`)
-	if n := s.metric("pxeagent_loops_seen_total"); n != 1 {
+	s.Agent.WaitOutput(bootLimit, `level=WARN msg="loop: .* client=10\.77\.0\.\d+ .*file=undionly.kpxe .*remedy=".*set chain: auto`)
+	if n := s.Metric("pxeagent_loops_seen_total"); n != 1 {
 		t.Errorf("%v loops are counted of one", n)
 	}
-	if n := strings.Count(s.agent.Output(), `msg="loop: `); n != 1 {
+	if n := strings.Count(s.Agent.Output(), `msg="loop: `); n != 1 {
 		t.Errorf("one loop was logged %d times", n)
 	}
 }

@@ -1,0 +1,10 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"pxeagent/deploy/lab/site"
+)
+
+func TestMain(m *testing.M) { os.Exit(site.Main(m)) }
