@@ -79,6 +79,7 @@ type Config struct {
 	SinglePort bool           // see tftp.Config
 	Grace      time.Duration  // how long transfers may go on after the end was asked for
 	Watches    []Watch
+	Page       Page
 	Build      map[string]string // labels of the build_info metric
 	Log        *slog.Logger
 }
@@ -88,6 +89,7 @@ type Agent struct {
 	Config
 	registry *prometheus.Registry
 	metrics  *metrics
+	live     *live
 	tftp     *tftp.Server
 	http     *http.Server
 	serving  atomic.Bool
@@ -108,13 +110,15 @@ func New(c Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	obs := observer{a.metrics, &doctor{chain: c.Chain, except: c.Except}, c.Log}
+	a.live = a.newLive(lib)
+	obs := observer{a.metrics, &doctor{chain: c.Chain, except: c.Except}, a.live, c.Log}
 	a.tftp = tftp.New(tftp.Config{
 		Opener: tftpFiles{lib}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace, Log: c.Log,
 	})
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
 			Files: lib.at(p.NextServer), Items: lib.at(p.NextServer).Items, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
+			Live: a.live, ShowMenu: a.showMenu(lib.at(p.NextServer)), Actions: actions{a.live}, Gate: c.Page.Gate,
 		}), nil
 	})
 	a.http = web.Server(handlers{pages})
@@ -142,8 +146,8 @@ func (a *Agent) Run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { return a.serveHTTP(ctx) })
-	for _, w := range a.Watches {
-		g.Go(func() error { return w.watch(ctx, a.metrics, a.Log) })
+	for i, w := range a.Watches {
+		g.Go(func() error { return w.watch(ctx, a.metrics, a.live, i, a.Log) })
 	}
 	return g.Wait()
 }

@@ -7,6 +7,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/web"
 )
 
 // metrics are what the agent counts. Every label has a closed set of values: no name, MAC or
@@ -27,6 +28,7 @@ type metrics struct {
 	probed    *prometheus.GaugeVec
 	inSync    *prometheus.GaugeVec
 	foreign   *prometheus.GaugeVec
+	checkOK   *prometheus.GaugeVec
 }
 
 // transferBuckets reach from a menu (a millisecond) to an image over a slow link (half an hour), in seconds.
@@ -59,9 +61,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		probed:    gauges("probe_timestamp_seconds", "When the last DHCP probe ended, Unix time.", network),
 		inSync:    gauges("dhcp_in_sync", "1 where the last probe found that the DHCP server says what was wished, else 0.", network),
 		foreign:   gauges("foreign_servers", "DHCP servers seen in the last probe that send machines elsewhere.", network),
+		checkOK:   gauges("check_ok", "1 where the last check found this part of every machine's road in order (offer, nbp, script, files), else 0.", append(network, "hop")),
 	}
 	reg.MustRegister(m.requests, m.bytes, m.duration, m.inFlight, m.resent, m.broken, m.loops, m.quirks,
-		m.offerOK, m.offerTook, m.probes, m.probed, m.inSync, m.foreign)
+		m.offerOK, m.offerTook, m.probes, m.probed, m.inSync, m.foreign, m.checkOK)
 	// A series that is there from the start can be watched for its first change.
 	for _, p := range []boot.Proto{boot.TFTP, boot.HTTP} {
 		m.inFlight.WithLabelValues(string(p))
@@ -107,7 +110,7 @@ func (m *metrics) probe(network string, r probeResult, now time.Time) {
 	m.probes.WithLabelValues(network, r.result).Inc()
 	m.probed.WithLabelValues(network).Set(float64(now.UnixNano()) / 1e9)
 	m.inSync.WithLabelValues(network).Set(bool01(r.result == resultOK))
-	m.foreign.WithLabelValues(network).Set(float64(r.foreign))
+	m.foreign.WithLabelValues(network).Set(float64(r.servers))
 	m.offerOK.DeletePartialMatch(prometheus.Labels{"interface": network})
 	m.offerTook.DeletePartialMatch(prometheus.Labels{"interface": network})
 	for c := range dhcp.NumClient {
@@ -117,6 +120,33 @@ func (m *metrics) probe(network string, r probeResult, now time.Time) {
 		if took, came := r.took[c]; came {
 			m.offerTook.WithLabelValues(network, c.String()).Set(took.Seconds())
 		}
+	}
+}
+
+// road sets what a check found of a network. A part that nobody could come to is not in order; one that was not asked for, because this machine
+// cannot ask there, has no series.
+func (m *metrics) road(network string, clients []web.Client) {
+	for _, hop := range web.HopNames() {
+		good, bad, asked := 0, 0, false
+		for _, c := range clients {
+			switch c.State[hop] {
+			case web.Good:
+				good++
+			case web.Bad:
+				bad++
+			}
+			asked = asked || hop != web.HopOffer || c.State[hop] != web.Blind
+		}
+		if asked {
+			m.checkOK.WithLabelValues(network, hop).Set(bool01(good > 0 && bad == 0))
+		}
+	}
+}
+
+// noRoad notes that a network could not be checked.
+func (m *metrics) noRoad(network string) {
+	for _, hop := range web.HopNames() {
+		m.checkOK.WithLabelValues(network, hop).Set(0)
 	}
 }
 

@@ -12,14 +12,19 @@ import (
 type observer struct {
 	*metrics
 	doctor *doctor
+	live   *live
 	log    *slog.Logger
 }
 
 func (o observer) End(t boot.Transfer) {
 	o.metrics.End(t)
-	if l, found := o.doctor.see(t, t.Start.Add(t.Took)); found {
-		o.loops.Inc()
-		o.doctor.report(o.log, l)
+	// What our own check asks for is no machine's.
+	if !o.live.own(t.Ask) {
+		if l, found := o.doctor.see(t, t.Start.Add(t.Took)); found {
+			o.loops.Inc()
+			o.doctor.report(o.log, l)
+			o.live.looped(l, o.doctor.remedy(l))
+		}
 	}
 	level := slog.LevelInfo
 	switch {

@@ -116,7 +116,9 @@ func (g *Gate) knows(host string) bool {
 	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil || name == "localhost" {
 		return true
 	}
-	return slices.ContainsFunc(g.hosts, func(h string) bool { return strings.EqualFold(strings.TrimSuffix(h, "."), strings.TrimSuffix(name, ".")) })
+	return slices.ContainsFunc(g.hosts, func(h string) bool {
+		return strings.EqualFold(strings.TrimSuffix(h, "."), strings.TrimSuffix(name, "."))
+	})
 }
 
 // hostname is a Host header without its port.

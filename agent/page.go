@@ -1,0 +1,152 @@
+package agent
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"pxeagent/agent/boot"
+	"pxeagent/agent/image"
+	"pxeagent/agent/ipxe"
+	"pxeagent/agent/web"
+)
+
+// Page is what the page at / shows beside what happens, and who may act on it.
+type Page struct {
+	Settings []web.Setting // of the configuration; none that is secret, nor the name of a file that is
+	Gate     *web.Gate     // nil: the page only shows
+}
+
+// newLive is the page's state for this agent.
+func (a *Agent) newLive(lib libraries) *live {
+	host, _ := os.Hostname() // "": the page does without
+	l := newLive(web.Running{
+		Host: host, Version: a.Build["version"], Started: time.Now(), TFTP: a.Sockets.TFTP().String(), HTTP: a.Sockets.HTTP().String(),
+	}, a.Page.Settings, a.Watches)
+	for i := range l.networks {
+		for _, p := range a.Places {
+			if n := &l.networks[i]; n.NextServer == p.NextServer && p.Base != nil {
+				n.Script = ScriptURL(p.Base).String()
+			}
+		}
+	}
+	l.actions = a.Page.Gate != nil
+	http := filepath.Join(a.Root, "http")
+	finder := image.NewFinder(http)
+	l.images = func() []web.Image { return imagesOf(finder, http) }
+	l.menu = func() web.Menu { return menuOf(lib.first) }
+	return l
+}
+
+// imagesOf are the images on disk. Those that a person put there are known by nothing but their files.
+func imagesOf(finder *image.Finder, dir string) []web.Image {
+	found, err := finder.Find()
+	if err != nil {
+		return nil
+	}
+	var out []web.Image
+	for _, i := range found.Images {
+		w := web.Image{Key: i.Key, Title: i.Title}
+		w.Bytes, w.Added = measure(dir, i)
+		out = append(out, w)
+	}
+	return out
+}
+
+// measure adds up an image's files, and takes the newest one's time for its own. Files that several names stand for count once.
+func measure(dir string, i image.Image) (size int64, newest time.Time) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return 0, newest
+	}
+	defer root.Close()
+	seen := map[string]bool{"": true}
+	paths := []string{i.BIOS, i.EFI}
+	for _, m := range i.Modules {
+		paths = append(paths, m.Path)
+	}
+	for _, a := range i.Args {
+		paths = append(paths, a.Path)
+	}
+	for _, p := range paths {
+		if seen[p] {
+			continue
+		}
+		seen[p] = true
+		if info, err := root.Stat(p); err == nil && info.Mode().IsRegular() {
+			size += info.Size()
+			if info.ModTime().After(newest) {
+				newest = info.ModTime()
+			}
+		}
+	}
+	return size, newest
+}
+
+// menuOf is the menu for a machine of which nothing is known.
+func menuOf(lib *ipxe.Library) web.Menu {
+	m, err := lib.Menu(boot.Facts{}, netip.Addr{})
+	if err == nil {
+		err = m.Err
+	}
+	w := web.Menu{OK: err == nil, Items: items(m.Items)}
+	if err != nil {
+		w.Error = clause(err)
+	}
+	return w
+}
+
+func items(all []ipxe.Item) []web.MenuItem {
+	out := []web.MenuItem{}
+	for _, i := range all {
+		out = append(out, web.MenuItem{Key: i.Key, Title: i.Title, Why: i.Why})
+	}
+	return out
+}
+
+// clause is an error without the name of the file that it is about, which is nobody's business on the page.
+func clause(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Op + ": " + path.Err.Error()
+	}
+	return err.Error()
+}
+
+// showMenu is the menu of a place for one machine.
+func (a *Agent) showMenu(lib *ipxe.Library) func(boot.Facts, netip.Addr) (web.Shown, error) {
+	return func(facts boot.Facts, addr netip.Addr) (web.Shown, error) {
+		m, err := lib.Menu(facts, addr)
+		if err != nil {
+			return web.Shown{}, err
+		}
+		c := m.Choice
+		s := web.Shown{
+			Title: a.Menu.Title, Items: items(m.Items), Chosen: c.Item, Timeout: a.Menu.Timeout.Seconds(), Straight: c.Straight, Once: c.Once,
+			Host: c.Host, Profile: c.Profile, Why: c.Why, Script: string(m.Shown),
+		}
+		if s.Chosen == "" {
+			s.Chosen = a.Menu.Default
+		}
+		if c.Timeout != nil {
+			s.Timeout = c.Timeout.Seconds()
+		}
+		if m.Err != nil {
+			s.Error = clause(m.Err)
+		}
+		return s, nil
+	}
+}
+
+// actions are what the page can do.
+type actions struct{ live *live }
+
+func (a actions) Check() { a.live.check() }
+
+func (a actions) Once(net.HardwareAddr, string) error {
+	return errors.New("there is nothing that boots once")
+}
