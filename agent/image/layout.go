@@ -55,7 +55,8 @@ func smartos(f folder) []Image {
 	img := Image{
 		Key: key("smartos", version), System: "smartos", Title: "SmartOS " + version,
 		Why: "SmartOS needs BIOS: iPXE under UEFI cannot load its kernel",
-		CPU: X86, BIOS: f.join("unix"), Multiboot: true,
+		CPU: X86, BIOS: f.join("unix"), Multiboot: true, Kind: KindMultiboot, NoImport: true,
+		Dir: path.Dir(top), Version: stampRE.FindString(version),
 		Args:    text("-B", "console=text,smartos=true"),
 		Modules: []Module{{Path: archive}},
 	}
@@ -71,7 +72,7 @@ func smartos(f folder) []Image {
 
 // linux is a kernel with the EFI stub, which BIOS machines boot as well if it is for x86.
 func linux(kernel string, cpu CPU, modules ...string) Image {
-	img := Image{CPU: cpu, EFI: kernel}
+	img := Image{CPU: cpu, EFI: kernel, Kind: KindLinux}
 	if cpu == X86 {
 		img.BIOS = kernel
 	}
@@ -125,7 +126,9 @@ func installer(f folder, system, title string) []Image {
 		return nil
 	}
 	where := from(f.path, system, system+"-installer", "dists", "main", "current", "images", "netboot", "installer-"+arch)
-	return []Image{linux(f.join("linux"), cpu, f.join("initrd.gz")).name(system, title, where)}
+	img := linux(f.join("linux"), cpu, f.join("initrd.gz"))
+	img.Installs = true
+	return []Image{img.name(system, title, where)}
 }
 
 // ubuntu is what Debian's is for releases up to 20.04, and later ARCH/{linux,initrd} beside the ISO
@@ -145,6 +148,7 @@ func ubuntu(f folder) []Image {
 		return nil
 	}
 	img := linux(f.join("linux"), cpu, f.join("initrd"))
+	img.Installs = true
 	img.Args = append(img.Args, Arg{Text: "ip=dhcp"}, Arg{Text: "url=", Path: f.join(iso)})
 	return []Image{img.name("ubuntu", "Ubuntu installer", from(f.path, "ubuntu"))}
 }
@@ -159,6 +163,7 @@ func fedora(f folder) []Image {
 	}
 	cpu, _ := cpuIn(tree)
 	img := linux(f.join("vmlinuz"), cpu, f.join("initrd.img"))
+	img.Installs = true
 	img.Args = append(img.Args, Arg{Text: "ip=dhcp"}, Arg{Text: "inst.repo=", Path: tree})
 	return []Image{img.name("fedora", "Fedora or RHEL installer", from(tree, "fedora", "releases", "os"))}
 }
@@ -206,6 +211,7 @@ func talos(f folder) []Image {
 			continue
 		}
 		img := linux(f.join("vmlinuz-"+arch), cpus[arch], f.join("initramfs-"+arch+".xz"))
+		img.Installs = true
 		img.Args = append(img.Args, text("talos.platform=metal", "init_on_alloc=1", "slab_nomerge", "pti=on")...)
 		out = append(out, img.name("talos", "Talos Linux", from(f.path+"/"+arch, "talos")))
 	}
@@ -225,7 +231,7 @@ func memtest(f folder) []Image {
 			continue
 		}
 		stem, bits, ending := m[1], m[2], m[3]
-		img := Image{CPU: X86, BIOS: f.join(n)}
+		img := Image{CPU: X86, BIOS: f.join(n), Kind: KindLinux}
 		switch {
 		case ending == "" && bits == "": // "memtest" alone may be anything
 			continue
