@@ -27,6 +27,8 @@ var allowed = map[string][]string{
 	// The library answers by the kind of asker, and its menu lists the images.
 	"agent/ipxe":  {"agent/boot", "agent/image"},
 	"agent/image": {},
+	// Machines are known by what they told, which is in agent/boot.
+	"agent/machine": {"agent/boot"},
 	"dnsmasq":     {"agent/dhcp"},
 	"pfsense":     {"agent/dhcp"},
 	// The stand-in firewall speaks to the backend over HTTPS alone.

@@ -1,0 +1,15 @@
+package machine
+
+import (
+	"io/fs"
+	"syscall"
+	"time"
+)
+
+// changed is when the file was last renamed, linked or written.
+func changed(info fs.FileInfo) time.Time {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return time.Unix(s.Ctimespec.Unix())
+	}
+	return info.ModTime()
+}

@@ -1,0 +1,233 @@
+package machine
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"text/template"
+
+	"pxeagent/agent/boot"
+)
+
+// Documents are what installers ask for: kickstart, preseed, cloud-init, ignition, AutoYaST. Each is a template below the folder of
+// documents: cloud-init/user-data.tmpl is served as /provision/cloud-init/user-data, filled in for the machine that asks.
+const (
+	templateSuffix = ".tmpl"
+	partsFolder    = "parts"   // templates for use in others by {{template "NAME" .}}; not served
+	secretsFolder  = "secrets" // files for {{secret "NAME"}}; not served
+	maxTemplate    = 1 << 20   // bytes
+	maxDocument    = 4 << 20   // bytes, filled in
+	maxParts       = 100
+)
+
+// ErrNotIts: a document is not for whoever asks.
+var ErrNotIts = errors.New("not for this machine")
+
+// Document is a template filled in for one machine.
+type Document struct {
+	Text        []byte
+	ContentType string
+	Host        string // for whom, of the configuration
+}
+
+// Request asks for a document.
+type Request struct {
+	Name   string     // below the folder, without .tmpl; hostile
+	Addr   netip.Addr // who asks
+	Facts  boot.Facts // of the query: for profiles whose documents go to anyone
+	Server string     // the agent's URL as that machine has it
+}
+
+// HasDocument reports whether there is a template for the name.
+func (f *Fleet) HasDocument(name string) bool {
+	root, err := f.openDocuments(name)
+	if err != nil {
+		return false
+	}
+	defer root.Close()
+	info, err := root.Stat(name + templateSuffix)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// openDocuments refuses names that are not served.
+func (f *Fleet) openDocuments(name string) (*os.Root, error) {
+	first, _, _ := strings.Cut(name, "/")
+	if f.documents == "" || !fs.ValidPath(name) || name == "." || first == partsFolder || first == secretsFolder {
+		return nil, fs.ErrNotExist
+	}
+	return os.OpenRoot(f.documents)
+}
+
+// Document fills in a document for the machine that asks for it. Errors: fs.ErrNotExist, ErrNotIts with the reason for the log, and what is wrong with the template.
+func (f *Fleet) Document(r Request) (Document, error) {
+	root, err := f.openDocuments(r.Name)
+	if err != nil {
+		return Document{}, err
+	}
+	defer root.Close()
+	text, err := readTemplate(root, r.Name+templateSuffix)
+	if err != nil {
+		return Document{}, err
+	}
+	who, err := f.identify(r)
+	if err != nil {
+		return Document{}, err
+	}
+	return f.render(root, r, text, who)
+}
+
+// Preview fills in a document as the machine with these facts would be given it, for the person who wrote it.
+func (f *Fleet) Preview(r Request) (Document, error) {
+	root, err := f.openDocuments(r.Name)
+	if err != nil {
+		return Document{}, err
+	}
+	defer root.Close()
+	text, err := readTemplate(root, r.Name+templateSuffix)
+	if err != nil {
+		return Document{}, err
+	}
+	return f.render(root, r, text, asker{r.Facts, f.Book().Resolve(r.Facts, r.Addr), true})
+}
+
+func (f *Fleet) render(root *os.Root, r Request, text string, who asker) (Document, error) {
+	v := newValues(who.facts, who.Decision, addrText(r.Addr), r.Server)
+	v.Item = f.Choose(who.facts, r.Addr, r.Server).Item
+	t := template.New(r.Name).Option("missingkey=error").Funcs(functions(secrets{root, who.sure}))
+	if err := addParts(t, root); err != nil {
+		return Document{}, err
+	}
+	if _, err := t.Parse(text); err != nil {
+		return Document{}, fmt.Errorf("reading the template: %w", err)
+	}
+	out := limited{limit: maxDocument}
+	if err := t.Execute(&out, v); err != nil {
+		return Document{}, fmt.Errorf("filling in the template: %w", err)
+	}
+	return Document{out.Bytes(), contentType(r.Name), who.Host}, nil
+}
+
+// addParts parses what documents have in common.
+func addParts(t *template.Template, root *os.Root) error {
+	entries, err := fs.ReadDir(root.FS(), partsFolder)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading the parts: %w", err)
+	}
+	for _, e := range entries[:min(len(entries), maxParts)] {
+		name, ok := strings.CutSuffix(e.Name(), templateSuffix)
+		if !ok {
+			continue
+		}
+		text, err := readTemplate(root, path.Join(partsFolder, e.Name()))
+		if err != nil {
+			return err
+		}
+		if _, err := t.New(name).Parse(text); err != nil {
+			return fmt.Errorf("reading a part: %w", err)
+		}
+	}
+	return nil
+}
+
+func readTemplate(root *os.Root, name string) (string, error) {
+	// A pipe is not waited for.
+	info, err := root.Stat(name)
+	if err != nil {
+		return "", fs.ErrNotExist // what leads out of the folder is not there either
+	}
+	if !info.Mode().IsRegular() {
+		return "", fs.ErrNotExist
+	}
+	in, err := root.Open(name)
+	if err != nil {
+		return "", fmt.Errorf("reading the template: %w", err)
+	}
+	defer in.Close()
+	text, err := io.ReadAll(io.LimitReader(in, maxTemplate+1))
+	if err != nil {
+		return "", fmt.Errorf("reading the template: %w", err)
+	}
+	if len(text) > maxTemplate {
+		return "", fmt.Errorf("reading the template %s: it is larger than %d bytes", name, maxTemplate)
+	}
+	return string(text), nil
+}
+
+// limited is a buffer that takes so many bytes.
+type limited struct {
+	bytes.Buffer
+	limit int
+}
+
+func (l *limited) Write(b []byte) (int, error) {
+	if l.Len()+len(b) > l.limit {
+		return 0, fmt.Errorf("it comes to more than %d bytes", l.limit)
+	}
+	return l.Buffer.Write(b)
+}
+
+// contentType is what a document is called. cloud-init's files have no endings, and it does not look.
+func contentType(name string) string {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".json", ".ign":
+		return "application/json"
+	case ".xml":
+		return "application/xml"
+	}
+	return "text/plain; charset=utf-8"
+}
+
+// asker is the machine that asks for a document.
+type asker struct {
+	facts boot.Facts
+	Decision
+	// sure: the network or the configuration says that it is this machine, and not it alone.
+	sure bool
+}
+
+// identify finds out which machine asks. An address speaks for a machine where
+//   - the host has addresses in the configuration, and this is one of them; another never does then;
+//   - this machine's own network has the host's MAC there;
+//   - behind a router, it told so with its last request for a script. That is believed, and not sure.
+func (f *Fleet) identify(r Request) (asker, error) {
+	refuse := func(format string, args ...any) (asker, error) {
+		return asker{}, fmt.Errorf("%w: "+format, append([]any{ErrNotIts}, args...)...)
+	}
+	book := f.Book()
+	if r.Facts.MAC != "" || r.Facts.UUID != "" {
+		if d := book.Resolve(r.Facts, netip.Addr{}); d.Known {
+			if p, _ := book.Profile(d.Profile); p.Any {
+				return asker{r.Facts, d, false}, nil
+			}
+		}
+	}
+	facts, mac := f.seen.at(r.Addr, f.now()), f.neighbour(r.Addr)
+	if mac != "" && facts.MAC != mac {
+		// Another machine has that address now, or one card of the machine's is at work where another booted.
+		if d := book.Resolve(facts, netip.Addr{}); !d.Known || d.host == nil || !slices.Contains(d.host.MACs, mac) {
+			facts = boot.Facts{MAC: mac}
+		}
+	}
+	d := book.Resolve(facts, r.Addr)
+	switch {
+	case !d.Known && facts == boot.Facts{}:
+		return refuse("nothing is known of %s: it has asked for no script, and no host has this address", r.Addr)
+	case !d.Known:
+		return refuse("the machine at %s (mac %q) is no host of the configuration", r.Addr, facts.MAC)
+	}
+	if len(d.host.Addresses) > 0 {
+		if !slices.ContainsFunc(d.host.Addresses, func(x Range) bool { return x.Contains(r.Addr) }) {
+			return refuse("host %s has other addresses than %s", d.Host, r.Addr)
+		}
+		// A range is of many machines: that one of them asks says nothing of which.
+		return asker{facts, d, d.host.Addresses[0].Single() || mac != ""}, nil
+	}
+	return asker{facts, d, mac != "" && slices.Contains(d.host.MACs, mac)}, nil
+}

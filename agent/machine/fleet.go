@@ -1,0 +1,261 @@
+package machine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pxeagent/agent/boot"
+)
+
+// Fleet is all machines: what the configuration says of them, and what is kept of what they were told and have done. It may be used from many goroutines.
+type Fleet struct {
+	Once   *Once
+	Done   *Done
+	Trials *Trials
+
+	book      atomic.Pointer[Book]
+	items     func() ([]Item, error)
+	documents string
+	neighbour func(netip.Addr) string
+	seen      seen
+	now       func() time.Time
+	log       *slog.Logger
+
+	mu   sync.Mutex
+	said map[string]string // what was logged last about a thing
+}
+
+// Config is what OpenFleet needs.
+type Config struct {
+	Book *Book // nil: none
+	// State is the folder for what is kept; its folders once, done and canary are used.
+	State string
+	// Documents is the folder with the templates of documents; "": there are none.
+	Documents string
+	Items     func() ([]Item, error) // what the menu has now
+	Log       *slog.Logger           // nil: no log
+
+	neighbour func(netip.Addr) string // nil: the system's table
+	now       func() time.Time        // nil: the clock
+}
+
+// OpenFleet opens the state, which need not be there.
+func OpenFleet(c Config) *Fleet {
+	f := &Fleet{items: c.Items, documents: c.Documents, neighbour: c.neighbour, now: c.now, log: c.Log, said: map[string]string{}}
+	if f.log == nil {
+		f.log = slog.New(slog.DiscardHandler)
+	}
+	if f.neighbour == nil {
+		f.neighbour = neighbour
+	}
+	if f.now == nil {
+		f.now = time.Now
+	}
+	f.Once = OpenOnce(filepath.Join(c.State, "once"), f.log)
+	f.Done = OpenDone(filepath.Join(c.State, "done"))
+	f.Trials = OpenTrials(filepath.Join(c.State, "canary"), f.log)
+	f.Trials.now = f.now
+	f.SetBook(c.Book)
+	return f
+}
+
+// SetBook replaces what the configuration says. Requests that come later go by it.
+func (f *Fleet) SetBook(b *Book) { f.book.Store(b) }
+
+// Book is what the configuration says now.
+func (f *Fleet) Book() *Book { return f.book.Load() }
+
+// Choice is what a machine is to boot. Its fields are those of ipxe.Choice.
+type Choice struct {
+	Host, Profile string
+	Item          string // "": the menu's default
+	Straight      bool   // Item without a menu
+	Once          bool   // by an order of Once
+	Args, Console string
+	Timeout       *time.Duration
+	Hide          []string
+	Why           []string
+}
+
+// Choose decides what the machine with these facts at that address is to boot. It changes nothing. server is the agent's URL as that machine has it.
+func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice {
+	facts, noted := f.fill(facts, addr)
+	book := f.Book()
+	d := book.Resolve(facts, addr)
+	c := Choice{Host: d.Host, Profile: d.Profile, Why: append(noted, d.Why...)}
+	items, err := f.items()
+	if err != nil {
+		c.Why = append(c.Why, fmt.Sprintf("what is here to be booted is not known: %v", err))
+	}
+	p, has := book.Profile(d.Profile)
+	if has {
+		c.Console, c.Timeout, c.Hide = p.Console, p.Timeout, p.Hide
+	}
+	values := newValues(facts, d, addrText(addr), server)
+	arguments := func(i Item) string {
+		// What a profile adds is for its own image, not for a memory test that somebody ordered.
+		if has && (p.Image == "" || i.Key == p.Image || slices.Contains(i.Names, p.Image)) {
+			return Expand(p.Args, values)
+		}
+		return ""
+	}
+	straight := true
+	if order, ok := f.Once.Peek(d.IDs...); ok {
+		if i := slices.IndexFunc(items, func(i Item) bool { return i.Key == order.Item }); i >= 0 {
+			c.Item, c.Straight, c.Once, c.Args = order.Item, true, true, arguments(items[i])
+			c.Why = append(c.Why, fmt.Sprintf("%s boots %s once, as ordered at %s", order.ID, order.Item, order.Set.UTC().Format(time.RFC3339)))
+			f.forget(string(order.ID))
+			return c
+		}
+		straight = false
+		why := fmt.Sprintf("%s was to boot %s once, which is not here: the menu instead", order.ID, order.Item)
+		c.Why = append(c.Why, why)
+		f.tell(string(order.ID), slog.LevelWarn, why)
+	}
+	if !has || p.Image == "" {
+		c.Args = arguments(Item{})
+		return c
+	}
+	c.Why = append(c.Why, fmt.Sprintf("profile %s (line %d) boots %s", p.Name, p.Line, p.Image))
+	if p.Once && !f.firstTime(&c, p, d) {
+		if p.Straight && straight {
+			c.Item, c.Straight = local, true
+		}
+		return c
+	}
+	got := p.pick(items, isCanary(d), hasCanary(book, p), func(item string) Trial { t, _ := f.Trials.Trial(item); return t }, f.now())
+	c.Why = append(c.Why, got.why...)
+	if !got.ok {
+		f.tell("profile "+p.Name, slog.LevelWarn, fmt.Sprintf("What profile %s boots is not here, so its machines have the menu's default", p.Name), "err", got.why[0])
+		c.Why = append(c.Why, "so the menu comes, with its default")
+		return c
+	}
+	f.forget("profile " + p.Name)
+	c.Item, c.Straight, c.Args = got.item.Key, p.Straight && straight, arguments(got.item)
+	return c
+}
+
+// local is the key of the menu's item for the machine's own disk.
+const local = "local"
+
+// firstTime reports whether the machine is still to boot what it boots once only.
+func (f *Fleet) firstTime(c *Choice, p Profile, d Decision) bool {
+	if len(d.IDs) == 0 {
+		c.Why = append(c.Why, "which is booted once; the machine told neither MAC nor UUID to know it by again, so it is not")
+		return false
+	}
+	if at, was := f.Done.Has(p.Name, d.IDs...); was {
+		when := ""
+		if !at.IsZero() {
+			when = " at " + at.UTC().Format(time.RFC3339)
+		}
+		c.Why = append(c.Why, "once, which it did"+when+"; `pxeagent host again` lets it do so once more")
+		return false
+	}
+	c.Why = append(c.Why, "once, which it has not yet done")
+	return true
+}
+
+func isCanary(d Decision) bool { return d.Labels[CanaryLabel] == "true" || d.Profile == canaryProfile }
+
+// hasCanary reports whether some host boots later versions for this profile.
+func hasCanary(b *Book, p Profile) bool {
+	sister, _ := b.Profile(canaryProfile)
+	return slices.ContainsFunc(b.hosts, func(h Host) bool {
+		return h.Profile == p.Name && h.Labels[CanaryLabel] == "true" || h.Profile == canaryProfile && sister.Image == p.Image
+	})
+}
+
+// Asked takes note that a machine asked for a script, and what it told. It is called before the answer.
+func (f *Fleet) Asked(facts boot.Facts, addr netip.Addr) {
+	if facts != (boot.Facts{}) {
+		f.seen.put(addr, facts, f.now())
+	}
+	facts, _ = f.fill(facts, addr)
+	if d := f.Book().Resolve(facts, addr); isCanary(d) && len(d.IDs) > 0 {
+		if err := f.Trials.Returned(string(d.IDs[0])); err != nil {
+			f.log.Error("How long a canary stood was not kept", "err", err)
+		}
+	}
+}
+
+// Fetched takes note that the machine at an address has the kernel of one of these items: that uses up what it was to boot once.
+func (f *Fleet) Fetched(addr netip.Addr, items []string) {
+	facts, _ := f.fill(f.seen.at(addr, f.now()), addr)
+	d := f.Book().Resolve(facts, addr)
+	for _, item := range items {
+		if order, ok := f.Once.Claim(item, d.IDs...); ok {
+			f.log.Info("Booted once, as ordered", "client", addr, "mac", order.ID, "item", order.Item)
+			return
+		}
+	}
+	p, ok := f.Book().Profile(d.Profile)
+	if !ok || !p.Once || len(d.IDs) == 0 {
+		return
+	}
+	if c := f.Choose(facts, addr, ""); !c.Once && slices.Contains(items, c.Item) {
+		if err := f.Done.Set(d.IDs[0], p.Name, c.Item); err != nil {
+			f.log.Error("A machine will boot once more what it was to boot once", "client", addr, "mac", d.IDs[0], "item", c.Item, "err", err)
+			return
+		}
+		f.log.Info("Booted once, as its profile says", "client", addr, "mac", d.IDs[0], "item", c.Item, "profile", p.Name)
+	}
+}
+
+// Booted takes note that a machine has all files of an item.
+func (f *Fleet) Booted(facts boot.Facts, addr netip.Addr, item string) {
+	facts, _ = f.fill(facts, addr)
+	d := f.Book().Resolve(facts, addr)
+	if !isCanary(d) || len(d.IDs) == 0 || !IsItem(item) {
+		return
+	}
+	if err := f.Trials.Booted(item, string(d.IDs[0])); err != nil {
+		f.log.Error("That a canary booted was not kept", "item", item, "err", err)
+		return
+	}
+	f.log.Info("A canary has booted", "client", addr, "mac", d.IDs[0], "item", item)
+}
+
+// fill adds the MAC that the network knows of the address, where the machine told none.
+func (f *Fleet) fill(facts boot.Facts, addr netip.Addr) (boot.Facts, []string) {
+	if facts.MAC != "" {
+		return facts, nil
+	}
+	if facts.MAC = f.neighbour(addr); facts.MAC == "" {
+		return facts, nil
+	}
+	return facts, []string{fmt.Sprintf("the machine told no MAC; in the network %s is %s", addr, facts.MAC)}
+}
+
+// tell logs what has not been logged about a thing.
+func (f *Fleet) tell(thing string, level slog.Level, msg string, args ...any) {
+	f.mu.Lock()
+	known := f.said[thing] == msg
+	if len(f.said) < 1000 { // a bound; what is beyond is logged every time
+		f.said[thing] = msg
+	}
+	f.mu.Unlock()
+	if !known {
+		f.log.Log(context.Background(), level, msg, args...)
+	}
+}
+
+func (f *Fleet) forget(thing string) {
+	f.mu.Lock()
+	delete(f.said, thing)
+	f.mu.Unlock()
+}
+
+func addrText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.Unmap().WithZone("").String()
+}

@@ -1,0 +1,107 @@
+package machine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// Trials are the versions that canaries have booted: a file for each item.
+type Trials struct {
+	folder folder
+	now    func() time.Time
+	log    *slog.Logger
+}
+
+// Trial is how an item did on canaries.
+type Trial struct {
+	Item    string    `json:"item"`
+	Machine string    `json:"machine"`         // the canary that booted it last: its ID
+	Booted  time.Time `json:"booted,omitzero"` // that was then; zero: it has come back since
+	// Stood is the longest that a canary went on with it and has come back since.
+	Stood time.Duration `json:"stood_ns"`
+	Good  time.Time     `json:"good,omitzero"` // a person said then that it is good
+}
+
+// OpenTrials uses the folder, which need not exist. log may be nil.
+func OpenTrials(dir string, log *slog.Logger) *Trials {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Trials{folder(dir), time.Now, log}
+}
+
+// Booted keeps that a canary has booted an item.
+func (t *Trials) Booted(item, machine string) error {
+	is, _ := t.Trial(item)
+	is.Item, is.Machine, is.Booted = item, machine, t.now().UTC().Truncate(time.Second)
+	return t.write(is)
+}
+
+// Returned keeps that a canary asks for something to boot again: with whatever it had booted it has stood until now, and no longer.
+func (t *Trials) Returned(machine string) error {
+	names, err := t.folder.names()
+	for _, name := range names {
+		item, ok := strings.CutSuffix(name, trialSuffix)
+		if is, known := t.Trial(item); ok && known && is.Machine == machine && !is.Booted.IsZero() {
+			is.Stood, is.Booted = max(is.Stood, t.now().Sub(is.Booted)), time.Time{}
+			err = errors.Join(err, t.write(is))
+		}
+	}
+	return err
+}
+
+// Approve makes an item good by a person's word.
+func (t *Trials) Approve(item string) error {
+	is, _ := t.Trial(item)
+	is.Item, is.Good = item, t.now().UTC().Truncate(time.Second)
+	return t.write(is)
+}
+
+const trialSuffix = ".json"
+
+func (t *Trials) write(is Trial) error {
+	if !IsItem(is.Item) {
+		return fmt.Errorf("%q is no item of the menu", is.Item)
+	}
+	text, err := json.Marshal(is)
+	if err == nil {
+		err = t.folder.write(is.Item+trialSuffix, append(text, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("keeping how canaries did with %s: %w", is.Item, err)
+	}
+	return nil
+}
+
+// Trial is what is known of an item. A file that cannot be understood is as none.
+func (t *Trials) Trial(item string) (Trial, bool) {
+	if !IsItem(item) {
+		return Trial{}, false
+	}
+	text, err := t.folder.read(item + trialSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Trial{}, false
+	}
+	var is Trial
+	if err == nil {
+		err = json.Unmarshal(text, &is)
+	}
+	if err == nil && (is.Item != item || is.Stood < 0 || is.Booted.After(t.now().Add(24*time.Hour))) {
+		err = errors.New("it is about another item, or of another time")
+	}
+	if err != nil {
+		t.log.Warn("How canaries did with an item is not known", "file", t.folder.path(item+trialSuffix), "err", err)
+		return Trial{}, false
+	}
+	return is, true
+}
+
+// proven: the item is good for other hosts, because a canary has stood with it for so long, or a person said so.
+func (is Trial) proven(after time.Duration, now time.Time) bool {
+	return !is.Good.IsZero() || is.Stood > 0 && is.Stood >= after || !is.Booted.IsZero() && now.Sub(is.Booted) >= after
+}

@@ -1,0 +1,150 @@
+package machine
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Item is something that can be booted, as the menu has it.
+type Item struct {
+	Key     string
+	Names   []string // what Profile.Image may call it besides: its system ("smartos"), its recipe
+	Version string   // "" where it has none
+}
+
+// pick is the item that a profile asks for.
+type pick struct {
+	item Item
+	ok   bool
+	why  []string
+}
+
+// pick finds the profile's item. canary: the host boots later versions first; canaries: there is such a host for this profile; trial is how an
+// item did on canaries.
+func (p *Profile) pick(items []Item, canary, canaries bool, trial func(item string) Trial, now time.Time) pick {
+	var all []Item
+	for _, i := range items {
+		if i.Key == p.Image {
+			return pick{i, true, nil}
+		}
+		if slices.Contains(i.Names, p.Image) {
+			all = append(all, i)
+		}
+	}
+	no := func(format string, args ...any) pick { return pick{why: []string{fmt.Sprintf(format, args...)}} }
+	if len(all) == 0 {
+		return no("%s is not here", p.Image)
+	}
+	slices.SortStableFunc(all, func(a, b Item) int { return compareVersions(b.Version, a.Version) })
+	if !p.latest() {
+		for _, i := range all {
+			if i.Version == p.Version {
+				return pick{i, true, []string{"version " + p.Version + ", as the profile says"}}
+			}
+		}
+		return no("version %s of %s is not here; there are %s", p.Version, p.Image, versions(all))
+	}
+	newest := all[0]
+	yes := func(i Item, format string, args ...any) pick {
+		return pick{i, true, []string{fmt.Sprintf(format, args...)}}
+	}
+	switch {
+	case len(all) == 1:
+		return yes(newest, "version %s, the only one that is here", newest.Version)
+	case p.Canary < 0:
+		return yes(newest, "version %s, the newest; canary is off", newest.Version)
+	case canary:
+		return yes(newest, "version %s, the newest, since this host is a canary", newest.Version)
+	case !canaries:
+		return yes(newest, "version %s, the newest; no host of this profile has the label %s: \"true\", so none boots it first", newest.Version, CanaryLabel)
+	}
+	// A canary that could not come up with the newest says nothing of older ones.
+	for n, i := range all {
+		is := trial(i.Key)
+		switch {
+		case !is.proven(p.Canary, now):
+			continue
+		case n == 0:
+			return yes(i, "version %s, the newest, which a canary has booted", i.Version)
+		}
+		return yes(i, "version %s, the newest that a canary has booted; %s", i.Version, waits(newest, trial(newest.Key), p.Canary, now))
+	}
+	oldest := all[len(all)-1]
+	return yes(oldest, "version %s, the oldest, because no canary has booted a later one; %s", oldest.Version, waits(newest, trial(newest.Key), p.Canary, now))
+}
+
+// waits says what keeps the newest from the other hosts.
+func waits(newest Item, is Trial, after time.Duration, now time.Time) string {
+	switch {
+	case is.Machine == "":
+		return fmt.Sprintf("%s waits for a canary to boot it", newest.Version)
+	case is.Booted.IsZero():
+		return fmt.Sprintf("%s waits: canary %s came back after %s with it, and %s are wanted", newest.Version, is.Machine, is.Stood.Round(time.Second), after)
+	}
+	return fmt.Sprintf("%s waits until %s: canary %s booted it at %s and has to stay up for %s", newest.Version,
+		is.Booted.Add(after).UTC().Format(time.RFC3339), is.Machine, is.Booted.UTC().Format(time.RFC3339), after)
+}
+
+func versions(all []Item) string {
+	var texts []string
+	for _, i := range all {
+		texts = append(texts, i.Version)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// compareVersions takes runs of digits for numbers: 12.9 comes before 12.10, 20130808T195337Z before 20140101T000000Z. A pre-release of
+// the same version ("1.0-rc1", "1.0~beta") comes before it.
+func compareVersions(a, b string) int {
+	x, y := a, b
+	for x != "" && y != "" {
+		var p, q string
+		p, x = cutRun(x)
+		q, y = cutRun(y)
+		if digit(p[0]) && digit(q[0]) {
+			p, q := strings.TrimLeft(p, "0"), strings.TrimLeft(q, "0")
+			if c := cmp.Or(cmp.Compare(len(p), len(q)), cmp.Compare(p, q)); c != 0 {
+				return c
+			}
+		} else if p != q {
+			if early(p) != early(q) {
+				return further(p)
+			}
+			return cmp.Compare(p, q)
+		}
+	}
+	switch {
+	case x != "":
+		return further(x)
+	case y != "":
+		return -further(y)
+	}
+	return cmp.Compare(a, b) // 1.0 and 1.00
+}
+
+// further says how a version stands to another that it goes on from with rest.
+func further(rest string) int {
+	if early(rest) {
+		return -1
+	}
+	return 1
+}
+
+// early: what begins so leads up to the version before it.
+func early(rest string) bool {
+	return rest[0] == '~' || strings.HasPrefix(rest, "-rc") || strings.HasPrefix(rest, "-alpha") || strings.HasPrefix(rest, "-beta")
+}
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }
+
+// cutRun takes the digits, or what is none, from the beginning of s, which is not empty.
+func cutRun(s string) (run, rest string) {
+	n := 1
+	for n < len(s) && digit(s[n]) == digit(s[0]) {
+		n++
+	}
+	return s[:n], s[n:]
+}
