@@ -29,8 +29,8 @@ var allowed = map[string][]string{
 	"agent/image": {},
 	// Machines are known by what they told, which is in agent/boot.
 	"agent/machine": {"agent/boot"},
-	"dnsmasq":     {"agent/dhcp"},
-	"pfsense":     {"agent/dhcp"},
+	"dnsmasq":       {"agent/dhcp"},
+	"pfsense":       {"agent/dhcp"},
 	// The stand-in firewall speaks to the backend over HTTPS alone.
 	"pfsense/pfsensetest": {},
 	"deploy/lab":          {},
