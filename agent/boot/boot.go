@@ -65,6 +65,8 @@ type Boot struct {
 	Stages   []Span     `json:"stages"`             // those that it came to, in order
 	Files    []Fetch    `json:"files"`              // the first 64 of them
 	More     int        `json:"more,omitempty"`     // files that are not in Files
+	// Into is the ID of the boot that this one turned out to be a part of: it is none any more.
+	Into string `json:"into,omitempty"`
 }
 
 // Span is the time that a boot spent in a stage, from its first request to the end of its last.

@@ -1,0 +1,257 @@
+package boot
+
+import (
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// run is a boot and what decides how it goes on.
+type run struct {
+	boot  Boot
+	addrs []netip.Addr // that the machine was seen at, the last one last
+	macs  []string     // as it told, and as the neighbour table has it
+	told  bool         // boot.MAC is the machine's own word
+	vague bool         // it was given nothing yet
+	dirty bool         // in Tracker.changed
+	busy  int          // requests under way
+
+	menu    bool            // a script beyond the first one was fetched
+	disk    bool            // a disk image was read
+	kernel  string          // the last kernel that was fetched whole, as urlPath has it
+	lacks   []string        // of what belongs with kernel
+	certain bool            // what belongs with kernel is known
+	have    map[string]bool // by plainName
+	failed  *Fetch          // the last request, where that failed
+	fails   int             // how often in a row that one did
+}
+
+func (r *run) underWay() bool { return r.boot.Result == UnderWay }
+
+// plainName makes names comparable that TFTP and HTTP, and firmware, write differently.
+func plainName(name string) string { return strings.ToLower(urlPath(name)) }
+
+// urlPath is a name as an URL has it.
+func urlPath(name string) string { return path.Clean("/" + strings.ReplaceAll(name, `\`, "/")) }
+
+// cutName is a hostile name as it is kept.
+func cutName(name string) string {
+	if len(name) > boundName {
+		name = name[:boundName]
+	}
+	return strings.ToValidUTF8(name, "\uFFFD")
+}
+
+// LocalDisk marker: what the menu fetches when a machine is sent on to its own disk.
+const localDiskName = "/ipxe/local"
+
+// fromFirmware: it comes before iPXE, and so at the beginning of a boot. What is not known may be.
+func fromFirmware(c Class) bool {
+	return c == UEFI || c == BIOSROM || c == RaspberryPi || c == Unknown
+}
+
+// begins reports whether a request of a machine without a boot begins one.
+func begins(tr Transfer) bool {
+	switch tr.Artifact {
+	case NBP, Script:
+		return tr.Outcome == OK || tr.Class != Unknown || tr.Bytes > 0
+	case Kernel, Image:
+		return tr.Class != Unknown
+	case NoFile: // a boot program that is not there; by HTTP anything may ask for anything
+		return tr.Class != Unknown
+	}
+	return tr.Class == RaspberryPi || tr.Class == PXELinux || tr.Class == GRUB
+}
+
+// anew reports whether a request of r's machine begins another boot: it was switched off and on.
+func (r *run) anew(tr Transfer, now time.Time, stall time.Duration) bool {
+	further := r.kernel != "" || r.disk || r.at(StageImage)
+	if r.underWay() {
+		switch {
+		case tr.Artifact == NBP:
+			return fromFirmware(tr.Class) && (further || r.at(StageScript) || r.at(StageKernel))
+		case tr.Artifact == Script && tr.Class == IPXE:
+			return further || isEntry(tr) && r.menu
+		}
+		return false
+	}
+	switch silent := now.Sub(r.boot.Updated) > stall; {
+	case silent && begins(tr) && tr.Class != Unknown:
+		return true
+	case r.boot.Result == Looped && tr.Artifact == NBP, r.boot.Result == Broken && plainName(tr.Name) == plainName(r.boot.File) && tr.Outcome != OK:
+		return false // it is at it still
+	case tr.Artifact == NBP, tr.Artifact == Script:
+		return begins(tr)
+	case tr.Artifact == Kernel:
+		return tr.Class == IPXE || tr.Class == PXELinux || tr.Class == GRUB
+	}
+	return false
+}
+
+// isEntry: the first script that iPXE is given, which leads to the menu.
+func isEntry(tr Transfer) bool {
+	return tr.Broke || path.Base(plainName(tr.Name)) == "autoexec.ipxe"
+}
+
+func (r *run) at(s Stage) bool {
+	return slices.ContainsFunc(r.boot.Stages, func(p Span) bool { return p.Stage == s })
+}
+
+func later(a, b Stage) Stage {
+	if slices.Index(Stages(), a) > slices.Index(Stages(), b) {
+		return a
+	}
+	return b
+}
+
+// stage is where a request belongs; "": to none of its own.
+func (r *run) stage(tr Transfer) Stage {
+	switch tr.Artifact {
+	case NBP:
+		if tr.Class == IPXE && r.at(StageScript) {
+			return StageKernel // what a menu's item chains: GRUB, wdsnbp
+		}
+		return StageNBP
+	case Script:
+		return StageScript
+	case Kernel:
+		return StageKernel
+	case Image:
+		return StageImage
+	}
+	return ""
+}
+
+// span adds to the time spent in a stage.
+func (r *run) span(s Stage, start, end time.Time, bytes int64, files, resent int) {
+	at := slices.IndexFunc(r.boot.Stages, func(p Span) bool { return p.Stage == s })
+	if at < 0 {
+		at = len(r.boot.Stages)
+		r.boot.Stages = append(r.boot.Stages, Span{Stage: s, Start: start, End: end})
+	}
+	p := &r.boot.Stages[at]
+	if start.Before(p.Start) {
+		p.Start = start
+	}
+	if end.After(p.End) {
+		p.End = end
+	}
+	p.Bytes, p.Files, p.Resent = p.Bytes+bytes, p.Files+files, p.Resent+resent
+}
+
+// add writes a request down, and ends the boot where that is its end.
+func (t *Tracker) add(r *run, tr Transfer, end time.Time) {
+	b := &r.boot
+	f := Fetch{Name: cutName(tr.Name), Artifact: tr.Artifact, Proto: tr.Proto, Class: tr.Class, Outcome: tr.Outcome, Bytes: tr.Bytes, Start: tr.Start, Took: tr.Took}
+	if len(b.Files) < boundFiles {
+		b.Files = append(b.Files, f)
+	} else {
+		b.More++
+	}
+	if tr.Start.Before(b.Started) {
+		b.Started = tr.Start
+	}
+	if end.After(b.Updated) {
+		b.Updated = end
+	}
+	if s := r.stage(tr); s != "" && (tr.Outcome == OK || tr.Bytes > 0) { // else its address may be forged
+		r.span(s, tr.Start, end, tr.Bytes, 1, tr.Resent)
+		if r.underWay() {
+			b.At = s
+			t.clear(r)
+		}
+	} else if n := len(b.Stages); n > 0 && s == "" && tr.Outcome == OK {
+		p := b.Stages[n-1]
+		r.span(p.Stage, tr.Start, end, tr.Bytes, 1, tr.Resent)
+	}
+	if !r.underWay() {
+		return
+	}
+	kernel := r.kernel
+	r.recall(f)
+	if r.kernel != kernel {
+		t.wants(r)
+		t.name(r)
+	}
+	switch {
+	case tr.Outcome == OK && tr.Artifact == Script && plainName(tr.Name) == localDiskName:
+		b.Result, b.Note = LocalDisk, ""
+		t.close(r, end)
+	case r.complete():
+		t.finish(r, end, "")
+	case r.fails >= 3 && r.kernel == "" && (tr.Outcome == NotFound || tr.Outcome == Failed):
+		t.finish(r, end, "") // asked again and again: it will not go on
+	}
+}
+
+// clear: the machine was given something, so it is a boot.
+func (t *Tracker) clear(r *run) {
+	if r.vague && r.boot.At != "" {
+		t.vague--
+		t.underWay++
+		r.vague = false
+	}
+}
+
+// recall takes what a request that ended means for how the boot goes on.
+func (r *run) recall(f Fetch) {
+	name := plainName(f.Name)
+	switch {
+	case f.Outcome == OK:
+		r.failed, r.fails = nil, 0
+	case r.kernel != "" && fromFirmware(f.Class):
+		return // the system that was booted asks for things of its own
+	case f.Outcome == NotFound && f.Class != IPXE && !fromFirmware(f.Class):
+		return // pxelinux and GRUB try many names until one is there
+	default:
+		if r.failed != nil && plainName(r.failed.Name) == name {
+			r.fails++
+		} else {
+			r.fails = 1
+		}
+		r.failed = &f
+		return
+	}
+	if r.have == nil {
+		r.have = map[string]bool{}
+	}
+	if len(r.have) < boundHave {
+		r.have[name] = true
+	}
+	r.lacks = slices.DeleteFunc(r.lacks, func(want string) bool { return want == name })
+	switch {
+	case f.Artifact == Script && f.Proto == HTTP && !isEntry(Transfer{Ask: Ask{Name: f.Name}, Broke: path.Ext(name) != ".ipxe"}):
+		r.menu = true
+	case f.Artifact == Kernel, f.Artifact == NBP && f.Class == IPXE && r.at(StageScript):
+		r.kernel = urlPath(f.Name)
+	case f.Artifact == Image && isDisk(name):
+		r.disk = true
+	}
+}
+
+// isDisk: what firmware can boot from as from a disk.
+func isDisk(name string) bool {
+	return slices.Contains([]string{".iso", ".img", ".vhd", ".raw"}, path.Ext(name))
+}
+
+// wants asks what belongs with the kernel.
+func (t *Tracker) wants(r *run) {
+	if r.kernel == "" {
+		return
+	}
+	all := t.Wants(r.kernel)
+	r.lacks, r.certain = nil, len(all) > 0
+	for _, w := range all[:min(len(all), boundHave)] {
+		if w = plainName(w); !r.have[w] {
+			r.lacks = append(r.lacks, w)
+		}
+	}
+}
+
+// complete: the machine has all that is known to be needed, and that is known.
+func (r *run) complete() bool { return r.kernel != "" && r.certain && len(r.lacks) == 0 }
+
+// settled: it has its kernel, and nothing is known to be missing.
+func (r *run) settled() bool { return r.kernel != "" && len(r.lacks) == 0 && r.failed == nil }
