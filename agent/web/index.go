@@ -2,41 +2,184 @@ package web
 
 import (
 	"bytes"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/base64"
+	"fmt"
 	"html/template"
 	"net/http"
+	"strings"
+	"time"
 
+	"pxeagent/agent/boot"
 	"pxeagent/agent/ipxe"
 )
 
-//go:embed index.html
-var indexHTML string
+// The page is one file when it is sent: its style and its script stand in it, and the policy names them by their hash.
+var (
+	//go:embed page.html
+	pageHTML string
+	//go:embed page.css
+	pageCSS string
+	//go:embed page.js
+	pageJS string
 
-var indexPage = template.Must(template.New("index").Parse(indexHTML))
+	page = template.Must(template.New("page").Funcs(template.FuncMap{
+		"show": visible, "clock": clock, "stamp": stamp, "result": resultWord, "name": nameOf, "verdict": verdict, "client": clientName, "mark": markWord, "size": size,
+	}).Parse(pageHTML))
 
-// index is a page for a person who wants to know whether this is the right place.
-func (s *server) index(w http.ResponseWriter, r *http.Request) {
-	var items []ipxe.Item
-	if s.Items != nil {
-		var err error
-		if items, err = s.Items(); err != nil {
+	// pagePolicy is the page's Content-Security-Policy. Nothing is loaded from anywhere, no text is ever turned into markup or script, no form leads
+	// anywhere, and no other page may show this one in a frame.
+	pagePolicy = strings.Join([]string{
+		"default-src 'none'", "script-src " + hashOf(pageJS), "style-src " + hashOf(pageCSS), "connect-src 'self'", "img-src data:", "base-uri 'none'",
+		"form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
+	}, "; ")
+)
+
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// plainBoots is how many boots the page shows where there is no JavaScript.
+const plainBoots = 50
+
+// index is the live page. As it is sent it shows the state of the moment; its script then keeps it so.
+func (s *server) index(w http.ResponseWriter, _ *http.Request) {
+	data := struct {
+		CSS            template.CSS
+		JS             template.JS
+		Status         Status
+		Boots          []boot.Boot
+		Good, UnderWay int
+		Script         string
+		Names          []string
+		Metrics        bool
+	}{
+		CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Script: ipxe.BootstrapPath,
+		Names: []string{ipxe.Undionly, ipxe.EFI64, ipxe.EFIARM64, ipxe.Autoexec}, Metrics: s.Gatherer != nil,
+	}
+	if s.Live != nil {
+		data.Status = s.Live.Status()
+	} else if s.Items != nil {
+		items, err := s.Items()
+		if err != nil {
 			s.Log.Error("Listing the menu's items", "err", err)
 		}
+		for _, i := range items {
+			data.Status.Menu.Items = append(data.Status.Menu.Items, MenuItem{i.Key, i.Title, i.Why})
+		}
 	}
-	page := struct {
-		Script  string
-		Names   []string
-		Items   []ipxe.Item
-		Metrics bool
-	}{ipxe.BootstrapPath, []string{ipxe.Undionly, ipxe.EFI64, ipxe.EFIARM64, ipxe.Autoexec}, items, s.Gatherer != nil}
+	for _, n := range data.Status.Networks {
+		if n.Result == Agrees {
+			data.Good++
+		}
+	}
+	if s.Boots != nil {
+		data.Boots = s.Boots.feed.Boots(boot.Filter{Limit: plainBoots})
+	}
+	for _, b := range data.Boots {
+		if b.Result == boot.UnderWay {
+			data.UnderWay++
+		}
+	}
 	var b bytes.Buffer
-	if err := indexPage.Execute(&b, page); err != nil {
+	if err := page.Execute(&b, data); err != nil {
 		panic(err) // the template and its data are ours
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
-	_, _ = w.Write(b.Bytes())
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	_, _ = w.Write(b.Bytes()) // that it was not read is seen by judge
+}
+
+// visible writes out characters that would change how the text around them looks: controls, and marks that turn the direction of writing.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x061c || r >= 0x200b && r <= 0x200f || r >= 0x2028 && r <= 0x202e || r >= 0x2060 && r <= 0x2069 || r == 0xfeff {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+}
+
+func clock(t time.Time) string { return t.Format("2006-01-02 15:04:05") }
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// nameOf is what a machine is called: by the configuration, else by its card, else by its address.
+func nameOf(b boot.Boot) string {
+	switch {
+	case b.Host != "":
+		return b.Host
+	case b.MAC != "":
+		return b.MAC
+	}
+	return b.Addr.String()
+}
+
+func resultWord(b boot.Boot) string {
+	switch b.Result {
+	case boot.UnderWay:
+		return "under way"
+	case boot.LocalDisk:
+		return "local disk"
+	}
+	return string(b.Result)
+}
+
+func verdict(n Network) string {
+	switch n.Result {
+	case Agrees:
+		return "all in order"
+	case Disagrees:
+		return "something is wrong"
+	case NoOffer:
+		return "no DHCP server answers"
+	case CheckError:
+		return "could not be checked"
+	}
+	return "not checked yet"
+}
+
+// clientName is a kind of machine, for people.
+func clientName(name string) string {
+	for _, c := range [][2]string{
+		{"bios", "BIOS"}, {"efi64", "UEFI x64"}, {"efi-bc", "UEFI x64 (9)"}, {"efi32", "UEFI IA32"}, {"arm64", "UEFI ARM64"}, {"http64", "UEFI HTTP"}, {"ipxe", "iPXE"},
+	} {
+		if c[0] == name {
+			return c[1]
+		}
+	}
+	return name
+}
+
+func markWord(state map[string]Mark, hop string) string {
+	switch state[hop] {
+	case Good:
+		return "ok"
+	case Bad:
+		return "wrong"
+	case Blind:
+		return "?"
+	}
+	return "–"
+}
+
+// size is a number of bytes for people, in powers of ten.
+func size(n int64) string {
+	unit, f := "", float64(n)
+	for _, unit = range []string{"B", "kB", "MB", "GB", "TB"} {
+		if f < 999.5 {
+			break
+		}
+		f /= 1000
+	}
+	if unit == "B" || f >= 100 {
+		return fmt.Sprintf("%.0f %s", f, unit)
+	}
+	return fmt.Sprintf("%.1f %s", f, unit)
 }
