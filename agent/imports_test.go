@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"pfsense":       {"agent/dhcp"},
 	// The stand-in firewall speaks to the backend over HTTPS alone.
 	"pfsense/pfsensetest": {},
+	"deploy/grafana":      {},
 	"deploy/lab":          {},
 	"deploy/lab/site":     {"deploy/lab"},
 	"deploy/lab/boots":    {},
