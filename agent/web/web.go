@@ -37,6 +37,8 @@ type Config struct {
 	ShowMenu func(boot.Facts, netip.Addr) (Shown, error)
 	Actions  Actions // nil: nothing can be done
 	Gate     *Gate   // who may act; nil: nobody
+	// Documents are below ProvisionPath; nil: there are none.
+	Documents Documents
 	// Ready says for /readyz why the agent cannot serve now; nil: it can, always.
 	Ready func() error
 	// Networks are answered, and others are told 403; none: everyone is answered. This machine always is, so
@@ -126,7 +128,7 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	case !s.allowed(t.Client.Addr()):
 		t.Outcome, t.Err = boot.Refused, errors.New("not in serve.networks")
 		plain(w, http.StatusForbidden, "this network is not served")
-	case r.Method != http.MethodGet && r.Method != http.MethodHead && !s.takes(r):
+	case r.Method != http.MethodGet && r.Method != http.MethodHead && !s.takes(r) && !form(r):
 		t.Outcome, t.Err = boot.Refused, errors.New("method not allowed")
 		w.Header().Set("Allow", "GET, HEAD")
 		plain(w, http.StatusMethodNotAllowed, "only GET and HEAD")
@@ -134,6 +136,11 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		if h, pattern := s.internal.Handler(r); pattern != "" {
 			t.Artifact = boot.Internal
 			h.ServeHTTP(w, r)
+		} else if name, ok := s.document(r); ok {
+			s.provision(w, r, name, &t)
+		} else if err := tell(&t.Ask, r); err != nil {
+			t.Outcome, t.Err = boot.Refused, err
+			plain(w, http.StatusForbidden, "refused")
 		} else {
 			s.file(w, r, &t)
 		}
