@@ -213,7 +213,7 @@ var secretWord = regexp.MustCompile(`(?i)passw|secret|token|api_?-?key`)
 
 func unknownKey(name string) string {
 	if secretWord.MatchString(lastPart(name)) {
-		return "there is no such key: secrets do not stand in this file; name a file that holds it in dhcp.pfsense.password_file or dhcp.pfsense.api_key_file"
+		return "there is no such key: secrets do not stand in this file; name a file that holds it in dhcp.pfsense.password_file, dhcp.pfsense.api_key_file or page.token_file"
 	}
 	if near := nearKey(name); near != "" {
 		return "there is no such key; did you mean " + near + "?"

@@ -127,6 +127,13 @@ var keys = []key{
 		usage: "time between the daemon's own probes, at least 10s; 0: none",
 		set:   one(func(c *Config) *time.Duration { return &c.Probe.Interval }, parseProbeInterval)},
 
+	{name: "page.token_file", arg: "FILE", path: true,
+		usage: "file that holds the token with which the live page may act, mode 0600; default: the page only shows",
+		set:   text(func(c *Config) *string { return &c.Page.TokenFile })},
+	{name: "page.hosts", shape: list,
+		usage: "names, besides IP addresses and this machine's own, under which the live page may act",
+		set:   unique(many(func(c *Config) *[]string { return &c.Page.Hosts }, parseHostName))},
+
 	{name: "log.level", def: "info", flag: "log-level", arg: "LEVEL",
 		usage: "least level that is logged: debug, info, warn or error",
 		set:   one(func(c *Config) *slog.Level { return &c.Log.Level }, parseLevel)},

@@ -54,8 +54,8 @@ func TestMistakes(t *testing.T) {
 			"FILE:8: there is no such key",
 		}},
 		{name: "a secret in the file", file: "dhcp:\n  pfsense:\n    password: hunter2\n    apikey: hunter3\n", want: []string{
-			"dhcp.pfsense.password: there is no such key: secrets do not stand in this file; name a file that holds it in dhcp.pfsense.password_file or dhcp.pfsense.api_key_file (FILE:3)",
-			"dhcp.pfsense.apikey: there is no such key: secrets do not stand in this file; name a file that holds it in dhcp.pfsense.password_file or dhcp.pfsense.api_key_file (FILE:4)",
+			"dhcp.pfsense.password: there is no such key: secrets do not stand in this file; name a file that holds it in dhcp.pfsense.password_file, dhcp.pfsense.api_key_file or page.token_file (FILE:3)",
+			"dhcp.pfsense.apikey: there is no such key: secrets do not stand in this file; name a file that holds it in dhcp.pfsense.password_file, dhcp.pfsense.api_key_file or page.token_file (FILE:4)",
 		}},
 		{name: "twice", file: "chain: off\ninterface: [a, b, a]\nchain: auto\n", want: []string{
 			`interface: "a" is there twice (FILE:2)`,
@@ -172,6 +172,8 @@ func TestValues(t *testing.T) {
 		{"probe.mac", "02:00:5e:10:00:00:00:01", `"02:00:5e:10:00:00:00:01" is not an Ethernet address; want one such as 02:00:5e:10:00:01`},
 		{"probe.mac", "01:00:5e:00:00:01", `"01:00:5e:00:00:01" is a group address; the first byte of a machine's is even, as in 02:00:5e:10:00:01`},
 		{"probe.mac", "00:00:00:00:00:00", `"00:00:00:00:00:00" is no machine's address`},
+		{"page.hosts", "pxe.lan:80", `"pxe.lan:80" is no host name; want one such as pxe.example.org, without a port`},
+		{"page.hosts", "http://pxe.lan", `"http://pxe.lan" is no host name; want one such as pxe.example.org, without a port`},
 		{"probe.interval", "1s", `"1s" is out of range; want 10s to 24h, or 0 for no probes`},
 		{"log.level", "trace", `"trace" is not known; want debug, info, warn or error`},
 		{"log.level", "inof", `"inof" is not known; did you mean info? There are debug, info, warn and error`},

@@ -37,6 +37,16 @@ func parseName(s string) (string, error) {
 	return s, nil
 }
 
+// parseHostName takes a name as it stands in a URL.
+func parseHostName(s string) (string, error) {
+	name := strings.ToLower(strings.TrimSuffix(s, "."))
+	odd := strings.ContainsFunc(name, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_' })
+	if name == "" || len(name) > 253 || odd {
+		return "", fmt.Errorf("%q is no host name; want one such as pxe.example.org, without a port", s)
+	}
+	return name, nil
+}
+
 func parseNextServer(s string) (netip.Addr, error) {
 	if s == "auto" {
 		return netip.Addr{}, nil

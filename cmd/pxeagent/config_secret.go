@@ -48,7 +48,12 @@ var (
 		fileKey: "dhcp.pfsense.api_key_file", file: func(c Config) string { return c.DHCP.PfSense.APIKeyFile },
 		credential: "pfsense-api-key",
 	}
-	secretSources = []secretSource{firewallPassword, firewallAPIKey}
+	pageToken = secretSource{
+		key: "page.token", env: envPageToken,
+		fileKey: "page.token_file", file: func(c Config) string { return c.Page.TokenFile },
+		credential: "page-token",
+	}
+	secretSources = []secretSource{firewallPassword, firewallAPIKey, pageToken}
 )
 
 // errNoSecret is returned by readSecret where there is none.

@@ -158,10 +158,12 @@ var samples = map[string]struct {
 	"menu.timeout":      {"0", "0", func(c *Config) { c.Menu.Timeout = 0 }},
 	"probe.device":      {"br0", "br0", func(c *Config) { c.Probe.Devices = []string{"br0"} }},
 	// Unquoted, YAML 1.1 would take this one for a number to the base of 60.
-	"probe.mac":      {"02:00:00:00:00:10", "02:00:00:00:00:10", func(c *Config) { c.Probe.MAC = net.HardwareAddr{2, 0, 0, 0, 0, 0x10} }},
-	"probe.interval": {"90s", "90s", func(c *Config) { c.Probe.Interval = 90 * time.Second }},
-	"log.level":      {"debug", "debug", func(c *Config) { c.Log.Level = slog.LevelDebug }},
-	"log.format":     {"json", "json", func(c *Config) { c.Log.Format = "json" }},
+	"probe.mac":       {"02:00:00:00:00:10", "02:00:00:00:00:10", func(c *Config) { c.Probe.MAC = net.HardwareAddr{2, 0, 0, 0, 0, 0x10} }},
+	"probe.interval":  {"90s", "90s", func(c *Config) { c.Probe.Interval = 90 * time.Second }},
+	"page.token_file": {"/t", "/t", func(c *Config) { c.Page.TokenFile = "/t" }},
+	"page.hosts":      {"PXE.example.org., boot", "[PXE.example.org., boot]", func(c *Config) { c.Page.Hosts = []string{"pxe.example.org", "boot"} }},
+	"log.level":       {"debug", "debug", func(c *Config) { c.Log.Level = slog.LevelDebug }},
+	"log.format":      {"json", "json", func(c *Config) { c.Log.Format = "json" }},
 }
 
 // yamlFor writes value under the sections of name. The value stands in the last line.

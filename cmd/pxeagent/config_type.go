@@ -21,6 +21,7 @@ type Config struct {
 	Serve      ServeConfig
 	Menu       MenuConfig
 	Probe      ProbeConfig
+	Page       PageConfig
 	Log        LogConfig
 }
 
@@ -114,6 +115,12 @@ func (p ProbeConfig) Device(i int) string {
 		return p.Devices[i]
 	}
 	return ""
+}
+
+// PageConfig is the live page. The token is not in it: see readSecret.
+type PageConfig struct {
+	TokenFile string   // absolute, or ""
+	Hosts     []string // lower case, without a dot at the end
 }
 
 // LogConfig is the log on standard error.

@@ -47,6 +47,10 @@ func serve(ctx context.Context, l loaded, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	page, err := l.page()
+	if err != nil {
+		return err
+	}
 	sockets, err := agent.Bind(c.Serve.TFTP, c.Serve.HTTP)
 	if err != nil {
 		return err
@@ -59,7 +63,7 @@ func serve(ctx context.Context, l loaded, log *slog.Logger) error {
 		Sockets: sockets, Root: c.Serve.Root, Places: places, Chain: ipxe.Chain(c.Chain),
 		Menu:   ipxe.MenuConfig{Title: c.Menu.Title, Default: c.Menu.Default, Timeout: c.Menu.Timeout},
 		Except: c.Serve.ChainExcept, Universal: c.Serve.Universal, Networks: c.Serve.Networks, SinglePort: c.Serve.SinglePort, Grace: serveGrace,
-		Watches: watches, Build: readBuild().info(), Log: log,
+		Watches: watches, Page: page, Build: readBuild().info(), Log: log,
 	})
 	if err != nil {
 		sockets.Close()

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"pxeagent/agent"
+	"pxeagent/agent/web"
+)
+
+// minToken is the fewest bytes that the page's token may have. Wrong ones are counted, but only by address.
+const minToken = 16
+
+// page is what the live page is told of the configuration, and its gate where there is a token.
+func (l loaded) page() (agent.Page, error) {
+	p := agent.Page{Settings: l.shown()}
+	token, err := readSecret(l.Config, pageToken, os.Stdin)
+	switch {
+	case errors.Is(err, errNoSecret):
+		return p, nil
+	case err != nil:
+		return p, err
+	case len(token.Reveal()) < minToken || strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }):
+		return p, failure{code: exitUsage, err: fmt.Errorf("page.token: want at least %d characters of ASCII, without blanks", minToken),
+			hints: []string{"make one: openssl rand -hex 20"}}
+	}
+	hosts := slices.Clone(l.Config.Page.Hosts)
+	if own, err := os.Hostname(); err == nil {
+		own = strings.ToLower(own)
+		short, _, _ := strings.Cut(own, ".")
+		hosts = append(hosts, own, short)
+	}
+	p.Gate = web.NewGate(token.Reveal(), hosts...)
+	return p, nil
+}
+
+// The page is seen by everyone on the network: it is shown how machines are served, not how the DHCP server is got into nor where things are kept.
+var shownKeys = []string{"interface", "next_server", "chain", "dhcp.backend", "dhcp.http_boot", "dhcp.dnsmasq.mode", "serve.", "menu.", "probe.interval"}
+
+// shown are the settings that the page shows.
+func (l loaded) shown() []web.Setting {
+	var out []web.Setting
+	for _, s := range l.Settings {
+		name := s.key.name
+		if name == "serve.root" || !slices.ContainsFunc(shownKeys, func(k string) bool { return name == k || strings.HasSuffix(k, ".") && strings.HasPrefix(name, k) }) {
+			continue
+		}
+		from := s.from
+		if from.layer == fromFile {
+			from.file = "file"
+		}
+		out = append(out, web.Setting{Key: name, Value: strings.Join(s.texts, ", "), From: from.String()})
+	}
+	return out
+}
