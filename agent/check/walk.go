@@ -137,6 +137,7 @@ func notNBP(text []byte) error {
 // script fetches a script and follows it.
 func (w *walker) script(client dhcp.Client, u string, depth int) {
 	var text []byte
+	u = telling(client, u)
 	ok := w.once(client, "script", u, func() (size int64, note string, err error) {
 		text, err = httpGet(w.ctx, w.http(), u)
 		if err == nil {
@@ -147,6 +148,22 @@ func (w *walker) script(client dhcp.Client, u string, depth int) {
 	if base, err := url.Parse(u); ok && err == nil {
 		w.follow(client, text, base, depth-1)
 	}
+}
+
+// telling is the URL by which iPXE on such a machine asks for its menu, in the second of two steps: the first only asks it to tell its facts.
+func telling(client dhcp.Client, u string) string {
+	script, err := url.Parse(u)
+	if err != nil || script.Path != ipxe.BootstrapPath || script.RawQuery != "" {
+		return u
+	}
+	facts := boot.Facts{Platform: "efi", Arch: "x86_64"}
+	switch client {
+	case dhcp.ClientBIOS, dhcp.ClientIPXE:
+		facts = boot.Facts{Platform: "pcbios", Arch: "i386"}
+	case dhcp.ClientARM64:
+		facts.Arch = "arm64"
+	}
+	return ipxe.Telling(script, facts).String()
 }
 
 func (w *walker) follow(client dhcp.Client, text []byte, base *url.URL, depth int) {

@@ -35,6 +35,7 @@ func (l *Library) builtin() (map[string]*content, error) {
 		newContent(EFI64, boot.NBP, efi),
 		newContent(EFIARM64, boot.NBP, arm),
 		newContent(Autoexec, boot.Script, l.autoexec()),
+		newContent(LocalPath[1:], boot.Script, []byte(magic+"\n")),
 	} {
 		files[c.name] = c
 	}

@@ -59,8 +59,10 @@ type Library struct {
 	finder     *image.Finder // nil: no root
 	log        *slog.Logger
 
-	mu   sync.Mutex
-	said map[string]string // what was logged last about a thing
+	mu       sync.Mutex        // for what is below, and menu
+	said     map[string]string // what was logged last about a thing
+	told     map[string]told   // and about a menu
+	template sources           // of the user's template when it worked last; nil: it never did
 }
 
 // NewLibrary fails where Root is not a readable folder, HTTP cannot stand in a script, or NextServer is no address.
@@ -76,7 +78,7 @@ func NewLibrary(c Config) (*Library, error) {
 		c.Chain = ChainAuto
 	}
 	l := &Library{base: base, nextServer: c.NextServer, chain: c.Chain, except: c.Except, universal: c.Universal, menu: c.Menu, choose: c.Choose, log: c.Log,
-		trees: map[boot.Proto]tree{}, said: map[string]string{}}
+		trees: map[boot.Proto]tree{}, said: map[string]string{}, told: map[string]told{}}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
@@ -126,7 +128,7 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 			name, quirks = fits, append(quirks, boot.OtherFirmware)
 		}
 	}
-	f, quirk, err := l.find(a.Proto, name)
+	f, quirk, err := l.find(a, name)
 	if quirk != "" {
 		quirks = append(quirks, quirk)
 	}
@@ -145,27 +147,27 @@ func (l *Library) breaks(a boot.Ask) bool {
 
 // find looks for a name, for the same in other letters, and last for what follows its last slash: some firmware
 // sends a path before the boot file's name.
-func (l *Library) find(proto boot.Proto, name string) (*File, boot.Quirk, error) {
-	f, quirk, err := l.named(proto, name)
+func (l *Library) find(a boot.Ask, name string) (*File, boot.Quirk, error) {
+	f, quirk, err := l.named(a, name)
 	base := path.Base(name)
 	if !errors.Is(err, fs.ErrNotExist) || base == name || base == ".." {
 		return f, quirk, err
 	}
 	if known, ok := foldName(l.files, base); ok {
-		f, _, err := l.named(proto, known)
+		f, _, err := l.named(a, known)
 		return f, boot.FolderBefore, err
 	}
 	return nil, "", fs.ErrNotExist
 }
 
 // named opens the user's file, or what is built in under that name.
-func (l *Library) named(proto boot.Proto, name string) (*File, boot.Quirk, error) {
-	f, quirk, err := l.users(proto, name)
+func (l *Library) named(a boot.Ask, name string) (*File, boot.Quirk, error) {
+	f, quirk, err := l.users(a.Proto, name)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errScript) {
 		return f, quirk, err
 	}
-	if proto == boot.HTTP && strings.EqualFold("/"+name, BootstrapPath) {
-		menu, err := l.menuContent()
+	if a.Proto == boot.HTTP && strings.EqualFold("/"+name, BootstrapPath) {
+		menu, err := l.bootstrap(a)
 		if err != nil {
 			return nil, "", err
 		}
@@ -237,6 +239,9 @@ func (l *Library) checkScript(proto boot.Proto, f *File) error {
 	key, err := "script "+string(proto)+" "+f.Name, Validate(head)
 	if err == nil {
 		l.forget(key)
+		if proto == boot.HTTP && "/"+f.Name == BootstrapPath {
+			l.lintOwn(f)
+		}
 		return nil
 	}
 	l.once(key, f.ETag, slog.LevelError, "A script of yours is not served, because a machine would hang on it",

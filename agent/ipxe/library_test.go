@@ -77,6 +77,13 @@ func (s *site) read(a boot.Ask) (*File, string) {
 	return f, string(b)
 }
 
+func must(b []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
 func tftp(name string) boot.Ask { return boot.Ask{Proto: boot.TFTP, Name: name, Class: boot.BIOSROM} }
 func http(name string) boot.Ask { return boot.Ask{Proto: boot.HTTP, Name: name, Class: boot.UEFI} }
 
@@ -96,7 +103,7 @@ func TestBuiltinFiles(t *testing.T) {
 		{http("/ipxe.efi"), boot.NBP, "application/efi", binary.IpxeEFI},
 		{http("/snp-arm64.efi"), boot.NBP, "application/efi", binary.SNP},
 		{http("/autoexec.ipxe"), boot.Script, "text/plain; charset=utf-8", s.autoexec()},
-		{http("/ipxe/bootstrap.ipxe"), boot.Script, "text/plain; charset=utf-8", writeMenu("http://10.0.0.7:8080", MenuConfig{Default: Local}, nil)},
+		{http("/ipxe/bootstrap.ipxe"), boot.Script, "text/plain; charset=utf-8", must(s.Script())},
 	} {
 		f, got := s.read(tc.ask)
 		if got != string(tc.want) {

@@ -1,94 +1,113 @@
 package ipxe
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
-	"slices"
+	"net/netip"
 	"strings"
-	"time"
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/image"
 )
 
-// MenuConfig is the built-in menu.
-type MenuConfig struct {
-	Title string // "": "Network boot". iPXE's ${settings} may stand in it
-	// Default is the key of the item that is chosen when nobody chooses: "local", or one of an image.
-	// "", and the key of what is not there: "local", so that machines start as they did before.
-	Default string
-	Timeout time.Duration // how long is waited for a choice, in whole milliseconds; 0: for ever
+// Configure replaces the menu's configuration. Requests that come later are answered by the new one.
+func (l *Library) Configure(m MenuConfig) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.menu = m
 }
 
-// Local is the key of the menu's item that boots the machine's own disk.
-const Local = "local"
-
-// Item is something that can be chosen in the menu.
-type Item struct {
-	Key   string // for MenuConfig.Default
-	Title string
-	Why   string // why not every machine is shown it, or ""
+func (l *Library) configuration() MenuConfig {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.menu
 }
 
-// tools are the items that are always there.
-var tools = []Item{
-	{Key: "shell", Title: "iPXE shell"},
-	{Key: "config", Title: "iPXE settings"},
-	{Key: "reboot", Title: "Reboot"},
-}
-
-// Items lists what the built-in menu offers, in its order.
+// Items lists what the menu offers to a machine of which nothing is known, in its order.
 func (l *Library) Items() ([]Item, error) {
-	images, err := l.images()
-	if err != nil {
-		return nil, err
-	}
-	items := []Item{{Key: Local, Title: "Boot from the local disk"}}
-	for _, i := range images {
-		items = append(items, Item{i.Key, i.Title, i.Why})
-	}
-	return append(items, tools...), nil
+	m, err := l.Menu(boot.Facts{}, netip.Addr{})
+	return m.Items, err
 }
 
-// Script is the script at BootstrapPath as it is served now: the user's own, or the built-in menu.
+// Script is the script at BootstrapPath as it is served now to whoever tells nothing: the user's own, or the menu.
 func (l *Library) Script() ([]byte, error) {
 	f, err := l.Open(boot.Ask{Proto: boot.HTTP, Name: BootstrapPath})
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	script := make([]byte, f.Size)
-	if n, err := f.ReadAt(script, 0); n < len(script) {
-		return nil, fmt.Errorf("reading the script: %w", err)
-	}
-	return script, nil
+	return f.all()
 }
 
-func (l *Library) menuContent() (*content, error) {
-	images, err := l.images()
+func (f *File) all() ([]byte, error) {
+	b := make([]byte, f.Size)
+	if n, err := f.ReadAt(b, 0); n < len(b) {
+		return nil, fmt.Errorf("reading %s: %w", f.Name, err)
+	}
+	return b, nil
+}
+
+// bootstrap is what is made at BootstrapPath for a request.
+func (l *Library) bootstrap(a boot.Ask) (*content, error) {
+	if a.Class == boot.IPXE && !a.Told {
+		return newContent(menuFile, boot.Script, l.first()), nil
+	}
+	menu, _, err := l.made(a.Facts, a.Client.Addr().Unmap())
 	if err != nil {
 		return nil, err
 	}
-	m := l.menu
-	if m.Default == "" {
-		m.Default = Local
-	}
-	if !knownItem(m.Default, images) {
-		l.once("default", m.Default, slog.LevelWarn, "The menu's default is not there; it is the local disk instead", "item", m.Default)
-		m.Default = Local
-	} else {
-		l.forget("default")
-	}
-	return newContent(menuFile, boot.Script, writeMenu(l.base, m, images)), nil
+	return newContent(menuFile, boot.Script, menu), nil
 }
 
-func knownItem(key string, images []image.Image) bool {
-	return key == Local || slices.ContainsFunc(tools, func(t Item) bool { return t.Key == key }) ||
-		slices.ContainsFunc(images, func(i image.Image) bool { return i.Key == key })
+// made is the menu that is made for a machine. What is wrong with it is among the data's problems, and in the log.
+func (l *Library) made(f boot.Facts, addr netip.Addr) ([]byte, MenuData, error) {
+	d, err := l.data(f, addr)
+	if err != nil {
+		return nil, d, err
+	}
+	menu, broken := l.write(d)
+	if broken != nil {
+		d.problems = append(d.problems, problem{"template", broken})
+	}
+	l.tell(d)
+	return menu, d, nil
 }
 
-// images are those on disk that a machine can be sent to.
+// told is what was logged about a host's menu, and of which kind the machine was then.
+type told struct{ kind, text string }
+
+// tell logs what is wrong with a host's menu, each thing once as long as it lasts. It is over when a machine of the kind that had it has it no more.
+func (l *Library) tell(d MenuData) {
+	about, kind := d.Choice.Host+" ", d.Facts.Platform+" "+d.Facts.Arch
+	var fresh []problem
+	l.mu.Lock()
+	now := map[string]bool{}
+	for _, p := range d.problems {
+		thing, text := about+p.thing, p.err.Error()
+		if now[thing] = true; l.told[thing].text == text {
+			continue
+		}
+		fresh = append(fresh, p)
+		if len(l.told) < 1000 { // a bound; what is beyond is logged every time
+			l.told[thing] = told{kind, text}
+		}
+	}
+	for thing, t := range l.told {
+		if strings.HasPrefix(thing, about) && !now[thing] && t.kind == kind {
+			delete(l.told, thing)
+		}
+	}
+	l.mu.Unlock()
+	for _, p := range fresh {
+		args := []any{"item", p.thing, "err", p.err}
+		if d.Choice.Host != "" {
+			args = append(args, "host", d.Choice.Host)
+		}
+		l.log.Warn("The menu is not the one that was asked for", args...)
+	}
+}
+
+// images are those on disk.
 func (l *Library) images() ([]image.Image, error) {
 	if l.finder == nil {
 		return nil, nil
@@ -100,52 +119,7 @@ func (l *Library) images() ([]image.Image, error) {
 	if found.Truncated {
 		l.once("truncated", "", slog.LevelWarn, "The tree of HTTP is so large that images may be missing in the menu", "file", string(l.trees[boot.HTTP]))
 	}
-	var out []image.Image
-	for _, i := range found.Images {
-		if n := commandLine(l.base, i); n > maxCommandLine {
-			l.once("image "+i.Key, fmt.Sprint(n), slog.LevelError, "An image is left out of the menu: its command lines do not fit into what BIOS iPXE has for them",
-				"item", i.Key, "bytes", n, "limit", maxCommandLine)
-			continue
-		}
-		out = append(out, i)
-	}
-	return out, nil
-}
-
-// writeMenu writes the menu. It keeps to what iPXE of 2019 knows, which is what network cards and
-// virtual machines have in them. Commands that some builds lack are followed by ||, since an unknown command ends a script.
-func writeMenu(base string, m MenuConfig, images []image.Image) []byte {
-	var b bytes.Buffer
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("#!ipxe")
-	line("set base %s", base)
-	line("set menu-timeout %d", m.Timeout.Milliseconds())
-	line("echo pxeagent menu for ${netX/mac} (${platform} ${buildarch})")
-	line(":start")
-	line("menu %s || goto local", words(m.Title))
-	line("item --key l -- %s Boot from the local disk", Local)
-	writeItems(&b, images)
-	line("item --gap")
-	for _, t := range tools {
-		line("item --key %c -- %s %s", t.Key[0], t.Key, t.Title)
-	}
-	line("choose --default %s --timeout ${menu-timeout} target || goto local", m.Default)
-	line("goto ${target}")
-	// Under BIOS leaving iPXE leads to whatever the firmware tries next, perhaps the next network card and this menu
-	// again: the first disk is started from here. Under EFI iPXE starts no disk, and the firmware goes on to its next
-	// boot entry only after an error: after success it shows its own menu.
-	line("\n:local")
-	line("iseq ${platform} pcbios && sanboot --no-describe --drive 0x80 ||")
-	line("exit 1")
-	line("\n:shell\necho Type exit to come back to the menu\nshell ||\nset menu-timeout 0\ngoto start")
-	line("\n:config\nconfig ||\nset menu-timeout 0\ngoto start")
-	line("\n:reboot\nreboot ||\ngoto start")
-	// A machine that nobody watches tries again: the server may just be starting.
-	line("\n:failed\necho Could not boot ${target}\nimgfree ||\nprompt --timeout 10000 Press a key for the menu ||\ngoto start")
-	for _, i := range images {
-		writeBoot(&b, i)
-	}
-	return b.Bytes()
+	return found.Images, nil
 }
 
 // words makes text fit for the end of a command: one line, and no word that iPXE takes for a comment or for the end

@@ -1,10 +1,11 @@
 package ipxe
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 
+	"pxeagent/agent/boot"
 	"pxeagent/agent/image"
 )
 
@@ -12,12 +13,12 @@ import (
 // together, in bytes; what is over is cut off without a word.
 const maxCommandLine = 512
 
-// commandLine is how much of that an image needs; 0 where the limit is none of its.
-func commandLine(base string, i image.Image) int {
+// commandLine is how much of that an image needs with these arguments for its kernel; 0 where the limit is none of its.
+func commandLine(base string, i image.Image, args string) int {
 	if !i.Multiboot {
 		return 0
 	}
-	n := lineLength(join(base, i.BIOS), arguments(base, i))
+	n := lineLength(join(base, i.BIOS), args)
 	for _, m := range i.Modules {
 		n += lineLength(join(base, m.Path), m.Args)
 	}
@@ -27,71 +28,166 @@ func commandLine(base string, i image.Image) int {
 // lineLength is that of a URL, a blank, arguments and NUL.
 func lineLength(url, args string) int { return len(url) + 1 + len(args) + 1 }
 
-func arguments(base string, i image.Image) string {
+// wish is how an image is to be booted, besides what it says itself.
+type wish struct {
+	console Console
+	shadow  Shadow
+	rescue  bool   // SmartOS that leaves the disks alone
+	args    string // more arguments
+}
+
+// arguments are those of an image's kernel. base stands before paths.
+func arguments(base string, i image.Image, w wish) string {
 	var out []string
-	for _, a := range i.Args {
-		s := a.Text
-		if a.Path != "" {
-			s += join(base, a.Path)
+	for n, a := range i.Args {
+		switch {
+		case n > 0 && i.Args[n-1].Text == "-B" && a.Path == "":
+			out = append(out, strings.Join(properties(i, a.Text, w), ","))
+		case w.console.Port != 0 && i.Kind == image.KindLinux && strings.HasPrefix(a.Text, "console="):
+		case a.Path != "":
+			out = append(out, a.Text+join(base, a.Path))
+		default:
+			out = append(out, a.Text)
 		}
-		out = append(out, s)
+	}
+	if i.Kind == image.KindLinux {
+		// The screen besides, as long as nobody knows whether the port has a cable; what is named last is the one that asks questions.
+		if screen := (Console{Port: 't'}).linux(); w.console.Port > 0 && w.console.Port != 't' && i.System != "memtest" {
+			out = append(out, screen)
+		}
+		if c := w.console.linux(); c != "" {
+			out = append(out, c)
+		}
+	}
+	for _, a := range strings.Fields(w.args) {
+		if !takesProperties(i) || !isProperty(a) {
+			out = append(out, a)
+		}
 	}
 	return strings.Join(out, " ")
 }
 
-// writeItems writes the images' items, each under the condition that the machine can boot it.
-func writeItems(b *bytes.Buffer, images []image.Image) {
-	told := map[string]bool{}
-	for n, i := range images {
-		if n == 0 || images[n-1].System != i.System {
-			fmt.Fprintf(b, "item --gap\n")
-		}
-		fmt.Fprintf(b, "%sitem -- %s %s ||\n", condition(i), i.Key, words(i.Title))
-		if i.Why != "" && !told[i.System] {
-			told[i.System] = true
-			fmt.Fprintf(b, "iseq ${platform} pcbios || item --gap -- %s\n", words(i.Why))
+// takesProperties: what comes after the kernel's -B are boot properties of illumos.
+func takesProperties(i image.Image) bool {
+	for n, a := range i.Args {
+		if a.Text == "-B" && n+1 < len(i.Args) {
+			return i.Multiboot
 		}
 	}
+	return false
 }
 
-// condition is true on the machines that can boot an image. iPXE calls a BIOS "pcbios"; what it
-// calls the processor there is how it was built, not what the machine has.
-func condition(i image.Image) string {
+// isProperty tells name=value from options.
+func isProperty(arg string) bool { return !strings.HasPrefix(arg, "-") && strings.Contains(arg, "=") }
+
+// properties puts together the boot properties of illumos. In SmartOS smartos=true makes the system look for its settings, root's password among
+// them, on the disks; the rescue entry is the one without it, where root_shadow counts.
+func properties(i image.Image, own string, w wish) []string {
+	all := w.console.withConsole(splitProperties(own))
+	head := 0
+	for head < len(all) && (strings.HasPrefix(all[head], "console=") || strings.HasPrefix(all[head], "tty")) {
+		head++
+	}
+	out := append([]string{}, all[:head]...)
+	if shadow := w.shadow.property(); shadow != "" && i.System == smartOS {
+		out = append(out, shadow)
+	}
+	for _, p := range all[head:] {
+		if !w.rescue || !strings.HasPrefix(p, "smartos=") {
+			out = append(out, p)
+		}
+	}
+	if w.rescue {
+		out = append(out, "noimport=true")
+	}
+	for _, a := range strings.Fields(w.args) {
+		if isProperty(a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+const smartOS = "smartos" // image.Image.System
+
+// splitProperties splits at commas that are not within quotes.
+func splitProperties(s string) []string {
+	var out []string
+	quote, start := rune(0), 0
+	for n, r := range s {
+		switch {
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			}
+		case r == '\'' || r == '"':
+			quote = r
+		case r == ',':
+			out, start = append(out, s[start:n]), n+1
+		}
+	}
+	return append(out, s[start:])
+}
+
+// need is what a machine must be to boot an image. The zero need is any machine.
+type need struct {
+	when         string // before a command: it is run on such machines
+	unless, tail string // around a command: it is run on all others
+	what         string // "an ARM64 machine"
+	fits         func(boot.Facts) bool
+}
+
+var (
+	needARM = need{"iseq ${buildarch} arm64 && ", "iseq ${buildarch} arm64 || ", "", "an ARM64 machine",
+		func(f boot.Facts) bool { return f.Arch == "arm64" }}
+	needBIOS = need{"iseq ${platform} pcbios && ", "iseq ${platform} pcbios || ", "", "a machine with BIOS",
+		func(f boot.Facts) bool { return f.Platform == "pcbios" }}
+	needEFI = need{"iseq ${buildarch} x86_64 && iseq ${platform} efi && ", "iseq ${buildarch} x86_64 && iseq ${platform} efi || ", "", "an x86 machine with UEFI",
+		func(f boot.Facts) bool { return f.Platform == "efi" && f.Arch == "x86_64" }}
+	needX86 = need{"iseq ${buildarch} arm64 || ", "iseq ${buildarch} arm64 && ", " ||", "an x86 machine",
+		func(f boot.Facts) bool { return f.Arch == "i386" || f.Arch == "x86_64" }}
+)
+
+// needOf an image. iPXE calls a BIOS "pcbios"; what it calls the processor there is how it was built, not what the machine has.
+func needOf(i image.Image) need {
 	switch {
 	case i.CPU == image.ARM64:
-		return "iseq ${buildarch} arm64 && "
+		return needARM
 	case i.EFI == "":
-		return "iseq ${platform} pcbios && "
+		return needBIOS
 	case i.BIOS == "":
-		return "iseq ${buildarch} x86_64 && iseq ${platform} efi && "
+		return needEFI
 	}
-	return "iseq ${buildarch} arm64 || " // there is no BIOS on ARM
+	return needX86 // there is no BIOS on ARM
 }
 
-// writeBoot writes what an image's item does.
-func writeBoot(b *bytes.Buffer, i image.Image) {
+// commandsOf boot an image.
+func commandsOf(i image.Image, w wish) string {
 	const base = "${base}" // a variable in the script keeps it readable
-	args := arguments(base, i)
-	if args != "" {
-		args = " " + args
-	}
-	fmt.Fprintf(b, "\n:%s\n", i.Key)
-	kernel := i.BIOS
-	if kernel == "" {
-		kernel = i.EFI
-	}
+	var b strings.Builder
+	kernel := join(base, cmp.Or(i.BIOS, i.EFI))
 	if i.BIOS != "" && i.EFI != "" && i.BIOS != i.EFI {
-		fmt.Fprintf(b, "set kernel %s\niseq ${platform} efi && set kernel %s ||\n", join(base, i.BIOS), join(base, i.EFI))
-		fmt.Fprintf(b, "kernel ${kernel}%s || goto failed\n", args)
-	} else {
-		fmt.Fprintf(b, "kernel %s%s || goto failed\n", join(base, kernel), args)
+		fmt.Fprintf(&b, "set kernel %s\niseq ${platform} efi && set kernel %s ||\n", join(base, i.BIOS), join(base, i.EFI))
+		kernel = "${kernel}"
 	}
-	command := "initrd"
-	if i.Multiboot {
-		command = "module"
+	if i.Kind == image.KindISO {
+		fmt.Fprintf(&b, "sanboot --no-describe %s || goto failed\ngoto start", kernel)
+		return b.String()
 	}
+	fmt.Fprintf(&b, "%s || goto failed\n", strings.TrimRight("kernel "+kernel+" "+arguments(base, i, w), " "))
 	for _, m := range i.Modules {
-		fmt.Fprintf(b, "%s || goto failed\n", strings.TrimRight(command+" "+join(base, m.Path)+" "+m.Args, " "))
+		command, args := "initrd", ""
+		switch {
+		case i.Multiboot:
+			command, args = "module", m.Args
+		case m.Name != "":
+			command += " --name " + m.Name
+			if i.Kind == image.KindWimboot { // older wimboot goes by what stands behind the URL
+				args = m.Name
+			}
+		}
+		fmt.Fprintf(&b, "%s || goto failed\n", strings.TrimRight(command+" "+join(base, m.Path)+" "+args, " "))
 	}
-	fmt.Fprintf(b, "boot || goto failed\n")
+	b.WriteString("boot || goto failed")
+	return b.String()
 }

@@ -1,18 +1,30 @@
 package ipxe
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
 	"net/netip"
+	"strings"
+	"time"
 
 	"pxeagent/agent/boot"
 )
 
 // Menu is what one machine is given at BootstrapPath, once it has told its facts.
 type Menu struct {
-	// Script is as it is served. It may hold the root password's hash: show Shown to people.
-	Script []byte `json:"-"`
-	Shown  []byte `json:"-"` // Script with what is secret masked
-	Items  []Item
-	Choice Choice
+	// Source is the user's file that it comes from: the path below the HTTP tree of a script or a template; "": it is made from what is on disk.
+	Source string
+	Title  string
+	// Script is as it is served. It may hold the hash of root's password: Shown is for people.
+	Script   []byte
+	Shown    []byte        // Script with that masked
+	Items    []Item        // those that are not shown to this machine among them
+	Default  string        // key of the item that is booted when nobody chooses
+	Timeout  time.Duration // 0: it waits for ever
+	Straight bool          // Default is booted without a menu
+	Choice   Choice
 	// Err is what keeps the menu from being the one that was asked for: a broken template (the last good one is served), an image whose
 	// command line is too long, a default that is not there. nil: nothing.
 	Err error
@@ -20,43 +32,100 @@ type Menu struct {
 
 // Menu is the menu of a machine that told these facts from this address. The error is of the disk; faults of the menu are in Menu.Err.
 func (l *Library) Menu(facts boot.Facts, addr netip.Addr) (Menu, error) {
-	script, err := l.Script()
-	if err != nil {
-		return Menu{}, err
+	own, _, err := l.users(boot.HTTP, strings.TrimPrefix(BootstrapPath, "/"))
+	if err == nil {
+		defer own.Close()
+		return l.ownMenu(own)
 	}
-	items, err := l.Items()
-	if err != nil {
-		return Menu{}, err
+	script, d, made := l.made(facts, addr)
+	if made != nil {
+		return Menu{}, made
 	}
-	m := Menu{Script: script, Shown: script, Items: items}
-	if l.choose != nil {
-		m.Choice = l.choose(facts, addr)
+	m := Menu{Title: d.Title, Script: script, Shown: mask(script), Items: d.all, Default: d.Default, Timeout: d.timeout, Straight: d.straight, Choice: d.Choice, Err: d.err()}
+	if _, missing := l.source(TemplateFile); !errors.Is(missing, fs.ErrNotExist) {
+		m.Source = TemplateFile
+	}
+	if !errors.Is(err, fs.ErrNotExist) { // the user's own is there and cannot be served
+		m.Err = errors.Join(err, m.Err)
 	}
 	return m, nil
 }
 
-// Wants are the URL paths of the files that belong to the menu's item whose kernel has this path, the kernel first; nil where no item has.
-// Where several have, they are the files that all of them need.
-func (l *Library) Wants(kernel string) []string {
-	images, err := l.images()
+// ownMenu is the user's own script as far as it can be read without running it. It is the same for every machine.
+func (l *Library) ownMenu(f *File) (Menu, error) {
+	if f.Size > maxMenu {
+		return Menu{}, fmt.Errorf("%s has %d bytes; iPXE would take long over it", f.Name, f.Size)
+	}
+	script, err := f.all()
 	if err != nil {
-		return nil
+		return Menu{}, err
 	}
-	for _, i := range images {
-		if p := "/" + i.BIOS; p == kernel || "/"+i.EFI == kernel {
-			files := []string{kernel}
-			for _, m := range i.Modules {
-				files = append(files, "/"+m.Path)
-			}
-			return files
-		}
-	}
-	return nil
+	m := Menu{Source: f.Name, Script: script, Shown: mask(script)}
+	m.Title, m.Items, m.Default, m.Timeout = readMenu(script)
+	return m, nil
 }
 
-// Configure replaces the menu's configuration. Requests that come later are answered by the new one.
-func (l *Library) Configure(m MenuConfig) {
+// readMenu finds what a script's menu offers.
+func readMenu(script []byte) (title string, items []Item, def string, timeout time.Duration) {
+	valued := map[string]bool{"-m": true, "--menu": true, "-k": true, "--key": true, "-d": true, "--default": true, "-t": true, "--timeout": true}
+	settings := map[string]string{}
+	for _, c := range commands(string(script)) {
+		args, gap, chosen := options(c.words[1:], valued)
+		text := expandKnown(strings.Join(args, " "), settings)
+		switch c.words[0] {
+		case "set":
+			if key, value, ok := strings.Cut(text, " "); ok {
+				settings[key] = value
+			}
+		case "menu":
+			title = text
+		case "item":
+			if key, rest, _ := strings.Cut(text, " "); !gap && key != "" {
+				items = append(items, Item{Key: key, Title: strings.TrimSpace(rest), Shown: true})
+			}
+		case "choose":
+			def = expandKnown(chosen, settings)
+			timeout = chooseTimeout(c.words, settings)
+		}
+	}
+	for i := range items {
+		items[i].Default = items[i].Key == def
+	}
+	return title, items, def, timeout
+}
+
+// chooseTimeout is the value of choose --timeout, 0 where there is none that can be read.
+func chooseTimeout(words []string, settings map[string]string) time.Duration {
+	for i, w := range words {
+		value, joined := strings.CutPrefix(w, "--timeout=")
+		if (w == "--timeout" || w == "-t") && i+1 < len(words) {
+			value, joined = words[i+1], true
+		}
+		if joined {
+			ms, err := time.ParseDuration(expandKnown(value, settings) + "ms")
+			if err == nil && ms > 0 {
+				return ms
+			}
+		}
+	}
+	return 0
+}
+
+// lintOwn logs what will not work in a user's own script, once as long as it is the same. It is served all the same.
+func (l *Library) lintOwn(f *File) {
+	key := "lint " + f.Name
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.menu = m
+	known := l.said[key] == f.ETag
+	l.mu.Unlock()
+	if known || f.Size > maxSource {
+		return
+	}
+	script, err := f.all()
+	if err != nil {
+		return
+	}
+	for _, found := range Lint(script) {
+		l.log.Warn("Something in your script will not work as meant; it is served as it is", "file", f.Name, "line", found.Line, "err", found.Text)
+	}
+	l.once(key, f.ETag, slog.LevelDebug, "Your script is served", "file", f.Name)
 }
