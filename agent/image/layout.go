@@ -48,15 +48,15 @@ func smartos(f folder) []Image {
 	if !ok || path.Base(top) != "platform" || !f.file("unix") || !f.has(archive) {
 		return nil
 	}
-	version := path.Base(path.Dir(top))
+	version, dir := path.Base(path.Dir(top)), path.Dir(top)
 	if version == "." {
-		version = "platform"
+		version, dir = "platform", top
 	}
 	img := Image{
 		Key: key("smartos", version), System: "smartos", Title: "SmartOS " + version,
 		Why: "SmartOS needs BIOS: iPXE under UEFI cannot load its kernel",
 		CPU: X86, BIOS: f.join("unix"), Multiboot: true, Kind: KindMultiboot, NoImport: true,
-		Dir: path.Dir(top), Version: stampRE.FindString(version),
+		Dir: dir, Version: stampRE.FindString(version),
 		Args:    text("-B", "console=text,smartos=true"),
 		Modules: []Module{{Path: archive}},
 	}

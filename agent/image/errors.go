@@ -1,0 +1,22 @@
+package image
+
+import "errors"
+
+// Causes that a caller tells apart.
+var (
+	ErrNoRecipe   = errors.New("there is no such recipe")
+	ErrRecipe     = errors.New("the recipe is wrong")
+	ErrNoVersion  = errors.New("there is no such version")
+	ErrOrder      = errors.New("this cannot be asked of the recipe")
+	ErrDownload   = errors.New("the download did not come through")
+	ErrNotFound   = errors.New("the server does not have it")
+	ErrChecksum   = errors.New("the checksum is wrong")
+	ErrArchive    = errors.New("the archive is not taken")
+	ErrUnbootable = errors.New("the image cannot be booted")
+	ErrNoImage    = errors.New("there is no such image")
+	ErrThere      = errors.New("it is already there")
+	ErrByHand     = errors.New("it was put there by hand")
+	ErrDamaged    = errors.New("the image is not as it was added")
+	ErrNoSpace    = errors.New("there is not enough space on the disk")
+	ErrBusy       = errors.New("another pxeagent works on the same image")
+)

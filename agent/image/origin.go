@@ -1,0 +1,292 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// wanted is a file of a recipe in the words of one version.
+type wanted struct {
+	File
+	names []string       // that it may have, the likeliest first
+	match *regexp.Regexp // nil: no others
+}
+
+func (r Recipe) wanted(w vocabulary) ([]wanted, error) {
+	var out []wanted
+	for _, f := range r.Files {
+		want := wanted{File: f}
+		if f.Name != "" {
+			want.names = []string{w.expand(f.Name)}
+		}
+		if f.Match != "" {
+			re, err := w.pattern(f.Match)
+			if err != nil {
+				return nil, fmt.Errorf("%w: %s: %w", ErrRecipe, r.Name, err)
+			}
+			want.match = re
+		}
+		out = append(out, want)
+	}
+	return out, nil
+}
+
+// called: a file of that name is the one.
+func (w wanted) called(name string) bool {
+	return slices.Contains(w.names, name) || w.match != nil && w.match.MatchString(name)
+}
+
+// name is the file's for people.
+func (w wanted) name() string {
+	if len(w.names) > 0 {
+		return w.names[0]
+	}
+	return "a file called " + w.Match
+}
+
+// offered is a file that --from names: a path or a URL.
+type offered struct {
+	name string // base name
+	path string // "" for a URL
+	url  string
+}
+
+// maxOffered bounds how many files of a folder are looked at: --from / is a mistake.
+const maxOffered = 100_000
+
+// offers lists what --from names, folders with all that is in them.
+func offers(from []string) ([]offered, error) {
+	var out []offered
+	for _, f := range from {
+		if isURL(f) {
+			if err := checkURL(f); err != nil {
+				return nil, fmt.Errorf("%w: from: %w", ErrOrder, err)
+			}
+			u, _ := url.Parse(f)
+			out = append(out, offered{name: path.Base(u.Path), url: f})
+			continue
+		}
+		info, err := os.Stat(f)
+		if err != nil {
+			return nil, fmt.Errorf("looking at what to add: %w", err)
+		}
+		if !info.IsDir() {
+			out = append(out, offered{name: filepath.Base(f), path: f})
+			continue
+		}
+		err = filepath.WalkDir(f, func(p string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return fmt.Errorf("looking at what to add: %w", err)
+			}
+			if d.Type().IsRegular() {
+				out = append(out, offered{name: d.Name(), path: p})
+			}
+			if len(out) > maxOffered {
+				return fmt.Errorf("%w: %s has more than %d files", ErrOrder, f, maxOffered)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func isURL(s string) bool { return strings.Contains(s, "://") }
+
+// fits are the offered files that are w, the shallowest first, so that what lies deeper is a copy.
+func (w wanted) fits(all []offered) []offered {
+	var out []offered
+	for _, n := range w.names {
+		for _, o := range all {
+			if o.name == n {
+				out = append(out, o)
+			}
+		}
+	}
+	for _, o := range all {
+		if w.match != nil && w.match.MatchString(o.name) && !slices.Contains(out, o) {
+			out = append(out, o)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b offered) int { return strings.Count(a.path, "/") - strings.Count(b.path, "/") })
+	return out
+}
+
+// listName is the base name of a list of checksums.
+func listName(u string) string { return path.Base(u) }
+
+// expected is the checksum that a file should have, and where that is said; "" where nothing says it.
+type expected struct {
+	sum   checksum
+	where string // for people: "…/sha256sums.txt"
+	name  string // of the file in the list
+}
+
+// published looks for the file in the lists of a mirror. An error other than that there is no list, or that the file is not in it, is one of
+// the network. Nothing found is no error.
+func (s *Store) published(ctx context.Context, mirror string, words vocabulary, w wanted) (expected, error) {
+	for _, l := range w.Sums {
+		for _, name := range append(slices.Clone(w.names), "") {
+			if name == "" && len(w.names) > 0 {
+				break
+			}
+			at := join(mirror, withFile(words, name).expand(l.URL))
+			got, err := s.inList(ctx, mirror, words, l, at, w)
+			if errors.Is(err, ErrNotFound) || errors.Is(err, errNotListed) {
+				continue
+			}
+			return got, err
+		}
+	}
+	return expected{}, nil
+}
+
+var errNotListed = errors.New("it is not listed")
+
+// inList fetches one list, checks it against the lists that have its own checksum, and looks the file up.
+func (s *Store) inList(ctx context.Context, mirror string, words vocabulary, l Sums, at string, w wanted) (expected, error) {
+	text, _, err := s.fetch.text(ctx, at, maxList)
+	if err != nil {
+		return expected{}, fmt.Errorf("the list of checksums: %w", err)
+	}
+	if len(l.In) > 0 {
+		list := wanted{File: File{Sums: l.In}, names: []string{listName(at)}}
+		want, err := s.published(ctx, mirror, words, list)
+		if err != nil {
+			return expected{}, err
+		}
+		if want.sum != "" {
+			got, err := sumOf(strings.NewReader(string(text)), want.sum.kind())
+			if err != nil {
+				return expected{}, err
+			}
+			if got != want.sum {
+				return expected{}, wrongSum(shownURL(at), want.sum, got, want.where)
+			}
+		}
+	}
+	names := w.names
+	if l.As != "" {
+		names = []string{words.expand(l.As)}
+	}
+	found, ok := pick(parseSums(text), names, w.match)
+	if !ok {
+		return expected{}, errNotListed
+	}
+	name := path.Base(found.name)
+	if l.As != "" || found.name == nameless {
+		name = w.names[0]
+	}
+	return expected{found.sum, shownURL(at), name}, nil
+}
+
+// beside looks for the file in lists that lie in one folder with it, as on a USB stick.
+func beside(file string, words vocabulary, w wanted) expected {
+	for _, l := range w.Sums {
+		at := filepath.Join(filepath.Dir(file), listName(withFile(words, filepath.Base(file)).expand(l.URL)))
+		text, err := readSmall(at, maxList)
+		if err != nil {
+			continue
+		}
+		names := []string{filepath.Base(file)}
+		if l.As != "" {
+			names = append(names, words.expand(l.As))
+		}
+		if found, ok := pick(parseSums(text), names, nil); ok {
+			return expected{found.sum, at, filepath.Base(file)}
+		}
+	}
+	return expected{}
+}
+
+func withFile(words vocabulary, name string) vocabulary {
+	out := vocabulary{"file": name}
+	for k, v := range words {
+		out[k] = v
+	}
+	return out
+}
+
+// join is a URL below a mirror's.
+func join(mirror, p string) string {
+	return strings.TrimSuffix(mirror, "/") + "/" + strings.TrimPrefix(p, "/")
+}
+
+// latest asks the mirrors which version is the newest.
+func (s *Store) latest(ctx context.Context, r Recipe, o Order, words vocabulary) (string, error) {
+	if r.Latest == nil {
+		return "", fmt.Errorf("%w: %s has no latest version; name one, such as %s", ErrOrder, r.Name, r.Example)
+	}
+	if len(o.From) > 0 {
+		return "", fmt.Errorf("%w: with --from, name the version", ErrOrder)
+	}
+	find, err := regexp.Compile(r.Latest.Find)
+	if err != nil {
+		return "", fmt.Errorf("%w: %s: latest.find: %w", ErrRecipe, r.Name, err)
+	}
+	fits, err := regexp.Compile(`\A(?:` + r.Version + `)\z`)
+	if err != nil {
+		return "", fmt.Errorf("%w: %s: version: %w", ErrRecipe, r.Name, err)
+	}
+	return s.onMirrors(r, o, func(mirror string) (string, error) {
+		page, at, err := s.fetch.text(ctx, join(mirror, words.expand(r.Latest.URL)), maxList)
+		if err != nil {
+			return "", fmt.Errorf("asking for the latest version of %s: %w", r.Name, err)
+		}
+		newest := ""
+		for _, text := range []string{at, string(page)} { // a redirect may lead to the version
+			for _, m := range find.FindAllStringSubmatch(text, 10_000) {
+				if v := m[len(m)-1]; fits.MatchString(v) && (newest == "" || CompareVersions(v, newest) > 0) {
+					newest = v
+				}
+			}
+			if newest != "" {
+				break
+			}
+		}
+		if newest == "" {
+			return "", fmt.Errorf("%w: %s names none of %s", ErrNoVersion, shownURL(at), r.Name)
+		}
+		s.report.step(fmt.Sprintf("the latest version of %s is %s", r.Name, newest))
+		return newest, nil
+	})
+}
+
+// onMirrors tries one mirror after another. What the disk, the order or the user ends is not tried again elsewhere.
+func (s *Store) onMirrors(r Recipe, o Order, try func(mirror string) (string, error)) (string, error) {
+	mirrors := r.Mirrors
+	if len(o.Mirrors) > 0 {
+		mirrors = o.Mirrors
+	}
+	if len(mirrors) == 0 {
+		return "", fmt.Errorf("%w: %s is published nowhere; name your own files with --from", ErrOrder, r.Name)
+	}
+	var first error
+	for i, m := range mirrors {
+		got, err := try(m)
+		if err == nil {
+			return got, nil
+		}
+		if !errors.Is(err, ErrDownload) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrChecksum) && !errors.Is(err, ErrNoVersion) {
+			return "", err
+		}
+		if first == nil {
+			first = err
+		}
+		if i+1 < len(mirrors) {
+			s.report.step(fmt.Sprintf("%v; trying the next mirror", err))
+		}
+	}
+	return "", first
+}
