@@ -47,6 +47,12 @@ const (
 	exitRelay        exitCode = 34
 	exitSecondary    exitCode = 35
 	exitFirewall     exitCode = 36
+	exitDownload     exitCode = 37
+	exitChecksum     exitCode = 38
+	exitBadImage     exitCode = 39
+	exitNoVersion    exitCode = 40
+	exitNoImage      exitCode = 41
+	exitDamaged      exitCode = 42
 	exitInterrupted  exitCode = 130
 )
 
@@ -94,6 +100,12 @@ var exitCodes = []struct {
 	{exitRelay, "dhcp-relay", "the firewall relays DHCP to another server; nothing was written"},
 	{exitSecondary, "ha-secondary", "the firewall is the secondary of a pair, and the primary overwrites its settings; nothing was written"},
 	{exitFirewall, "firewall-error", "the firewall answered and did not do what it was asked"},
+	{exitDownload, "download-failed", "image: no mirror gave the file; what had come is kept, and the next run goes on with it"},
+	{exitChecksum, "wrong-checksum", "image: a file is not the one that its checksum is about; nothing was changed"},
+	{exitBadImage, "bad-image", "image: an archive is hostile or damaged, or what is in it cannot be booted; nothing was changed"},
+	{exitNoVersion, "no-version", "image: there is no such recipe, or its maker has no such version"},
+	{exitNoImage, "no-image", "image: there is no such image on disk"},
+	{exitDamaged, "damaged-image", "image verify: files are missing, or are not as they were added"},
 	{exitInterrupted, "interrupted", "stopped by ^C or SIGTERM before it was done"},
 }
 
