@@ -201,7 +201,7 @@ func foldName(files map[string]*content, name string) (string, bool) {
 // users opens a file of the user's.
 func (l *Library) users(proto boot.Proto, name string) (*File, boot.Quirk, error) {
 	t, ok := l.trees[proto]
-	if !ok {
+	if !ok || image.Private(name) {
 		return nil, "", fs.ErrNotExist
 	}
 	quirk := boot.Quirk("")
