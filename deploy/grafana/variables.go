@@ -52,10 +52,10 @@ func variables() []variable {
 			Multi: true, IncludeAll: true, Options: []any{}, Current: all,
 		}
 	}
+	// All jobs are those of agents, one by one: up and the process_ metrics are everyone's.
 	job := query("job", "Job", "Prometheus' name for the scrape of agents", "label_values(pxeagent_build_info, job)")
-	job.AllValue = ".+"
 	instance := query("instance", "Agent", "Agents, by the address that they are scraped at", `label_values(pxeagent_build_info{job=~"$job"}, instance)`)
-	instance.AllValue = ".+"
+	instance.AllValue = ".+" // those, too, that never answered
 	arch := query("arch", "Arch", "Processors of the machines that booted", "label_values(pxeagent_boots_total{<agents>}, arch)")
 	arch.AllValue = ".*"
 	profile := query("profile", "Profile", "Profiles of the configuration; All has the machines without one, too", "label_values(pxeagent_boots_total{<agents>}, profile)")

@@ -53,6 +53,10 @@ func TestVariables(t *testing.T) {
 			}
 			all, _ := v["allValue"].(string)
 			switch {
+			case name == "job":
+				if all != "" {
+					t.Error("All jobs are more than those of agents")
+				}
 			case name == "page":
 				if all != "" || v["hide"] != 2.0 {
 					t.Error("the page of a link is one agent's, and not for choosing")
