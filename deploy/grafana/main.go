@@ -56,7 +56,7 @@ func build() dashboard {
 	return dashboard{
 		UID: "pxeagent", Title: "pxeagent: network boot", Tags: []string{"pxeagent", "pxe", "network boot"},
 		Description: "Boots from the network: how they end, how long they take and where they stop; transfers, DHCP probes, images, disk. " +
-			"Histograms are classic ones: with metrics.native set, let Prometheus scrape the classic series as well.",
+			"Quantiles and the heatmap read classic histograms: with metrics.native set the series that end in _bucket are gone, and those panels are empty.",
 		Editable: true, GraphTooltip: sharedCrosshair, Refresh: "30s", SchemaVersion: schemaVersion, Version: 1,
 		Time:       span{"now-6h", "now"},
 		Timepicker: map[string]any{},

@@ -20,8 +20,9 @@ func agents(b *board) {
 		query{`max by (instance) (pxeagent_config_reload_timestamp_seconds{<agents>}) * 1000`, "{{instance}}"}).unit("dateTimeFromNow").from("blue").perAgent())
 	b.place(6, 7, lines("Boots kept", "Boots in the agent's store, which keeps them by age and number.",
 		query{`sum by (instance) (pxeagent_boots_stored{<agents>})`, "{{instance}}"}).decimals(0).perAgent())
-	b.place(6, 7, bars("Store and webhook", "Boots that could not be stored, and webhook deliveries by outcome.",
+	b.place(6, 7, bars("Store and webhook", "Boots that could not be written to disk, requests that are in no boot since too many came at once, and boots posted to the webhook, by outcome.",
 		query{`sum(increase(pxeagent_store_errors_total{<agents>}[$__rate_interval]))`, "not stored"},
+		query{`sum(increase(pxeagent_boot_events_dropped_total{<agents>}[$__rate_interval]))`, "requests in no boot"},
 		query{`sum by (outcome) (increase(pxeagent_webhook_deliveries_total{<agents>}[$__rate_interval]))`, "webhook {{outcome}}"}))
 	b.place(6, 7, lines("Memory", "Resident memory of the process.",
 		query{`process_resident_memory_bytes{<agents>}`, "{{instance}}"}).unit("bytes").perAgent())

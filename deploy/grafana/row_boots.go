@@ -24,9 +24,9 @@ func boots(b *board) {
 // duration says how long boots take.
 func duration(b *board) {
 	b.row("Time to boot")
-	b.place(12, 9, heat("Time to boot", "Boots by the time from the first request to the end. Reads the classic buckets of the histogram.",
+	b.place(12, 9, heat("Time to boot", "Machines that booted, by the time from their first request until they had all that they boot. Reads classic buckets: empty with metrics.native.",
 		query{`sum by (le) (increase(pxeagent_boot_duration_seconds_bucket{<arch>}[$__rate_interval]))`, "{{le}}"}).unit("s"))
-	b.place(12, 9, lines("Time to boot, quantiles", "Half, nine of ten, and ninety-nine of a hundred boots took no longer than this. Gaps are times without boots.",
+	b.place(12, 9, lines("Time to boot, quantiles", "Half, nine of ten, and ninety-nine of a hundred boots took no longer than this. Gaps are times without boots. Reads classic buckets.",
 		query{`histogram_quantile(0.5, sum by (le) (rate(pxeagent_boot_duration_seconds_bucket{<arch>}[$__rate_interval])))`, "half"},
 		query{`histogram_quantile(0.9, sum by (le) (rate(pxeagent_boot_duration_seconds_bucket{<arch>}[$__rate_interval])))`, "9 of 10"},
 		query{`histogram_quantile(0.99, sum by (le) (rate(pxeagent_boot_duration_seconds_bucket{<arch>}[$__rate_interval])))`, "99 of 100"}).unit("s").every("5m"))
