@@ -171,13 +171,11 @@ func markWord(state map[string]Mark, hop string) string {
 
 // size is a number of bytes for people, in powers of ten.
 func size(n int64) string {
-	unit, f := "", float64(n)
-	for _, unit = range []string{"B", "kB", "MB", "GB", "TB"} {
-		if f < 999.5 {
-			break
-		}
-		f /= 1000
+	units, f := []string{"B", "kB", "MB", "GB", "TB"}, float64(n)
+	for f >= 999.5 && len(units) > 1 {
+		units, f = units[1:], f/1000
 	}
+	unit := units[0]
 	if unit == "B" || f >= 100 {
 		return fmt.Sprintf("%.0f %s", f, unit)
 	}
