@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/machine"
 	"pxeagent/agent/tftp"
 	"pxeagent/agent/web"
 )
@@ -80,6 +81,8 @@ type Config struct {
 	Grace      time.Duration  // how long transfers may go on after the end was asked for
 	Watches    []Watch
 	Page       Page
+	State      string            // folder for what outlives a restart; machines that boot once have theirs in it
+	Machines   *machine.Book     // what the configuration says of them; nil: nothing
 	Build      map[string]string // labels of the build_info metric
 	Log        *slog.Logger
 }
@@ -87,12 +90,14 @@ type Config struct {
 // Agent serves. It is made by New and run once.
 type Agent struct {
 	Config
-	registry *prometheus.Registry
-	metrics  *metrics
-	live     *live
-	tftp     *tftp.Server
-	http     *http.Server
-	serving  atomic.Bool
+	registry  *prometheus.Registry
+	metrics   *metrics
+	live      *live
+	machines  *machines
+	libraries libraries
+	tftp      *tftp.Server
+	http      *http.Server
+	serving   atomic.Bool
 }
 
 // New puts the parts together. Its errors are of the root folder: it is missing or cannot be read.
@@ -106,19 +111,26 @@ func New(c Config) (*Agent, error) {
 	a.registry.MustRegister(info)
 	a.metrics = newMetrics(a.registry)
 
-	lib, err := newLibraries(c)
+	var err error
+	if a.machines, err = newMachines(c); err != nil {
+		return nil, err
+	}
+	lib, err := newLibraries(c, a.machines)
 	if err != nil {
 		return nil, err
 	}
+	a.libraries = lib
 	a.live = a.newLive(lib)
-	obs := observer{a.metrics, &doctor{chain: c.Chain, except: c.Except}, a.live, c.Log}
+	a.live.machines = a.machines.listed
+	obs := watched{observer{a.metrics, &doctor{chain: c.Chain, except: c.Except}, a.live, c.Log}, a.machines, a.live.own}
 	a.tftp = tftp.New(tftp.Config{
 		Opener: tftpFiles{lib}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace, Log: c.Log,
 	})
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
 			Files: lib.at(p.NextServer), Items: lib.at(p.NextServer).Items, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
-			Live: a.live, ShowMenu: a.showMenu(lib.at(p.NextServer)), Actions: actions{a.live}, Gate: c.Page.Gate,
+			Live: a.live, ShowMenu: a.showMenu(lib.at(p.NextServer)), Actions: actions{a.live, a.machines}, Gate: c.Page.Gate,
+			Documents: placed{a.machines.Fleet, baseText(p.Base)},
 		}), nil
 	})
 	a.http = web.Server(handlers{pages})

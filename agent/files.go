@@ -25,6 +25,15 @@ func (p byPlace[T]) at(asked netip.Addr) T {
 	return p.first
 }
 
+// all are those of every place; the first may be there twice.
+func (p byPlace[T]) all() []T {
+	out := []T{p.first}
+	for _, t := range p.by {
+		out = append(out, t)
+	}
+	return out
+}
+
 // places makes something for each place.
 func places[T any](all []Place, make func(Place) (T, error)) (byPlace[T], error) {
 	p := byPlace[T]{by: map[netip.Addr]T{}}
@@ -44,10 +53,11 @@ func places[T any](all []Place, make func(Place) (T, error)) (byPlace[T], error)
 // libraries are the files as each place has them: the same trees, with that place's URLs in the scripts.
 type libraries = byPlace[*ipxe.Library]
 
-func newLibraries(c Config) (libraries, error) {
+func newLibraries(c Config, m *machines) (libraries, error) {
 	return places(c.Places, func(p Place) (*ipxe.Library, error) {
 		return ipxe.NewLibrary(ipxe.Config{
-			Root: c.Root, NextServer: p.NextServer, HTTP: p.Base, Chain: c.Chain, Except: c.Except, Universal: c.Universal, Menu: c.Menu, Log: c.Log,
+			Root: c.Root, NextServer: p.NextServer, HTTP: p.Base, Chain: c.Chain, Except: c.Except, Universal: c.Universal, Menu: c.Menu,
+			Choose: m.choose(p.Base), Log: c.Log,
 		})
 	})
 }

@@ -28,6 +28,7 @@ type metrics struct {
 	probed    *prometheus.GaugeVec
 	inSync    *prometheus.GaugeVec
 	foreign   *prometheus.GaugeVec
+	reload    reloadMetrics
 	checkOK   *prometheus.GaugeVec
 }
 
@@ -73,6 +74,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	for _, k := range boot.Quirks() {
 		m.quirks.WithLabelValues(string(k))
 	}
+	m.reload = newReloadMetrics(reg)
 	return m
 }
 

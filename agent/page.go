@@ -143,10 +143,17 @@ func (a *Agent) showMenu(lib *ipxe.Library) func(boot.Facts, netip.Addr) (web.Sh
 }
 
 // actions are what the page can do.
-type actions struct{ live *live }
+type actions struct {
+	live     *live
+	machines *machines
+}
 
 func (a actions) Check() { a.live.check() }
 
-func (a actions) Once(net.HardwareAddr, string) error {
-	return errors.New("there is nothing that boots once")
+func (a actions) Once(mac net.HardwareAddr, item string) error {
+	if err := a.machines.once(mac, item); err != nil {
+		return err
+	}
+	a.live.forget()
+	return nil
 }

@@ -186,6 +186,21 @@ func (f *Fleet) Asked(facts boot.Facts, addr netip.Addr) {
 	}
 }
 
+// Waits reports whether the machine at an address has something to boot that its kernel uses up.
+func (f *Fleet) Waits(addr netip.Addr) bool {
+	facts, _ := f.fill(f.seen.at(addr, f.now()), addr)
+	d := f.Book().Resolve(facts, addr)
+	if _, ok := f.Once.Peek(d.IDs...); ok {
+		return true
+	}
+	p, ok := f.Book().Profile(d.Profile)
+	if !ok || !p.Once || len(d.IDs) == 0 {
+		return false
+	}
+	_, was := f.Done.Has(p.Name, d.IDs...)
+	return !was
+}
+
 // Fetched takes note that the machine at an address has the kernel of one of these items: that uses up what it was to boot once.
 func (f *Fleet) Fetched(addr netip.Addr, items []string) {
 	facts, _ := f.fill(f.seen.at(addr, f.now()), addr)

@@ -131,6 +131,7 @@ func load(flags *pflag.FlagSet) (loaded, error) {
 		l.Parts = append(l.Parts, s)
 	}
 	found = append(found, l.check(found)...)
+	found = append(found, l.checkMachines(found)...)
 	if len(found) > 0 {
 		found.sort()
 		return l, found

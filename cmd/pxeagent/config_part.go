@@ -18,7 +18,10 @@ type part struct {
 }
 
 // The parts in the order in which a person meets them.
-var parts = []part{}
+var parts = []part{
+	{"hosts", "machines by mac, uuid, serial, asset, address, manufacturer or product, with name, labels and profile: see Machines", parseHosts},
+	{"profiles", "what machines boot, by name: image, version, args, console, boot, when, timeout, hide, canary, provision: see Machines", parseProfiles},
+}
 
 func findPart(name string) (part, bool) {
 	i := slices.IndexFunc(parts, func(p part) bool { return p.name == name })

@@ -229,6 +229,39 @@ func TestEveryKeyByFileVariableAndFlag(t *testing.T) {
 	}
 }
 
+// partSamples are a value for each part, and what it comes to.
+var partSamples = map[string]struct {
+	yaml string
+	set  func(c *Config)
+}{
+	"hosts":    {hostsSample, func(c *Config) { c.Hosts = sampleHosts }},
+	"profiles": {profilesSample, func(c *Config) { c.Profiles = sampleProfiles }},
+}
+
+func TestEveryPartByFile(t *testing.T) {
+	dir := isolate(t)
+	for _, p := range parts {
+		sample, ok := partSamples[p.name]
+		if !ok {
+			t.Errorf("%s: the test has no sample", p.name)
+			continue
+		}
+		t.Run(p.name, func(t *testing.T) {
+			var found mistakes
+			file, wrong := parseFile(filepath.Join(dir, "pxeagent.yaml"), []byte(sample.yaml))
+			var got, want Config
+			p.set(&got, partNode{file.parts[p.name], p.name, file.path, &found})
+			if found = append(found, wrong...); len(found) > 0 {
+				t.Fatal(found)
+			}
+			sample.set(&want)
+			if diff := cmp.Diff(want, got, compareConfig); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // Every field of Config is set by some key: otherwise it would be a promise that nothing keeps.
 func TestEveryFieldHasAKey(t *testing.T) {
 	var c Config
@@ -238,6 +271,9 @@ func TestEveryFieldHasAKey(t *testing.T) {
 		}
 	}
 	c.Menu.Timeout = 1
+	for _, s := range partSamples {
+		s.set(&c)
+	}
 	var walk func(path string, v reflect.Value)
 	walk = func(path string, v reflect.Value) {
 		for i := range v.NumField() {

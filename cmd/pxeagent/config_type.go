@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/machine"
 )
 
 // Config is the whole configuration, checked and typed. Each part of pxeagent is given its own
@@ -20,6 +21,8 @@ type Config struct {
 	DHCP       DHCPConfig
 	Serve      ServeConfig
 	Menu       MenuConfig
+	Hosts      []machine.Host    // in the file's order
+	Profiles   []machine.Profile // in the file's order
 	Probe      ProbeConfig
 	Page       PageConfig
 	Log        LogConfig

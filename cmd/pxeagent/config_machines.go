@@ -1,0 +1,173 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"pxeagent/agent/boot"
+	"pxeagent/agent/ipxe"
+	"pxeagent/agent/machine"
+)
+
+// parseHosts reads the part hosts: a list of machines.
+func parseHosts(c *Config, n partNode) {
+	for _, item := range n.items() {
+		h := machine.Host{Line: item.Line}
+		item.fields(map[string]func(partNode){
+			"name":         into(&h.Name, parseLine),
+			"mac":          several(&h.MACs, parseHostMAC),
+			"uuid":         several(&h.UUIDs, parseHostUUID),
+			"serial":       several(&h.Serials, parseFact),
+			"asset":        several(&h.Assets, parseFact),
+			"address":      several(&h.Addresses, machine.ParseRange),
+			"manufacturer": into(&h.Manufacturer, parseFact),
+			"product":      into(&h.Product, parseFact),
+			"profile":      into(&h.Profile, parseLine),
+			"labels": func(n partNode) {
+				h.Labels = map[string]string{}
+				for _, e := range n.entries() {
+					into(new(string), parseLine)(e.value)
+					h.Labels[e.key] = e.value.Value
+				}
+			},
+		})
+		c.Hosts = append(c.Hosts, h)
+	}
+}
+
+// parseProfiles reads the part profiles: a map of what kinds of machines boot.
+func parseProfiles(c *Config, n partNode) {
+	for _, e := range n.entries() {
+		p := machine.Profile{Name: e.key, Line: n.keyLine(e.key), Canary: machine.DefaultCanary}
+		if e.value.empty() {
+			c.Profiles = append(c.Profiles, p)
+			continue
+		}
+		e.value.fields(map[string]func(partNode){
+			"image":   into(&p.Image, parseLine),
+			"version": into(&p.Version, parseLine),
+			"args":    into(&p.Args, parseLine),
+			"console": into(&p.Console, parseMachineConsole),
+			"boot":    into(&p.Straight, either("straight", "menu")),
+			"when":    into(&p.Once, either("once", "always")),
+			"timeout": func(n partNode) {
+				var t time.Duration
+				into(&t, parseMenuTimeout)(n)
+				p.Timeout = &t
+			},
+			"hide":      func(n partNode) { p.Hide = n.texts() },
+			"canary":    into(&p.Canary, parseCanary),
+			"provision": into(&p.Any, either("any", "own")),
+		})
+		c.Profiles = append(c.Profiles, p)
+	}
+}
+
+// keyLine is where a key of a map stands. The value of one may begin in the next line.
+func (n partNode) keyLine(key string) int {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i].Line
+		}
+	}
+	return n.Line
+}
+
+// several reads one value or a list of them.
+func several[T any](dst *[]T, parse func(string) (T, error)) func(partNode) {
+	return func(n partNode) {
+		values := []partNode{n}
+		if len(n.Content) > 0 || n.Value == "" {
+			values = n.items()
+		}
+		for _, v := range values {
+			var one T
+			before := len(*n.found)
+			if into(&one, parse)(v); len(*n.found) == before {
+				*dst = append(*dst, one)
+			}
+		}
+	}
+}
+
+// either takes one of two words; true is the first.
+func either(yes, no string) func(string) (bool, error) {
+	return func(s string) (bool, error) {
+		switch s {
+		case yes:
+			return true, nil
+		case no:
+			return false, nil
+		}
+		return false, notOneOf(s, []string{no, yes})
+	}
+}
+
+func parseHostMAC(s string) (string, error) {
+	mac, err := parseMAC(s)
+	return mac.String(), err
+}
+
+func parseHostUUID(s string) (string, error) {
+	id, err := machine.ParseID(s)
+	if err != nil || strings.Contains(string(id), ":") {
+		return "", fmt.Errorf("%q is no UUID; want one such as 8a1f7d6e-0c5b-4d3e-9f2a-1b2c3d4e5f60", s)
+	}
+	return string(id), nil
+}
+
+// parseFact takes what machines tell, in the form in which it is kept of requests.
+func parseFact(s string) (string, error) {
+	if f := boot.ReadFacts(func(string) string { return s }).Serial; f != "" {
+		return f, nil
+	}
+	return "", fmt.Errorf("%q is nothing that a machine tells; want a line of text, 128 bytes at most", s)
+}
+
+func parseMachineConsole(s string) (string, error) {
+	_, err := ipxe.ParseConsole(s)
+	return s, err
+}
+
+func parseCanary(s string) (time.Duration, error) {
+	if s == "off" {
+		return -1, nil
+	}
+	d, err := parseDuration(s)
+	if err == nil && d > 30*24*time.Hour {
+		err = fmt.Errorf("%q is out of range; want 0s to 720h, or off", s)
+	}
+	return d, err
+}
+
+// machines are the hosts and profiles, checked together. What is wrong comes as mistakes, at the places in the file.
+func (l *loaded) machines() (*machine.Book, mistakes) {
+	c := &l.Config
+	book, err := machine.New(c.Hosts, c.Profiles)
+	wrong, _ := err.(machine.Mistakes)
+	var found mistakes
+	for _, m := range wrong {
+		key := "profiles." + m.Profile
+		if m.Host >= 0 {
+			key = fmt.Sprintf("hosts[%d]", m.Host)
+		}
+		if m.Field != "" {
+			key += "." + m.Field
+		}
+		found.add(key, origin{layer: fromFile, file: l.File, line: m.Line}, "%s", m.Text)
+	}
+	return book, found
+}
+
+// checkMachines is what can be said of hosts and profiles together, where each by itself is right.
+func (l *loaded) checkMachines(wrong mistakes) mistakes {
+	if slices.ContainsFunc(wrong, func(m mistake) bool {
+		return strings.HasPrefix(m.key, "hosts") || strings.HasPrefix(m.key, "profiles")
+	}) {
+		return nil
+	}
+	_, found := l.machines()
+	return found
+}
