@@ -154,6 +154,9 @@ func (t *Tracker) End(tr Transfer) {
 	t.touch(r)
 }
 
+// Drop takes a request that ended and is to be in no boot.
+func (t *Tracker) Drop(a Ask) { t.land(flight{a.Proto, a.Client}) }
+
 // Looped takes what Loops found, and what a person can do about it.
 func (t *Tracker) Looped(l Loop, note string) {
 	r := t.byAddr[plainAddr(l.Client)]

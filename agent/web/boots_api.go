@@ -31,6 +31,8 @@ const (
 	streamBeat = 15 * time.Second
 	// streamWait is how long a client may take for one event.
 	streamWait = 10 * time.Second
+	// statusPause is how long changes of the status are gathered.
+	statusPause = 500 * time.Millisecond
 	// resultUnderWay is what a query calls boots that have not ended.
 	resultUnderWay = "under-way"
 )
@@ -38,9 +40,7 @@ const (
 // BootsAPI answers BootsPath and EventsPath. Whoever serves it says who may ask. Made once, so that its bound on streams holds.
 type BootsAPI struct {
 	feed *boot.Feed
-	// Status is the agent's state, as the event "status" has it; nil: there is no such event. It is asked for at the beginning of a stream and
-	// with each beat, and sent where it differs.
-	Status func() any
+	live Live // for the event "status"; nil: there is none
 
 	mux     *http.ServeMux
 	streams atomic.Int32
@@ -48,9 +48,9 @@ type BootsAPI struct {
 	beat    time.Duration // as well
 }
 
-// NewBootsAPI makes an API of a feed.
-func NewBootsAPI(feed *boot.Feed) *BootsAPI {
-	a := &BootsAPI{feed: feed, mux: http.NewServeMux(), most: mostStreams, beat: streamBeat}
+// NewBootsAPI makes an API of a feed. live may be nil.
+func NewBootsAPI(feed *boot.Feed, live Live) *BootsAPI {
+	a := &BootsAPI{feed: feed, live: live, mux: http.NewServeMux(), most: mostStreams, beat: streamBeat}
 	a.mux.HandleFunc("GET "+BootsPath, a.list)
 	a.mux.HandleFunc("GET "+BootsPath+"/{id}", a.one)
 	a.mux.HandleFunc("GET "+EventsPath, a.events)
@@ -142,42 +142,48 @@ func (a *BootsAPI) events(w http.ResponseWriter, r *http.Request) {
 	if s.send(": events of boots\nretry: 3000\n\n") != nil {
 		return
 	}
-	said, err := a.tellStatus(s, nil)
+	var changed <-chan struct{} // of the status
+	var due <-chan time.Time    // when it is sent
+	tell := func() error {
+		if a.live == nil {
+			return nil
+		}
+		changed, due = a.live.Changed(), nil
+		return s.status(a.live)
+	}
 	beat := time.NewTicker(a.beat)
 	defer beat.Stop()
-	for err == nil {
+	for err := tell(); err == nil; {
 		select {
 		case b, ok := <-changes:
 			if !ok {
 				return
 			}
 			err = s.event("boot", b)
+		case <-changed:
+			changed, due = nil, time.After(statusPause)
+		case <-due:
+			err = tell()
 		case <-beat.C:
-			if said, err = a.tellStatus(s, said); err == nil {
-				err = s.send(": still here\n\n")
-			}
+			err = s.send(": still here\n\n")
 		case <-r.Context().Done():
 			return
 		}
 	}
 }
 
-// tellStatus sends the state where it is not what was said before, and returns it.
-func (a *BootsAPI) tellStatus(s stream, said []byte) ([]byte, error) {
-	if a.Status == nil {
-		return nil, nil
-	}
-	now, err := json.Marshal(a.Status())
-	if err != nil || bytes.Equal(now, said) {
-		return said, err
-	}
-	return now, s.event("status", json.RawMessage(now))
-}
-
 // stream is an answer of server-sent events (WHATWG HTML, section 9.2).
 type stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+}
+
+func (s stream) status(live Live) error {
+	data, err := live.Status().JSON()
+	if err != nil {
+		return err
+	}
+	return s.event("status", json.RawMessage(data))
 }
 
 func (s stream) event(name string, v any) error {
