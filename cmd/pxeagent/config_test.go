@@ -18,6 +18,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"pxeagent/agent/ipxe"
 )
 
 // isolate keeps a test from this machine's configuration, and gives it a working directory.
@@ -97,7 +99,7 @@ func defaultConfig() Config {
 			TFTP: netip.AddrPortFrom(netip.Addr{}, 69),
 			HTTP: netip.AddrPortFrom(netip.Addr{}, 80),
 		},
-		Menu:  MenuConfig{Title: "Network boot", Default: "local", Timeout: 30 * time.Second},
+		Menu:  MenuConfig{Title: "Network boot", Default: "local", Timeout: 30 * time.Second, Rescue: true},
 		Probe: ProbeConfig{Interval: 5 * time.Minute},
 		Log:   LogConfig{Level: slog.LevelInfo, Format: "text"},
 	}
@@ -151,12 +153,16 @@ var samples = map[string]struct {
 	"serve.chain_except": {"192.0.2.7", "[192.0.2.7]", func(c *Config) {
 		c.Serve.ChainExcept = []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}
 	}},
-	"serve.universal":   {"true", "true", func(c *Config) { c.Serve.Universal = true }},
-	"serve.single_port": {"true", "true", func(c *Config) { c.Serve.SinglePort = true }},
-	"menu.title":        {"Boot, please", "Boot, please", func(c *Config) { c.Menu.Title = "Boot, please" }},
-	"menu.default":      {"shell", "shell", func(c *Config) { c.Menu.Default = "shell" }},
-	"menu.timeout":      {"0", "0", func(c *Config) { c.Menu.Timeout = 0 }},
-	"probe.device":      {"br0", "br0", func(c *Config) { c.Probe.Devices = []string{"br0"} }},
+	"serve.universal":       {"true", "true", func(c *Config) { c.Serve.Universal = true }},
+	"serve.single_port":     {"true", "true", func(c *Config) { c.Serve.SinglePort = true }},
+	"menu.title":            {"Boot, please", "Boot, please", func(c *Config) { c.Menu.Title = "Boot, please" }},
+	"menu.default":          {"shell", "shell", func(c *Config) { c.Menu.Default = "shell" }},
+	"menu.timeout":          {"0", "0", func(c *Config) { c.Menu.Timeout = 0 }},
+	"menu.console":          {"ttyb,9600", "ttyb,9600", func(c *Config) { c.Menu.Console = ipxe.Console{Port: 'b', Speed: 9600} }},
+	"menu.rescue":           {"false", "false", func(c *Config) { c.Menu.Rescue = false }},
+	"menu.root_shadow_file": {"/shadow", "/shadow", func(c *Config) { c.Menu.RootShadowFile = "/shadow" }},
+	"menu.hide":             {"config,debian-*", "[config, 'debian-*']", func(c *Config) { c.Menu.Hide = []string{"config", "debian-*"} }},
+	"probe.device":          {"br0", "br0", func(c *Config) { c.Probe.Devices = []string{"br0"} }},
 	// Unquoted, YAML 1.1 would take this one for a number to the base of 60.
 	"probe.mac":       {"02:00:00:00:00:10", "02:00:00:00:00:10", func(c *Config) { c.Probe.MAC = net.HardwareAddr{2, 0, 0, 0, 0, 0x10} }},
 	"probe.interval":  {"90s", "90s", func(c *Config) { c.Probe.Interval = 90 * time.Second }},
@@ -234,8 +240,11 @@ var partSamples = map[string]struct {
 	yaml string
 	set  func(c *Config)
 }{
-	"hosts":    {hostsSample, func(c *Config) { c.Hosts = sampleHosts }},
-	"profiles": {profilesSample, func(c *Config) { c.Profiles = sampleProfiles }},
+	"hosts":      {hostsSample, func(c *Config) { c.Hosts = sampleHosts }},
+	"profiles":   {profilesSample, func(c *Config) { c.Profiles = sampleProfiles }},
+	"menu.items": {entriesSample, func(c *Config) { c.Menu.Entries = sampleEntries }},
+	"images":     {imagesSample, func(c *Config) { c.Images = sampleImages }},
+	"mirrors":    {mirrorsSample, func(c *Config) { c.Mirrors = sampleMirrors }},
 }
 
 func TestEveryPartByFile(t *testing.T) {
@@ -266,11 +275,11 @@ func TestEveryPartByFile(t *testing.T) {
 func TestEveryFieldHasAKey(t *testing.T) {
 	var c Config
 	for name, s := range samples {
-		if name != "menu.timeout" { // 0, like an unset one
+		if name != "menu.timeout" && name != "menu.rescue" { // 0 and false, like unset ones
 			s.set(&c)
 		}
 	}
-	c.Menu.Timeout = 1
+	c.Menu.Timeout, c.Menu.Rescue = 1, true
 	for _, s := range partSamples {
 		s.set(&c)
 	}
