@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"pxeagent/agent/boot"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
 	"pxeagent/agent/tftp"
@@ -81,8 +82,10 @@ type Config struct {
 	Grace      time.Duration  // how long transfers may go on after the end was asked for
 	Watches    []Watch
 	Page       Page
-	State      string            // folder for what outlives a restart; machines that boot once have theirs in it
-	Machines   *machine.Book     // what the configuration says of them; nil: nothing
+	State      string        // folder for what outlives a restart; machines that boot once have theirs in it
+	Machines   *machine.Book // what the configuration says of them; nil: nothing
+	Boots      Boots
+	Native     bool              // histograms are native ones, and no classic ones
 	Build      map[string]string // labels of the build_info metric
 	Log        *slog.Logger
 }
@@ -94,13 +97,14 @@ type Agent struct {
 	metrics   *metrics
 	live      *live
 	machines  *machines
+	boots     *boots
 	libraries libraries
 	tftp      *tftp.Server
 	http      *http.Server
 	serving   atomic.Bool
 }
 
-// New puts the parts together. Its errors are of the root folder: it is missing or cannot be read.
+// New puts the parts together. Its errors are of the root folder: it is missing or cannot be read; and of State: another agent uses it.
 func New(c Config) (*Agent, error) {
 	a := &Agent{Config: c, registry: prometheus.NewRegistry()}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -108,8 +112,8 @@ func New(c Config) (*Agent, error) {
 		Namespace: namespace, Name: "build_info", Help: "1, with what this agent was built from.", ConstLabels: c.Build,
 	})
 	info.Set(1)
-	a.registry.MustRegister(info)
-	a.metrics = newMetrics(a.registry)
+	a.registry.MustRegister(info, newDisks(map[string]string{"root": c.Root, "state": c.State}))
+	a.metrics = newMetrics(a.registry, c.Native)
 
 	var err error
 	if a.machines, err = newMachines(c); err != nil {
@@ -122,14 +126,23 @@ func New(c Config) (*Agent, error) {
 	a.libraries = lib
 	a.live = a.newLive(lib)
 	a.live.machines = a.machines.listed
-	obs := watched{observer{a.metrics, &doctor{chain: c.Chain, except: c.Except}, a.live, c.Log}, a.machines, a.live.own}
+	a.boots, err = newBoots(c, a.metrics, boot.TrackerConfig{
+		Neighbour: (&neighbours{read: readNeighbours, log: c.Log}).mac, Wants: lib.first.Wants, Name: a.machines.named,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.boots.own, a.boots.looped = a.live.own, a.live.looped
+	a.boots.ended = []func(boot.Boot){a.live.booted, a.machines.finished}
+	api := web.NewBootsAPI(a.boots.feed, a.live)
+	obs := watched{observer{a.metrics, a.boots, c.Log}, a.machines, a.live.own}
 	a.tftp = tftp.New(tftp.Config{
 		Opener: tftpFiles{lib}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace, Log: c.Log,
 	})
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
 			Files: lib.at(p.NextServer), Items: lib.at(p.NextServer).Items, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
-			Live: a.live, ShowMenu: a.showMenu(lib.at(p.NextServer)), Actions: actions{a.live, a.machines}, Gate: c.Page.Gate,
+			Boots: api, Live: a.live, ShowMenu: a.showMenu(lib.at(p.NextServer)), Actions: actions{a.live, a.machines}, Gate: c.Page.Gate,
 			Documents: placed{a.machines.Fleet, baseText(p.Base)},
 		}), nil
 	})
@@ -148,6 +161,12 @@ func (a *Agent) ready() error {
 
 // Run serves until ctx ends, then lets transfers end within Grace. Cancelled is not an error.
 func (a *Agent) Run(ctx context.Context) error {
+	stop := a.boots.start(ctx)
+	err := a.serve(ctx)
+	return errors.Join(err, stop())
+}
+
+func (a *Agent) serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	a.serving.Store(true)
 	context.AfterFunc(ctx, func() { a.serving.Store(false) })
@@ -158,6 +177,9 @@ func (a *Agent) Run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { return a.serveHTTP(ctx) })
+	if a.boots.control != nil {
+		g.Go(func() error { return a.boots.serveControl(ctx) })
+	}
 	for i, w := range a.Watches {
 		g.Go(func() error { return w.watch(ctx, a.metrics, a.live, i, a.Log) })
 	}

@@ -5,26 +5,22 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/ipxe"
 )
 
-// doctor names machines that load iPXE again and again, and says what would help.
+// doctor names machines that load iPXE again and again, and says what would help. It is of one goroutine.
 type doctor struct {
 	chain  ipxe.Chain
 	except []netip.Prefix // see ipxe.Config
 
-	mu    sync.Mutex
 	loops boot.Loops
 }
 
 // see reports a loop when it is seen first.
 func (d *doctor) see(t boot.Transfer, now time.Time) (boot.Loop, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	return d.loops.See(t, now)
 }
 

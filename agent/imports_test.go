@@ -14,7 +14,7 @@ import (
 // names. A backend imports agent/dhcp and no other; nothing but cmd imports a backend.
 var allowed = map[string][]string{
 	"cmd/pxeagent": {"agent", "agent/boot", "agent/check", "agent/dhcp", "agent/ipxe", "agent/machine", "agent/probe", "agent/tftp", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest"},
-	"agent":        {"agent/boot", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe", "agent/tftp", "agent/web"},
+	"agent":        {"agent/boot", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe", "agent/store", "agent/tftp", "agent/web"},
 	"agent/boot":   {},
 	"agent/dhcp":   {},
 	// The conformance suite is imported by backends' tests only.
@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	"agent/probe":         {"agent/dhcp"},
 	// check fetches what a boot configuration names, and calls files what the servers call them.
 	"agent/check": {"agent/boot", "agent/dhcp", "agent/ipxe", "agent/probe"},
+	"agent/store": {"agent/boot"},
 	"agent/tftp":  {"agent/boot", "agent/ipxe"},
 	"agent/web":   {"agent/boot", "agent/image", "agent/ipxe", "agent/machine"},
 	// The library answers by the kind of asker, and its menu lists the images.

@@ -13,6 +13,7 @@ import (
 // metrics are what the agent counts. Every label has a closed set of values: no name, MAC or
 // address that came over the wire is ever one.
 type metrics struct {
+	*bootMetrics
 	requests *prometheus.CounterVec
 	bytes    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
@@ -35,16 +36,13 @@ type metrics struct {
 // transferBuckets reach from a menu (a millisecond) to an image over a slow link (half an hour), in seconds.
 var transferBuckets = []float64{.001, .005, .025, .1, .25, 1, 2.5, 10, 30, 120, 600, 1800}
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics(reg prometheus.Registerer, native bool) *metrics {
 	request := []string{"protocol", "artifact", "outcome"}
 	network := []string{"interface"}
 	m := &metrics{
 		requests: counters("requests_total", "Finished requests for files, by kind of asker.", append(request, "class")),
 		bytes:    counters("sent_bytes_total", "File bytes sent: acknowledged (TFTP) or written (HTTP).", request),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "request_duration_seconds",
-			Help: "From a request to its end, retransmissions included.", Buckets: transferBuckets,
-		}, request),
+		duration: histograms("request_duration_seconds", "From a request to its end, retransmissions included.", transferBuckets, native, request...),
 		inFlight: gauges("requests_in_flight", "Requests under way.", []string{"protocol"}),
 		resent: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "tftp_resent_packets_total", Help: "TFTP packets sent again for want of an answer.",
@@ -75,6 +73,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		m.quirks.WithLabelValues(string(k))
 	}
 	m.reload = newReloadMetrics(reg)
+	m.bootMetrics = newBootMetrics(reg, native)
 	return m
 }
 

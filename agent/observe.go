@@ -3,28 +3,31 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"pxeagent/agent/boot"
 )
 
-// observer counts every request, writes a line about its end, and has the doctor look at it. Lines are short of nothing that
+// observer counts every request, writes a line about its end, and has it made part of a boot. Lines are short of nothing that
 // a person needs to find the machine that does not come up.
 type observer struct {
 	*metrics
-	doctor *doctor
-	live   *live
-	log    *slog.Logger
+	boots *boots
+	log   *slog.Logger
+}
+
+// Begin counts a request as under way.
+func (o observer) Begin(a boot.Ask) {
+	o.metrics.Begin(a)
+	if a.Class != boot.Tool { // whose requests are no boots
+		o.boots.tell(told{began: &a, at: time.Now()})
+	}
 }
 
 func (o observer) End(t boot.Transfer) {
 	o.metrics.End(t)
-	// What our own check asks for is no machine's.
-	if !o.live.own(t.Ask) {
-		if l, found := o.doctor.see(t, t.Start.Add(t.Took)); found {
-			o.loops.Inc()
-			o.doctor.report(o.log, l)
-			o.live.looped(l, o.doctor.remedy(l))
-		}
+	if t.Class != boot.Tool {
+		o.boots.tell(told{ended: &t})
 	}
 	level := slog.LevelInfo
 	switch {

@@ -31,7 +31,8 @@ var descRE = regexp.MustCompile(`fqName: "([^"]+)", help: "([^"]+)".*variableLab
 // The README's table of metrics is what the code has.
 func TestReadmeListsTheMetrics(t *testing.T) {
 	var d describer
-	newMetrics(&d)
+	newMetrics(&d, false)
+	d.MustRegister(newDisks(nil))
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -24,6 +24,7 @@ func (a *Agent) Reconfigure(c Changes) {
 		lib.Configure(c.Menu)
 	}
 	a.machines.SetBook(c.Machines)
+	a.boots.setMenu(c.Menu.Timeout)
 	a.metrics.reload.took(time.Now())
 	a.live.reloaded(c.Settings, nil)
 	a.live.forget()

@@ -1,0 +1,39 @@
+package agent
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+const (
+	// neighbourAge is how long a MAC is taken to keep its address.
+	neighbourAge = 10 * time.Second
+	// neighbourPause is how often the table is read at most, whoever asks.
+	neighbourPause = 250 * time.Millisecond
+)
+
+// neighbours remembers the kernel's table of neighbours. It is of one goroutine.
+type neighbours struct {
+	read  func() (map[netip.Addr]string, error)
+	log   *slog.Logger
+	at    time.Time
+	table map[netip.Addr]string
+}
+
+// mac is the Ethernet address that has an IP address, "" where that is not known: it is on another network, say.
+func (n *neighbours) mac(a netip.Addr) string {
+	if a.IsLoopback() {
+		return ""
+	}
+	age := time.Since(n.at)
+	if mac, known := n.table[a]; known && age < neighbourAge || age < neighbourPause {
+		return mac
+	}
+	table, err := n.read()
+	if err != nil && n.at.IsZero() {
+		n.log.Info("Machines that do not tell their MAC are known by their address", "err", err)
+	}
+	n.at, n.table = time.Now(), table
+	return table[a]
+}
