@@ -11,11 +11,12 @@ const envPrefix = "PXEAGENT_"
 // Variables that are not keys. The secrets are read by readSecret only, and stand in no
 // setting; PXEAGENT_REQUIRE_E2E is of the tests.
 const (
-	envConfig    = "PXEAGENT_CONFIG"
-	envPassword  = "PXEAGENT_DHCP_PFSENSE_PASSWORD"
-	envAPIKey    = "PXEAGENT_DHCP_PFSENSE_API_KEY"
-	envPageToken = "PXEAGENT_PAGE_TOKEN"
-	envE2E       = "PXEAGENT_REQUIRE_E2E"
+	envConfig     = "PXEAGENT_CONFIG"
+	envPassword   = "PXEAGENT_DHCP_PFSENSE_PASSWORD"
+	envAPIKey     = "PXEAGENT_DHCP_PFSENSE_API_KEY"
+	envPageToken  = "PXEAGENT_PAGE_TOKEN"
+	envRootShadow = "PXEAGENT_MENU_ROOT_SHADOW"
+	envE2E        = "PXEAGENT_REQUIRE_E2E"
 )
 
 // Kubernetes sets these in every pod of a namespace that has a service named pxeagent.
@@ -24,7 +25,7 @@ var serviceEnv = regexp.MustCompile(`^PXEAGENT_(SERVICE_(HOST|PORT(_\w+)?)|PORT(
 // checkEnviron finds the variables that look like keys and are none. Their values are not
 // shown: they may be secrets.
 func checkEnviron(environ []string) mistakes {
-	known := map[string]bool{envConfig: true, envPassword: true, envAPIKey: true, envPageToken: true, envE2E: true}
+	known := map[string]bool{envConfig: true, envPassword: true, envAPIKey: true, envPageToken: true, envRootShadow: true, envE2E: true}
 	for _, k := range keys {
 		known[k.env()] = true
 	}
@@ -44,7 +45,7 @@ func unknownVariable(name string) string {
 	for _, k := range keys {
 		names = append(names, k.env())
 	}
-	names = append(names, envConfig, envPassword, envAPIKey, envPageToken)
+	names = append(names, envConfig, envPassword, envAPIKey, envPageToken, envRootShadow)
 	slip := strings.ToUpper(name)
 	best, slips := "", len(slip)/4
 	for _, n := range names {

@@ -21,6 +21,9 @@ type part struct {
 var parts = []part{
 	{"hosts", "machines by mac, uuid, serial, asset, address, manufacturer or product, with name, labels and profile: see Machines", parseHosts},
 	{"profiles", "what machines boot, by name: image, version, args, console, boot, when, timeout, hide, canary, provision: see Machines", parseProfiles},
+	{"menu.items", "what stands in the menu first: headings (group) and items (item, title, args, console, hidden): see The menu", parseEntries},
+	{"images", "what `image sync` brings to disk: recipe, version, arch, keep, from, sha256, mirror, title, args: see Images", parseImages},
+	{"mirrors", "URLs to fetch from in place of a recipe's own, by recipe: see Images", parseMirrors},
 }
 
 func findPart(name string) (part, bool) {

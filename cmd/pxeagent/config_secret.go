@@ -53,7 +53,7 @@ var (
 		fileKey: "page.token_file", file: func(c Config) string { return c.Page.TokenFile },
 		credential: "page-token",
 	}
-	secretSources = []secretSource{firewallPassword, firewallAPIKey, pageToken}
+	secretSources = []secretSource{firewallPassword, firewallAPIKey, pageToken, rootShadow}
 )
 
 // errNoSecret is returned by readSecret where there is none.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
 )
@@ -26,6 +27,8 @@ type Config struct {
 	Probe      ProbeConfig
 	Page       PageConfig
 	Log        LogConfig
+	Images     []image.Want        // in the file's order
+	Mirrors    map[string][]string // URLs by recipe
 }
 
 // Backend is a kind of DHCP server.
@@ -102,6 +105,12 @@ type MenuConfig struct {
 	Title   string
 	Default string        // the item that is chosen after Timeout
 	Timeout time.Duration // 0: waits for ever
+	Console ipxe.Console
+	Rescue  bool // SmartOS has a rescue item
+	// RootShadowFile is absolute, or "". What is in it is not here: see loaded.menu.
+	RootShadowFile string
+	Hide           []string         // keys and patterns
+	Entries        []ipxe.MenuEntry // in the file's order
 }
 
 // ProbeConfig is how offers are checked on the wire.

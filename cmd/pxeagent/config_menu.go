@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"pxeagent/agent/ipxe"
+)
+
+// rootShadow is the hash of root's password in SmartOS.
+var rootShadow = secretSource{
+	key: "menu.root_shadow", env: envRootShadow,
+	fileKey: "menu.root_shadow_file", file: func(c Config) string { return c.Menu.RootShadowFile },
+	credential: "menu-root-shadow",
+}
+
+// parseEntries reads menu.items: what stands in the menu first, and under which headings.
+func parseEntries(c *Config, n partNode) {
+	for _, at := range n.items() {
+		if e, ok := parseEntry(at); ok {
+			c.Menu.Entries = append(c.Menu.Entries, e)
+		}
+	}
+}
+
+func parseEntry(n partNode) (ipxe.MenuEntry, bool) {
+	before := len(*n.found)
+	var e ipxe.MenuEntry
+	n.fields(map[string]func(partNode){
+		"group":   into(&e.Group, parseHeading),
+		"item":    into(&e.Item, parseItemPattern),
+		"title":   into(&e.Title, parseHeading),
+		"args":    into(&e.Args, parseKernelArgs),
+		"console": into(&e.Console, ipxe.ParseConsole),
+		"hidden":  into(&e.Hidden, parseBool),
+	})
+	switch {
+	case len(*n.found) > before:
+	case e.Group == "" && e.Item == "":
+		n.wrong("want group, which is a heading, or item, which is the key of an item or a pattern of keys")
+	case e.Group != "" && e != (ipxe.MenuEntry{Group: e.Group}):
+		n.wrong("a group is a heading and nothing else; its items are entries of their own, below it")
+	case e.Title != "" && strings.ContainsAny(e.Item, `*?[\`):
+		n.wrong("one title cannot be that of all items that fit %q; name the item", e.Item)
+	}
+	return e, len(*n.found) == before
+}
+
+func parseHeading(s string) (string, error) {
+	if strings.TrimSpace(s) == "" {
+		return "", errors.New("want a text")
+	}
+	return parseLine(s)
+}
+
+func parseItemPattern(s string) (string, error) { return s, ipxe.CheckPattern(s) }
+
+func parseKernelArgs(s string) (string, error) {
+	if err := ipxe.CheckArgs(s); err != nil {
+		return "", fmt.Errorf("%q cannot be passed to a kernel: %w", s, err)
+	}
+	return s, nil
+}
+
+// menu is the menu as it is configured, with what is secret in it. No secret comes from standard input, which can be read once only.
+func (l loaded) menu() (ipxe.MenuConfig, error) {
+	c := l.Config.Menu
+	m := ipxe.MenuConfig{Title: c.Title, Default: c.Default, Timeout: c.Timeout, Console: c.Console, NoRescue: !c.Rescue, Hide: c.Hide, Entries: c.Entries}
+	var none io.Reader = strings.NewReader("")
+	secret, err := readSecret(l.Config, rootShadow, none)
+	if errors.Is(err, errNoSecret) {
+		return m, nil
+	}
+	if err != nil {
+		return m, err
+	}
+	if m.RootShadow, err = ipxe.ParseShadow(secret.Reveal()); err != nil {
+		return m, failure{
+			code:  exitUsage,
+			err:   fmt.Errorf("%s: %w", rootShadow.fileKey, err),
+			hints: []string{"openssl passwd -5 asks for a password and prints its hash: `umask 077; openssl passwd -5 > FILE`"},
+		}
+	}
+	return m, nil
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pxeagent/agent/ipxe"
+)
+
+const entriesSample = `menu:
+  items:
+    - group: Production
+    - item: smartos-20130808T195337Z
+      title: SmartOS, the tested one
+      args: -kd hostname=${hostname}
+      console: ttyb
+    - {item: "debian-*", hidden: true, console: "ttyS1,9600"}
+`
+
+var sampleEntries = []ipxe.MenuEntry{
+	{Group: "Production"},
+	{Item: "smartos-20130808T195337Z", Title: "SmartOS, the tested one", Args: "-kd hostname=${hostname}", Console: ipxe.Console{Port: 'b'}},
+	{Item: "debian-*", Hidden: true, Console: ipxe.Console{Port: 'b', Speed: 9600}},
+}
+
+func TestEntriesMistakes(t *testing.T) {
+	for text, want := range map[string]string{
+		"[{}]":                           "menu.items[0]: want group, which is a heading, or item",
+		"[smartos]":                      "menu.items[0]: want keys under it, not",
+		"[{group: A, item: b}]":          "menu.items[0]: a group is a heading and nothing else",
+		"[{group: ' '}]":                 "menu.items[0].group: want a text",
+		"[{item: a b}]":                  `menu.items[0].item: "a b" is neither an item's key nor a pattern`,
+		"[{item: 'a[', hidden: true}]":   `menu.items[0].item: "a[" is neither`,
+		"[{item: 'a-*', title: A}]":      "menu.items[0]: one title cannot be that of all items that fit",
+		"[{item: a, args: 'x || y'}]":    `menu.items[0].args: "x || y" cannot be passed to a kernel: || alone would end the command`,
+		"[{item: a, args: 'x #y'}]":      `menu.items[0].args: "x #y" cannot be passed to a kernel: "#y" would be a comment`,
+		"[{item: a, args: 'Grüße'}]":     "want printable ASCII on one line",
+		"[{item: a, console: ttyS9}]":    `menu.items[0].console: "ttyS9" is no console`,
+		"[{item: a, hidden: perhaps}]":   `menu.items[0].hidden: "perhaps" is neither true nor false`,
+		"[{item: a, kernel: x}]":         "menu.items[0].kernel: there is no such key; there are args, console, group, hidden, item, title",
+		"[{item: a, titel: x}]":          "did you mean title?",
+		"[{item: a, password: x}]":       "secrets do not stand in this file",
+		"{item: a}":                      "menu.items: want a list",
+		"[{item: a}, {item: b, args: }]": "",
+	} {
+		dir := isolate(t)
+		if err := os.WriteFile("pxeagent.yaml", []byte("menu:\n  items: "+text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := load(nil)
+		if want == "" && err == nil {
+			continue
+		}
+		if err == nil || want == "" || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Join(dir, "pxeagent.yaml")+":2") {
+			t.Errorf("%s:\n got %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+func TestRootShadowOfTheMenu(t *testing.T) {
+	const hash = "$5$rbGKkqrW$c3rJPrkPCAc.Idnw0Tv0Grc3A6oHJuL131C2H4ykuXA"
+	for name, tc := range map[string]struct {
+		text string
+		mode os.FileMode
+		want string // of the error; "": none
+		code exitCode
+	}{
+		"a hash":               {hash + "\n", 0o600, "", exitDone},
+		"the password":         {"correct horse\n", 0o600, "menu.root_shadow_file: it is no hash of a password, which begins with $", exitUsage},
+		"quotes in it":         {"$5$a'b$c\n", 0o600, "has characters that no hash of a password has", exitUsage},
+		"open to everyone":     {hash, 0o644, "can be read or written by others", exitPermission},
+		"two lines":            {hash + "\n" + hash + "\n", 0o600, "more than one line", exitUnexpected},
+		"a setting of iPXE's":  {"$5$${ip}$x", 0o600, "has characters", exitUsage},
+		"larger than any hash": {"$5$" + strings.Repeat("x", 300), 0o600, "no hash of a password has more than", exitUsage},
+	} {
+		dir := isolate(t)
+		file := filepath.Join(dir, "shadow")
+		if err := os.WriteFile(file, []byte(tc.text), tc.mode); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PXEAGENT_MENU_ROOT_SHADOW_FILE", file)
+		l, err := load(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := l.menu()
+		if tc.want == "" {
+			want, parseErr := ipxe.ParseShadow(hash)
+			if err != nil || parseErr != nil || m.RootShadow != want {
+				t.Errorf("%s: %v, %v", name, err, parseErr)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), tc.want) || explain(err).code != tc.code || strings.Contains(err.Error(), "correct horse") {
+			t.Errorf("%s: %v (exit %v), want %q (%v)", name, err, explain(err).code, tc.want, tc.code)
+		}
+	}
+	isolate(t)
+	t.Setenv("PXEAGENT_MENU_ROOT_SHADOW", hash)
+	l, err := load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := l.menu(); err != nil || m.RootShadow == (ipxe.Shadow{}) {
+		t.Errorf("from the variable: %v", err)
+	}
+}
