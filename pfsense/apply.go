@@ -15,13 +15,23 @@ const startWithin = 10 * time.Second
 
 // change is the arguments of the writing program.
 type change struct {
-	Op      string  `json:"op"`
-	ID      string  `json:"id"`
-	Before  keys    `json:"before"`
-	After   keys    `json:"after"`
-	Undo    bool    `json:"undo"` // settings that are After already are only loaded
-	Wait    float64 `json:"wait"` // seconds that the daemon may take to start
-	Message string  `json:"message"`
+	Op     string `json:"op"`
+	ID     string `json:"id"`
+	Before keys   `json:"before"`
+	After  keys   `json:"after"`
+	Undo   bool   `json:"undo"` // settings that are After already are only loaded
+	// Custom changes Kea's own configuration in the same step; nil: it is not looked at.
+	Custom  *customChange `json:"custom,omitempty"`
+	Wait    float64       `json:"wait"` // seconds that the daemon may take to start
+	Message string        `json:"message"`
+}
+
+// customChange is of the field custom_kea_config at Kea's top; null is absent.
+type customChange struct {
+	Before *string   `json:"before"`
+	After  *string   `json:"after"`
+	Class  string    `json:"class"` // what Kea is asked about before; "" for nothing
+	Kea    [2]string `json:"kea"`   // its program and its configuration as pfSense made it last
 }
 
 // changed is its result.
@@ -62,7 +72,11 @@ func (s *Server) write(ctx context.Context, from, to dhcp.State, undo bool) erro
 	if err != nil {
 		return err
 	}
-	p, err := newProgram("write", change{Op: "write", ID: at.ID, Before: before, After: after, Undo: undo, Wait: s.wait.Seconds(),
+	custom, err := s.customChange(ctx, at, before.class, after.class, undo)
+	if err != nil {
+		return err
+	}
+	p, err := newProgram("write", change{Op: "write", ID: at.ID, Before: before.keys, After: after.keys, Undo: undo, Custom: custom, Wait: s.wait.Seconds(),
 		Message: message(at, from.Boot, to.Boot, undo)})
 	if err != nil {
 		return err
@@ -78,6 +92,37 @@ func (s *Server) write(ctx context.Context, from, to dhcp.State, undo bool) erro
 	return done.err()
 }
 
+// customChange is what has to become of Kea's own configuration; nil where neither side has a class in it. What else stands there is
+// nobody's before and nobody's after: it is read now, and stays.
+func (s *Server) customChange(ctx context.Context, at port, before, after setting, undo bool) (*customChange, error) {
+	if !before.there && !after.there {
+		return nil, nil
+	}
+	f, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now := f.class(at); now != before && !(undo && now == after) {
+		return nil, dhcp.ErrChanged
+	}
+	j, err := decodeSite(f.keaField())
+	if err != nil {
+		return nil, fmt.Errorf("%w: the custom configuration for Kea: %w", dhcp.ErrChanged, err)
+	}
+	text := j.without(className(at.ID))
+	if after.there {
+		text = j.with(className(at.ID), after.text)
+	}
+	c := &customChange{Before: f.KeaCustom, After: f.KeaCustom, Kea: [2]string{s.kea.program, s.kea.file}}
+	if text != j.text {
+		c.Class, c.After = after.text, nil
+		if field := encodeSite(text); field.there {
+			c.After = &field.text
+		}
+	}
+	return c, nil
+}
+
 // err is what a result means.
 func (c changed) err() error {
 	runs := "the DHCP server runs with them"
@@ -91,6 +136,8 @@ func (c changed) err() error {
 		return dhcp.ErrChanged
 	case "differs":
 		return fmt.Errorf("%w: what was written was overwritten at once, and was not loaded", dhcp.ErrChanged)
+	case "unfit":
+		return fmt.Errorf("%w: it says %q", ErrUnfit, c.Detail)
 	case "dirty":
 		return ErrUnapplied
 	case "gone":

@@ -65,6 +65,7 @@ func (s stepping) run(ctx context.Context, p program) (json.RawMessage, error) {
 type Reach struct {
 	URL, Transport, User, Password string
 	SHA256                         [32]byte
+	TellIPXE                       bool
 }
 
 // Open opens the backend for interface ADMIN.
@@ -73,7 +74,7 @@ func (r Reach) Open() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{URL: u, Transport: r.Transport, Interface: "ADMIN", User: r.User, TLSSHA256: &r.SHA256,
+	return New(Config{URL: u, Transport: r.Transport, Interface: "ADMIN", User: r.User, TLSSHA256: &r.SHA256, TellIPXE: r.TellIPXE,
 		Password: func() (string, error) { return r.Password, nil }})
 }
 
@@ -125,15 +126,20 @@ func configureAsChild(text string) error {
 	return err
 }
 
-// Record is settings of network boot in JSON, as a state keeps them.
-func Record(settings any) ([]byte, error) {
-	raw, err := json.Marshal(settings)
+// Record is settings of network boot as a state keeps them: keys of an interface, which are put into JSON, and its class in Kea's custom
+// configuration in base64, "" for none.
+func Record(all any, id, custom string) ([]byte, error) {
+	raw, err := json.Marshal(all)
 	if err != nil {
 		return nil, err
 	}
-	var k keys
-	if err := json.Unmarshal(raw, &k); err != nil {
+	var s settings
+	if err := json.Unmarshal(raw, &s.keys); err != nil {
 		return nil, err
 	}
-	return k.record()
+	s.class = firewall{KeaCustom: &custom}.class(port{ID: id})
+	return s.record()
 }
+
+// record is that of an interface without a class.
+func (k keys) record() ([]byte, error) { return settings{keys: k}.record() }

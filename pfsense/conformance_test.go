@@ -2,10 +2,12 @@ package pfsense_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
 	"testing"
 	"time"
 
@@ -25,6 +27,11 @@ func TestConformance(t *testing.T) {
 				dhcptest.Run(t, func(t *testing.T) dhcptest.Backend { return newSite(t, engine, transport).backend() })
 			})
 		}
+	}
+	for _, transport := range []string{"rest", "xmlrpc"} {
+		t.Run(transport+" kea that tells iPXE", func(t *testing.T) {
+			dhcptest.Run(t, func(t *testing.T) dhcptest.Backend { return newTellingSite(t, transport).backend() })
+		})
 	}
 }
 
@@ -53,6 +60,46 @@ func newSite(t *testing.T, engine, transport string) *site {
 		reach: pfsense.Reach{URL: f.URL().String(), Transport: transport, User: "admin", Password: "pfsense", SHA256: f.Fingerprint()}}
 }
 
+// siteKea is what a site has of its own in Kea's configuration.
+const siteKea = `{
+  "user-context": {"by": "the site", "edit": 0},
+  "client-classes": [
+    {"name": "phones", "test": "option[60].exists", "option-data": [{"name": "log-servers", "data": "10.99.0.4"}]}
+  ]
+}
+`
+
+// newTellingSite is one with Kea that is to tell iPXE apart, beside what the site itself has there.
+func newTellingSite(t *testing.T, transport string) *site {
+	s := newSite(t, "kea", transport)
+	s.reach.TellIPXE = true
+	s.setKea(siteKea)
+	s.Apply()
+	return s
+}
+
+func (s *site) setKea(text string) {
+	s.Edit("Kea settings", func(c pfsensetest.Tree) {
+		c.Set("kea/custom_kea_config", base64.StdEncoding.EncodeToString([]byte(text)))
+	})
+}
+
+// kea is that configuration as it stands on the firewall.
+func (s *site) kea() string {
+	s.t.Helper()
+	field, _ := s.Saved().Text("kea/custom_kea_config")
+	text, err := base64.StdEncoding.DecodeString(field)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// siteKeaAlone is it without pxeagent's class, which is on a line of its own before the site's.
+func (s *site) siteKeaAlone() string {
+	return regexp.MustCompile(`\{"name":"pxeagent_ipxe_[^\n]*\}\]\},`).ReplaceAllString(s.kea(), "")
+}
+
 func (s *site) open() *pfsense.Server {
 	s.t.Helper()
 	server, err := s.reach.Open()
@@ -71,6 +118,9 @@ func (s *site) boot(next string) dhcp.Boot {
 			b.URL[a] = "http://" + next + "/ipxe.efi"
 		}
 	}
+	if s.reach.TellIPXE {
+		b.Script = "http://" + next + "/ipxe/bootstrap.ipxe"
+	}
 	return b
 }
 
@@ -86,7 +136,8 @@ func (s *site) probe(ctx context.Context, clients []dhcp.Client) ([]dhcp.Offer, 
 // own is the record that is pxeagent's, as it lies on the firewall.
 func (s *site) own() []byte {
 	s.t.Helper()
-	raw, err := pfsense.Record(s.Keys("opt1"))
+	field, _ := s.Saved().Text("kea/custom_kea_config")
+	raw, err := pfsense.Record(s.Keys("opt1"), "opt1", field)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -99,6 +150,9 @@ func (s *site) others() []byte {
 	c := s.Saved()
 	for name := range s.Keys("opt1") {
 		c.Remove("dhcpd/opt1/" + name)
+	}
+	if s.reach.TellIPXE {
+		c.Set("kea/custom_kea_config", s.siteKeaAlone())
 	}
 	raw, err := json.Marshal(c)
 	if err != nil {
@@ -132,6 +186,9 @@ func (s *site) backend() dhcptest.Backend {
 		EditOthers: func(testing.TB) {
 			edits++
 			s.Edit("System: General settings", func(c pfsensetest.Tree) { c.Set("dhcpd/opt1/ntpserver", fmt.Sprintf("10.99.0.%d", edits)) })
+			if s.reach.TellIPXE {
+				s.setKea(regexp.MustCompile(`"edit": \d+`).ReplaceAllString(s.kea(), fmt.Sprintf(`"edit": %d`, edits)))
+			}
 		},
 		Own:     func(testing.TB) []byte { return s.own() },
 		Others:  func(testing.TB) []byte { return s.others() },

@@ -100,7 +100,7 @@ func TestConnectionCut(t *testing.T) {
 	program := func(patch func(string) string) program {
 		before, _ := parseRecord(plan.Before.Raw)
 		after, _ := parseRecord(plan.After.Raw)
-		p, err := newProgram("write", change{Op: "write", ID: "opt1", Before: before, After: after, Wait: .2, Message: "cut"})
+		p, err := newProgram("write", change{Op: "write", ID: "opt1", Before: before.keys, After: after.keys, Wait: .2, Message: "cut"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,7 +38,7 @@ type setting struct {
 type keys [numFields]setting
 
 // MarshalJSON writes an object with every field in order, null where it is absent. It is the form in which the firewall is
-// asked, and a state's record.
+// asked, and most of a state's record.
 func (k keys) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
@@ -84,21 +84,6 @@ func (k *keys) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// record is k as a dhcp.State keeps it: nil where none of the settings is there.
-func (k keys) record() ([]byte, error) {
-	if k == (keys{}) {
-		return nil, nil
-	}
-	return k.MarshalJSON()
-}
-
-func parseRecord(raw []byte) (k keys, err error) {
-	if raw != nil {
-		err = json.Unmarshal(raw, &k)
-	}
-	return k, err
-}
-
 // set gives f a text. An empty one where there is none leaves it as it is: absent stays absent, empty stays empty.
 func (k *keys) set(f field, text string) {
 	if text != "" || k[f].there {
@@ -110,6 +95,7 @@ func (k *keys) set(f field, text string) {
 type abilities struct {
 	oneName bool // Kea of 2.7.1 and 2.7.2: the BIOS name for every architecture
 	http    bool // a URL reaches UEFI HTTP firmware, so that it is taken for one
+	script  bool // iPXE is sent where a class of Kea says
 }
 
 // boot is what k makes the firewall say.

@@ -30,10 +30,10 @@ func TestRecord(t *testing.T) {
 	if err != nil || string(raw) != want {
 		t.Errorf("record %s, %v\nwant   %s", raw, err, want)
 	}
-	if back, err := parseRecord(raw); err != nil || back != k {
+	if back, err := parseRecord(raw); err != nil || back != (settings{keys: k}) {
 		t.Errorf("read back as %v, %v", back, err)
 	}
-	if back, err := parseRecord(nil); err != nil || back != (keys{}) {
+	if back, err := parseRecord(nil); err != nil || back != (settings{}) {
 		t.Errorf("no record is read as %v, %v", back, err)
 	}
 	for _, bad := range []string{``, `{}`, `[]`, `null`, `{"netboot":""}`, `{"netboot":1,"nextserver":null,"filename":null,"filename32":null,"filename64":null,"filename32arm":null,"filename64arm":null,"uefihttpboot":null}`,

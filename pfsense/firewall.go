@@ -19,7 +19,7 @@ type firewall struct {
 	Relay      bool      `json:"relay"`
 	SyncTo     string    `json:"sync_to"` // the firewall that this one's settings are copied to
 	KeaHA      *keaHA    `json:"kea_ha"`
-	KeaCustom  bool      `json:"kea_custom"` // Kea is given JSON of the site's own, for all interfaces
+	KeaCustom  *string   `json:"kea_custom"` // base64 of JSON of the site's own that Kea is given, for all interfaces; nil: absent
 	Interfaces []port    `json:"interfaces"`
 	Leased     []string  `json:"leased"` // nil: not known
 	Odd        []oddText `json:"odd"`
@@ -133,8 +133,8 @@ func (f firewall) kea() bool { return f.Engine == "kea" }
 // can is what the engine makes of the settings of p. Kea sends no option 60 back, without which firmware does not take a URL;
 // only the site's own JSON can add it, and what that says is not looked into.
 func (f firewall) can(p port) abilities {
-	custom := f.KeaCustom || p.DHCP != nil && p.DHCP.KeaCustom
-	return abilities{oneName: f.archFault(), http: !f.kea() || custom}
+	custom := f.siteCustom() || p.DHCP != nil && p.DHCP.KeaCustom
+	return abilities{oneName: f.archFault(), http: !f.kea() || custom, script: f.kea() && f.takesCustom()}
 }
 
 // archFault: these versions give Kea the BIOS name for every architecture.

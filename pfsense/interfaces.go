@@ -43,7 +43,7 @@ func (s *Server) Found(ctx context.Context) (Interface, error) {
 func (f firewall) describe(p port) Interface {
 	i := Interface{Description: p.Descr, ID: p.ID, Device: p.Device, Network: p.network().Masked(), Engine: f.Engine}
 	if p.DHCP != nil {
-		i.DHCP, i.Boot = p.DHCP.Enable, p.DHCP.Keys.boot(f.can(p))
+		i.DHCP, i.Boot = p.DHCP.Enable, f.settings(p).boot(f.can(p))
 	}
 	return i
 }

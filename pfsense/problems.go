@@ -78,7 +78,12 @@ func (f firewall) engineNotes(p port, want, sends dhcp.Boot) []dhcp.Problem {
 	if !f.Running {
 		add("not-running", "the firewall's DHCP server does not run at the moment")
 	}
-	if want.Script != "" {
+	switch {
+	case sends.Script != "":
+		list = append(list, f.scriptNotes(p)...)
+	case want.Script != "" && can.script:
+		add("no-script", "pfSense sends iPXE the same file as a ROM; the script is served to iPXE by TFTP and HTTP instead, and chain: dhcp would have Kea tell them apart")
+	case want.Script != "":
 		add("no-script", "pfSense cannot tell iPXE from a ROM and sends both the same file; the script is served to iPXE by TFTP and HTTP instead")
 	}
 	url := oneURL(want)

@@ -183,7 +183,7 @@ func TestCodesAreDocumented(t *testing.T) {
 	made := regexp.MustCompile(`(note|refuse|add)\("([a-z0-9-]+)"`)
 	word := regexp.MustCompile(`[a-z0-9]+(-[a-z0-9]+)*`)
 	said := append(word.FindAllString(refuses, -1), word.FindAllString(shown, -1)...)
-	for _, file := range []string{"values.go", "problems.go", "problems_wire.go"} {
+	for _, file := range []string{"values.go", "kea_class.go", "problems.go", "problems_wire.go"} {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -194,7 +194,7 @@ func TestCodesAreDocumented(t *testing.T) {
 		}
 		for _, m := range found {
 			code, list := string(m[2]), shown
-			if file == "values.go" || string(m[1]) == "refuse" {
+			if file == "values.go" || string(m[1]) == "refuse" || file == "kea_class.go" && string(m[1]) == "add" {
 				list = refuses
 			}
 			if !slices.Contains(word.FindAllString(list, -1), code) {
@@ -211,7 +211,7 @@ func TestCodesAreDocumented(t *testing.T) {
 func TestOwnAndPeers(t *testing.T) {
 	f := firewall{KeaHA: &keaHA{Role: "primary", Peer: "10.99.0.3"}}
 	p := port{ID: "opt1", Addr: "10.99.0.1", Bits: "24", VIPs: []string{"10.99.0.254", "fd00::1"}, DHCP: &section{Failover: "10.99.0.2"}}
-	plan, err := f.plan(p, dhcp.Boot{})
+	plan, err := f.plan(p, dhcp.Boot{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,11 +224,11 @@ func TestOwnAndPeers(t *testing.T) {
 func TestProblemsOfTurningOff(t *testing.T) {
 	p := port{ID: "opt1", DHCP: &section{}}
 	f := firewall{Engine: "isc", Relay: true, Dirty: true}
-	if plan, err := f.plan(p, dhcp.Boot{}); err != nil || !plan.Empty() || len(plan.Problems) > 0 {
+	if plan, err := f.plan(p, dhcp.Boot{}, false); err != nil || !plan.Empty() || len(plan.Problems) > 0 {
 		t.Errorf("%+v %v", plan, err)
 	}
 	p.DHCP.Keys = keysOf(map[string]string{"netboot": "", "nextserver": "10.0.0.7", "filename": "a"})
-	plan, err := f.plan(p, dhcp.Boot{})
+	plan, err := f.plan(p, dhcp.Boot{}, false)
 	if err != nil || plan.Empty() || !slices.Equal(codes(plan.Problems), []string{"unapplied!"}) {
 		t.Errorf("%+v %v", plan, err)
 	}

@@ -19,6 +19,8 @@ var (
 	ErrUnapplied = errors.New("DHCP settings were saved on the firewall and not applied; nothing was written")
 	// ErrNoSection: the interface's DHCP settings are gone. Nothing was written.
 	ErrNoSection = errors.New("the firewall has no DHCP settings for this interface any more; nothing was written")
+	// ErrUnfit: Kea, asked beforehand, does not take the class that tells iPXE apart. Nothing was written. The text says why.
+	ErrUnfit = errors.New("Kea on the firewall does not take the class that tells iPXE from a ROM; nothing was written")
 	// ErrStopped: the DHCP daemon ran before and does not run now. The text says which settings are there.
 	ErrStopped = errors.New("the firewall's DHCP server does not run any more")
 )
@@ -30,13 +32,21 @@ type Server struct {
 	iface string // as a person calls it; "": none, which is enough to list them
 	port  *port  // what that is; nil until it was read
 	wait  time.Duration
+	tell  bool // Kea is to be given a class that tells iPXE from a ROM, where a script is wanted
+	kea   kea
 }
+
+// kea is where Kea is on the firewall.
+type kea struct{ program, file string }
+
+// keaOnFirewall is where pfSense has it, with the configuration that it made last.
+var keaOnFirewall = kea{program: "/usr/local/sbin/kea-dhcp4", file: "/usr/local/etc/kea/kea-dhcp4.conf"}
 
 var _ dhcp.Server = (*Server)(nil)
 
 // newServer works on iface, as a person calls it, by way of r. Who makes it says how the firewall is called.
 func newServer(r runner, iface string) *Server {
-	return &Server{run: r, iface: iface, wait: startWithin}
+	return &Server{run: r, iface: iface, wait: startWithin, kea: keaOnFirewall}
 }
 
 // String is "pfSense fw.lan, interface ADMIN (opt1)", or what a person calls the interface until it was read.

@@ -61,8 +61,12 @@ func TestStandInFollowsThePHP(t *testing.T) {
 				t.Fatalf("seed %d, read: PHP (-) and stand-in (+):\n%s", seed, diff)
 			}
 			c := change{Op: "write", ID: r.one("opt1", "opt1", "opt1", "opt9"), Before: s.mine(), After: randomKeys(r), Undo: r.chance(30), Wait: 0, Message: "pxeagent: test"}
+			c.Custom = randomCustom(r, s.config())
 			if r.chance(30) {
 				c.Before, c.After = c.After, c.Before
+				if c.Custom != nil {
+					c.Custom.Before, c.Custom.After = c.Custom.After, c.Custom.Before
+				}
 			}
 			if r.chance(10) {
 				c.Before = c.After
@@ -128,6 +132,29 @@ func randomKeys(r somebody) (k keys) {
 		k[nextserver] = setting{true, "boot.example"}
 	}
 	return k
+}
+
+// randomCustom is a change of Kea's own configuration that goes with another, from what is there or from something else.
+func randomCustom(r somebody, c tree) *customChange {
+	if r.chance(50) {
+		return nil
+	}
+	some := func() *string {
+		if r.chance(30) {
+			return nil
+		}
+		field := r.one("", encoded(`{"client-classes":[]}`), encoded(`{"client-classes":[{"name":"a","test":"option[175].exists"}]}`))
+		return &field
+	}
+	change := &customChange{Before: some(), After: some()}
+	if kea, is := c["kea"].(tree); r.chance(80) {
+		if change.Before = nil; is {
+			if field, there := kea["custom_kea_config"].(string); there {
+				change.Before = &field
+			}
+		}
+	}
+	return change
 }
 
 // comparable is a result without what the stub has none of, and without an order that means nothing.

@@ -26,6 +26,10 @@ type Config struct {
 	StateDir  string // where refused credentials are remembered; "": nowhere
 	RetryAuth bool   // send a credential that was refused before
 
+	// TellIPXE has Kea tell iPXE from a ROM, and send it to dhcp.Boot.Script, by a class in the firewall's custom configuration for Kea. Where
+	// that cannot be, Plan refuses. Without it iPXE is told what a ROM is, and a class that was put there before is taken away.
+	TellIPXE bool
+
 	Log *slog.Logger // nil: nothing is logged
 }
 
@@ -36,7 +40,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := newServer(r, c.Interface)
-	s.host = c.URL.Host
+	s.host, s.tell = c.URL.Host, c.TellIPXE
 	return s, nil
 }
 

@@ -3,6 +3,7 @@ package pfsensetest
 import (
 	"encoding/base64"
 	"encoding/json"
+	"regexp"
 	"strings"
 )
 
@@ -16,6 +17,7 @@ type custom struct {
 }
 
 type customClass struct {
+	Name     string         `json:"name"`
 	Test     string         `json:"test"`
 	BootFile string         `json:"boot-file-name"`
 	Options  []customOption `json:"option-data"`
@@ -38,6 +40,30 @@ var customTests = map[string]func(asker) bool{
 	"option[93].hex == 0x0000 and not (option[77].hex == 'iPXE')": func(a asker) bool { return a.hasArch && a.arch == 0 && !a.ipxe },
 }
 
+// customFrom is an iPXE on one interface alone.
+var customFrom = regexp.MustCompile(`^option\[175\]\.exists and pkt\.iface == '([A-Za-z0-9._-]+)'$`)
+
+// customTest is the test text, or nil where it is not understood.
+func customTest(text string) func(asker) bool {
+	if m := customFrom.FindStringSubmatch(text); m != nil {
+		return func(a asker) bool { return a.option175 && a.device == m[1] }
+	}
+	return customTests[text]
+}
+
+// takes is what Kea, asked before (kea-dhcp4 -t), says against a class; "" where it takes it.
+func (c customClass) takes() string {
+	switch {
+	case c.Name == "":
+		return "missing parameter 'name'"
+	case len(c.BootFile) > 127:
+		return "boot-file-name must be at most 127 bytes long"
+	case customTest(c.Test) == nil:
+		return "expression: [" + c.Test + "] error: syntax error"
+	}
+	return ""
+}
+
 // parseCustom decodes text, which may be empty; ok is false where it is no JSON object.
 func parseCustom(text string) (c custom, ok bool) {
 	if text == "" {
@@ -52,7 +78,7 @@ func parseCustom(text string) (c custom, ok bool) {
 
 // globalKeysKnown: a key that Kea does not know stops it.
 func (c custom) globalKeysKnown() bool {
-	return c.known("client-classes", "option-data", "boot-file-name", "next-server")
+	return c.known("client-classes", "option-data", "boot-file-name", "next-server", "user-context")
 }
 
 func (c custom) known(names ...string) bool {
@@ -65,24 +91,33 @@ func (c custom) known(names ...string) bool {
 	return true
 }
 
-// apply has c say what it adds to an answer.
-func (c custom) apply(a asker, s *answer) {
-	say := func(file string, options []customOption) {
-		if file != "" {
-			s.file = file
-		}
-		for _, o := range options {
-			if code, known := customCodes[o.Name]; known {
-				if o.Always || a.asksFor(code) {
-					s.options[code] = o.Data
-				}
+// sayCustom adds to an answer what the site's own configuration says, at Kea's top and at the interface. Of several that have something to
+// say Kea hears the first. Options: the interface, then classes in their order, then the top. The BOOTP file: classes, the interface, the top.
+func sayCustom(top, iface custom, a asker, s *answer) {
+	heard := map[uint8]bool{}
+	options := func(list []customOption) {
+		for _, o := range list {
+			if code, known := customCodes[o.Name]; known && (o.Always || a.asksFor(code)) && !heard[code] {
+				s.options[code], heard[code] = o.Data, true
 			}
 		}
 	}
-	say(c.BootFile, c.Options)
-	for _, class := range c.Classes {
-		if test := customTests[class.Test]; test != nil && test(a) {
-			say(class.BootFile, class.Options)
+	file := func(name string) {
+		if s.file == "" {
+			s.file = name
 		}
 	}
+	options(iface.Options)
+	for _, class := range top.Classes {
+		if test := customTest(class.Test); test != nil && test(a) {
+			file(class.BootFile)
+			options(class.Options)
+		}
+	}
+	file(iface.BootFile)
+	file(top.BootFile)
+	for code := range s.options { // pfSense's own classes come before what is said for everybody
+		heard[code] = true
+	}
+	options(top.Options)
 }

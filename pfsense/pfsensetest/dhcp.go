@@ -88,6 +88,7 @@ func (f *Firewall) reply(id string, packet []byte) (*dhcpv4.DHCPv4, error) {
 		f.leases[id] = l
 	}
 	a := askerOf(ask)
+	a.device, _ = at.Text("if")
 	addr, where, ok := l.find(section, a)
 	if !ok {
 		return nil, errSilent

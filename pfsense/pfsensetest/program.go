@@ -18,7 +18,15 @@ type arguments struct {
 	Before  json.RawMessage `json:"before"`
 	After   json.RawMessage `json:"after"`
 	Undo    bool            `json:"undo"`
+	Custom  *customChange   `json:"custom"`
 	Message string          `json:"message"`
+}
+
+// customChange is of the site's own configuration at Kea's top, which is changed with the keys.
+type customChange struct {
+	Before *string `json:"before"`
+	After  *string `json:"after"`
+	Class  string  `json:"class"`
 }
 
 func argumentsOf(code string) (a arguments, known bool) {
@@ -57,7 +65,7 @@ func (f *Firewall) php(code, who string, kind Kind) (result string, known bool) 
 	if err != nil || err2 != nil {
 		return plainJSON(outcome{Status: "unsaved", Detail: fmt.Sprint("arguments: ", err, err2)}), true
 	}
-	w := writing{Firewall: f, id: a.ID, before: before, after: after, undo: a.Undo, message: who + a.Message, kind: kind}
+	w := writing{Firewall: f, id: a.ID, before: before, after: after, custom: a.Custom, undo: a.Undo, message: who + a.Message, kind: kind}
 	return plainJSON(w.run()), true
 }
 
@@ -101,6 +109,7 @@ type writing struct {
 	*Firewall
 	id            string
 	before, after Keys
+	custom        *customChange // nil: it is not looked at
 	undo          bool
 	message       string
 	kind          Kind
@@ -109,9 +118,9 @@ type writing struct {
 // run follows write.php: from the settings that were planned on to others, all or nothing.
 func (w writing) run() outcome {
 	w.happen(BeforeLock)
-	found := w.keys(w.id)
+	found, was := w.keys(w.id), w.saved.keaCustom()
 	o := outcome{Status: "unsaved", Keys: found, Ran: w.loaded != nil, Runs: w.loaded != nil}
-	there := func(k Keys) bool { return found != nil && found.equal(k) }
+	before, after := w.there(w.before, func(c *customChange) *string { return c.Before }), w.isAfter()
 	switch {
 	case found == nil:
 		o.Status = "gone"
@@ -119,19 +128,23 @@ func (w writing) run() outcome {
 	case w.dirty:
 		o.Status = "dirty"
 		return o
-	case !there(w.before) && !(w.undo && there(w.after)):
+	case !before && !(w.undo && after):
 		o.Status = "changed"
 		return o
 	}
-	if !there(w.after) {
+	if why := w.unfit(); !after && why != "" {
+		o.Status, o.Detail = "unfit", why
+		return o
+	}
+	if !after {
 		if w.kind == Unsaved {
 			o.Detail = "write_config did not save: -1"
 			return o
 		}
-		w.save(w.after, w.message)
+		w.save(w.after, w.customAfter(), w.message)
 		o.Saved, o.Keys = true, w.keys(w.id)
 	}
-	if o.Keys == nil || !o.Keys.equal(w.after) {
+	if !w.isAfter() {
 		o.Status = "differs"
 		return o
 	}
@@ -151,19 +164,50 @@ func (w writing) run() outcome {
 	if o.Status = "stopped"; !o.Saved {
 		return o
 	}
-	if now := w.keys(w.id); now == nil || !now.equal(w.after) {
+	if !w.isAfter() {
 		return o
 	}
-	w.save(found, w.message+"; put back, the DHCP server did not start")
+	w.save(found, was, w.message+"; put back, the DHCP server did not start")
 	o.Saved, o.Keys = false, w.keys(w.id)
 	w.load()
 	o.Status, o.Runs = "rolled back", w.loaded != nil
 	return o
 }
 
+// there reports whether config.xml holds these keys, and what of the change says which configuration of Kea's own.
+func (w writing) there(k Keys, of func(*customChange) *string) bool {
+	now := w.keys(w.id)
+	return now != nil && now.equal(k) && (w.custom == nil || sameText(w.saved.keaCustom(), of(w.custom)))
+}
+
+func (w writing) isAfter() bool {
+	return w.there(w.after, func(c *customChange) *string { return c.After })
+}
+
+func (w writing) customAfter() *string {
+	if w.custom == nil {
+		return nil
+	}
+	return w.custom.After
+}
+
+func sameText(a, b *string) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
+
+// unfit is what Kea says against the class that is to come; "" where it has nothing against it, or is not asked.
+func (w writing) unfit() string {
+	var class customClass
+	if w.custom == nil || w.saved.engine() != engineKea || json.Unmarshal([]byte(w.custom.Class), &class) != nil {
+		return ""
+	}
+	return class.takes()
+}
+
 // save is write_config.
-func (w writing) save(k Keys, message string) {
+func (w writing) save(k Keys, custom *string, message string) {
 	k.writeTo(w.saved.Under("dhcpd/" + w.id))
+	if w.custom != nil {
+		w.saved.setKeaCustom(custom)
+	}
 	w.revision(message)
 	w.writes++
 	w.happen(AfterWrite)

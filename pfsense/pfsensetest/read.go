@@ -19,7 +19,7 @@ type found struct {
 	Relay      bool        `json:"relay"`
 	SyncTo     string      `json:"sync_to"`
 	KeaHA      *foundHA    `json:"kea_ha"`
-	KeaCustom  bool        `json:"kea_custom"`
+	KeaCustom  *string     `json:"kea_custom"`
 	Interfaces []foundPort `json:"interfaces"`
 	Leased     []string    `json:"leased"`
 	Odd        []foundText `json:"odd"`
@@ -94,7 +94,7 @@ func (f *Firewall) read() found {
 	has := func(path string) bool { _, there := t.Text(path); return there }
 	r := found{
 		Version: f.opts.Release, Config: text("version"), Engine: t.engine(), Running: f.loaded != nil, Dirty: f.dirty,
-		Relay: has("dhcrelay/enable"), SyncTo: text("hasync/synchronizetoip"), KeaCustom: text("kea/custom_kea_config") != "",
+		Relay: has("dhcrelay/enable"), SyncTo: text("hasync/synchronizetoip"), KeaCustom: t.keaCustom(),
 		Leased: f.leased(), Odd: []foundText{}, Interfaces: []foundPort{},
 	}
 	if has("kea/ha/enable") {

@@ -16,6 +16,7 @@ type asker struct {
 	option175 bool
 	params    []uint8 // option 55; nil: none was sent
 	requested netip.Addr
+	device    string // by which interface it came in
 }
 
 func (a asker) asksFor(code uint8) bool { return slices.Contains(a.params, code) }
@@ -108,14 +109,17 @@ func (t Tree) keaSays(release string, p place, a asker) answer {
 		}
 		send(67, file)
 	}
-	// The site's own JSON: at an interface it is checked and left out where Kea would not take it; globally it is taken as it is.
-	if c, ok := parseCustom(text("custom_kea_config")); ok && c.known("boot-file-name", "option-data", "next-server") {
-		c.apply(a, &s)
+	if !takesCustom(release) {
+		return s
+	}
+	// At an interface it is checked, and left out where Kea would not take it; at the top it is taken as it is.
+	iface, ok := parseCustom(text("custom_kea_config"))
+	if !ok || !iface.known("boot-file-name", "option-data", "next-server") {
+		iface = custom{}
 	}
 	global, _ := t.Text("kea/custom_kea_config")
-	if c, ok := parseCustom(global); ok {
-		c.apply(a, &s)
-	}
+	top, _ := parseCustom(global)
+	sayCustom(top, iface, a, &s)
 	return s
 }
 
@@ -145,6 +149,11 @@ func choose(k Keys, a asker) string {
 		own = text("filename")
 	}
 	return own
+}
+
+// takesCustom: versions before 2025-03 have no such field, and leave what lies there alone.
+func takesCustom(release string) bool {
+	return !strings.HasPrefix(release, "2.7.") && !strings.HasPrefix(release, "24.")
 }
 
 func customNumber(text string) uint8 {

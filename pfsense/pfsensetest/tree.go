@@ -165,6 +165,30 @@ func (t Tree) String() string {
 	return string(b)
 }
 
+// keaCustom is the site's own configuration at Kea's top; nil where it is absent.
+func (t Tree) keaCustom() *string {
+	text, there := t.Text("kea/custom_kea_config")
+	if !there {
+		return nil
+	}
+	return &text
+}
+
+// setKeaCustom leaves no empty element behind.
+func (t Tree) setKeaCustom(text *string) {
+	if text != nil {
+		if t.Under("kea") == nil {
+			t["kea"] = Tree{}
+		}
+		t.Set("kea/custom_kea_config", *text)
+		return
+	}
+	t.Remove("kea/custom_kea_config")
+	if len(t.Under("kea")) == 0 {
+		delete(t, "kea")
+	}
+}
+
 // keyNames are the settings of network boot, of an interface, a pool or a static mapping.
 var keyNames = []string{"netboot", "nextserver", "filename", "filename32", "filename64", "filename32arm", "filename64arm", "uefihttpboot"}
 

@@ -40,6 +40,13 @@ $keys = function ($from) use ($names) {
 	return $all;
 };
 
+// The site's own configuration at Kea's top, in base64. null is absent.
+$keaCustom = function () {
+	global $config;
+	$value = is_array($config['kea'] ?? null) ? ($config['kea']['custom_kea_config'] ?? null) : null;
+	return is_string($value) || $value === null ? $value : '';
+};
+
 // The process name of ISC's daemon is that of its DHCPv6 too, so that only its pid file tells.
 $runs = function () use ($engine, $g) {
 	if ($engine() === 'kea') {

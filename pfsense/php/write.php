@@ -2,23 +2,40 @@
 // The writing program: from the settings that were planned on to others, all or nothing, in one request. Its lock has a
 // name of its own: write_config takes 'config' itself, and this process would wait for itself for ever.
 $result = ['status' => 'unsaved', 'keys' => null, 'saved' => false, 'ran' => false, 'runs' => false, 'detail' => ''];
-$before = $keys($args['before']);
-$after = $keys($args['after']);
-$now = function () use ($reread, $keys, $args) {
+$custom = $args['custom'] ?? null;
+$all = function ($from, $field) use ($keys, $custom) {
+	return $keys($from) + ($custom === null ? [] : ['custom_kea_config' => $field]);
+};
+$before = $all($args['before'], $custom['before'] ?? null);
+$after = $all($args['after'], $custom['after'] ?? null);
+$now = function () use ($reread, $all, $keaCustom, $args) {
 	global $config;
 	$reread();
 	$section = $config['dhcpd'][$args['id']] ?? null;
-	return is_array($section) ? $keys($section) : null;
+	return is_array($section) ? $all($section, $keaCustom()) : null;
 };
 
-// Writes and reads back what is on disk then. Only these keys of this one interface are touched.
-$save = function ($wanted, $message) use ($now, $names, $args, &$result) {
+// Writes and reads back what is on disk then. Only these keys of this one interface are touched, and Kea's own configuration.
+$save = function ($wanted, $message) use ($now, $names, $args, $custom, &$result) {
 	global $config;
 	foreach ($names as $name) {
 		if ($wanted[$name] === null) {
 			unset($config['dhcpd'][$args['id']][$name]);
 		} else {
 			$config['dhcpd'][$args['id']][$name] = $wanted[$name];
+		}
+	}
+	if ($custom !== null) {
+		$kea = is_array($config['kea'] ?? null) ? $config['kea'] : [];
+		if ($wanted['custom_kea_config'] === null) {
+			unset($kea['custom_kea_config']);
+		} else {
+			$kea['custom_kea_config'] = $wanted['custom_kea_config'];
+		}
+		if ($kea === []) {
+			unset($config['kea']);
+		} else {
+			$config['kea'] = $kea;
 		}
 	}
 	$saved = write_config($message);
@@ -41,6 +58,25 @@ $load = function () use ($runs, $args) {
 	return $seen > 0;
 };
 
+// Kea itself is asked, with the configuration that it runs with and the class: pfSense checks nothing at Kea's top, and a mistake there
+// would end DHCP on every interface.
+$unfit = function () use ($custom) {
+	[$program, $file] = $custom['kea'] ?? ['', ''];
+	$class = json_decode($custom['class'] ?? '');
+	if (!is_object($class) || !is_executable($program) || !is_object($conf = json_decode((string)@file_get_contents($file))) || !isset($conf->Dhcp4)) {
+		return '';
+	}
+	$others = array_filter((array)($conf->Dhcp4->{'client-classes'} ?? []), function ($one) use ($class) {
+		return ($one->name ?? '') !== $class->name;
+	});
+	$conf->Dhcp4->{'client-classes'} = array_merge(array_values($others), [$class]);
+	$test = tempnam('/tmp', 'pxeagent-kea-');
+	file_put_contents($test, json_encode($conf, JSON_UNESCAPED_SLASHES));
+	exec(escapeshellarg($program) . ' -t ' . escapeshellarg($test) . ' 2>&1', $said, $code);
+	unlink($test);
+	return $code === 0 ? '' : substr(end($said) ?: "exit code $code", 0, 300);
+};
+
 $lock = lock('pxeagent', LOCK_EX);
 try {
 	if (!$lock) {
@@ -56,6 +92,9 @@ try {
 		$result['status'] = 'dirty';
 	} elseif ($found !== $before && !$there) {
 		$result['status'] = 'changed';
+	} elseif ($found !== $after && ($why = $unfit()) !== '') {
+		$result['status'] = 'unfit';
+		$result['detail'] = $why;
 	} else {
 		if ($found !== $after) {
 			$result['keys'] = $save($after, $args['message']);
@@ -81,5 +120,8 @@ try {
 }
 if ($lock) {
 	unlock($lock);
+}
+if ($result['keys'] !== null) {
+	unset($result['keys']['custom_kea_config']);
 }
 $toreturn = $answer($result);

@@ -1,0 +1,90 @@
+package pfsense
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// keaMerged is the configuration that pfSense makes for Kea with custom at its top, as its own code does: lists are joined, objects merged.
+func keaMerged(t *testing.T, conf map[string]any, custom string) {
+	t.Helper()
+	var own map[string]any
+	if err := json.Unmarshal([]byte(custom), &own); err != nil {
+		t.Fatal(err)
+	}
+	merge(conf["Dhcp4"].(map[string]any), own)
+}
+
+func merge(into, from map[string]any) {
+	for key, value := range from {
+		switch was := into[key].(type) {
+		case []any:
+			into[key] = append(was, value.([]any)...)
+		case map[string]any:
+			merge(was, value.(map[string]any))
+		default:
+			into[key] = value
+		}
+	}
+}
+
+func keaConf(t *testing.T, name string) map[string]any {
+	t.Helper()
+	text, err := os.ReadFile("testdata/kea/" + name + ".kea-dhcp4.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conf map[string]any
+	if err := json.Unmarshal(text, &conf); err != nil {
+		t.Fatal(err)
+	}
+	return conf
+}
+
+// What is taken for pfSense's way of merging is what its own generator made of a class.
+func TestMergedAsPfSenseDoes(t *testing.T) {
+	conf := keaConf(t, "2-bios-uefi-arm-http")
+	keaMerged(t, conf, `{"client-classes": [{"name": "pxeagent_ipxe", "test": "option[77].hex == 'iPXE'", "boot-file-name": "http://10.99.0.5/boot.ipxe", `+
+		`"option-data": [{"name": "boot-file-name", "data": "http://10.99.0.5/boot.ipxe", "always-send": true}]}]}`)
+	if want := keaConf(t, "14-kea-custom-ipxe"); !reflect.DeepEqual(conf, want) {
+		t.Errorf("merged %v\nwant %v", conf, want)
+	}
+}
+
+// KeaAsHere is conf changed only where this machine and its Kea need it: hooks that are elsewhere, a key that has another name before Kea 2.7,
+// reservations without an address, which Kea before 2.3 refuses, and the device.
+func KeaAsHere(t *testing.T, conf map[string]any, device string) string {
+	t.Helper()
+	d := conf["Dhcp4"].(map[string]any)
+	d["interfaces-config"] = map[string]any{"interfaces": []string{device}}
+	delete(d, "hooks-libraries")
+	delete(d, "reservations")
+	for _, subnet := range d["subnet4"].([]any) {
+		for _, pool := range subnet.(map[string]any)["pools"].([]any) {
+			p := pool.(map[string]any)
+			if classes, ok := p["client-classes"].([]any); ok {
+				p["client-class"] = classes[0]
+				delete(p, "client-classes")
+			}
+		}
+	}
+	text, err := json.Marshal(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(text), "igb2", device)
+}
+
+func keaAsHere(t *testing.T, name, device string) string {
+	return KeaAsHere(t, keaConf(t, name), device)
+}
+
+// KeaWith is the recorded configuration with custom, in the form of this machine.
+func KeaWith(t *testing.T, custom, device string) string {
+	conf := keaConf(t, "2-bios-uefi-arm-http")
+	keaMerged(t, conf, custom)
+	return KeaAsHere(t, conf, device)
+}
