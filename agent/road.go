@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"pxeagent/agent/check"
@@ -12,10 +13,11 @@ import (
 
 // Bounds of what the page is told of one network. What is wrong goes first.
 const (
-	maxSteps   = 100 // of all its clients
-	maxWrong   = 8   // of one client
-	maxForeign = 16
-	maxText    = 400 // bytes
+	maxSteps   = 100 // of all its clients, and as many of all networks together as are in manySteps
+	manySteps  = 240
+	maxWrong   = 3 // of one client
+	maxForeign = 6
+	maxText    = 200 // bytes
 )
 
 // network is what is known before its road is walked.
@@ -77,7 +79,7 @@ func roads(w Watch, r probeResult, hops []check.Hop) []web.Client {
 	}
 	first := map[string]dhcp.Client{} // by script
 	states := map[dhcp.Client]map[string]web.Mark{}
-	room := maxSteps
+	room := min(maxSteps, manySteps/max(w.of, 1))
 	var out []web.Client
 	for _, c := range r.clients {
 		own := byClient[c]
@@ -159,9 +161,14 @@ func steps(hops []check.Hop, room *int) (out []web.Step, more int) {
 	return out, more
 }
 
-// cut shortens text that came over the wire to maxText.
+// cut shortens text that came over the wire to maxText. What cannot be printed is replaced, which JSON would write in six bytes.
 func cut(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
 	if len(s) <= maxText {
 		return s
 	}

@@ -56,7 +56,8 @@ const (
 // newLive makes the page's state. The watches' networks are not checked yet.
 func newLive(running web.Running, settings []web.Setting, watches []Watch) *live {
 	l := &live{running: running, settings: append([]web.Setting{}, settings...), changed: make(chan struct{}), config: web.Reload{OK: true}}
-	for _, w := range watches {
+	for i, w := range watches {
+		watches[i].of = min(len(watches), maxNetworks)
 		l.networks = append(l.networks, w.plain())
 		l.now = append(l.now, make(chan struct{}, 1))
 	}

@@ -26,6 +26,8 @@ type Watch struct {
 	Want     dhcp.Boot     // what should be offered
 	Every    time.Duration // from one check to the next, at least a second; 0: only when somebody wants one
 	TFTPPort uint16        // where machines ask by TFTP; 0: 69, the only one that firmware knows
+
+	of int // how many networks share the page
 }
 
 // Results of a probe: the values of a metric's label.

@@ -118,8 +118,7 @@ func newPageSite(t testing.TB) (*site, *stage, *boot.Feed) {
 	for _, b := range someBoots(time.Now()) {
 		feed.Set(b)
 	}
-	api := NewBootsAPI(feed)
-	api.Status = func() any { return live.Status() }
+	api := NewBootsAPI(feed, live)
 	s := newSite(t, func(c *Config) {
 		c.Live, c.Boots, c.Gate, c.Actions = live, api, NewGate(theToken), &deeds{}
 		c.ShowMenu = func(f boot.Facts, _ netip.Addr) (Shown, error) {

@@ -21,7 +21,7 @@ type Status struct {
 }
 
 // MaxStatus is more than a Status has as JSON, in bytes.
-const MaxStatus = 1 << 20
+const MaxStatus = 2 << 20
 
 // Running is the agent itself.
 type Running struct {

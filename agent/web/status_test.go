@@ -40,7 +40,7 @@ func TestStatusIsBounded(t *testing.T) {
 	if resp, _ := s.do("GET", "/api/v1/status"); resp.StatusCode != 500 {
 		t.Errorf("%s", resp.Status)
 	}
-	if !strings.Contains(s.log.String(), "over 1048576") {
+	if !strings.Contains(s.log.String(), "over 2097152") {
 		t.Errorf("the log does not say why:\n%s", &s.log)
 	}
 }
