@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // OVMF is where Debian's package ovmf puts UEFI firmware for x64.
@@ -33,12 +34,20 @@ type Machine struct {
 
 // QEMU is a machine to be.
 type QEMU struct {
-	MAC string // of its only network card: e1000 under BIOS, virtio under UEFI
+	MAC string // of the network card that it boots from: e1000 under BIOS, virtio under UEFI
+	// More cards come before that one on the bus, so iPXE calls the first of them net0.
+	More []Card
 	// UEFI: OVMF in place of SeaBIOS and QEMU's iPXE ROM.
 	UEFI bool
 	// HTTPBoot: PXE is switched off in OVMF, so that UEFI HTTP boot is what it does.
 	HTTPBoot bool
 	Args     []string // more arguments
+}
+
+// Card is one more network card of a machine's.
+type Card struct {
+	MAC  string
+	Dead bool // nothing is at the other end of its cable but such cards
 }
 
 // NeedQEMU is Need for what Boot uses. It leaves the test out under -short.
@@ -53,17 +62,22 @@ func NeedQEMU(t testing.TB) {
 // time: Boot waits until another was switched off, so a test has one machine at once.
 func (s *Segment) Boot(q QEMU) *Machine {
 	s.t.Helper()
-	s.ports++
-	tap := fmt.Sprintf("tap%d", s.ports)
-	host, dir := s.Tap(tap), s.t.TempDir()
+	host, dir := &Host{s.t, s.netns}, s.t.TempDir()
 	if !q.UEFI {
 		s.advertise()
 	}
 	args := []string{
 		"-machine", "q35,accel=tcg,graphics=off", "-cpu", "qemu64", "-m", "512",
 		"-display", "none", "-vga", "std", "-monitor", "none", "-qmp", "unix:" + filepath.Join(dir, "qmp") + ",server=on,wait=off", "-serial", "stdio", "-no-reboot",
-		"-netdev", "tap,id=n0,ifname=" + tap + ",script=no,downscript=no",
 	}
+	for n, c := range q.More {
+		args = append(args, s.plug(q, c, fmt.Sprintf("more%d", n), "romfile=")...)
+	}
+	boots := "bootindex=1"
+	if q.UEFI {
+		boots += ",romfile=" // without a ROM of its own the card is driven by OVMF
+	}
+	args = append(args, s.plug(q, Card{MAC: q.MAC}, "n0", boots)...)
 	if q.UEFI {
 		vars := filepath.Join(dir, "vars.fd")
 		b, err := os.ReadFile(ovmfVars)
@@ -76,14 +90,10 @@ func (s *Segment) Boot(q QEMU) *Machine {
 		args = append(args,
 			"-drive", "if=pflash,format=raw,unit=0,readonly=on,file="+ovmfCode,
 			"-drive", "if=pflash,format=raw,unit=1,file="+vars,
-			// Without a ROM of its own the card is driven by OVMF, which knows virtio but not e1000.
-			"-device", "virtio-net-pci,netdev=n0,mac="+q.MAC+",bootindex=1,romfile=",
 			"-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n")
 		if q.HTTPBoot {
 			args = append(args, "-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n")
 		}
-	} else {
-		args = append(args, "-device", "e1000,netdev=n0,mac="+q.MAC+",bootindex=1")
 	}
 	cmd := exec.Command("qemu-system-x86_64", append(args, q.Args...)...)
 	keys, err := cmd.StdinPipe()
@@ -92,6 +102,29 @@ func (s *Segment) Boot(q QEMU) *Machine {
 	}
 	running <- struct{}{}
 	return &Machine{Proc: host.startCmd(cmd, func() { <-running }), keys: keys, dir: dir}
+}
+
+// plug makes the arguments of a network card with an id and more options.
+func (s *Segment) plug(q QEMU, c Card, id, options string) []string {
+	s.t.Helper()
+	model, net := "e1000", "hubport,hubid=1,id="+id
+	if q.UEFI {
+		model = "virtio-net-pci" // OVMF knows it, but not e1000
+	}
+	if !c.Dead {
+		s.ports++
+		tap := fmt.Sprintf("tap%d", s.ports)
+		s.Tap(tap)
+		net = "tap,script=no,downscript=no,ifname=" + tap + ",id=" + id
+	}
+	return []string{"-netdev", net, "-device", model + ",netdev=" + id + ",mac=" + c.MAC + "," + options}
+}
+
+// Unplug takes the machine's power away.
+func (m *Machine) Unplug() {
+	m.t.Helper()
+	m.Signal(os.Kill)
+	m.Wait(10 * time.Second)
 }
 
 // Type sends keys to the machine's console.

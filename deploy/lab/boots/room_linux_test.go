@@ -1,0 +1,111 @@
+package boots
+
+import (
+	"image/color"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"pxeagent/deploy/lab"
+	"pxeagent/deploy/lab/site"
+)
+
+const (
+	bootLimit = 150 * time.Second
+	// bothKernels is the menu's item that every machine can boot. It is chosen without a key, which had to be typed at the right moment.
+	bothKernels = "menu:\n  default: memtest-memtest86_x64\n  timeout: 1s\n"
+)
+
+// room is a site in which machines boot.
+type room struct{ *site.Site }
+
+// newRoom is a room with heralds in place of memtest86+ for BIOS and EFI, with the daemon running.
+func newRoom(t *testing.T, dnsmasqLines, moreYAML string) *room {
+	t.Helper()
+	h := newHerald(t)
+	s := newEmptyRoom(t, site.Addr, dnsmasqLines, bothKernels+moreYAML)
+	s.Write("root/http/memtest86+x64.bin", h.bios)
+	s.Write("root/http/memtest86+x64.efi", h.efi)
+	s.Serve()
+	return s
+}
+
+// newMemtestRoom is newRoom with Debian's memtest86+ itself, which runs for ever and shows so on the screen.
+func newMemtestRoom(t *testing.T, dnsmasqLines, moreYAML string) *room {
+	t.Helper()
+	lab.NeedFile(t, memtestBIOS, memtestEFI)
+	s := newEmptyRoom(t, site.Addr, dnsmasqLines, bothKernels+moreYAML)
+	s.copy(memtestBIOS, "root/http/memtest86+x64.bin")
+	s.copy(memtestEFI, "root/http/memtest86+x64.efi")
+	s.Serve()
+	return s
+}
+
+const (
+	memtestBIOS = "/boot/memtest86+x64.bin"
+	memtestEFI  = "/boot/memtest86+x64.efi"
+)
+
+// newEmptyRoom has nothing to boot yet, and its daemon is not started.
+func newEmptyRoom(t *testing.T, addr, dnsmasqLines, moreYAML string) *room {
+	t.Helper()
+	lab.NeedQEMU(t)
+	return &room{site.NewAt(t, netip.PrefixFrom(netip.MustParseAddr(addr), 24), dnsmasqLines, moreYAML)}
+}
+
+// copy puts a file of this machine's into the room.
+func (s *room) copy(from, to string) {
+	s.T.Helper()
+	b, err := os.ReadFile(from)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	s.Write(to, string(b))
+}
+
+// boots waits until a machine has fetched what its road has on it, and a herald runs.
+func (s *room) boots(m *lab.Machine, road ...hop) told {
+	s.T.Helper()
+	s.fetches(road...)
+	what := hear(m)
+	s.counted()
+	return what
+}
+
+// bootsMemtest is boots into memtest86+. Its kernel tells nobody that it runs, so the screen is looked at until it is that blue.
+func (s *room) bootsMemtest(m *lab.Machine, road ...hop) {
+	s.T.Helper()
+	s.fetches(road...)
+	deadline := time.Now().Add(bootLimit)
+	for {
+		blue := lab.Share(m.Screen(), memtestBlue)
+		if blue > 0.6 {
+			break
+		}
+		if time.Now().After(deadline) {
+			s.T.Fatalf("memtest86+ is not on the screen: %.0f %% of it is blue", 100*blue)
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	s.counted()
+}
+
+var memtestBlue = color.RGBA{0, 0, 0xaa, 0xff}
+
+func (s *room) fetches(road ...hop) {
+	s.T.Helper()
+	for _, h := range append(road, hop{artifact: "kernel"}) {
+		s.Agent.WaitOutput(bootLimit, h.pattern())
+	}
+}
+
+func (s *room) counted() {
+	s.T.Helper()
+	if n := s.Metric("pxeagent_requests_total", `artifact="kernel"`, `outcome="ok"`); n < 1 {
+		s.T.Errorf("the metrics count %v kernels", n)
+	}
+	if n := s.Metric("pxeagent_requests_total", `artifact="script"`, `class="ipxe"`, `outcome="ok"`); n < 1 {
+		s.T.Errorf("the metrics count %v scripts sent to iPXE", n)
+	}
+}
