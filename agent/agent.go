@@ -124,6 +124,7 @@ func New(c Config) (*Agent, error) {
 		return nil, err
 	}
 	a.libraries = lib
+	a.registry.MustRegister(menuOK(lib.first))
 	a.live = a.newLive(lib)
 	a.live.machines = a.machines.listed
 	a.boots, err = newBoots(c, a.metrics, boot.TrackerConfig{

@@ -126,14 +126,8 @@ func (a *Agent) showMenu(lib *ipxe.Library) func(boot.Facts, netip.Addr) (web.Sh
 		}
 		c := m.Choice
 		s := web.Shown{
-			Title: a.Menu.Title, Items: items(m.Items), Chosen: c.Item, Timeout: a.Menu.Timeout.Seconds(), Straight: c.Straight, Once: c.Once,
+			Title: m.Title, Items: items(m.Items), Chosen: m.Default, Timeout: m.Timeout.Seconds(), Straight: m.Straight, Once: c.Once,
 			Host: c.Host, Profile: c.Profile, Why: c.Why, Script: string(m.Shown),
-		}
-		if s.Chosen == "" {
-			s.Chosen = a.Menu.Default
-		}
-		if c.Timeout != nil {
-			s.Timeout = c.Timeout.Seconds()
 		}
 		if m.Err != nil {
 			s.Error = clause(m.Err)

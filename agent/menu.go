@@ -1,0 +1,34 @@
+package agent
+
+import (
+	"net/netip"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"pxeagent/agent/boot"
+	"pxeagent/agent/ipxe"
+)
+
+// menuOK is found out when it is asked for, so that a template that broke is seen before a machine asks for the menu.
+func menuOK(lib *ipxe.Library) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "menu_ok",
+		Help: "1 where the menu that is served is the one that was asked for, 0 where something in it is left out or the last good one is kept.",
+	}, func() float64 {
+		m, err := lib.Menu(boot.Facts{}, netip.Addr{})
+		return bool01(err == nil && m.Err == nil)
+	})
+}
+
+// MachineMenu is the menu that an agent of this configuration gives a machine in the first of its places. Nothing is bound and nothing runs.
+func MachineMenu(c Config, f boot.Facts, addr netip.Addr) (ipxe.Menu, error) {
+	m, err := newMachines(c)
+	if err != nil {
+		return ipxe.Menu{}, err
+	}
+	lib, err := newLibraries(c, m)
+	if err != nil {
+		return ipxe.Menu{}, err
+	}
+	return lib.first.Menu(f, addr)
+}
