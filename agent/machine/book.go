@@ -236,11 +236,6 @@ func (p *Profile) check() (found Mistakes) {
 	if err := CheckArgs(p.Args); err != nil {
 		wrong("args", "%v", err)
 	}
-	for _, h := range p.Hide {
-		if !IsItem(h) {
-			wrong("hide", "%q is no item of the menu", h)
-		}
-	}
 	return found
 }
 

@@ -51,7 +51,8 @@ type setting struct {
 // setPart is a part of the file, and where it stands.
 type setPart struct {
 	part
-	entries int // of the list or map; 0 where it is not there
+	entries int    // of the list or map; 0 where it is not there
+	text    string // what it says, without comments and blank lines
 	from    origin
 }
 
@@ -123,7 +124,7 @@ func load(flags *pflag.FlagSet) (loaded, error) {
 		}
 		s := setPart{part: p}
 		if there {
-			s.entries, s.from = len(node.Content), origin{layer: fromFile, file: file.path, line: node.Line}
+			s.entries, s.text, s.from = len(node.Content), canonical(node), origin{layer: fromFile, file: file.path, line: node.Line}
 			if node.Kind == yaml.MappingNode {
 				s.entries /= 2
 			}

@@ -48,7 +48,7 @@ func parseProfiles(c *Config, n partNode) {
 		e.value.fields(map[string]func(partNode){
 			"image":   into(&p.Image, parseLine),
 			"version": into(&p.Version, parseLine),
-			"args":    into(&p.Args, parseLine),
+			"args":    into(&p.Args, parseMachineArgs),
 			"console": into(&p.Console, parseMachineConsole),
 			"boot":    into(&p.Straight, either("straight", "menu")),
 			"when":    into(&p.Once, either("once", "always")),
@@ -57,7 +57,7 @@ func parseProfiles(c *Config, n partNode) {
 				into(&t, parseMenuTimeout)(n)
 				p.Timeout = &t
 			},
-			"hide":      func(n partNode) { p.Hide = n.texts() },
+			"hide":      several(&p.Hide, parseItemPattern),
 			"canary":    into(&p.Canary, parseCanary),
 			"provision": into(&p.Any, either("any", "own")),
 		})
@@ -124,6 +124,15 @@ func parseFact(s string) (string, error) {
 		return f, nil
 	}
 	return "", fmt.Errorf("%q is nothing that a machine tells; want a line of text, 128 bytes at most", s)
+}
+
+// parseMachineArgs looks at kernel arguments as they are with every fact in its place.
+func parseMachineArgs(s string) (string, error) {
+	if err := machine.CheckArgs(s); err != nil {
+		return "", err
+	}
+	_, err := parseKernelArgs(machine.Expand(s, machine.Values{}))
+	return s, err
 }
 
 func parseMachineConsole(s string) (string, error) {

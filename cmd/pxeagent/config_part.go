@@ -26,6 +26,26 @@ var parts = []part{
 	{"mirrors", "URLs to fetch from in place of a recipe's own, by recipe: see Images", parseMirrors},
 }
 
+// canonical is what a part says, whatever stands around it.
+func canonical(n *yaml.Node) string {
+	var b strings.Builder
+	var write func(n *yaml.Node, depth int)
+	write = func(n *yaml.Node, depth int) {
+		if n.Kind == yaml.AliasNode && depth < 100 { // one that holds itself has no end
+			n = n.Alias
+		}
+		fmt.Fprintf(&b, "(%d %q", n.Kind, n.Value)
+		for _, e := range n.Content {
+			if b.Len() < 4*maxConfig { // aliases of aliases
+				write(e, depth+1)
+			}
+		}
+		b.WriteByte(')')
+	}
+	write(n, 0)
+	return b.String()
+}
+
 func findPart(name string) (part, bool) {
 	i := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
 	if i < 0 {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
 
 	"pxeagent/agent"
 	"pxeagent/agent/ipxe"
@@ -34,14 +36,14 @@ time whether it still sends machines here. Needs no DHCP backend and no file.`,
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), l, log)
+			return serve(cmd.Context(), cmd.Flags(), l, log)
 		},
 	}
 	addFlags(cmd, networkKeys, serveKeys)
 	return cmd
 }
 
-func serve(ctx context.Context, l loaded, log *slog.Logger) error {
+func serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *slog.Logger) error {
 	c := l.Config
 	places, watches, err := l.places()
 	if err != nil {
@@ -50,6 +52,14 @@ func serve(ctx context.Context, l loaded, log *slog.Logger) error {
 	page, err := l.page()
 	if err != nil {
 		return err
+	}
+	menu, err := l.menu()
+	if err != nil {
+		return err
+	}
+	machines, wrong := l.machines()
+	if len(wrong) > 0 {
+		return wrong
 	}
 	sockets, err := agent.Bind(c.Serve.TFTP, c.Serve.HTTP)
 	if err != nil {
@@ -61,7 +71,7 @@ func serve(ctx context.Context, l loaded, log *slog.Logger) error {
 	}
 	served, err := agent.New(agent.Config{
 		Sockets: sockets, Root: c.Serve.Root, Places: places, Chain: ipxe.Chain(c.Chain),
-		Menu:   ipxe.MenuConfig{Title: c.Menu.Title, Default: c.Menu.Default, Timeout: c.Menu.Timeout},
+		Menu: menu, Machines: machines, State: c.StateDir,
 		Except: c.Serve.ChainExcept, Universal: c.Serve.Universal, Networks: c.Serve.Networks, SinglePort: c.Serve.SinglePort, Grace: serveGrace,
 		Watches: watches, Page: page, Build: readBuild().info(), Log: log,
 	})
@@ -70,11 +80,15 @@ func serve(ctx context.Context, l loaded, log *slog.Logger) error {
 		return rootFailure(c.Serve.Root, err)
 	}
 	log.Info("serving", "tftp", sockets.TFTP(), "http", sockets.HTTP(), "root", c.Serve.Root, "script", agent.ScriptURL(places[0].Base))
+	reload := newReloader(flags, served, l, menu, log)
 	// Not under systemd these do nothing.
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
 	stop := context.AfterFunc(ctx, func() { _, _ = daemon.SdNotify(false, daemon.SdNotifyStopping) })
 	defer stop()
-	err = served.Run(ctx)
+	g, running := errgroup.WithContext(ctx)
+	g.Go(func() error { return served.Run(running) })
+	g.Go(func() error { return reload.run(running) })
+	err = g.Wait()
 	log.Info("stopped")
 	return err
 }

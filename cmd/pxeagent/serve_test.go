@@ -75,7 +75,7 @@ func TestServeOnLoopback(t *testing.T) {
 	log := newLines()
 	code := make(chan int, 1)
 	go func() {
-		code <- run([]string{"serve", "--root", dir, "--tftp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--next-server", "127.0.0.1"}, io.Discard, log)
+		code <- run([]string{"serve", "--root", dir, "--tftp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--next-server", "127.0.0.1", "--state-dir", filepath.Join(dir, "state")}, io.Discard, log)
 	}()
 	script := log.wait(t, `msg=serving .*script=(http://127.0.0.1:\d+/ipxe/bootstrap.ipxe)`)[1]
 	told("READY=1")

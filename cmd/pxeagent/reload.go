@@ -1,0 +1,216 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"pxeagent/agent"
+	"pxeagent/agent/ipxe"
+)
+
+const (
+	reloadEvery = 2 * time.Second
+	// reloadSettle is how long a file must stay as it is before it is read: editors write in steps.
+	reloadSettle = 300 * time.Millisecond
+)
+
+// reloader has the agent follow the configuration while it runs. What cannot change then is named, and kept.
+type reloader struct {
+	flags *pflag.FlagSet
+	agent *agent.Agent
+	log   *slog.Logger
+	start loaded // as the agent was started
+	now   loaded // as it runs: live keys and parts of the last good file, all others as at the start
+	menu  ipxe.MenuConfig
+	hup   chan os.Signal
+
+	stamp   string   // of the files when they were read last
+	failed  string   // the error that was told last; "": the configuration is good
+	pending []string // keys that were said to need a restart
+}
+
+// newReloader takes SIGHUP from here on; run gives it back.
+func newReloader(flags *pflag.FlagSet, a *agent.Agent, l loaded, menu ipxe.MenuConfig, log *slog.Logger) *reloader {
+	r := &reloader{flags: flags, agent: a, log: log, start: l, now: l, menu: menu, hup: make(chan os.Signal, 1)}
+	r.stamp = r.stat()
+	signal.Notify(r.hup, syscall.SIGHUP)
+	return r
+}
+
+// live reports whether a key may change while the agent runs. All parts may.
+func (k key) live() bool { return strings.HasPrefix(k.name, "menu.") }
+
+// run follows the file until ctx ends: every two seconds, and at once with SIGHUP.
+func (r *reloader) run(ctx context.Context) error {
+	defer signal.Stop(r.hup)
+	tick := time.NewTicker(reloadEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if r.stat() != r.stamp {
+				r.reload(ctx, false)
+			}
+		case <-r.hup:
+			r.reload(ctx, true)
+		}
+	}
+}
+
+// files are those that the configuration is read from, or would be if they were there.
+func (r *reloader) files() []string {
+	named := cmp.Or(flagValue(r.flags, "config"), os.Getenv(envConfig))
+	paths := configPaths
+	switch {
+	case r.now.File != "" && named != "":
+		paths = []string{r.now.File} // made absolute
+	case named != "":
+		paths = []string{named}
+	}
+	return append(slices.Clone(paths), r.now.Config.Menu.RootShadowFile)
+}
+
+// stat says in a text which files there are: it changes with them. A file that an editor puts in another's place is another file.
+func (r *reloader) stat() string {
+	var b strings.Builder
+	for _, p := range r.files() {
+		info, err := os.Stat(p)
+		switch {
+		case p == "":
+		case err != nil:
+			fmt.Fprintf(&b, "%s: %v\n", p, errors.Is(err, fs.ErrNotExist))
+		default:
+			fmt.Fprintf(&b, "%s: %d %d %v %v\n", p, inode(info), info.Size(), info.ModTime().UnixNano(), info.Mode())
+		}
+	}
+	return b.String()
+}
+
+func inode(info fs.FileInfo) uint64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(s.Ino)
+	}
+	return 0
+}
+
+// reload reads the configuration and takes up what is new in it. asked: somebody waits for a word.
+func (r *reloader) reload(ctx context.Context, asked bool) {
+	stamp := r.stat()
+	for range 20 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(reloadSettle):
+		}
+		if before := stamp; before == r.stat() {
+			break
+		}
+		stamp = r.stat()
+	}
+	r.stamp = stamp
+	next, err := load(r.flags)
+	if err == nil {
+		err = r.take(next, asked)
+	}
+	if err != nil {
+		r.tell(err, asked)
+	}
+	// The files to look at may be others now.
+	if len(r.files()) > 0 && r.failed == "" {
+		r.stamp = r.stat()
+	}
+}
+
+// take compares with what is in use, and hands on what is new.
+func (r *reloader) take(next loaded, asked bool) error {
+	menu, err := next.menu()
+	if err != nil {
+		return err
+	}
+	book, wrong := next.machines()
+	if len(wrong) > 0 {
+		return wrong
+	}
+	changed, pending := r.compare(next)
+	if menu.RootShadow != r.menu.RootShadow && !slices.Contains(changed, rootShadow.fileKey) {
+		changed = append(changed, rootShadow.key)
+	}
+	if len(pending) > 0 && !slices.Equal(pending, r.pending) {
+		r.log.Warn("The configuration was changed in keys that take effect at the next start only", "keys", pending, "file", next.File)
+	}
+	r.pending = pending
+	switch {
+	case len(changed) > 0:
+		r.now, r.menu = r.merge(next), menu
+		r.agent.Reconfigure(agent.Changes{Menu: menu, Machines: book, Settings: r.now.shown()})
+		r.log.Info("The configuration was taken up", "keys", changed, "file", next.File)
+	case r.failed != "":
+		r.agent.ConfigRestored()
+		r.log.Info("The configuration is again the one in use", "file", next.File)
+	case asked && len(pending) == 0:
+		r.log.Info("The configuration has not changed", "file", next.File)
+	}
+	r.now.File = next.File
+	r.failed = ""
+	return nil
+}
+
+// tell says what is wrong with the configuration, once as long as it is the same.
+func (r *reloader) tell(err error, asked bool) {
+	if err.Error() == r.failed && !asked {
+		return
+	}
+	r.failed = err.Error()
+	var ms mistakes
+	if errors.As(err, &ms) {
+		for _, m := range ms {
+			r.log.Error("A mistake in the configuration", "err", m.String())
+		}
+	} else {
+		r.log.Error("The configuration cannot be used", "err", err)
+	}
+	r.log.Error("The last good configuration is kept")
+	r.agent.ConfigFailed(err)
+}
+
+// compare names the live keys and parts that are not as the agent has them, and the other keys that are not as at the start.
+func (r *reloader) compare(next loaded) (changed, pending []string) {
+	for i, s := range next.Settings {
+		switch name := s.key.name; {
+		case s.key.live() && !slices.Equal(s.texts, r.now.Settings[i].texts):
+			changed = append(changed, name)
+		case !s.key.live() && !slices.Equal(s.texts, r.start.Settings[i].texts):
+			pending = append(pending, name)
+		}
+	}
+	for i, p := range next.Parts {
+		if p.text != r.now.Parts[i].text {
+			changed = append(changed, p.name)
+		}
+	}
+	return changed, pending
+}
+
+// merge is next, with all that is not live as at the start.
+func (r *reloader) merge(next loaded) loaded {
+	for i, s := range next.Settings {
+		if !s.key.live() {
+			next.Settings[i] = r.start.Settings[i]
+		}
+	}
+	return next
+}
