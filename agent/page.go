@@ -35,56 +35,25 @@ func (a *Agent) newLive(lib libraries) *live {
 		}
 	}
 	l.actions = a.Page.Gate != nil
-	http := filepath.Join(a.Root, "http")
-	finder := image.NewFinder(http)
-	l.images = func() []web.Image { return imagesOf(finder, http) }
+	finder := image.NewFinder(filepath.Join(a.Root, "http"))
+	l.images = func() []web.Image { return imagesOf(finder) }
 	l.menu = func() web.Menu { return menuOf(lib.first) }
 	return l
 }
 
-// imagesOf are the images on disk. Those that a person put there are known by nothing but their files.
-func imagesOf(finder *image.Finder, dir string) []web.Image {
+// imagesOf are the images on disk, those that a person put there among them.
+func imagesOf(finder *image.Finder) []web.Image {
 	found, err := finder.Find()
 	if err != nil {
 		return nil
 	}
 	var out []web.Image
-	for _, i := range found.Images {
-		w := web.Image{Key: i.Key, Title: i.Title}
-		w.Bytes, w.Added = measure(dir, i)
-		out = append(out, w)
+	for _, i := range found.Installed {
+		out = append(out, web.Image{
+			Key: i.Key, Title: i.Title, Recipe: i.Recipe, Version: i.Version, Bytes: i.Bytes, Added: i.Added, Verified: i.Verified, Error: cut(i.Fault),
+		})
 	}
 	return out
-}
-
-// measure adds up an image's files, and takes the newest one's time for its own. Files that several names stand for count once.
-func measure(dir string, i image.Image) (size int64, newest time.Time) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return 0, newest
-	}
-	defer root.Close()
-	seen := map[string]bool{"": true}
-	paths := []string{i.BIOS, i.EFI}
-	for _, m := range i.Modules {
-		paths = append(paths, m.Path)
-	}
-	for _, a := range i.Args {
-		paths = append(paths, a.Path)
-	}
-	for _, p := range paths {
-		if seen[p] {
-			continue
-		}
-		seen[p] = true
-		if info, err := root.Stat(p); err == nil && info.Mode().IsRegular() {
-			size += info.Size()
-			if info.ModTime().After(newest) {
-				newest = info.ModTime()
-			}
-		}
-	}
-	return size, newest
 }
 
 // menuOf is the menu for a machine of which nothing is known.
@@ -103,7 +72,7 @@ func menuOf(lib *ipxe.Library) web.Menu {
 func items(all []ipxe.Item) []web.MenuItem {
 	out := []web.MenuItem{}
 	for _, i := range all {
-		out = append(out, web.MenuItem{Key: i.Key, Title: i.Title, Why: i.Why})
+		out = append(out, web.MenuItem{Key: i.Key, Title: i.Title, Group: i.Group, Why: i.Why, Shown: i.Shown, Installs: i.Installs})
 	}
 	return out
 }

@@ -67,7 +67,7 @@ func (s *server) index(w http.ResponseWriter, _ *http.Request) {
 			s.Log.Error("Listing the menu's items", "err", err)
 		}
 		for _, i := range items {
-			data.Status.Menu.Items = append(data.Status.Menu.Items, MenuItem{i.Key, i.Title, i.Why})
+			data.Status.Menu.Items = append(data.Status.Menu.Items, MenuItem{Key: i.Key, Title: i.Title, Why: i.Why})
 		}
 	}
 	for _, n := range data.Status.Networks {

@@ -338,15 +338,18 @@ function drawMenu(v) {
   draw("menu-body", [m, v, s.menu, pending, !!state.token], () => [
     m.error || s.menu.error ? el("p", { class: "note bad" }, bdi(m.error || s.menu.error, 400)) : null,
     el("div", { class: "screen", "data-scroll": "menu" }, el("p", {}, m.straight ? "No menu: this is booted at once" : bdi(m.title || "Network boot", 100)),
-      el("ul", { "aria-label": "Items of the menu" }, m.items.map((i) => {
-        const chosen = i.key === m.chosen;
-        return m.straight && !chosen ? null : el("li", { class: chosen ? "chosen" : null, "aria-current": chosen ? "true" : null }, bdi(i.title, 120),
-          chosen && !m.straight ? el("small", {}, m.timeout_seconds > 0 ? `chosen after ${lasted(m.timeout_seconds).replace(".0 ", " ")}` : "chosen, when somebody says so") : "",
-          i.why ? el("small", {}, bdi(i.why, 200)) : "");
+      el("ul", { "aria-label": "Items of the menu" }, m.items.filter((i) => m.straight ? i.key === m.chosen : i.shown).map((i, n, all) => {
+        const chosen = i.key === m.chosen, group = i.group && (!n || all[n - 1].group !== i.group);
+        return [group ? el("li", { class: "group" }, bdi(i.group, 100)) : null,
+          el("li", { class: chosen ? "chosen" : null, "aria-current": chosen ? "true" : null }, bdi(i.title, 120),
+            i.installs ? el("small", {}, "overwrites the machine's disk") : "",
+            chosen && !m.straight ? el("small", {}, m.timeout_seconds > 0 ? `chosen after ${lasted(m.timeout_seconds).replace(".0 ", " ")}` : "chosen, when somebody says so") : "",
+            i.why ? el("small", {}, bdi(i.why, 200)) : "")];
       }))),
     el("div", { class: "under" },
       m.host || m.profile ? el("p", {}, m.host ? ["host ", bdi(m.host, 80)] : "", m.host && m.profile ? ", " : "", m.profile ? ["profile ", bdi(m.profile, 80)] : "") : null,
       pending ? el("p", { class: "once" }, "Next time, once: ", bdi(pending, 80)) : null,
+      m.items.some((i) => !i.shown) ? details("hidden", `Not shown to it: ${m.items.filter((i) => !i.shown).length}`, el("ul", {}, m.items.filter((i) => !i.shown).map((i) => el("li", {}, bdi(i.title, 120), i.why ? el("span", { class: "dim" }, ", ", bdi(i.why, 200)) : "")))) : null,
       m.why && m.why.length ? details("why", "Why this menu", el("ul", {}, m.why.map((w) => el("li", {}, bdi(w, 300))))) : null,
       state.token && v.mac ? onceForm(v, m, pending) : null,
       m.script ? details("script", "The script", el("pre", { tabindex: "0", role: "region", "aria-label": "Script", "data-scroll": "script", "data-key": "script-text" }, m.script)) : null)]);

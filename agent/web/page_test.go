@@ -63,7 +63,7 @@ func fullStatus(now time.Time) Status {
 	s := Status{
 		Agent:    Running{Host: "boot-1", Version: "test", Started: now.Add(-time.Hour), TFTP: "127.0.0.1:69", HTTP: "127.0.0.1:80"},
 		Settings: []Setting{{"chain", "auto", "default"}, {"menu.title", hostile[0], "file:3"}},
-		Config:   Reload{OK: true}, Menu: Menu{OK: true, Items: []MenuItem{{"local", "Boot from the local disk", ""}, {"debian-12", hostile[1], hostile[0]}}},
+		Config:   Reload{OK: true}, Menu: Menu{OK: true, Items: []MenuItem{{Key: "local", Title: "Boot from the local disk", Shown: true}, {Key: "debian-12", Title: hostile[1], Why: hostile[0], Shown: true}}},
 		Images: []Image{
 			{Key: "debian-12", Title: "Debian 12", Recipe: "debian", Bytes: 41e6, Added: now.Add(-48 * time.Hour), Verified: now.Add(-time.Hour)},
 			{Key: "bad", Title: hostile[1], Bytes: -1, Error: hostile[0]}, {Key: "hand", Title: "By hand", Bytes: 7},
@@ -122,7 +122,10 @@ func newPageSite(t testing.TB) (*site, *stage, *boot.Feed) {
 	s := newSite(t, func(c *Config) {
 		c.Live, c.Boots, c.Gate, c.Actions = live, api, NewGate(theToken), &deeds{}
 		c.ShowMenu = func(f boot.Facts, _ netip.Addr) (Shown, error) {
-			return Shown{Title: hostile[0], Items: []MenuItem{{"local", "Local disk", ""}, {"debian-12", hostile[1], hostile[0]}}, Chosen: "debian-12", Timeout: 30, Host: f.MAC,
+			return Shown{Title: hostile[0], Items: []MenuItem{
+				{Key: "local", Title: "Local disk", Shown: true}, {Key: "debian-12", Title: hostile[1], Group: hostile[3], Why: hostile[0], Shown: true, Installs: true},
+				{Key: "hidden", Title: "Needs BIOS", Why: hostile[5]},
+			}, Chosen: "debian-12", Timeout: 30, Host: f.MAC,
 				Why: []string{hostile[0]}, Script: "#!ipxe\nkernel /k root_shadow='$6$abcdefgh$0123456789' " + hostile[0]}, nil
 		}
 	})

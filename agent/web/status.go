@@ -129,9 +129,12 @@ type Menu struct {
 
 // MenuItem is something that can be chosen.
 type MenuItem struct {
-	Key   string `json:"key"`
-	Title string `json:"title"`
-	Why   string `json:"why,omitempty"` // why not every machine is shown it
+	Key      string `json:"key"`
+	Title    string `json:"title"`
+	Group    string `json:"group,omitempty"` // the heading that it stands under
+	Why      string `json:"why,omitempty"`   // why it is not shown, or not to every machine
+	Shown    bool   `json:"shown"`
+	Installs bool   `json:"installs,omitempty"` // left alone it overwrites the machine's disk
 }
 
 // Machine is one that the configuration names, or that is to boot something once.
