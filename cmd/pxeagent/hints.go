@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/image"
 	"pxeagent/agent/probe"
 	"pxeagent/agent/tftp"
 	"pxeagent/dnsmasq"
@@ -109,6 +110,25 @@ var rules = []rule{
 	on(pfsense.ErrNoSection, exitNoDHCP, "turn the DHCP server on there first: Services > DHCP Server on the firewall"),
 	on(pfsense.ErrStopped, exitRestart, "Status > System Logs > DHCP on the firewall says why; Status > Services starts it"),
 	on(pfsense.ErrProgram, exitFirewall, "look at the PHP errors on the firewall (Diagnostics > Crash Reporter), and whether its disk is full"),
+
+	on(image.ErrNoSpace, exitNotWritable, "make room, or name another disk in serve.root (--root); `pxeagent image list` says what each image takes, `pxeagent image remove` removes one"),
+	on(image.ErrChecksum, exitChecksum,
+		"what is there was kept; try again, or another mirror: --mirror URL, or mirrors in the configuration",
+		"if the maker's list is at fault, --sha256 gives the checksum that you know to be right"),
+	on(image.ErrArchive, exitBadImage, "what is there was kept; get the archive from the maker's own mirror, and compare its checksum"),
+	on(image.ErrUnbootable, exitBadImage, "what is there was kept; see whether the recipe is for this kind of file: `pxeagent image recipes`"),
+	on(image.ErrNoRecipe, exitNoVersion, "`pxeagent image recipes` lists them; one of your own is a YAML file in recipes/ in serve.root"),
+	on(image.ErrNoVersion, exitNoVersion, "`pxeagent image recipes` has a version of each; latest is the newest"),
+	on(image.ErrOrder, exitUsage, "`pxeagent image add --help` shows how each kind is added"),
+	on(image.ErrRecipe, exitUsage, "correct the file; README has what stands in a recipe"),
+	on(image.ErrByHand, exitRefused, "remove its folder below http/ in serve.root yourself"),
+	on(image.ErrNoImage, exitNoImage, "`pxeagent image list` lists what there is"),
+	on(image.ErrDamaged, exitDamaged, "fetch it again: `pxeagent image add RECIPE VERSION --replace`; and see to the disk"),
+	on(image.ErrBusy, exitLocked, "wait until it is done: the lock ends with its process"),
+	on(image.ErrDownload, exitDownload,
+		"run it again: it goes on where it was cut off",
+		"another mirror: --mirror URL; a proxy: HTTPS_PROXY; without a network: --from FILE or DIR"),
+	on(image.ErrNotFound, exitDownload, "see that the mirror has it under that path; another mirror: --mirror URL"),
 
 	{is: isError(probe.ErrPermission), code: exitPermission, hints: capabilityHints},
 	on(probe.ErrNoDevice, exitNoInterface, "`ip -br link` lists this machine's devices; probe.device (--probe-device) names the one to ask from"),

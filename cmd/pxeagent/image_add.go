@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pxeagent/agent/image"
+)
+
+func newImageAddCmd(a *app) *cobra.Command {
+	var o image.Order
+	var args string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "add RECIPE VERSION|latest",
+		Short: "Fetch an image, check it, and put it where machines find it",
+		Long: `Fetch an image by a recipe, check it against the checksums that its maker publishes, unpack it and
+switch it over in one step: half an image is never served, and what goes wrong leaves what
+was there. A download that was cut off is gone on with by the next run. The menu lists the
+image at once; what the menu chooses by itself stays as it was.
+
+With --from nothing else is asked for: files and folders, such as a USB stick, or URLs. Lists
+of checksums that lie beside the files are used. Proxies are taken from HTTPS_PROXY,
+HTTP_PROXY and NO_PROXY.`,
+		Example: `  pxeagent image add smartos latest
+  pxeagent image add smartos 20130808T195337Z --from /mnt/usb
+  pxeagent image add debian trixie --arch arm64 --args "console=ttyAMA0"
+  pxeagent image add iso mfsbsd-14.1 --from https://mirror.lan/mfsbsd-14.1.iso --sha256 HEX
+  pxeagent image add generic rescue --from ./vmlinuz --from ./initrd.img`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usagef("`pxeagent image recipes` lists recipes with a version of each; latest is the newest", "image add takes a recipe and a version, and was given %q", args)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, names []string) error {
+			l, _, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			o.Recipe, o.Version, o.Args = names[0], names[1], strings.Fields(args)
+			for i, f := range o.From {
+				if !strings.Contains(f, "://") {
+					if o.From[i], err = filepath.Abs(f); err != nil {
+						return err
+					}
+				}
+			}
+			s, err := l.store(a.newProgress(asJSON).event)
+			if err != nil {
+				return err
+			}
+			if !asJSON {
+				warnRecipes(a, s)
+			}
+			in, err := s.Add(cmd.Context(), o)
+			there := errors.Is(err, image.ErrThere)
+			if there && in.Key == "" {
+				return failure{code: exitRefused, err: err, hints: []string{"look what lies there; --replace puts the image in its place"}}
+			}
+			if err != nil && !there {
+				return imageFailure(l, err)
+			}
+			if asJSON {
+				return writeJSON(a.stdout, map[string]any{"image": in, "added": !there})
+			}
+			return a.added(l, in, there)
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&o.From, "from", nil, "file, folder or URL in place of the mirrors (repeatable)")
+	f.StringVar(&o.SHA256, "sha256", "", "SHA-256 that the file must have, in hex, in place of the published ones")
+	f.StringArrayVar(&o.Mirrors, "mirror", nil, "URL in place of the recipe's mirrors (repeatable: the next one is tried where one fails)")
+	f.StringVar(&o.Arch, "arch", "", "amd64 or arm64; default: amd64")
+	f.StringVar(&o.Title, "title", "", "title in the menu; default: the recipe's")
+	f.StringVar(&args, "args", "", "more arguments for the kernel, separated by blanks")
+	f.BoolVar(&o.Replace, "replace", false, "fetch it even where it is there, and put it in its place")
+	f.BoolVar(&asJSON, "json", false, "as JSON, without progress")
+	addFlags(cmd, imageKeys)
+	return cmd
+}
+
+// added is the last word on an image.
+func (a *app) added(l loaded, in image.Installed, there bool) error {
+	word := "added"
+	if there {
+		word = "already there, nothing was fetched (--replace fetches it again):"
+	}
+	fmt.Fprintf(a.stdout, "%s %s, in the menu as %s\n", word, in.Key, strings.Join(in.Items, ", "))
+	if in.Installs {
+		fmt.Fprintln(a.stdout, "note: it installs: a machine that it is chosen on may lose what is on its disk")
+	}
+	_, err := fmt.Fprintf(a.stdout, "the menu's default is still %s\n", l.Config.Menu.Default)
+	return err
+}

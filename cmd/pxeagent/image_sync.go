@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"pxeagent/agent/image"
+	"pxeagent/agent/machine"
+)
+
+func newImageSyncCmd(a *app) *cobra.Command {
+	var dryRun, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "sync",
+		Short: "Bring the disk to what the configuration lists under images",
+		Long: `Add what the part images of the configuration lists and is not there, and with keep remove older images
+of the same recipe. Never removed: the menu's default, what a profile or a machine's next boot
+names, what was put there by hand, and images of recipes that are not listed. A second run
+finds nothing to do: run it from cron or a systemd timer. With --dry-run it exits 2 where
+something is to be done.`,
+		Example: "  pxeagent image sync\n  pxeagent image sync --dry-run --json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, log, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			if len(l.Config.Images) == 0 {
+				return failure{code: exitUsage, err: errors.New("images: the configuration lists none"), hints: []string{"list them in the file, such as `images: [{recipe: smartos, version: latest, keep: 3}]`"}}
+			}
+			s, err := l.store(a.newProgress(asJSON).event)
+			if err != nil {
+				return err
+			}
+			if !asJSON {
+				warnRecipes(a, s)
+			}
+			needed, err := l.needed(s, log)
+			if err != nil {
+				return err
+			}
+			all := []image.Action{}
+			err = s.Sync(cmd.Context(), l.Config.Images, needed, dryRun, func(act image.Action) {
+				all = append(all, act)
+				if !asJSON {
+					fmt.Fprintf(a.stdout, "%-7s %s%s\n", act.Do, act.Key, suffix(act.Why))
+				}
+			})
+			return a.synced(l, all, err, dryRun, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and do nothing; latest is asked for all the same")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	addFlags(cmd, imageKeys)
+	return cmd
+}
+
+// synced ends a sync.
+func (a *app) synced(l loaded, all []image.Action, err error, dryRun, asJSON bool) error {
+	todo := slices.ContainsFunc(all, func(act image.Action) bool { return act.Do != image.DoNone && act.Do != image.DoSpare })
+	if asJSON {
+		if werr := writeJSON(a.stdout, map[string]any{"actions": all, "dry_run": dryRun}); werr != nil {
+			return werr
+		}
+		if err != nil {
+			return exitWith(explain(err).code)
+		}
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case err != nil:
+		failed := 0
+		for _, act := range all {
+			if act.Do == image.DoFail {
+				failed++
+			}
+		}
+		if failed > 1 {
+			f := explain(err)
+			return failure{code: f.code, err: fmt.Errorf("%s could not be added", count(failed, "image")), hints: f.hints}
+		}
+		return imageFailure(l, err)
+	case dryRun && todo:
+		return exitWith(exitDiffers)
+	case !todo && !asJSON:
+		_, err := fmt.Fprintln(a.stdout, "in sync: nothing was fetched, nothing was removed")
+		return err
+	}
+	return nil
+}
+
+// needed is a function that says why an item or image must stay, or "": the menu's default, the configuration's profiles, and what machines
+// are to boot once.
+func (l loaded) needed(s *image.Store, log *slog.Logger) (func(key string) string, error) {
+	why := map[string]string{l.Config.Menu.Default: "it is the menu's default"}
+	all, err := s.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range l.Config.Profiles {
+		for _, k := range profileKeys(p, all) {
+			why[k] = "profile " + p.Name + " boots it"
+		}
+	}
+	once, err := machine.OpenOnce(filepath.Join(l.Config.StateDir, "once"), log).List()
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range once {
+		why[o.Item] = fmt.Sprintf("%s is to boot it once", o.ID)
+	}
+	return func(key string) string { return why[key] }, nil
+}
+
+// profileKeys are the images that a profile may send machines to: the one that it names, or of a recipe the version that it names, or the two
+// newest, since canaries try the newest while the others stay with the one before.
+func profileKeys(p machine.Profile, all []image.Installed) []string {
+	var of []image.Installed
+	for _, in := range all {
+		switch {
+		case in.Key == p.Image || slices.Contains(in.Items, p.Image):
+			return append(slices.Clone(in.Items), in.Key)
+		case in.Recipe == p.Image && (p.Version == "" || p.Version == machine.Latest || p.Version == in.Version):
+			of = append(of, in)
+		}
+	}
+	slices.SortStableFunc(of, func(a, b image.Installed) int { return image.CompareVersions(b.Version, a.Version) })
+	var out []string
+	for _, in := range of[:min(len(of), 2)] {
+		out = append(out, append(slices.Clone(in.Items), in.Key)...)
+	}
+	return out
+}
