@@ -53,6 +53,7 @@ const (
 	exitNoVersion    exitCode = 40
 	exitNoImage      exitCode = 41
 	exitDamaged      exitCode = 42
+	exitMenu         exitCode = 46
 	exitInterrupted  exitCode = 130
 )
 
@@ -106,6 +107,7 @@ var exitCodes = []struct {
 	{exitNoVersion, "no-version", "image: there is no such recipe, or its maker has no such version"},
 	{exitNoImage, "no-image", "image: there is no such image on disk"},
 	{exitDamaged, "damaged-image", "image verify: files are missing, or are not as they were added"},
+	{exitMenu, "menu", "menu show and menu lint: the menu is not the one that was asked for, or a script has faults"},
 	{exitInterrupted, "interrupted", "stopped by ^C or SIGTERM before it was done"},
 }
 

@@ -96,6 +96,7 @@ A flag wins over a variable, a variable over the file, the file over the default
 		newCheckCmd(a),
 		newChainCmd(a),
 		newIPXECmd(a),
+		newMenuCmd(a),
 		newImageCmd(a),
 		newPfSenseCmd(a),
 		newConfigCmd(a),

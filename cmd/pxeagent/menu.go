@@ -1,0 +1,189 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pxeagent/agent"
+	"pxeagent/agent/boot"
+	"pxeagent/agent/ipxe"
+)
+
+func newMenuCmd(a *app) *cobra.Command {
+	return newGroupCmd("menu", "The menu that machines are given", newMenuShowCmd(a), newMenuLintCmd(a), newMenuTemplateCmd(a))
+}
+
+func newMenuShowCmd(a *app) *cobra.Command {
+	var m machineFlags
+	var asJSON, scriptOnly, secrets bool
+	cmd := &cobra.Command{
+		Use:   "show",
+		Short: "Show the menu that a machine would be given, and its script",
+		Long: `Show what the menu offers to a machine, what it boots when nobody chooses, and the script that
+says so to iPXE. The machine is named by what iPXE tells of it; with no flag it is one that
+tells nothing. Made from the configuration and the disk: no daemon need run.`,
+		Example: `  pxeagent menu show
+  pxeagent menu show --mac 52:54:00:12:34:56 --platform efi
+  pxeagent menu show --platform pcbios --script > menu.ipxe`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			facts, addr, err := m.read()
+			if err != nil {
+				return err
+			}
+			l, _, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			c, err := l.menuAgent()
+			if err != nil {
+				return err
+			}
+			menu, err := agent.MachineMenu(c, facts, addr)
+			if err != nil {
+				return rootFailure(l.Config.Serve.Root, err)
+			}
+			script := menu.Shown
+			if secrets {
+				script = menu.Script
+			}
+			switch {
+			case asJSON:
+				err = writeJSON(a.stdout, menuOf(menu, facts, string(script)))
+			case scriptOnly:
+				_, err = a.stdout.Write(script)
+			default:
+				err = printMenu(a.stdout, menu, string(script))
+			}
+			if err == nil && menu.Err != nil {
+				err = menuFault(menu.Err)
+			}
+			return err
+		},
+	}
+	m.addTo(cmd.Flags())
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&scriptOnly, "script", false, "the script alone")
+	cmd.Flags().BoolVar(&secrets, "secrets", false, "with the hash of root's password as it is sent to machines")
+	addFlags(cmd, networkKeys, []string{"serve.root", "serve.http"})
+	return cmd
+}
+
+// menuFault is a menu that is not the one that was asked for. It was shown before.
+func menuFault(err error) error {
+	lines := strings.Split(err.Error(), "\n")
+	f := failure{code: exitMenu, err: fmt.Errorf("the menu is not the one that was asked for: %s", lines[0])}
+	for _, line := range lines[1:] {
+		f.hints = append(f.hints, "besides: "+line)
+	}
+	return f
+}
+
+// menuAgent is an agent as the daemon would be, as far as menus depend on it.
+func (l loaded) menuAgent() (agent.Config, error) {
+	places, err := l.serving()
+	if err != nil {
+		return agent.Config{}, err
+	}
+	menu, err := l.menu()
+	if err != nil {
+		return agent.Config{}, err
+	}
+	machines, wrong := l.machines()
+	if len(wrong) > 0 {
+		return agent.Config{}, wrong
+	}
+	return agent.Config{Root: l.Config.Serve.Root, Places: places, Chain: l.Config.Chain, Menu: menu, Machines: machines, State: l.Config.StateDir}, nil
+}
+
+// menuJSON is a menu for --json.
+type menuJSON struct {
+	Source   string      `json:"source,omitempty"`
+	Title    string      `json:"title"`
+	Facts    boot.Facts  `json:"facts"`
+	Items    []ipxe.Item `json:"items"`
+	Default  string      `json:"default"`
+	Timeout  float64     `json:"timeout_seconds"`
+	Straight bool        `json:"straight"`
+	Choice   ipxe.Choice `json:"choice"`
+	Problems []string    `json:"problems,omitempty"`
+	Script   string      `json:"script"`
+}
+
+func menuOf(m ipxe.Menu, f boot.Facts, script string) menuJSON {
+	j := menuJSON{Source: m.Source, Title: m.Title, Facts: f, Items: m.Items, Default: m.Default, Timeout: m.Timeout.Seconds(), Straight: m.Straight,
+		Choice: m.Choice, Script: script}
+	if m.Err != nil {
+		j.Problems = strings.Split(m.Err.Error(), "\n")
+	}
+	return j
+}
+
+func printMenu(w io.Writer, m ipxe.Menu, script string) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	from := "made from what is on disk"
+	if m.Source != "" {
+		from = m.Source
+	}
+	fmt.Fprintf(tw, "menu\t%s\t%s\n", plain(m.Title), plain(from))
+	fmt.Fprintf(tw, "boots\t%s\t%s\n", plain(m.Default), plain(when(m)))
+	if m.Choice.Host != "" {
+		fmt.Fprintf(tw, "host\t%s\t%s\n", plain(m.Choice.Host), plain(strings.TrimSpace("profile "+m.Choice.Profile)))
+	}
+	for _, why := range m.Choice.Why {
+		fmt.Fprintf(tw, "\t\t%s\n", plain(why))
+	}
+	group := ""
+	for _, i := range m.Items {
+		if i.Group != group {
+			group = i.Group
+			fmt.Fprintf(tw, "-- %s\t\t\n", plain(group))
+		}
+		note := i.Why
+		switch {
+		case !i.Shown && note == "":
+			note = "hidden"
+		case !i.Shown:
+			note = "not shown: " + note
+		}
+		fmt.Fprintf(tw, "item\t%s\t%s\t%s\n", plain(i.Key), plain(i.Title), plain(note))
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s", script)
+	return err
+}
+
+// when says how a machine comes to what it boots.
+func when(m ipxe.Menu) string {
+	switch {
+	case m.Straight && m.Choice.Once:
+		return "this once, without a menu"
+	case m.Straight:
+		return "without a menu"
+	case m.Timeout == 0:
+		return "when it is chosen: the menu waits for ever"
+	}
+	return "when nobody chooses for " + m.Timeout.Round(time.Millisecond).String()
+}
+
+func newMenuTemplateCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "template",
+		Short: "Print the built-in template of the menu, to begin one's own with",
+		Long: `Print the template that the menu is made by. Put a changed one at ` + ipxe.TemplateFile + ` below
+serve.root/http: it is put to use at once, and a broken one is not.`,
+		Example: "  pxeagent menu template > /var/lib/pxeagent/http/" + ipxe.TemplateFile,
+		Args:    noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := io.WriteString(a.stdout, ipxe.MenuTemplate)
+			return err
+		},
+	}
+}

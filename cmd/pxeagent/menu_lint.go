@@ -1,0 +1,169 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pxeagent/agent/ipxe"
+)
+
+// lintFinding is something that is wrong with a script.
+type lintFinding struct {
+	Script string `json:"script"`         // file, or what it is made for
+	Line   int    `json:"line,omitempty"` // from 1; 0: the whole
+	Code   string `json:"code"`
+	Text   string `json:"text"`
+}
+
+// Codes besides those of ipxe.Lint.
+const (
+	lintUnread   = "unreadable"
+	lintMenu     = "menu"     // not the one that was asked for
+	lintTemplate = "template" // it makes no menu
+)
+
+func newMenuLintCmd(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "lint [FILE]",
+		Short: "Say what will not work in a script, a template, or all that machines are given",
+		Long: `Read iPXE scripts without running them: labels and items that are not there, command lines that
+BIOS iPXE would cut off at 512 bytes, what a BIOS machine would hang on. With no FILE: the
+menus for BIOS, UEFI and ARM64 as they are served, or your own bootstrap.ipxe, and the
+scripts in ` + ipxe.FragmentDir + `. A FILE that ends in .tmpl is a template of the menu; - is
+standard input. Exits 46 if something was found.`,
+		Example: "  pxeagent menu lint\n  pxeagent menu lint ./bootstrap.ipxe\n  pxeagent menu lint ./bootstrap.ipxe.tmpl --json",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("run it once for each", "menu lint takes one file, and was given %q", args)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, _, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			texts, err := l.lintTexts(a, args)
+			if err != nil {
+				return err
+			}
+			found := []lintFinding{}
+			for _, t := range texts {
+				found = append(found, lint(t)...)
+			}
+			if asJSON {
+				err = writeJSON(a.stdout, map[string]any{"ok": len(found) == 0, "scripts": len(texts), "findings": found})
+			} else {
+				err = printFindings(a.stdout, texts, found)
+			}
+			if err == nil && len(found) > 0 {
+				err = exitWith(exitMenu)
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	addFlags(cmd, networkKeys, []string{"serve.root", "serve.http"})
+	return cmd
+}
+
+// lintTexts are the scripts to be read.
+func (l loaded) lintTexts(a *app, args []string) ([]ipxe.Text, error) {
+	if len(args) == 1 && !strings.HasSuffix(args[0], ".tmpl") {
+		text, err := a.readScript(args[0])
+		return []ipxe.Text{{Name: args[0], Script: text}}, err
+	}
+	menu, err := l.menu()
+	if err != nil {
+		return nil, err
+	}
+	lib, err := l.library(l.Config.Serve.Root)
+	if err != nil {
+		return nil, rootFailure(l.Config.Serve.Root, err)
+	}
+	lib.Configure(menu)
+	if len(args) == 0 {
+		return lib.Texts(), nil
+	}
+	text, err := a.readScript(args[0])
+	if err != nil {
+		return nil, err
+	}
+	texts := lib.Try(text)
+	for i := range texts {
+		texts[i].Name = args[0] + ": " + texts[i].Name
+	}
+	return texts, nil
+}
+
+// maxLint is more than any script has, in bytes.
+const maxLint = 4 << 20
+
+func (a *app) readScript(name string) ([]byte, error) {
+	in := a.stdin
+	if name != stdinName {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, usagef("name a script, or none for what is served", "reading the script: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, maxLint+1))
+	switch {
+	case err != nil:
+		return nil, usagef("name a script, or none for what is served", "reading the script: %w", err)
+	case len(b) > maxLint:
+		return nil, usagef("iPXE would not take it", "reading %s: it has more than %d bytes", name, maxLint)
+	}
+	return b, nil
+}
+
+func lint(t ipxe.Text) []lintFinding {
+	var found []lintFinding
+	if t.Err != nil {
+		code := lintMenu
+		switch {
+		case strings.HasPrefix(t.Err.Error(), "as a template: "):
+			code = lintTemplate
+		case t.Script == nil:
+			code = lintUnread
+		}
+		for _, line := range strings.Split(t.Err.Error(), "\n") {
+			found = append(found, lintFinding{Script: t.Name, Code: code, Text: line})
+		}
+	}
+	if t.Script == nil && t.Err != nil {
+		return found
+	}
+	for _, f := range ipxe.Lint(t.Script) {
+		found = append(found, lintFinding{t.Name, f.Line, f.Code, f.Text})
+	}
+	return found
+}
+
+func printFindings(w io.Writer, texts []ipxe.Text, found []lintFinding) error {
+	for _, f := range found {
+		at := plain(f.Script)
+		if f.Line > 0 {
+			at = fmt.Sprintf("%s:%d", at, f.Line)
+		}
+		if _, err := fmt.Fprintf(w, "%s: %s (%s)\n", at, plain(f.Text), f.Code); err != nil {
+			return err
+		}
+	}
+	if len(found) > 0 {
+		return nil
+	}
+	for _, t := range texts {
+		if _, err := fmt.Fprintf(w, "ok: %s\n", plain(t.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
