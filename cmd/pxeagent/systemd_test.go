@@ -17,6 +17,7 @@ func TestSystemdUnit(t *testing.T) {
 	unit := readUnit(t, "../../deploy/systemd/pxeagent.service")
 	for key, want := range map[string]string{
 		"Type":                    "notify",
+		"ExecReload":              "kill -HUP $MAINPID",
 		"CapabilityBoundingSet":   "CAP_NET_BIND_SERVICE CAP_NET_RAW",
 		"AmbientCapabilities":     "CAP_NET_BIND_SERVICE CAP_NET_RAW",
 		"NoNewPrivileges":         "yes",
