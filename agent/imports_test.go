@@ -13,7 +13,7 @@ import (
 // allowed says which of this module's packages each may import, and why where it is not plain from the
 // names. A backend imports agent/dhcp and no other; nothing but cmd imports a backend.
 var allowed = map[string][]string{
-	"cmd/pxeagent": {"agent", "agent/boot", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe", "agent/tftp", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest"},
+	"cmd/pxeagent": {"agent", "agent/boot", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe", "agent/store", "agent/tftp", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest"},
 	"agent":        {"agent/boot", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe", "agent/store", "agent/tftp", "agent/web"},
 	"agent/boot":   {},
 	"agent/dhcp":   {},

@@ -18,7 +18,8 @@ type Filter struct {
 	Limit    int    // the newest so many; 0: all
 }
 
-func (f Filter) wants(b Boot) bool {
+// Wants reports whether the filter wants a boot. Limit does not count.
+func (f Filter) Wants(b Boot) bool {
 	return (f.MAC == "" || f.MAC == b.MAC) && (f.Result == UnderWay || f.Result == b.Result) && (!f.UnderWay || b.Result == UnderWay)
 }
 
@@ -103,7 +104,7 @@ func (f *Feed) Boots(want Filter) []Boot {
 		if want.Limit > 0 && len(found) == want.Limit {
 			break
 		}
-		if b := f.boots[id]; want.wants(b) {
+		if b := f.boots[id]; want.Wants(b) {
 			found = append(found, b)
 		}
 	}

@@ -16,6 +16,7 @@ const (
 	envAPIKey     = "PXEAGENT_DHCP_PFSENSE_API_KEY"
 	envPageToken  = "PXEAGENT_PAGE_TOKEN"
 	envRootShadow = "PXEAGENT_MENU_ROOT_SHADOW"
+	envWebhook    = "PXEAGENT_WEBHOOK_SECRET"
 	envE2E        = "PXEAGENT_REQUIRE_E2E"
 )
 
@@ -25,7 +26,7 @@ var serviceEnv = regexp.MustCompile(`^PXEAGENT_(SERVICE_(HOST|PORT(_\w+)?)|PORT(
 // checkEnviron finds the variables that look like keys and are none. Their values are not
 // shown: they may be secrets.
 func checkEnviron(environ []string) mistakes {
-	known := map[string]bool{envConfig: true, envPassword: true, envAPIKey: true, envPageToken: true, envRootShadow: true, envE2E: true}
+	known := map[string]bool{envConfig: true, envPassword: true, envAPIKey: true, envPageToken: true, envWebhook: true, envRootShadow: true, envE2E: true}
 	for _, k := range keys {
 		known[k.env()] = true
 	}
@@ -45,7 +46,7 @@ func unknownVariable(name string) string {
 	for _, k := range keys {
 		names = append(names, k.env())
 	}
-	names = append(names, envConfig, envPassword, envAPIKey, envPageToken, envRootShadow)
+	names = append(names, envConfig, envPassword, envAPIKey, envPageToken, envWebhook, envRootShadow)
 	slip := strings.ToUpper(name)
 	best, slips := "", len(slip)/4
 	for _, n := range names {

@@ -53,7 +53,12 @@ var (
 		fileKey: "page.token_file", file: func(c Config) string { return c.Page.TokenFile },
 		credential: "page-token",
 	}
-	secretSources = []secretSource{firewallPassword, firewallAPIKey, pageToken, rootShadow}
+	webhookSecret = secretSource{
+		key: "webhook.secret", env: envWebhook,
+		fileKey: "webhook.secret_file", file: func(c Config) string { return c.Webhook.SecretFile },
+		credential: "webhook-secret",
+	}
+	secretSources = []secretSource{firewallPassword, firewallAPIKey, pageToken, rootShadow, webhookSecret}
 )
 
 // errNoSecret is returned by readSecret where there is none.

@@ -101,6 +101,7 @@ func defaultConfig() Config {
 		},
 		Menu:  MenuConfig{Title: "Network boot", Default: "local", Timeout: 30 * time.Second, Rescue: true},
 		Probe: ProbeConfig{Interval: 5 * time.Minute},
+		Boots: BootsConfig{Keep: 1000, MaxAge: 720 * time.Hour, Stall: 5 * time.Minute},
 		Log:   LogConfig{Level: slog.LevelInfo, Format: "text"},
 	}
 }
@@ -168,8 +169,16 @@ var samples = map[string]struct {
 	"probe.interval":  {"90s", "90s", func(c *Config) { c.Probe.Interval = 90 * time.Second }},
 	"page.token_file": {"/t", "/t", func(c *Config) { c.Page.TokenFile = "/t" }},
 	"page.hosts":      {"PXE.example.org., boot", "[PXE.example.org., boot]", func(c *Config) { c.Page.Hosts = []string{"pxe.example.org", "boot"} }},
-	"log.level":       {"debug", "debug", func(c *Config) { c.Log.Level = slog.LevelDebug }},
-	"log.format":      {"json", "json", func(c *Config) { c.Log.Format = "json" }},
+	"boots.keep":      {"50", "50", func(c *Config) { c.Boots.Keep = 50 }},
+	"boots.max_age":   {"48h", "48h", func(c *Config) { c.Boots.MaxAge = 48 * time.Hour }},
+	"boots.stall":     {"90s", "90s", func(c *Config) { c.Boots.Stall = 90 * time.Second }},
+	"webhook.url": {"https://hooks.example.org/x?y=z", "", func(c *Config) {
+		c.Webhook.URL = &url.URL{Scheme: "https", Host: "hooks.example.org", Path: "/x", RawQuery: "y=z"}
+	}},
+	"webhook.secret_file": {"/s", "/s", func(c *Config) { c.Webhook.SecretFile = "/s" }},
+	"metrics.native":      {"true", "true", func(c *Config) { c.Metrics.Native = true }},
+	"log.level":           {"debug", "debug", func(c *Config) { c.Log.Level = slog.LevelDebug }},
+	"log.format":          {"json", "json", func(c *Config) { c.Log.Format = "json" }},
 }
 
 // yamlFor writes value under the sections of name. The value stands in the last line.
@@ -436,7 +445,7 @@ func TestShow(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.stdout), &shown); err != nil {
 		t.Fatalf("%v in %s", err, r.stdout)
 	}
-	if shown.File != file || len(shown.Settings) != len(keys) {
+	if shown.File != file || len(shown.Settings) != len(keys)+len(parts) {
 		t.Errorf("file %s, %d settings", shown.File, len(shown.Settings))
 	}
 	if s := shown.Settings[0]; s.Key != "interface" || !reflect.DeepEqual(s.Value, []any{"eth1", "eth2"}) || s.From != file+":1" {

@@ -26,6 +26,9 @@ type Config struct {
 	Profiles   []machine.Profile // in the file's order
 	Probe      ProbeConfig
 	Page       PageConfig
+	Boots      BootsConfig
+	Webhook    WebhookConfig
+	Metrics    MetricsConfig
 	Log        LogConfig
 	Images     []image.Want        // in the file's order
 	Mirrors    map[string][]string // URLs by recipe
@@ -133,6 +136,24 @@ func (p ProbeConfig) Device(i int) string {
 type PageConfig struct {
 	TokenFile string   // absolute, or ""
 	Hosts     []string // lower case, without a dot at the end
+}
+
+// BootsConfig is how machines' boots are followed and kept.
+type BootsConfig struct {
+	Keep   int           // at least 1
+	MaxAge time.Duration // 0: for ever
+	Stall  time.Duration
+}
+
+// WebhookConfig is where boots that ended are posted to. The secret is not in it: see readSecret.
+type WebhookConfig struct {
+	URL        *url.URL // http or https; nil: nowhere
+	SecretFile string   // absolute, or ""
+}
+
+// MetricsConfig is how metrics are told.
+type MetricsConfig struct {
+	Native bool // native histograms in place of classic ones
 }
 
 // LogConfig is the log on standard error.

@@ -53,6 +53,9 @@ const (
 	exitNoVersion    exitCode = 40
 	exitNoImage      exitCode = 41
 	exitDamaged      exitCode = 42
+	exitNotRunning   exitCode = 43
+	exitNoBoot       exitCode = 44
+	exitRunning      exitCode = 45
 	exitMenu         exitCode = 46
 	exitInterrupted  exitCode = 130
 )
@@ -107,6 +110,9 @@ var exitCodes = []struct {
 	{exitNoVersion, "no-version", "image: there is no such recipe, or its maker has no such version"},
 	{exitNoImage, "no-image", "image: there is no such image on disk"},
 	{exitDamaged, "damaged-image", "image verify: files are missing, or are not as they were added"},
+	{exitNotRunning, "not-running", "the daemon does not run, or it uses another state_dir"},
+	{exitNoBoot, "no-boot", "there is no such boot, or it is kept no longer"},
+	{exitRunning, "already-running", "serve: another daemon uses the same state_dir"},
 	{exitMenu, "menu", "menu show and menu lint: the menu is not the one that was asked for, or a script has faults"},
 	{exitInterrupted, "interrupted", "stopped by ^C or SIGTERM before it was done"},
 }

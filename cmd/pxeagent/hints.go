@@ -18,6 +18,7 @@ import (
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/image"
 	"pxeagent/agent/probe"
+	"pxeagent/agent/store"
 	"pxeagent/agent/tftp"
 	"pxeagent/dnsmasq"
 	"pxeagent/pfsense"
@@ -48,6 +49,9 @@ func ending(sentinel error, code exitCode, hints ...string) rule {
 	return r
 }
 
+// useAuto is for where chain: dhcp cannot be had of a pfSense.
+const useAuto = "use chain: auto (--chain): iPXE is then told from a ROM as it asks for files, and the firewall need not know"
+
 // rules go from how a run ended to what caused that, and from the particular to the general.
 var rules = []rule{
 	{is: isMistakes, code: exitUsage},
@@ -62,6 +66,9 @@ var rules = []rule{
 	refused("dhcp-off", exitDHCPOff, "turn it on there first: Services > DHCP Server on the firewall"),
 	refused("relay", exitRelay, "configure the DHCP server that it relays to, or turn the relay off: Services > DHCP Relay on the firewall"),
 	refused("ha-secondary", exitSecondary, "name the primary in dhcp.pfsense.url (--pfsense); it copies its settings to this one"),
+	refused("script-isc", exitRefused, useAuto, "or choose Kea: System > Advanced > Networking on the firewall, DHCP Options, Server Backend"),
+	refused("script-version", exitRefused, useAuto, "or update the firewall"),
+	refused("kea-custom-unreadable", exitRefused, useAuto, "or correct the custom configuration: Services > DHCP Server > Settings on the firewall"),
 	ending(dhcp.ErrRefused, exitRefused, "correct what the plan names and run it again; --dry-run shows the plan and writes nothing"),
 	ending(dhcp.ErrNotServing, exitNotServing, "start `pxeagent serve` at next-server first, or go on all the same with --not-serving-yet"),
 	on(dhcp.ErrLocked, exitLocked, "wait until it is done: the lock ends with its process"),
@@ -109,6 +116,7 @@ var rules = []rule{
 	on(pfsense.ErrUnapplied, exitUnapplied, unappliedHint),
 	on(pfsense.ErrNoSection, exitNoDHCP, "turn the DHCP server on there first: Services > DHCP Server on the firewall"),
 	on(pfsense.ErrStopped, exitRestart, "Status > System Logs > DHCP on the firewall says why; Status > Services starts it"),
+	on(pfsense.ErrUnfit, exitRefused, useAuto, "Kea names the place: it may be in what the site itself has in Services > DHCP Server > Settings"),
 	on(pfsense.ErrProgram, exitFirewall, "look at the PHP errors on the firewall (Diagnostics > Crash Reporter), and whether its disk is full"),
 
 	on(image.ErrNoSpace, exitNotWritable, "make room, or name another disk in serve.root (--root); `pxeagent image list` says what each image takes, `pxeagent image remove` removes one"),
@@ -135,6 +143,7 @@ var rules = []rule{
 	on(probe.ErrNoAddress, exitNoInterface, "`ip -br addr` shows which devices have an address; probe.device (--probe-device) names the one to ask from"),
 	on(probe.ErrPortTaken, exitPortTaken, "as root, `"+whoListens("udp", 67)+"` says which program it is, most likely a DHCP server or relay"),
 
+	on(store.ErrLocked, exitRunning, "stop that one first, or give each a state_dir of its own (--state-dir)"),
 	{is: isRawSocket, code: exitPermission, hints: capabilityHints},
 	{is: isListen(syscall.EADDRINUSE), code: exitPortTaken, hints: portHints},
 	{is: isError(tftp.ErrPortTaken), code: exitPortTaken, hints: func(error) []string { return heldHints("udp", 0) }},

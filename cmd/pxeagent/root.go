@@ -94,6 +94,7 @@ A flag wins over a variable, a variable over the file, the file over the default
 		newStatusCmd(a),
 		newProbeCmd(a),
 		newCheckCmd(a),
+		newBootsCmd(a),
 		newChainCmd(a),
 		newIPXECmd(a),
 		newMenuCmd(a),

@@ -61,6 +61,10 @@ func serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *slog.Logger
 	if len(wrong) > 0 {
 		return wrong
 	}
+	boots, err := l.boots()
+	if err != nil {
+		return err
+	}
 	sockets, err := agent.Bind(c.Serve.TFTP, c.Serve.HTTP)
 	if err != nil {
 		return err
@@ -69,11 +73,14 @@ func serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *slog.Logger
 	for i := range places {
 		places[i].Base = baseURL(places[i].NextServer, sockets.HTTP())
 	}
+	if len(watches) == 0 {
+		watches = append(watches, unasked(places[0], ipxe.Chain(c.Chain), sockets, c.Probe.Interval))
+	}
 	served, err := agent.New(agent.Config{
 		Sockets: sockets, Root: c.Serve.Root, Places: places, Chain: ipxe.Chain(c.Chain),
 		Menu: menu, Machines: machines, State: c.StateDir,
 		Except: c.Serve.ChainExcept, Universal: c.Serve.Universal, Networks: c.Serve.Networks, SinglePort: c.Serve.SinglePort, Grace: serveGrace,
-		Watches: watches, Page: page, Build: readBuild().info(), Log: log,
+		Watches: watches, Page: page, Boots: boots, Native: c.Metrics.Native, Build: readBuild().info(), Log: log,
 	})
 	if err != nil {
 		sockets.Close()
@@ -135,10 +142,7 @@ func (l loaded) places() ([]agent.Place, []agent.Watch, error) {
 	var watches []agent.Watch
 	for _, n := range all {
 		places = append(places, agent.Place{NextServer: n.next})
-		if n.device == "" || c.Probe.Interval == 0 {
-			continue
-		}
-		w := agent.Watch{Interface: n.name, Probe: n.probeConfig(), Want: l.expected(n), Every: c.Probe.Interval}
+		w := agent.Watch{Interface: n.name, Blind: n.device == "", Probe: n.probeConfig(), Want: l.expected(n), Every: c.Probe.Interval}
 		if c.Backend() == Dnsmasq {
 			// Dnsmasq runs on this machine and names itself by the address of the device.
 			w.Own, w.Proxy = []netip.Addr{n.own}, c.DHCP.Dnsmasq.Mode == "proxy"
@@ -146,6 +150,11 @@ func (l loaded) places() ([]agent.Place, []agent.Watch, error) {
 		watches = append(watches, w)
 	}
 	return places, watches, nil
+}
+
+// unasked is a watch of what is served where no interface is set: nobody is asked what DHCP says, and the ports are those that were bound.
+func unasked(p agent.Place, chain ipxe.Chain, at *agent.Sockets, every time.Duration) agent.Watch {
+	return agent.Watch{Interface: "any", Blind: true, Want: agent.Wish(p.NextServer, p.Base, chain), Every: every, TFTPPort: at.TFTP().Port()}
 }
 
 // String is for the log.

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"pxeagent/agent"
+)
+
+// boots is how the daemon follows boots, and whom it tells.
+func (l loaded) boots() (agent.Boots, error) {
+	c := l.Config
+	b := agent.Boots{Keep: c.Boots.Keep, MaxAge: c.Boots.MaxAge, Stall: c.Boots.Stall}
+	if c.Webhook.URL == nil {
+		return b, nil
+	}
+	b.Webhook.URL = c.Webhook.URL
+	secret, err := readSecret(c, webhookSecret, os.Stdin)
+	if errors.Is(err, errNoSecret) {
+		return b, nil
+	}
+	b.Webhook.Secret = secret.Reveal()
+	return b, err
+}
