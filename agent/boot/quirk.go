@@ -1,6 +1,6 @@
 package boot
 
-// Quirk is an oddity of firmware in a name it asks for, which is put right before the file is looked up.
+// Quirk is an oddity of firmware in a name it asks for, which is put right before the file is looked up, or in how it asks.
 // The set is closed, so that it can be a metric label.
 type Quirk string
 
@@ -15,9 +15,13 @@ const (
 	URLPrefix    Quirk = "url_prefix"    // tftp://host/ before the name
 	// OtherFirmware: the name is that of an NBP for the other kind of firmware, since the DHCP server has one name for all.
 	OtherFirmware Quirk = "other_firmware"
+	// AskedAgain: the same request from the same port while it was being answered, which is one request and no second one.
+	AskedAgain Quirk = "asked_again"
+	// ProbedSize: a download that ended when its size was known, by an ERROR or by the next request. HEAD is HTTP's way, and no quirk.
+	ProbedSize Quirk = "probed_size"
 )
 
 // Quirks lists every Quirk.
 func Quirks() []Quirk {
-	return []Quirk{TrailingByte, Backslash, ExtraSlash, DotSegment, LetterCase, FolderBefore, Blank, URLPrefix, OtherFirmware}
+	return []Quirk{TrailingByte, Backslash, ExtraSlash, DotSegment, LetterCase, FolderBefore, Blank, URLPrefix, OtherFirmware, AskedAgain, ProbedSize}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -34,7 +35,9 @@ func TestResentRequestIsTheSame(t *testing.T) {
 		if got := c.rest(2, 512); !bytes.Equal(got, pattern(2000)[512:]) {
 			t.Errorf("got %d bytes", len(got))
 		}
-		s.record.wait(t, boot.OK)
+		if tr := s.record.wait(t, boot.OK); !slices.Equal(tr.Quirks, []boot.Quirk{boot.AskedAgain}) {
+			t.Errorf("quirks %q", tr.Quirks)
+		}
 		s.record.mu.Lock()
 		defer s.record.mu.Unlock()
 		if s.record.begun != 1 {

@@ -56,6 +56,7 @@ func (tb *table) add(t *transfer) admission {
 	}
 	if old := tb.running[t.key]; old != nil {
 		if old.raw == t.raw && old.end.Local == t.end.Local && !old.over.Load() && !old.restarted(t.end.Start) {
+			old.asked.Store(true)
 			old.signal(sigAgain)
 			return same
 		}

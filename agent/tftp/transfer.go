@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -56,6 +57,7 @@ type transfer struct {
 	answered atomic.Bool  // the client has sent something to this transfer: its address is not forged
 	heard    atomic.Int64 // when it did last, in nanoseconds after the start
 	over     atomic.Bool
+	asked    atomic.Bool // the client has sent its request again
 
 	// The rest belongs to the transfer's own goroutine.
 	terms    terms
@@ -101,8 +103,20 @@ func (t *transfer) run() {
 	t.server.Observer.Begin(t.end.Ask)
 	t.end.Outcome, t.end.Err = t.serve()
 	t.over.Store(true)
+	t.end.Quirks = append(slices.Clip(t.end.Quirks), t.oddities()...)
 	t.server.finish(t.end)
 	t.server.table.remove(t)
+}
+
+// oddities are those in how the client asked.
+func (t *transfer) oddities() (quirks []boot.Quirk) {
+	if t.asked.Load() {
+		quirks = append(quirks, boot.AskedAgain)
+	}
+	if t.end.Outcome == boot.SizeProbe {
+		quirks = append(quirks, boot.ProbedSize)
+	}
+	return quirks
 }
 
 // serve opens the file and sends it.

@@ -3,6 +3,7 @@ package tftp
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,7 +116,7 @@ func TestSizeProbeIsNoFailure(t *testing.T) {
 			c.ask("f", "tsize=0 blksize=1468 windowsize=4")
 			c.oack("tsize=2000 blksize=1468 windowsize=4")
 			c.abort(code)
-			if tr := s.record.wait(t, boot.SizeProbe); tr.Class != boot.UEFI || tr.Err != nil || tr.Bytes != 0 {
+			if tr := s.record.wait(t, boot.SizeProbe); tr.Class != boot.UEFI || tr.Err != nil || tr.Bytes != 0 || !slices.Equal(tr.Quirks, []boot.Quirk{boot.ProbedSize}) {
 				t.Errorf("%+v", tr)
 			}
 		}
