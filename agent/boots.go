@@ -202,6 +202,7 @@ func (b *boots) spread() {
 	changed, ended := b.tracker.Take()
 	for _, c := range changed {
 		b.feed.Set(c)
+		b.metrics.bootSeen(c)
 		if b.store != nil {
 			b.store.Put(c)
 		}

@@ -55,6 +55,9 @@ func newBootMetrics(reg prometheus.Registerer, native bool) *bootMetrics {
 	for _, s := range append(boot.Stages(), stageNone) {
 		m.stalled.WithLabelValues(string(s))
 	}
+	for _, s := range boot.Stages() {
+		m.stageTook.WithLabelValues(string(s))
+	}
 	for _, o := range []string{hookOK, hookFailed, hookDropped} {
 		m.deliveries.WithLabelValues(o)
 	}
@@ -68,6 +71,15 @@ func histograms(name, help string, buckets []float64, native bool, labels ...str
 		opts.Buckets, opts.NativeHistogramBucketFactor, opts.NativeHistogramMaxBucketNumber = nil, 1.1, 160
 	}
 	return prometheus.NewHistogramVec(opts, labels)
+}
+
+// bootSeen has the series of a boot's end be there while it is under way: in one that begins with 1 Prometheus sees no increase, and a site's
+// first boot would be missing in every graph.
+func (m *bootMetrics) bootSeen(b boot.Boot) {
+	for _, r := range boot.Results() {
+		m.boots.WithLabelValues(string(r), b.Arch, b.Profile)
+	}
+	m.bootTook.WithLabelValues(b.Arch)
 }
 
 // bootEnded counts a boot that ended. Its ID is the exemplar of how long it took.
