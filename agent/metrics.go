@@ -52,7 +52,7 @@ func newMetrics(reg prometheus.Registerer, native bool) *metrics {
 			Namespace: namespace, Name: "loops_seen_total",
 			Help: "Machines seen fetching an NBP three times in five minutes with no script between.",
 		}),
-		quirks: counters("quirks_absorbed_total", "Oddities of firmware in a requested name that were put right, by kind.", []string{"kind"}),
+		quirks: counters("quirks_absorbed_total", "Oddities of firmware, in a requested name or in how it asks, that were put right, by kind.", []string{"kind"}),
 
 		offerOK:   gauges("probe_offer_ok", "1 where the last probe's offers to this kind of client were as wished, else 0.", append(network, "client")),
 		offerTook: gauges("probe_offer_duration_seconds", "From the DISCOVER to the first offer in the last probe; absent where none came.", append(network, "client")),
