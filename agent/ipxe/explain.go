@@ -11,12 +11,14 @@ type Road struct {
 	Machine string `json:"machine"` // BIOS, UEFI x64, UEFI ARM64, UEFI HTTP
 	NBP     string `json:"nbp"`
 	Own     string `json:"own,omitempty"` // path of the user's file of that name; "": built in
-	Ways    []Way  `json:"ways"`          // in the order in which they take effect
+	// Before is what decides whether a machine comes to its NBP: universal, and url for UEFI HTTP boot.
+	Before []Way `json:"before"`
+	Ways   []Way `json:"ways"` // in the order in which they take effect
 }
 
-// Way is one of the layers against the loop, for one kind of machine.
+// Way is one of the layers against the loop, for one kind of machine, or what comes before them.
 type Way struct {
-	Name string `json:"way"` // dhcp, embed, autoexec, tftp, http
+	Name string `json:"way"` // dhcp, embed, autoexec, tftp, http; universal, url
 	Used bool   `json:"used"`
 	Why  string `json:"why"`
 }
@@ -33,8 +35,8 @@ func (r Road) Ends() string {
 }
 
 // Explain says by which ways each kind of machine is kept from looping, and why. tells is what the DHCP server can do: whether it sends
-// iPXE something else than a ROM, and why (a clause).
-func (l *Library) Explain(tells Way) []Road {
+// iPXE something else than a ROM, and why (a clause). url is whether UEFI HTTP boot is sent a URL by it.
+func (l *Library) Explain(tells, url Way) []Road {
 	var roads []Road
 	for _, r := range []struct {
 		machine string
@@ -46,7 +48,10 @@ func (l *Library) Explain(tells Way) []Road {
 		{"UEFI ARM64", boot.TFTP, EFIARM64},
 		{"UEFI HTTP", boot.HTTP, EFI64},
 	} {
-		road := Road{Machine: r.machine, NBP: r.nbp}
+		road := Road{Machine: r.machine, NBP: r.nbp, Before: []Way{l.universalWay(r.proto, r.nbp)}}
+		if r.proto == boot.HTTP {
+			road.Before = append([]Way{url}, road.Before...)
+		}
 		if f, _, err := l.users(r.proto, r.nbp); err == nil {
 			f.Close()
 			road.Own = string(l.trees[r.proto]) + "/" + f.Name
@@ -63,6 +68,24 @@ func (l *Library) Explain(tells Way) []Road {
 }
 
 func (l *Library) leftOut() string { return "left out by chain: " + string(l.chain) }
+
+// universalWay is what becomes of an asker that was told the one name that the DHCP server has for all.
+func (l *Library) universalWay(proto boot.Proto, nbp string) Way {
+	w := Way{Name: "universal", Used: l.universal}
+	switch {
+	case !l.universal:
+		w.Why = "a machine is given the file that it asks for; the DHCP server has to name " + nbp
+	case nbp == Undionly:
+		w.Why = "whichever of iPXE's names the DHCP server sends, a BIOS ROM, known by the form of its request, is given " + nbp
+	case nbp == EFIARM64:
+		w.Used, w.Why = false, "UEFI on ARM64 asks exactly as on x64, so the DHCP server has to name "+nbp
+	case proto == boot.HTTP:
+		w.Why = "UEFI, known by its User-Agent, is given " + nbp + " where the URL names a BIOS file of iPXE's"
+	default:
+		w.Why = "UEFI, known by the form of its request, is given " + nbp + " where the DHCP server names undionly.kpxe or another BIOS file of iPXE's"
+	}
+	return w
+}
 
 func (l *Library) dhcpWay(tells Way) Way {
 	w := Way{"dhcp", tells.Used, tells.Why}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tinkerbell/ipxedust/binary"
+
+	"pxeagent/agent/boot"
 )
 
 // short is what a road's table says, in few words.
@@ -59,7 +61,7 @@ func TestExplain(t *testing.T) {
 			`UEFI ARM64: snp-arm64.efi ends it by "" of autoexec`,
 			`UEFI HTTP: ipxe.efi ends it by "" of autoexec`}},
 	} {
-		roads := newSite(t, Config{Chain: tc.chain}).Explain(tc.tells)
+		roads := newSite(t, Config{Chain: tc.chain}).Explain(tc.tells, Way{"url", true, "it does"})
 		if diff := cmp.Diff(tc.want, short(roads)); diff != "" {
 			t.Errorf("%s:\n%s", tc.name, diff)
 		}
@@ -76,7 +78,7 @@ func TestExplain(t *testing.T) {
 func TestExplainLooksAtTheUsersFiles(t *testing.T) {
 	s := newSite(t, Config{Except: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}})
 	s.put("tftp/undionly.kpxe", string(binary.Undionly))
-	roads := s.Explain(Way{Name: "dhcp", Why: "it cannot"})
+	roads := s.Explain(Way{Name: "dhcp", Why: "it cannot"}, Way{})
 	bios, efi := roads[0], roads[1]
 	if bios.Own != s.root+"/tftp/undionly.kpxe" || bios.Ways[0].Used || !strings.Contains(bios.Ways[0].Why, "your own file") || bios.Ends() != "tftp" {
 		t.Errorf("%+v", bios)
@@ -89,8 +91,31 @@ func TestExplainLooksAtTheUsersFiles(t *testing.T) {
 	if _, err := b.install("/src/ipxe", "undionly.kpxe", []byte("made")); err != nil {
 		t.Fatal(err)
 	}
-	bios = s.Explain(Way{Name: "dhcp", Why: "it cannot"})[0]
+	bios = s.Explain(Way{Name: "dhcp", Why: "it cannot"}, Way{})[0]
 	if !bios.Ways[0].Used || !strings.Contains(bios.Ways[0].Why, "mine.ipxe") || bios.Ends() != "embed" {
 		t.Errorf("%+v", bios)
+	}
+}
+
+// What is said of one name for all is what Open does.
+func TestExplainUniversal(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		s := newSite(t, Config{Universal: on})
+		roads := s.Explain(Way{}, Way{"url", false, "nobody sends it"})
+		for i, asker := range []struct {
+			class boot.Class
+			proto boot.Proto
+		}{{boot.BIOSROM, boot.TFTP}, {boot.UEFI, boot.TFTP}, {boot.UEFI, boot.TFTP}, {boot.UEFI, boot.HTTP}} {
+			r := roads[i]
+			w := r.Before[len(r.Before)-1]
+			told := map[bool]string{true: EFI64, false: Undionly}[r.NBP == Undionly] // the other firmware's
+			f, _ := s.read(boot.Ask{Proto: asker.proto, Class: asker.class, Name: told})
+			if w.Name != "universal" || w.Used != (f.Name == r.NBP) || !strings.Contains(w.Why, r.NBP) {
+				t.Errorf("universal %v, %s: %+v, and asked for %s it serves %s", on, r.Machine, w, told, f.Name)
+			}
+			if url := r.Before[0]; (url.Name == "url") != (asker.proto == boot.HTTP) {
+				t.Errorf("%s: %+v", r.Machine, r.Before)
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -21,7 +22,8 @@ func newChainExplainCmd(a *app) *cobra.Command {
 		Short: "Say what is used against the loop for each kind of machine, and why",
 		Long: `iPXE asks DHCP again, and most DHCP servers can only tell it to load iPXE once more. Say for
 BIOS, UEFI x64, UEFI ARM64 and UEFI HTTP boot which of the ways against that are used with
-this configuration and these files, and why the others are not. Asks nobody.`,
+this configuration and these files, and why the others are not; and what serve.universal
+does for a DHCP server that has one name for all. Asks nobody.`,
 		Example: "  pxeagent chain explain --interface eth1\n  pxeagent chain explain --chain tftp --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -33,11 +35,11 @@ this configuration and these files, and why the others are not. Asks nobody.`,
 			if err != nil {
 				return rootFailure(l.Config.Serve.Root, err)
 			}
-			roads := lib.Explain(l.tellsIPXE())
+			e := explained{Chain: l.Config.Chain, Menu: lib.ScriptURL(), Universal: l.Config.Serve.Universal, Machines: lib.Explain(l.tellsIPXE(), l.tellsURL())}
 			if asJSON {
-				return writeJSON(a.stdout, map[string]any{"chain": l.Config.Chain, "menu": lib.ScriptURL(), "machines": roadsJSON(roads)})
+				return writeJSON(a.stdout, e)
 			}
-			return printRoads(a.stdout, l.Config.Chain, lib.ScriptURL(), roads)
+			return e.print(a.stdout)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
@@ -51,35 +53,70 @@ func (l loaded) tellsIPXE() ipxe.Way {
 	case Dnsmasq:
 		return ipxe.Way{Name: "dhcp", Used: true, Why: "Dnsmasq knows iPXE by DHCP option 175 and sends it the menu's URL"}
 	case PfSense:
-		return ipxe.Way{Name: "dhcp", Why: "pfSense cannot tell iPXE from a ROM and sends both the same"}
+		if l.Config.Chain == ipxe.ChainDHCP {
+			return ipxe.Way{Name: "dhcp", Used: true, Why: "Kea on pfSense is given a class that knows iPXE by DHCP option 175 and sends it the menu's URL; " +
+				"with ISC's server, or before 2.8 and 25.03, `pxeagent configure` refuses"}
+		}
+		return ipxe.Way{Name: "dhcp", Why: "pfSense itself sends iPXE what it sends a ROM; with Kea, from 2.8 and 25.03 on, chain: dhcp has it told apart"}
 	}
 	return ipxe.Way{Name: "dhcp", Why: "no DHCP server is configured from here (dhcp.backend, interface), and most cannot"}
 }
 
-// roadJSON is a road with what follows from it.
-type roadJSON struct {
-	ipxe.Road
-	Ends string `json:"ends,omitempty"`
-}
-
-func roadsJSON(roads []ipxe.Road) []roadJSON {
-	out := make([]roadJSON, len(roads))
-	for i, r := range roads {
-		out[i] = roadJSON{r, r.Ends()}
+// tellsURL says whether UEFI firmware that boots by HTTP is sent a URL at all.
+func (l loaded) tellsURL() ipxe.Way {
+	w := ipxe.Way{Name: "url", Used: l.Config.SendsURL()}
+	how := "dhcp.http_boot: " + l.Config.DHCP.HTTPBoot
+	switch {
+	case l.Config.Backend() == NoBackend:
+		w.Used, w.Why = false, "no DHCP server is configured from here: whoever configures it has to send the URL, and option 60 HTTPClient with it"
+	case w.Used && l.Config.Backend() == Dnsmasq:
+		w.Why = how + "; Dnsmasq sends the URL to machines that do HTTP boot, and to no other"
+	case w.Used:
+		w.Why = how + "; pfSense with ISC's server then sends option 60 HTTPClient to PXE machines too, whose iPXE is known by HTTP, and with Kea the URL has no effect"
+	case l.Config.Backend() == PfSense && l.Config.DHCP.HTTPBoot == "auto":
+		w.Why = how + "; pfSense with ISC's server would send option 60 HTTPClient to PXE machines too, and with Kea the URL would have no effect"
+	default:
+		w.Why = how
 	}
-	return out
+	return w
 }
 
-func printRoads(w io.Writer, chain ipxe.Chain, menu string, roads []ipxe.Road) error {
+// explained is what `chain explain` says.
+type explained struct {
+	Chain     ipxe.Chain
+	Menu      string
+	Universal bool
+	Machines  []ipxe.Road
+}
+
+// MarshalJSON adds to each road what follows from it.
+func (e explained) MarshalJSON() ([]byte, error) {
+	type road struct {
+		ipxe.Road
+		Ends string `json:"ends,omitempty"`
+	}
+	roads := make([]road, len(e.Machines))
+	for i, r := range e.Machines {
+		roads[i] = road{r, r.Ends()}
+	}
+	return json.Marshal(struct {
+		Chain     ipxe.Chain `json:"chain"`
+		Menu      string     `json:"menu"`
+		Universal bool       `json:"universal"`
+		Machines  []road     `json:"machines"`
+	}{e.Chain, e.Menu, e.Universal, roads})
+}
+
+func (e explained) print(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(tw, "chain\t%s\nmenu\t%s\n", chain, menu)
-	for _, r := range roads {
+	fmt.Fprintf(tw, "chain\t%s\nmenu\t%s\nuniversal\t%v\n", e.Chain, e.Menu, e.Universal)
+	for _, r := range e.Machines {
 		from := "built in"
 		if r.Own != "" {
 			from = r.Own
 		}
 		fmt.Fprintf(tw, "\n%s\t%s, %s\n", r.Machine, plain(r.NBP), plain(from))
-		for _, way := range r.Ways {
+		for _, way := range append(r.Before, r.Ways...) {
 			mark := "no "
 			if way.Used {
 				mark = "yes"

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"pxeagent/agent/ipxe"
 	"pxeagent/pfsense"
 )
 
@@ -48,6 +49,8 @@ func (l loaded) pfsense(iface string) (*pfsense.Server, error) {
 	return pfsense.New(pfsense.Config{
 		URL: p.URL, Transport: p.Transport, Interface: iface, User: p.User, Password: l.login.password, APIKey: l.login.apiKey,
 		TLSSHA256: p.TLSSHA256, CAFile: p.CAFile, StateDir: l.Config.StateDir, RetryAuth: retry, Log: l.login.log,
+		// It changes what is the site's own, so only who asks for it by name has it.
+		TellIPXE: l.Config.Chain == ipxe.ChainDHCP,
 	})
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,84 +14,136 @@ import (
 	"pxeagent/pfsense/pfsensetest"
 )
 
-// A firewall whose web page and DHCP server are on the wire, and a machine with an address on two networks: configure finds its place in the
-// right one by what the firewall says, and proves the change there; serve, probe and check then find it without a login.
-func TestFirewallOnTheWire(t *testing.T) {
-	lab.NoShort(t)
+// wired is a firewall whose web page and DHCP server are on the wire, and a machine with an address on two networks.
+type wired struct {
+	t        *testing.T
+	fw       *pfsensetest.Firewall
+	box      *lab.Host
+	dir, cmd string
+}
+
+// newWired makes them; config is what the machine's configuration has besides.
+func newWired(t *testing.T, config string, edit func(pfsensetest.Tree)) *wired {
+	t.Helper()
 	seg, aside := lab.NewSegment(t), lab.NewSegment(t)
 	wall := seg.Host("fw", "igb2", "10.99.0.1/24")
-	box := seg.Host("box", "eth1", "10.99.0.7/24")
-	aside.Plug(box, "eth0", "192.0.2.7/24")
-	pxeagent, err := site.Binary()
-	if err != nil {
+	w := &wired{t: t, box: seg.Host("box", "eth1", "10.99.0.7/24"), dir: t.TempDir()}
+	aside.Plug(w.box, "eth0", "192.0.2.7/24")
+	var err error
+	if w.cmd, err = site.Binary(); err != nil {
 		t.Fatal(err)
 	}
-
-	var fw *pfsensetest.Firewall
+	settings := pfsensetest.Default()
+	edit(settings)
 	wall.Do(func() {
-		if fw, err = pfsensetest.New(pfsensetest.Options{
-			Listen: "10.99.0.1:443",
-			Users:  []pfsensetest.User{{Name: firewallUser, Password: firewallWord, Privileges: []string{"system-xmlrpc-ha-sync"}}},
+		if w.fw, err = pfsensetest.New(pfsensetest.Options{
+			Listen: "10.99.0.1:443", Config: settings,
+			Users: []pfsensetest.User{{Name: firewallUser, Password: firewallWord, Privileges: []string{"system-xmlrpc-ha-sync"}}},
 		}); err == nil {
-			err = fw.ServeDHCP("opt1", "igb2")
+			err = w.fw.ServeDHCP("opt1", "igb2")
 		}
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(fw.Close)
-	before := fw.Saved()
-
-	dir := t.TempDir()
+	t.Cleanup(w.fw.Close)
 	for _, tree := range []string{"tftp", "http"} {
-		if err := os.MkdirAll(filepath.Join(dir, tree), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(w.dir, tree), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, text := range map[string]string{
 		"password": firewallWord + "\n",
-		"pxeagent.yaml": fmt.Sprintf("interface: admin\nstate_dir: state\nserve:\n  root: .\ndhcp:\n  pfsense:\n    url: https://10.99.0.1\n    user: %s\n"+
-			"    transport: xmlrpc\n    password_file: password\n    tls_sha256: %x\n", firewallUser, fw.Fingerprint()),
+		"pxeagent.yaml": fmt.Sprintf("interface: admin\nstate_dir: state\n%sserve:\n  root: .\ndhcp:\n  pfsense:\n    url: https://10.99.0.1\n    user: %s\n"+
+			"    transport: xmlrpc\n    password_file: password\n    tls_sha256: %x\n", config, firewallUser, w.fw.Fingerprint()),
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	do := func(want exitCode, texts []string, args ...string) {
-		t.Helper()
-		out, err := box.Run(pxeagent, append(args, "--config", filepath.Join(dir, "pxeagent.yaml"))...)
-		code := 0
-		if err != nil {
-			if _, err := fmt.Sscanf(err.Error(), "exit status %d", &code); err != nil {
-				t.Fatalf("%q: %v\n%s", args, err, out)
-			}
-		}
-		if exitCode(code) != want || leaksFirewallSecret(out) {
-			t.Errorf("%q: exit %d, want %d\n%s", args, code, want, out)
-		}
-		for _, text := range texts {
-			if !strings.Contains(out, text) {
-				t.Errorf("%q: %q is not in\n%s", args, text, out)
-			}
+	return w
+}
+
+func (w *wired) config() string { return filepath.Join(w.dir, "pxeagent.yaml") }
+
+// serve runs the agent until the test ends.
+func (w *wired) serve() {
+	w.t.Helper()
+	w.box.Start(w.cmd, "serve", "--config", w.config()).WaitOutput(20*time.Second, "msg=serving .*script=http://10.99.0.7/")
+}
+
+// do runs one command, and wants an exit code and texts in what it prints.
+func (w *wired) do(want exitCode, texts []string, args ...string) {
+	w.t.Helper()
+	out, err := w.box.Run(w.cmd, append(args, "--config", w.config())...)
+	code := 0
+	if err != nil {
+		if _, err := fmt.Sscanf(err.Error(), "exit status %d", &code); err != nil {
+			w.t.Fatalf("%q: %v\n%s", args, err, out)
 		}
 	}
+	if exitCode(code) != want || leaksFirewallSecret(out) {
+		w.t.Errorf("%q: exit %d, want %d\n%s", args, code, want, out)
+	}
+	for _, text := range texts {
+		if !strings.Contains(out, text) {
+			w.t.Errorf("%q: %q is not in\n%s", args, text, out)
+		}
+	}
+}
+
+// configure finds its place in the right one of two networks by what the firewall says, and proves the change there; serve, probe and check
+// then find it without a login.
+func TestFirewallOnTheWire(t *testing.T) {
+	lab.NoShort(t)
+	w := newWired(t, "", func(pfsensetest.Tree) {})
+	before := w.fw.Saved()
 	// Nothing serves yet: refused, and the network's addresses are known from now on.
-	do(exitNotServing, []string{"nothing serves at next-server"}, "configure")
-	asked := len(fw.Requests())
-	agent := box.Start(pxeagent, "serve", "--config", filepath.Join(dir, "pxeagent.yaml"))
-	agent.WaitOutput(20*time.Second, "msg=serving .*script=http://10.99.0.7/")
-	if len(fw.Requests()) != asked {
+	w.do(exitNotServing, []string{"nothing serves at next-server"}, "configure")
+	asked := len(w.fw.Requests())
+	w.serve()
+	if len(w.fw.Requests()) != asked {
 		t.Error("serve asked the firewall")
 	}
 
-	do(exitDiffers, []string{"settings  differ", "wire      differs"}, "status")
-	do(exitDone, []string{"pfSense 10.99.0.1, interface ADMIN (opt1)", "the wire agrees", "proven on the wire"}, "configure")
-	do(exitDone, []string{"settings  as wished for", "wire      as wished for"}, "status")
-	do(exitDone, []string{"in sync: nothing was written"}, "configure")
-	do(exitDone, []string{"10.99.0.7"}, "probe")
-	do(exitDone, []string{"bootstrap.ipxe"}, "check")
-	do(exitDone, []string{"the old settings are back"}, "revert")
-	if now := fw.Saved(); fmt.Sprint(now) != fmt.Sprint(before) {
+	w.do(exitDiffers, []string{"settings  differ", "wire      differs"}, "status")
+	w.do(exitDone, []string{"pfSense 10.99.0.1, interface ADMIN (opt1)", "the wire agrees", "proven on the wire"}, "configure")
+	w.do(exitDone, []string{"settings  as wished for", "wire      as wished for"}, "status")
+	w.do(exitDone, []string{"in sync: nothing was written"}, "configure")
+	w.do(exitDone, []string{"10.99.0.7"}, "probe")
+	w.do(exitDone, []string{"bootstrap.ipxe"}, "check")
+	w.do(exitDone, []string{"the old settings are back"}, "revert")
+	if now := w.fw.Saved(); fmt.Sprint(now) != fmt.Sprint(before) {
+		t.Errorf("after the revert:\n%v, want\n%v", now, before)
+	}
+}
+
+// With chain: dhcp a firewall with Kea tells iPXE apart, beside what the site has there; the wire proves it, chain: auto takes it back, and so
+// does revert.
+func TestFirewallTellsIPXE(t *testing.T) {
+	lab.NoShort(t)
+	w := newWired(t, "chain: dhcp\n", func(c pfsensetest.Tree) {
+		c.Set("dhcpbackend", "kea")
+		c.Set("kea/custom_kea_config", base64.StdEncoding.EncodeToString([]byte(`{"client-classes": []}`)))
+	})
+	before := w.fw.Saved()
+	w.do(exitNotServing, []string{"nothing serves at next-server"}, "configure")
+	w.serve()
+	const script = "http://10.99.0.7/ipxe/bootstrap.ipxe"
+	w.do(exitDiffers, []string{"script", script}, "configure", "--dry-run")
+	w.do(exitDone, []string{"script", script, "the wire agrees", "proven on the wire"}, "configure")
+	w.do(exitDone, []string{"settings  as wished for", "wire      as wished for"}, "status")
+	w.do(exitDone, []string{script}, "probe")
+	w.do(exitDone, []string{script}, "check")
+	w.do(exitDone, []string{"yes dhcp", "the loop ends by dhcp"}, "chain", "explain")
+	w.do(exitDiffers, []string{script}, "status", "--chain", "auto")
+	w.do(exitDone, []string{"proven on the wire"}, "configure", "--chain", "auto")
+	if field, _ := w.fw.Saved().Text("kea/custom_kea_config"); field != base64.StdEncoding.EncodeToString([]byte(`{"client-classes": []}`)) {
+		t.Errorf("chain: auto leaves %q", field)
+	}
+	w.do(exitDone, []string{"proven on the wire"}, "configure")
+	w.do(exitDone, []string{"the old settings are back"}, "revert")
+	if now := w.fw.Saved(); fmt.Sprint(now) != fmt.Sprint(before) {
 		t.Errorf("after the revert:\n%v, want\n%v", now, before)
 	}
 }

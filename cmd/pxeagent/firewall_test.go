@@ -227,6 +227,27 @@ func TestFirewallRefuses(t *testing.T) {
 			t.Errorf("%s: something was written or loaded", c.name)
 		}
 	}
+	// chain: dhcp where it cannot be had.
+	for _, c := range []struct {
+		name, release string
+		edit          func(pfsensetest.Tree)
+		hint          string
+	}{
+		{"ISC", "", func(pfsensetest.Tree) {}, "or choose Kea"},
+		{"an old Kea", "2.7.2-RELEASE", func(c pfsensetest.Tree) { c.Set("dhcpbackend", "kea") }, "or update the firewall"},
+		{"no JSON", "", func(c pfsensetest.Tree) {
+			c.Set("dhcpbackend", "kea")
+			c.Set("kea/custom_kea_config", "e2JhZA==") // {bad
+		}, "or correct the custom configuration"},
+	} {
+		config := pfsensetest.Default()
+		c.edit(config)
+		s := newFirewallSite(t, pfsensetest.Options{Config: config, Release: c.release})
+		r := s.run("", "configure --chain dhcp"+wish)
+		if r.code != exitRefused || !strings.Contains(r.stderr, "hint: use chain: auto") || !strings.Contains(r.stderr, c.hint) || s.fw.Writes() != 0 {
+			t.Errorf("%s: exit %d\n%s%s", c.name, r.code, r.stdout, r.stderr)
+		}
+	}
 	s := newFirewallSite(t, pfsensetest.Options{})
 	s.fw.SetDirty(true)
 	if r := s.run("", "configure"+wish); r.code != exitUnapplied || !strings.Contains(r.stderr, "apply or discard") {

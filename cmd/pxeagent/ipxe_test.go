@@ -95,13 +95,14 @@ func TestChainExplain(t *testing.T) {
 		}
 	}
 	for args, want := range map[string]string{
-		"--interface eth1":               "dhcp embed embed embed",
-		"--interface eth1 --chain tftp":  "tftp tftp tftp http",
-		"--pfsense https://fw.lan":       "tftp embed embed embed",
-		"--interface eth1 --chain embed": " embed embed embed",
-		"--backend none --chain off":     "   ",
-		"--backend none --chain dhcp":    "   ",
-		"--interface eth1 --chain dhcp":  "dhcp dhcp dhcp dhcp",
+		"--interface eth1":                      "dhcp embed embed embed",
+		"--interface eth1 --chain tftp":         "tftp tftp tftp http",
+		"--pfsense https://fw.lan":              "tftp embed embed embed",
+		"--interface eth1 --chain embed":        " embed embed embed",
+		"--pfsense https://fw.lan --chain dhcp": "dhcp dhcp dhcp dhcp",
+		"--backend none --chain off":            "   ",
+		"--backend none --chain dhcp":           "   ",
+		"--interface eth1 --chain dhcp":         "dhcp dhcp dhcp dhcp",
 	} {
 		var m machines
 		r := explain(args + " --json")
@@ -118,9 +119,19 @@ func TestChainExplain(t *testing.T) {
 		}
 	}
 	text := explain("--pfsense https://fw.lan --chain embed").stdout
-	for _, want := range []string{"BIOS ", "UEFI x64 ", "UEFI ARM64 ", "UEFI HTTP ", "pfSense cannot tell iPXE from a ROM", "left out by chain: embed", "nothing here ends the loop for certain"} {
+	for _, want := range []string{"BIOS ", "UEFI x64 ", "UEFI ARM64 ", "UEFI HTTP ", "pfSense itself sends iPXE what it sends a ROM", "chain: dhcp", "option 60 HTTPClient to PXE machines", "the DHCP server has to name undionly.kpxe", "left out by chain: embed", "nothing here ends the loop for certain"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the text lacks %q:\n%s", want, text)
+		}
+	}
+	t.Setenv("PXEAGENT_SERVE_UNIVERSAL", "true")
+	for args, want := range map[string]string{
+		"--interface eth1":         "yes url        dhcp.http_boot: auto; Dnsmasq sends the URL",
+		"--backend none":           "no  url        no DHCP server is configured from here",
+		"--pfsense https://fw.lan": "no  universal  UEFI on ARM64 asks exactly as on x64",
+	} {
+		if r := explain(args); !strings.Contains(r.stdout, want) || !strings.Contains(r.stdout, "yes universal  whichever of iPXE's names") || !strings.Contains(r.stdout, "universal  true") {
+			t.Errorf("%s: %q is not in\n%s", args, want, r.stdout)
 		}
 	}
 	t.Setenv("PXEAGENT_SERVE_CHAIN_EXCEPT", "10.9.0.0/16")

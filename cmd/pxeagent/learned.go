@@ -13,6 +13,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/ipxe"
 )
 
 // Only configure, revert and status ask the firewall. What they learn of a network's addresses is kept in the state folder, so that serve,
@@ -88,11 +89,11 @@ func (l loaded) place(nics []nic, name string, i int, f found) wantLocal {
 	return want
 }
 
-// expected is what can be expected of the offers in n, for commands that have no plan to go by: pfSense cannot tell iPXE from a ROM, and sends
-// it no script.
+// expected is what can be expected of the offers in n, for commands that have no plan to go by: pfSense tells iPXE from a ROM, and sends it the
+// script, only where it is asked to.
 func (l loaded) expected(n network) dhcp.Boot {
 	want := n.want
-	if l.Config.Backend() == PfSense {
+	if l.Config.Backend() == PfSense && l.Config.Chain != ipxe.ChainDHCP {
 		want.Script = ""
 	}
 	return want
