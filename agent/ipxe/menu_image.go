@@ -43,28 +43,38 @@ func arguments(base string, i image.Image, w wish) string {
 		switch {
 		case n > 0 && i.Args[n-1].Text == "-B" && a.Path == "":
 			out = append(out, strings.Join(properties(i, a.Text, w), ","))
-		case w.console.Port != 0 && i.Kind == image.KindLinux && strings.HasPrefix(a.Text, "console="):
+		case len(linuxConsole(i, w.console)) > 0 && strings.HasPrefix(a.Text, "console="):
 		case a.Path != "":
 			out = append(out, a.Text+join(base, a.Path))
 		default:
 			out = append(out, a.Text)
 		}
 	}
-	if i.Kind == image.KindLinux {
-		// The screen besides, as long as nobody knows whether the port has a cable; what is named last is the one that asks questions.
-		if screen := (Console{Port: 't'}).linux(); w.console.Port > 0 && w.console.Port != 't' && i.System != "memtest" {
-			out = append(out, screen)
-		}
-		if c := w.console.linux(); c != "" {
-			out = append(out, c)
-		}
-	}
+	out = append(out, linuxConsole(i, w.console)...)
 	for _, a := range strings.Fields(w.args) {
 		if !takesProperties(i) || !isProperty(a) {
 			out = append(out, a)
 		}
 	}
 	return strings.Join(out, " ")
+}
+
+// linuxConsole are the arguments for a kernel of Linux's kind. On ARM64 it finds the serial port, which has many names there, by itself.
+func linuxConsole(i image.Image, c Console) []string {
+	serial := c.Port != 0 && c.Port != 't'
+	switch {
+	case i.Kind != image.KindLinux, c.Port == 0, serial && i.CPU == image.ARM64:
+		return nil
+	case i.System == "memtest": // which is on the screen in any case
+		if serial {
+			return []string{c.linux()}
+		}
+		return nil
+	case serial:
+		// The screen besides, as long as nobody knows whether the port has a cable; what is named last is the one that asks questions.
+		return []string{Console{Port: 't'}.linux(), c.linux()}
+	}
+	return []string{c.linux()}
 }
 
 // takesProperties: what comes after the kernel's -B are boot properties of illumos.

@@ -2,6 +2,7 @@ package ipxe
 
 import (
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -22,38 +23,80 @@ const (
 	archive = "/platform/i86pc/amd64/boot_archive"
 )
 
+// everything is a tree with one of each system.
+var everything = []string{
+	"smartos/20240104T000552Z" + unix, "smartos/20240104T000552Z" + archive,
+	"memtest/memtest86+x64.bin", "memtest/memtest86+x64.efi", "memtest/memtest86+ia32.bin", "efi/memtest64.efi",
+	"debian/bookworm/debian-installer/amd64/linux", "debian/bookworm/debian-installer/amd64/initrd.gz",
+	"debian/bookworm/debian-installer/arm64/linux", "debian/bookworm/debian-installer/arm64/initrd.gz",
+	"images/pxeboot/vmlinuz", "images/pxeboot/initrd.img", "images/install.img",
+	"alpine/3.20/boot/vmlinuz-lts", "alpine/3.20/boot/initramfs-lts", "alpine/3.20/boot/modloop-lts",
+	"flatcar/flatcar_production_pxe.vmlinuz", "flatcar/flatcar_production_pxe_image.cpio.gz",
+	"talos/vmlinuz-amd64", "talos/initramfs-amd64.xz",
+}
+
+var smartOSes = []string{
+	"smartos/20130808T195337Z" + unix, "smartos/20130808T195337Z" + archive,
+	"smartos/20240104T000552Z" + unix, "smartos/20240104T000552Z" + archive, "smartos/20240104T000552Z" + archive + ".hash",
+	"memtest86/memtest86-5.01",
+}
+
+// seedHash is the one in the menu that a person wrote by hand.
+const seedHash = "$5$rbGKkqrW$c3rJPrkPCAc.Idnw0Tv0Grc3A6oHJuL131C2H4ykuXA"
+
+var (
+	bios  = boot.Facts{MAC: "52:54:00:12:34:56", Platform: "pcbios", Arch: "i386"}
+	uefi  = boot.Facts{MAC: "52:54:00:12:34:56", Platform: "efi", Arch: "x86_64"}
+	arm64 = boot.Facts{Platform: "efi", Arch: "arm64"}
+)
+
 func TestMenuGolden(t *testing.T) {
+	shadow, err := ParseShadow(seedHash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ever := time.Duration(0)
 	for _, tc := range []struct {
-		name  string
-		menu  MenuConfig
-		files []string
+		name   string
+		menu   MenuConfig
+		choice Choice
+		facts  boot.Facts
+		files  []string
 	}{
-		{"nothing", MenuConfig{}, nil},
-		{"smartos", MenuConfig{Title: "Rack 7", Default: "smartos-20130808T195337Z", Timeout: 30 * time.Second}, []string{
-			"smartos/20130808T195337Z" + unix, "smartos/20130808T195337Z" + archive,
-			"smartos/20240104T000552Z" + unix, "smartos/20240104T000552Z" + archive, "smartos/20240104T000552Z" + archive + ".hash",
-			"memtest86/memtest86-5.01",
-		}},
-		{"all", MenuConfig{Timeout: 10 * time.Second}, []string{
-			"smartos/20240104T000552Z" + unix, "smartos/20240104T000552Z" + archive,
-			"memtest/memtest86+x64.bin", "memtest/memtest86+x64.efi", "memtest/memtest86+ia32.bin", "efi/memtest64.efi",
-			"debian/bookworm/debian-installer/amd64/linux", "debian/bookworm/debian-installer/amd64/initrd.gz",
-			"debian/bookworm/debian-installer/arm64/linux", "debian/bookworm/debian-installer/arm64/initrd.gz",
-			"images/pxeboot/vmlinuz", "images/pxeboot/initrd.img", "images/install.img",
-			"alpine/3.20/boot/vmlinuz-lts", "alpine/3.20/boot/initramfs-lts", "alpine/3.20/boot/modloop-lts",
-			"flatcar/flatcar_production_pxe.vmlinuz", "flatcar/flatcar_production_pxe_image.cpio.gz",
-			"talos/vmlinuz-amd64", "talos/initramfs-amd64.xz",
-		}},
+		{name: "nothing"},
+		{name: "smartos", menu: MenuConfig{Title: "Rack 7", Default: "smartos-20130808T195337Z", Timeout: 30 * time.Second}, files: smartOSes},
+		{name: "all", menu: MenuConfig{Timeout: 10 * time.Second}, files: everything},
+		{name: "all-bios", menu: MenuConfig{Timeout: 10 * time.Second}, facts: bios, files: everything},
+		{name: "all-uefi", menu: MenuConfig{Timeout: 10 * time.Second}, facts: uefi, files: everything},
+		{name: "all-arm64", menu: MenuConfig{Timeout: 10 * time.Second, Console: Console{Port: 'a'}}, facts: arm64, files: everything},
+		// What the person's menu of 2013 offers, made.
+		{name: "seed", facts: bios, files: smartOSes[:2], menu: MenuConfig{Title: "Welcome to iPXE's Boot Menu", Default: "smartos-20130808T195337Z",
+			Timeout: 30 * time.Second, RootShadow: shadow, Entries: []MenuEntry{
+				{Group: "SmartOS option 1"}, {Item: "smartos-20130808T195337Z", Title: "Boot SmartOS"}, {Item: "smartos-*-rescue", Title: "Boot SmartOS noimport"},
+				{Group: "Utilities"}, {Item: "shell"}, {Item: "reboot"}, {Item: Local, Title: "Exit (boot local disk)"},
+			}}},
+		{name: "configured", facts: bios, files: everything, menu: MenuConfig{Title: "Rack ; 7", Default: "shell", Timeout: time.Second, Console: Console{Port: 'b'},
+			RootShadow: shadow, NoRescue: true, Hide: []string{"talos*", "config"}, Entries: []MenuEntry{
+				{Item: "memtest-*", Console: Console{Port: 't'}},
+				{Group: "# Installers"}, {Item: "debian-*", Title: "Debian || nothing", Args: "auto=true priority=critical"}, {Item: "fedora", Hidden: true},
+				{Group: "SmartOS"}, {Item: "smartos-*", Args: "-kd hostname=${hostname}", Console: Console{Port: 'c', Speed: 9600}},
+				{Group: "Nothing fits"}, {Item: "windows-*"},
+			}}},
+		{name: "chosen", facts: bios, files: everything, choice: Choice{Host: "node-01", Profile: "compute", Item: "smartos-20240104T000552Z", Args: "hostname=node-01",
+			Console: "ttya", Timeout: &ever, Hide: []string{"*", "smartos-*"}}},
+		{name: "straight", files: everything, choice: Choice{Host: "node-02", Profile: "# odd", Item: "debian-bookworm-amd64", Straight: true, Args: "auto=true"}},
+		{name: "straight-told", facts: uefi, files: everything, choice: Choice{Item: Local, Straight: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newSite(t, Config{Menu: tc.menu})
+			s := newSite(t, Config{Menu: tc.menu, Choose: func(boot.Facts, netip.Addr) Choice { return tc.choice }})
 			for _, f := range tc.files {
 				s.put("http/"+f, "x")
 			}
-			got, err := s.Script()
-			if err != nil {
-				t.Fatal(err)
+			m, err := s.Menu(tc.facts, netip.Addr{})
+			if err != nil || m.Err != nil {
+				t.Fatal(err, m.Err)
 			}
+			got := m.Script
 			golden := filepath.Join("testdata", tc.name+".ipxe")
 			if *update {
 				if err := os.WriteFile(golden, got, 0o644); err != nil {
@@ -72,6 +115,13 @@ func TestMenuGolden(t *testing.T) {
 			}
 			if s.log.Len() > 0 {
 				t.Errorf("logged:\n%s", s.log)
+			}
+			// It is what a machine that tells this is served.
+			if _, served := s.read(boot.Ask{Proto: boot.HTTP, Class: boot.IPXE, Name: BootstrapPath, Facts: tc.facts, Told: true}); served != string(got) {
+				t.Errorf("served\n%s", served)
+			}
+			if strings.Contains(string(m.Shown), seedHash) || !strings.Contains(string(got), seedHash) && string(m.Shown) != string(got) {
+				t.Errorf("shown to people:\n%s", m.Shown)
 			}
 			// Whatever a menu names can be fetched.
 			for _, m := range regexp.MustCompile(`\$\{base\}(\S+)|(http://10\S+)`).FindAllStringSubmatch(string(got), -1) {
