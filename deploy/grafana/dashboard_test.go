@@ -79,7 +79,7 @@ var (
 	panelTypes      = []string{"stat", "timeseries", "bargauge", "state-timeline", "heatmap", "table"}
 	colorModes      = []string{"thresholds", "palette-classic", "continuous-BlPu", "fixed"}
 	transformations = []string{"merge", "filterFieldsByName", "organize"}
-	properties      = []string{"color", "unit", "links", "mappings", "custom.cellOptions"}
+	properties      = []string{"color", "unit", "links", "mappings", "noValue", "custom.cellOptions"}
 	units           = []string{"short", "s", "bytes", "Bps", "pps", "percentunit", "dateTimeFromNow"}
 )
 

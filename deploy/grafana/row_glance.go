@@ -20,8 +20,8 @@ func glance(b *board) {
 		query{`min(pxeagent_menu_ok{<agents>})`, ""}).words("as configured", "the last good one"))
 	b.place(4, 4, stat("Configuration file", "Whether the file was read without mistakes when it changed last. If not, the agent goes on with what it had.",
 		query{`min(pxeagent_config_reload_ok{<agents>})`, ""}).words("taken up", "has mistakes"))
-	b.place(4, 4, stat("Images not verified", "Boot images whose files differ from their manifest, or were never compared with it.",
-		query{`count(pxeagent_image_verified{<agents>} == 0) or vector(0)`, ""}).from("green", 1.0, "red"))
+	b.place(4, 4, stat("Images that are damaged", "Boot images whose files differed from their manifest when they were last compared.",
+		query{`count(pxeagent_image_verified{<agents>} == 0 and pxeagent_image_verified_timestamp_seconds{<agents>}) or vector(0)`, ""}).from("green", 1.0, "red"))
 	b.place(4, 4, stat("Least free disk", "Of the disks that hold images and state, the fullest.",
 		query{`min(pxeagent_disk_free_bytes{<agents>} / pxeagent_disk_size_bytes{<agents>})`, ""}).unit("percentunit").between(0, 1).from("red", 0.05, "orange", 0.15, "green"))
 	b.place(4, 4, stat("Road that does not work", "Steps of the last checks that failed: the offer, the boot program, the script or the files that it names.",
