@@ -91,11 +91,7 @@ func (s *Store) Add(ctx context.Context, o Order) (Installed, error) {
 			src.partial.forget()
 		}
 	}
-	in, err := s.Find(key)
-	if err == nil {
-		s.report.step(fmt.Sprintf("%s is there: %s in %s", key, bytesText(in.Bytes), folder))
-	}
-	return in, err
+	return s.Find(key)
 }
 
 // there is the answer where the folder exists.

@@ -23,16 +23,18 @@ type meter struct {
 	doing  string
 	done   int64
 	total  int64
+	ended  bool
 }
 
 func (r reporter) meter(doing string, done, total int64) *meter {
-	m := &meter{r, doing, done, total}
+	m := &meter{report: r, doing: doing, done: done, total: total}
 	m.add(0)
 	return m
 }
 
 func (m *meter) add(n int64) {
 	m.done += n
+	m.ended = m.done == m.total
 	if m.report != nil {
 		m.report(Event{Doing: m.doing, Done: m.done, Total: m.total})
 	}
@@ -40,8 +42,10 @@ func (m *meter) add(n int64) {
 
 // end says that the step is over, whatever its size was thought to be.
 func (m *meter) end() {
-	m.total = m.done
-	m.add(0)
+	if !m.ended {
+		m.total = m.done
+		m.add(0)
+	}
 }
 
 // Write counts what goes by.

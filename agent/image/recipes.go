@@ -24,13 +24,16 @@ var builtin embed.FS
 const maxRecipe = 1 << 16
 
 // Recipes are all recipes by name: the built-in ones, and those of the folder dir, which replace built-in ones of the same name. The folder
-// may be missing. The error names each file and key that is wrong; the others are returned all the same.
+// may be missing, or "". The error names each file and key that is wrong; the others are returned all the same.
 func Recipes(dir string) ([]Recipe, error) {
 	built, err := readRecipes(builtin, "recipes", "built in: ")
 	if err != nil {
 		return nil, err
 	}
-	own, err := readRecipes(os.DirFS(dir), ".", dir+"/")
+	var own []Recipe
+	if dir != "" {
+		own, err = readRecipes(os.DirFS(dir), ".", dir+"/")
+	}
 	all := map[string]Recipe{}
 	for _, r := range append(built, own...) {
 		all[r.Name] = r

@@ -125,7 +125,8 @@ func (s *Store) Resolve(ctx context.Context, o Order) (Order, string, error) {
 
 // begin makes the Store's own folders, takes the lock of a key, and clears away what killed runs left behind.
 func (s *Store) begin(key string) (unlock func(), err error) {
-	if _, err := os.Stat(s.Dir); err != nil {
+	// What is above it is the operator's to make: a name mistyped must not become a folder.
+	if err := os.Mkdir(s.Dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("the folder of HTTP: %w", err)
 	}
 	for _, d := range []string{newDir, oldDir, lockDir, partialDir} {

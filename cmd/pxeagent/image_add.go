@@ -86,11 +86,11 @@ HTTP_PROXY and NO_PROXY.`,
 
 // added is the last word on an image.
 func (a *app) added(l loaded, in image.Installed, there bool) error {
-	word := "added"
 	if there {
-		word = "already there, nothing was fetched (--replace fetches it again):"
+		fmt.Fprintf(a.stdout, "%s is there already; nothing was fetched (--replace fetches it again)\n", in.Key)
+	} else {
+		fmt.Fprintf(a.stdout, "added %s, %s, in the menu as %s\n", in.Key, sizeText(in.Bytes), strings.Join(in.Items, ", "))
 	}
-	fmt.Fprintf(a.stdout, "%s %s, in the menu as %s\n", word, in.Key, strings.Join(in.Items, ", "))
 	if in.Installs {
 		fmt.Fprintln(a.stdout, "note: it installs: a machine that it is chosen on may lose what is on its disk")
 	}
