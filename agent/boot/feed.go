@@ -10,6 +10,9 @@ import (
 // feedBytes bounds what a Feed keeps of boots that ended, in bytes, roughly: hostile machines may ask for 64 long names in each boot.
 const feedBytes = 64 << 20
 
+// leftBoots is how many boots with Into are remembered.
+const leftBoots = 64
+
 // Filter says which boots are wanted. The zero Filter wants all.
 type Filter struct {
 	MAC      string // "52:54:00:12:34:56"; "": any
@@ -33,12 +36,15 @@ type Feed struct {
 	order  []string // IDs, the oldest first
 	boots  map[string]Boot
 	bytes  int
-	subs   map[*subscriber]struct{}
+	// Boots with Into, until all have been told.
+	left      map[string]Boot
+	leftOrder []string
+	subs      map[*subscriber]struct{}
 }
 
 // NewFeed makes a Feed that keeps so many boots.
 func NewFeed(keep int) *Feed {
-	return &Feed{keep: max(keep, 1), boots: map[string]Boot{}, subs: map[*subscriber]struct{}{}}
+	return &Feed{keep: max(keep, 1), boots: map[string]Boot{}, left: map[string]Boot{}, subs: map[*subscriber]struct{}{}}
 }
 
 // Set takes a boot as it is now, in place of what was known of it. What is more than the Feed keeps goes, the oldest first; a new one that is
@@ -46,6 +52,10 @@ func NewFeed(keep int) *Feed {
 func (f *Feed) Set(b Boot) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if b.Into != "" {
+		f.leave(b)
+		return
+	}
 	old, known := f.boots[b.ID]
 	if !known {
 		at, _ := slices.BinarySearch(f.order, b.ID)
@@ -62,6 +72,21 @@ func (f *Feed) Set(b Boot) {
 	if _, kept := f.boots[b.ID]; !kept {
 		return
 	}
+	for s := range f.subs {
+		s.changed(b.ID)
+	}
+}
+
+// leave drops a boot that turned out to be a part of another, and has all be told so.
+func (f *Feed) leave(b Boot) {
+	if at, known := slices.BinarySearch(f.order, b.ID); known {
+		f.drop(at)
+	}
+	if len(f.left) == leftBoots {
+		delete(f.left, f.leftOrder[0])
+		f.leftOrder = f.leftOrder[1:]
+	}
+	f.left[b.ID], f.leftOrder = b, append(f.leftOrder, b.ID)
 	for s := range f.subs {
 		s.changed(b.ID)
 	}
@@ -125,7 +150,10 @@ func (f *Feed) Boot(id string) (Boot, bool) {
 			found, n = b, n+1
 		}
 	}
-	return found, n == 1
+	if n != 1 {
+		return Boot{}, false
+	}
+	return found, true
 }
 
 // Subscribe gives each boot that changes from now on, whole. A slow reader loses states between, never a boot's last, unless the boot
@@ -226,6 +254,9 @@ func (s *subscriber) next() (Boot, bool) {
 		s.order = s.order[1:]
 		delete(s.pending, id)
 		if b, ok := s.feed.boots[id]; ok {
+			return b, true
+		}
+		if b, ok := s.feed.left[id]; ok {
 			return b, true
 		}
 	}

@@ -93,7 +93,9 @@ func New(c Config) http.Handler {
 	}
 	if c.Gatherer != nil {
 		s.internal.Handle("GET /metrics", promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{
-			ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelError)}))
+			ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelError),
+			// Exemplars, which name boots, can be said in that format only, and native histograms in protobuf.
+			EnableOpenMetrics: true}))
 	}
 	return s
 }
@@ -108,6 +110,13 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	t := boot.Transfer{Ask: ask(r), Artifact: boot.NoFile, Outcome: boot.OK, Start: time.Now()}
 	s.Observer.Begin(t.Ask)
 	w := newWriter(rw, s.stall)
+	ended := false
+	end := func() {
+		if !ended {
+			ended, t.Bytes, t.Took = true, w.written, time.Since(t.Start)
+			s.Observer.End(t)
+		}
+	}
 	defer func() {
 		p := recover()
 		if p != nil {
@@ -116,8 +125,7 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 				s.Log.Error("Panic while answering", "client", t.Client, "file", t.Name, "err", p, "stack", string(debug.Stack()))
 			}
 		}
-		t.Bytes, t.Took = w.written, time.Since(t.Start)
-		s.Observer.End(t)
+		end()
 		if p != nil {
 			// Half an answer must not look like a whole one: the connection is cut.
 			panic(http.ErrAbortHandler)
@@ -135,6 +143,9 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	default:
 		if h, pattern := s.internal.Handler(r); pattern != "" {
 			t.Artifact = boot.Internal
+			if pattern == EventsPath {
+				end() // who watches for hours is no request under way
+			}
 			h.ServeHTTP(w, r)
 		} else if name, ok := s.document(r); ok {
 			s.provision(w, r, name, &t)
