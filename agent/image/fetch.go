@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -130,6 +131,9 @@ func plainURLError(err error) error {
 	var cert *tls.CertificateVerificationError
 	if errors.As(err, &dns) && dns.IsNotFound || errors.As(err, &cert) {
 		return fmt.Errorf("%s: %w%w", shownURL(u.URL), u.Err, errLasting)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		return fmt.Errorf("%s: %w", shownURL(u.URL), errCut)
 	}
 	return fmt.Errorf("%s: %w", shownURL(u.URL), u.Err)
 }

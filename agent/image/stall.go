@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
 // errStalled: the server stopped sending and did not hang up.
 var errStalled = errors.New("nothing came")
+
+// errCut: the server hung up before the end.
+var errCut = errors.New("the connection was cut")
 
 // stallReader gives up a body that brings nothing for a while.
 type stallReader struct {
@@ -42,8 +46,8 @@ func (s *stallReader) cause(err error) error {
 	switch {
 	case s.stalled.Load():
 		return fmt.Errorf("%w for %s", errStalled, s.after)
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the connection was cut")
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return errCut
 	}
 	return err
 }

@@ -105,9 +105,11 @@ func (m *Mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	m.mu.Unlock()
 	out := &counted{ResponseWriter: w, status: http.StatusOK}
+	asked := Request{Path: r.URL.Path, Range: r.Header.Get("Range"), IfRange: r.Header.Get("If-Range"), Host: r.Host}
 	defer func() {
 		m.mu.Lock()
-		m.asked = append(m.asked, Request{r.URL.Path, r.Header.Get("Range"), r.Header.Get("If-Range"), r.Host, out.status, out.bytes})
+		asked.Status, asked.Bytes = out.status, out.bytes
+		m.asked = append(m.asked, asked)
 		m.mu.Unlock()
 		if err := recover(); err != nil {
 			panic(err)
