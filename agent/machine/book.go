@@ -157,8 +157,10 @@ func (b *Book) ties() (found Mistakes) {
 	for _, by := range weights[:4] {
 		for _, id := range slices.Sorted(maps.Keys(b.by[by])) {
 			same := b.by[by][id]
-			for n := 1; n < len(same); n++ {
-				tie(same[n-1], same[n], by, "has %q", id)
+			for n, i := range same {
+				for _, j := range same[n+1:] {
+					tie(i, j, by, "has %q", id)
+				}
 			}
 		}
 	}

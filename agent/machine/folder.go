@@ -55,7 +55,8 @@ func (f folder) write(name string, text []byte) error {
 		return err
 	}
 	_, err = out.Write(text)
-	err = errors.Join(err, out.Sync(), out.Close())
+	// Whoever writes, the daemon reads it.
+	err = errors.Join(err, out.Chmod(0o644), out.Sync(), out.Close())
 	if err == nil {
 		err = os.Rename(temp, f.path(name))
 	}

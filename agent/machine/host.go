@@ -125,3 +125,17 @@ func swapUUID(u string) string {
 	}
 	return strings.Join(g, "-")
 }
+
+// KnownBy is all that the host is known by, for people.
+func (h *Host) KnownBy() []string {
+	all := slices.Concat(h.MACs, h.UUIDs, h.Serials, h.Assets)
+	for _, r := range h.Addresses {
+		all = append(all, r.String())
+	}
+	for _, t := range []string{h.Manufacturer, h.Product} {
+		if t != "" {
+			all = append(all, t)
+		}
+	}
+	return all
+}

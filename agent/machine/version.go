@@ -64,13 +64,17 @@ func (p *Profile) pick(items []Item, canary, canaries bool, trial func(item stri
 	// A canary that could not come up with the newest says nothing of older ones.
 	for n, i := range all {
 		is := trial(i.Key)
+		how := "that a canary has booted"
+		if !is.Good.IsZero() {
+			how = "that is good, by a person's word"
+		}
 		switch {
 		case !is.proven(p.Canary, now):
 			continue
 		case n == 0:
-			return yes(i, "version %s, the newest, which a canary has booted", i.Version)
+			return yes(i, "version %s, the newest, and one %s", i.Version, how)
 		}
-		return yes(i, "version %s, the newest that a canary has booted; %s", i.Version, waits(newest, trial(newest.Key), p.Canary, now))
+		return yes(i, "version %s, the newest %s; %s", i.Version, how, waits(newest, trial(newest.Key), p.Canary, now))
 	}
 	oldest := all[len(all)-1]
 	return yes(oldest, "version %s, the oldest, because no canary has booted a later one; %s", oldest.Version, waits(newest, trial(newest.Key), p.Canary, now))
@@ -147,4 +151,16 @@ func cutRun(s string) (run, rest string) {
 		n++
 	}
 	return s[:n], s[n:]
+}
+
+// Newest is the newest of the items that have that name besides their key.
+func Newest(items []Item, name string) (Item, bool) {
+	var newest Item
+	found := false
+	for _, i := range items {
+		if slices.Contains(i.Names, name) && (!found || compareVersions(i.Version, newest.Version) > 0) {
+			newest, found = i, true
+		}
+	}
+	return newest, found
 }

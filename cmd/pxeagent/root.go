@@ -98,6 +98,7 @@ A flag wins over a variable, a variable over the file, the file over the default
 		newChainCmd(a),
 		newIPXECmd(a),
 		newMenuCmd(a),
+		newHostCmd(a),
 		newImageCmd(a),
 		newPfSenseCmd(a),
 		newConfigCmd(a),
