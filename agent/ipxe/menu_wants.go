@@ -17,7 +17,7 @@ func (l *Library) Wants(kernel string) []string {
 		return nil
 	}
 	for _, i := range images {
-		if kernel == "/"+i.BIOS || kernel == "/"+i.EFI {
+		if kernel != "/" && (kernel == "/"+i.BIOS || kernel == "/"+i.EFI) { // "" is no path
 			files := []string{kernel}
 			for _, m := range i.Modules {
 				files = append(files, "/"+m.Path)
