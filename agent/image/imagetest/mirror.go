@@ -17,9 +17,11 @@ import (
 type Mirror struct {
 	URL string
 
-	mu    sync.Mutex
-	files map[string]*File
-	asked []Request
+	mu      sync.Mutex
+	ended   *sync.Cond
+	serving int
+	files   map[string]*File
+	asked   []Request
 }
 
 // File is a file and how it is served.
@@ -51,6 +53,7 @@ type Request struct {
 // New starts a mirror that ends with the test.
 func New(t testing.TB) *Mirror {
 	m := &Mirror{files: map[string]*File{}}
+	m.ended = sync.NewCond(&m.mu)
 	srv := httptest.NewServer(m)
 	t.Cleanup(func() { srv.CloseClientConnections(); srv.Close() })
 	m.URL = srv.URL
@@ -77,10 +80,13 @@ func (m *Mirror) Remove(path string) {
 	delete(m.files, "/"+strings.TrimPrefix(path, "/"))
 }
 
-// Asked are the requests for a path so far; "": all.
+// Asked are the requests for a path so far; "": all. It waits until none is under way.
 func (m *Mirror) Asked(path string) []Request {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for m.serving > 0 {
+		m.ended.Wait()
+	}
 	var out []Request
 	for _, r := range m.asked {
 		if path == "" || r.Path == "/"+strings.TrimPrefix(path, "/") {
@@ -93,6 +99,7 @@ func (m *Mirror) Asked(path string) []Request {
 // ServeHTTP implements http.Handler. Asked as a proxy it serves the path, whatever the host.
 func (m *Mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
+	m.serving++
 	f := m.files[r.URL.Path]
 	var answer File
 	if f != nil {
@@ -110,6 +117,8 @@ func (m *Mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.mu.Lock()
 		asked.Status, asked.Bytes = out.status, out.bytes
 		m.asked = append(m.asked, asked)
+		m.serving--
+		m.ended.Broadcast()
 		m.mu.Unlock()
 		if err := recover(); err != nil {
 			panic(err)
