@@ -74,6 +74,14 @@ func (p *panel) format(format string) *panel {
 	return p
 }
 
+// exemplars shows single boots as points, where Prometheus keeps exemplars (--enable-feature=exemplar-storage).
+func (p *panel) exemplars() *panel {
+	for i := range p.Targets {
+		p.Targets[i].Exemplar = i == 0 // the same ones for each quantile
+	}
+	return p
+}
+
 // every sets the least time from one point to the next. Events that are rare are counted in such steps.
 func (p *panel) every(interval string) *panel { p.Interval = interval; return p }
 

@@ -93,6 +93,7 @@ type target struct {
 	Instant    bool    `json:"instant"`
 	Range      bool    `json:"range"`
 	Legend     string  `json:"legendFormat"`
+	Exemplar   bool    `json:"exemplar,omitempty"`
 }
 
 type transformation struct {

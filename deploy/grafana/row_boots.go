@@ -25,11 +25,11 @@ func boots(b *board) {
 func duration(b *board) {
 	b.row("Time to boot")
 	b.place(12, 9, heat("Time to boot", "Machines that booted, by the time from their first request until they had all that they boot. Reads classic buckets: empty with metrics.native.",
-		query{`sum by (le) (increase(pxeagent_boot_duration_seconds_bucket{<arch>}[$__rate_interval]))`, "{{le}}"}).unit("s"))
+		query{`sum by (le) (increase(pxeagent_boot_duration_seconds_bucket{<arch>}[$__rate_interval]))`, "{{le}}"}).unit("s").exemplars())
 	b.place(12, 9, lines("Time to boot, quantiles", "Half, nine of ten, and ninety-nine of a hundred boots took no longer than this. Gaps are times without boots. Reads classic buckets.",
 		query{`histogram_quantile(0.5, sum by (le) (rate(pxeagent_boot_duration_seconds_bucket{<arch>}[$__rate_interval])))`, "half"},
 		query{`histogram_quantile(0.9, sum by (le) (rate(pxeagent_boot_duration_seconds_bucket{<arch>}[$__rate_interval])))`, "9 of 10"},
-		query{`histogram_quantile(0.99, sum by (le) (rate(pxeagent_boot_duration_seconds_bucket{<arch>}[$__rate_interval])))`, "99 of 100"}).unit("s").every("5m"))
+		query{`histogram_quantile(0.99, sum by (le) (rate(pxeagent_boot_duration_seconds_bucket{<arch>}[$__rate_interval])))`, "99 of 100"}).unit("s").every("5m").exemplars())
 	b.place(8, 8, ranking("Slowest stages", "Nine of ten boots in the time range were done with the stage in this time.",
 		query{`sort_desc(histogram_quantile(0.9, sum by (le, stage) (increase(pxeagent_boot_stage_duration_seconds_bucket{<agents>}[$__range]))))`, "{{stage}}"}).unit("s"))
 	b.place(8, 8, lines("Time in each stage", "Mean time in a stage: nbp (the boot program), script, kernel, image (all other files).",
