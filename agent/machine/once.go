@@ -182,7 +182,9 @@ func (o *Once) readAs(file, name string) (Order, error) {
 const abandoned = time.Minute
 
 // recover finishes what killed processes had begun: an order that was claimed is used up, one that was about to be given back goes back.
-func (o *Once) recover() {
+func (o *Once) recover() { o.recoverOlder(abandoned) }
+
+func (o *Once) recoverOlder(limit time.Duration) {
 	names, err := o.folder.names()
 	if err != nil {
 		return // whoever uses the folder is told
@@ -190,7 +192,7 @@ func (o *Once) recover() {
 	for _, file := range names {
 		rest, ok := strings.CutPrefix(file, claimed)
 		if temporary(file) || ok {
-			if age, err := o.folder.age(file); err != nil || age < abandoned {
+			if age, err := o.folder.age(file); err != nil || age < limit {
 				continue
 			}
 		}
