@@ -3,7 +3,7 @@
 (() => {
 const $ = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
-const keepBoots = 400, keepMachines = 40;
+const keepBoots = 400, keepMachines = matchMedia("(max-width: 900px)").matches ? 8 : 40;
 
 const state = {
   status: null, boots: new Map(), skew: 0, contact: 0, lost: 0, live: false, token: null, showAll: false,
@@ -135,16 +135,23 @@ function spanOf(b) {
   return [from, to];
 }
 
-// track draws the stages to scale; what it draws on may have been drawn on before.
+// spans are the stages, and what is under way: that has no stage yet.
+function spans(b) {
+  const list = (b.stages || []).map((s) => ({ stage: stages[s.stage] ? s.stage : "", start: date(s.start), end: date(s.end) }));
+  if (b.fetching && !b.result) list.push({ stage: "live", start: date(b.updated), end: now() });
+  return list;
+}
+
+// track draws them to scale; what it draws on may have been drawn on before.
 function track(b, t) {
-  const [from, to] = spanOf(b), list = b.stages || [];
+  const [from, to] = spanOf(b), list = spans(b);
   t ??= el("div", { class: "track", "aria-hidden": "true" });
   while (t.children.length > list.length) t.lastChild.remove();
   list.forEach((s, i) => {
     const e = t.children[i] || t.appendChild(el("div"));
-    e.className = "span " + (stages[s.stage] ? s.stage : "");
-    e.style.left = Math.min(99.5, 100 * (date(s.start) - from) / (to - from)).toFixed(2) + "%";
-    e.style.width = Math.max(0, 100 * (date(s.end) - date(s.start)) / (to - from)).toFixed(2) + "%";
+    e.className = "span " + s.stage;
+    e.style.left = Math.min(99.5, Math.max(0, 100 * (s.start - from) / (to - from))).toFixed(2) + "%";
+    e.style.width = Math.max(0, 100 * (s.end - s.start) / (to - from)).toFixed(2) + "%";
   });
   return t;
 }
@@ -189,7 +196,8 @@ function machine(m) {
       el("span", { class: "took" }, time, " ", el("span", { class: "dim" }, when(b.started)))),
     el("p", { class: "facts" }, facts.map((t) => el("span", {}, bdi(t, 100)))),
     track(b), stageList(b),
-    b.note || b.file && unwell(b) ? el("p", { class: "note" + (unwell(b) ? " bad" : "") }, bdi(b.note || b.file, 400)) : null,
+    b.fetching && !b.result ? el("p", { class: "note dim" }, "fetching ", el("code", {}, bdi(b.fetching, 160))) : null,
+    b.note || b.file && unwell(b) ? el("p", { class: "note" + (unwell(b) ? " bad" : "") }, b.file && unwell(b) ? [el("code", {}, bdi(b.file, 160)), " "] : "", bdi(b.note, 400)) : null,
     el("div", { class: "more" }, files(b), earlier(m.boots.slice(1), m.key)));
 }
 
@@ -245,14 +253,14 @@ function summary() {
   const parts = [];
   if (s) {
     const ok = s.networks.filter((n) => n.result === "ok").length, wrong = s.networks.some((n) => n.result && n.result !== "ok");
-    parts.push(["Networks in order", s.networks.length ? `${ok} of ${s.networks.length}` : "none", wrong ? "bad" : ""]);
+    parts.push(["Networks in order", s.networks.length ? `${ok} of ${s.networks.length}` : "none", wrong ? "bad" : "", "#road"]);
   }
   parts.push(["Boots under way", String(way), way ? "way" : ""], [`Booted, of the last ${boots.length}`, String(good), ""], ["Not well", String(bad), bad ? "bad" : ""]);
   if (s) {
-    const fetched = s.images.filter((i) => i.recipe || date(i.verified)), failed = s.images.filter((i) => i.error).length;
-    parts.push(["Images verified", `${s.images.filter((i) => date(i.verified) && !i.error).length} of ${s.images.length}`, failed || fetched.some((i) => i.error) ? "bad" : ""]);
+    const failed = s.images.filter((i) => i.error).length;
+    parts.push(["Images verified", `${s.images.filter((i) => date(i.verified) && !i.error).length} of ${s.images.length}`, failed ? "bad" : "", "#images"]);
   }
-  draw("sum", parts, () => parts.map(([t, v, k]) => el("div", { class: k }, el("dt", {}, t), el("dd", {}, k === "bad" ? el("span", { class: "sign", "aria-hidden": "true" }, "▲") : "", v))));
+  draw("sum", parts, () => parts.map(([t, v, k, to]) => el("div", { class: k }, el("dt", {}, to ? el("a", { href: to, "data-key": to }, t) : t), el("dd", {}, k === "bad" ? el("span", { class: "sign", "aria-hidden": "true" }, "▲") : "", v))));
 }
 
 // ---- the wire
@@ -499,7 +507,7 @@ async function act(path, body) {
     r = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json", Authorization: "Bearer " + state.token }, body: JSON.stringify(body || {}), signal: AbortSignal.timeout(8000) });
   } catch { missed(); return false; }
   if (r.ok) { refresh(); return true; }
-  const why = clip(await r.text(), 200);
+  const why = clip((await r.text()).trim(), 200);
   if (r.status === 401) lock();
   say(why);
   $("key-error").textContent = why;

@@ -35,7 +35,8 @@ func StartBrowser(t testing.TB) *Browser {
 		options = append(options, chromedp.Flag(flag, true))
 	}
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, end := chromedp.NewContext(alloc)
+	// It complains of events that this Chromium has and it does not know.
+	ctx, end := chromedp.NewContext(alloc, chromedp.WithErrorf(func(string, ...any) {}))
 	b := &Browser{t: t, ctx: ctx}
 	t.Cleanup(func() {
 		// Cancel waits for the browser to close, so that its profile can be removed.
@@ -117,11 +118,11 @@ func Eval[T any](b *Browser, expression string) T {
 	return v
 }
 
-// Until waits until a JavaScript expression is true. The page's policy forbids what chromedp.Poll does for that.
+// Until waits until a JavaScript expression is true; that it fails means that it is not yet. The page's policy forbids what chromedp.Poll does for that.
 func (b *Browser) Until(expression string) {
 	b.t.Helper()
 	deadline := time.Now().Add(browserWait)
-	for !Eval[bool](b, "!!("+expression+")") {
+	for !Eval[bool](b, "(() => { try { return !!("+expression+") } catch { return false } })()") {
 		if time.Now().After(deadline) {
 			text := Eval[string](b, "document.body.innerText")
 			b.t.Fatalf("it did not come to: %s\ncomplaints: %q\nthe page:\n%s", expression, b.Complaints(), text)
