@@ -3,6 +3,7 @@ package check_test
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"net/url"
 	"os"
@@ -157,6 +158,25 @@ func TestWalk(t *testing.T) {
 				t.Errorf("the last hop is %+v, want %q", last, test.wrong)
 			}
 		})
+	}
+}
+
+// Each kind of machine is given its own menu, and the road goes on to the files in that.
+func TestWalkGoesOnFromEachMachinesMenu(t *testing.T) {
+	c, base := serve(t, ipxe.ChainAuto, map[string]string{"http/memtest64.bin": "b", "http/memtest64.efi": "e", "http/ipxe/menu.d/rack.ipxe": "#!ipxe\nkernel /missing\n"})
+	hops := check.Walk(t.Context(), c, []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientARM64}, offers(agent.Wish(loopback, base, ipxe.ChainAuto), false))
+	kernels := map[dhcp.Client]string{}
+	for _, h := range hops {
+		if h.Stage == "kernel" {
+			kernels[h.Client] += strings.TrimPrefix(h.What, base.String()) + " "
+		}
+		if h.OK == strings.HasSuffix(h.What, "/missing") {
+			t.Errorf("%+v", h)
+		}
+	}
+	want := map[dhcp.Client]string{dhcp.ClientBIOS: "/memtest64.bin /missing ", dhcp.ClientEFI64: "/memtest64.efi "}
+	if !maps.Equal(kernels, want) {
+		t.Errorf("kernels %q, want %q", kernels, want)
 	}
 }
 

@@ -200,7 +200,15 @@ func (d *MenuData) prepare(c *candidate, conf MenuConfig, wanted string) {
 		c.Why = c.refused.Error()
 		return
 	}
-	c.Commands = commandsOf(*c.image, w)
+	i := *c.image
+	switch { // then there is nothing left to choose
+	case !d.told():
+	case d.Facts.Platform == "efi":
+		i.BIOS = ""
+	default:
+		i.EFI = ""
+	}
+	c.Commands = commandsOf(i, w)
 }
 
 // told: what the machine is is known for certain, and nothing is left for iPXE to decide.
