@@ -1,0 +1,310 @@
+package machine
+
+import (
+	"bytes"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pxeagent/agent/boot"
+)
+
+// world is a fleet with a clock and a neighbour table of its own.
+type world struct {
+	*Fleet
+	t     *testing.T
+	dir   string
+	now   time.Time
+	arp   map[string]string
+	stock []Item
+	log   bytes.Buffer
+}
+
+func newWorld(t *testing.T, b *Book, items ...Item) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), arp: map[string]string{}, stock: items}
+	w.Fleet = OpenFleet(Config{
+		Book: b, State: filepath.Join(w.dir, "state"), Documents: filepath.Join(w.dir, "provision"),
+		Items:     func() ([]Item, error) { return w.stock, nil },
+		Log:       slog.New(slog.NewTextHandler(&w.log, nil)),
+		neighbour: func(a netip.Addr) string { return w.arp[a.String()] },
+		now:       func() time.Time { return w.now },
+	})
+	return w
+}
+
+// boots asks for the script and says what came: "item", with "!" where there is no menu, "menu" for its default.
+func (w *world) boots(mac string) string {
+	w.t.Helper()
+	c := w.Choose(boot.Facts{MAC: mac}, netip.Addr{}, "http://10.0.0.7")
+	if len(c.Why) == 0 {
+		w.t.Errorf("%s: nothing says why", mac)
+	}
+	item := c.Item
+	if item == "" {
+		item = "menu"
+	}
+	if c.Straight {
+		item += "!"
+	}
+	return item
+}
+
+func (w *world) want(mac, item string) {
+	w.t.Helper()
+	if got := w.boots(mac); got != item {
+		w.t.Errorf("%s boots %s, want %s: %s", mac, got, item, strings.Join(w.Choose(boot.Facts{MAC: mac}, netip.Addr{}, "").Why, "; "))
+	}
+}
+
+// fetch is a machine that asks for its script and then for the kernel of these items.
+func (w *world) fetch(mac, at string, items ...string) {
+	w.t.Helper()
+	w.Asked(boot.Facts{MAC: mac}, addr(at))
+	if w.Waits(addr(at)) {
+		w.Fetched(addr(at), items)
+	}
+}
+
+var (
+	old1 = Item{Key: "smartos-1", Names: []string{"smartos"}, Version: "1"}
+	old2 = Item{Key: "smartos-2", Names: []string{"smartos"}, Version: "2"}
+	new3 = Item{Key: "smartos-3", Names: []string{"smartos"}, Version: "3"}
+	deb  = Item{Key: "debian-12", Names: []string{"debian"}, Version: "12"}
+	mem  = Item{Key: "memtest"}
+)
+
+func TestBootOnceIsUsedUpByTheKernel(t *testing.T) {
+	b := book(t, []Host{{Name: "node", MACs: []string{mac1, mac2}, Profile: "p"}}, Profile{Name: "p", Image: "smartos", Straight: true, Args: "a=b", Canary: -1})
+	w := newWorld(t, b, old1, deb, mem)
+	w.want(mac1, "smartos-1!")
+	if err := w.Once.Set(mac1, "memtest"); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // the menu, as often as it is asked for
+		w.fetch(mac1, "10.0.0.21")
+		w.want(mac1, "memtest!")
+	}
+	if c := w.Choose(boot.Facts{MAC: mac1}, netip.Addr{}, ""); !c.Once || c.Args != "" {
+		t.Errorf("%+v: arguments of the profile's image", c)
+	}
+	w.want(mac2, "memtest!") // the other card of the same machine
+	w.fetch(mac1, "10.0.0.21", "debian-12")
+	w.fetch("52:54:00:00:00:01", "10.0.0.22", "memtest")
+	w.want(mac1, "memtest!")
+	w.fetch(mac2, "10.0.0.23", "debian-12", "memtest")
+	w.want(mac1, "smartos-1!")
+	if c := w.Choose(boot.Facts{MAC: mac1}, netip.Addr{}, ""); c.Args != "a=b" || c.Once {
+		t.Errorf("%+v", c)
+	}
+
+	// The machine that tells no MAC is known by the network.
+	if err := w.Once.Set(mac1, "debian-12"); err != nil {
+		t.Fatal(err)
+	}
+	w.arp["10.0.0.24"] = mac1
+	if c := w.Choose(boot.Facts{}, addr("10.0.0.24"), ""); c.Item != "debian-12" || !strings.Contains(c.Why[0], "in the network 10.0.0.24 is "+mac1) {
+		t.Errorf("%+v", c)
+	}
+	w.Fetched(addr("10.0.0.24"), []string{"debian-12"})
+	w.want(mac1, "smartos-1!")
+}
+
+func TestBootOnceOfWhatIsGone(t *testing.T) {
+	b := book(t, []Host{{MACs: []string{mac1}, Profile: "p"}}, Profile{Name: "p", Image: "smartos", Straight: true, Canary: -1})
+	w := newWorld(t, b, old1)
+	for _, mac := range []ID{mac1, mac2} {
+		if err := w.Once.Set(mac, "memtest"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		w.want(mac1, "smartos-1") // the menu, with what the profile boots as its default
+		w.want(mac2, "menu")
+	}
+	why := w.Choose(boot.Facts{MAC: mac2}, netip.Addr{}, "").Why
+	if want := mac2 + " was to boot memtest once, which is not here: the menu instead"; !slices.Contains(why, want) {
+		t.Errorf("%q", why)
+	}
+	if n := strings.Count(w.log.String(), "was to boot memtest once"); n != 2 {
+		t.Errorf("%d lines for two machines:\n%s", n, &w.log)
+	}
+	w.stock = append(w.stock, mem)
+	w.want(mac2, "memtest!")
+}
+
+func TestAProfileThatBootsOnce(t *testing.T) {
+	b := book(t, []Host{{MACs: []string{mac1}, Profile: "straight"}, {MACs: []string{mac2}, Profile: "menu"}, {Addresses: ranges(t, "10.0.9.0/24"), Profile: "straight"}},
+		Profile{Name: "straight", Image: "debian", Once: true, Straight: true}, Profile{Name: "menu", Image: "debian", Once: true})
+	w := newWorld(t, b, deb, mem)
+	w.want(mac1, "debian-12!")
+	w.want(mac2, "debian-12")
+	w.fetch(mac1, "10.0.0.21", "memtest") // chosen by a person
+	w.want(mac1, "debian-12!")
+	w.fetch(mac1, "10.0.0.21", "debian-12")
+	w.want(mac1, "local!")
+	w.fetch(mac2, "10.0.0.22", "debian-12")
+	w.want(mac2, "menu")
+	// A new version, even a changed profile, does not install again.
+	w.stock = append(w.stock, Item{Key: "debian-13", Names: []string{"debian"}, Version: "13"})
+	w.want(mac1, "local!")
+	if w.Waits(addr("10.0.0.21")) {
+		t.Error("there is nothing to wait for")
+	}
+	// Who cannot be known again is not installed again and again.
+	if c := w.Choose(boot.Facts{}, addr("10.0.9.1"), ""); c.Item != "local" || !strings.Contains(strings.Join(c.Why, "\n"), "neither MAC nor UUID") {
+		t.Errorf("%+v", c)
+	}
+	if had, err := w.Done.Forget("straight", mac1); !had || err != nil {
+		t.Errorf("%v, %v", had, err)
+	}
+	w.want(mac1, "debian-13!")
+	// An order goes before.
+	if err := w.Once.Set(mac1, "memtest"); err != nil {
+		t.Fatal(err)
+	}
+	w.fetch(mac1, "10.0.0.21", "memtest")
+	w.want(mac1, "debian-13!")
+}
+
+// A file that cannot be read must not install a second time.
+func TestDoneThatCannotBeRead(t *testing.T) {
+	b := book(t, []Host{{MACs: []string{mac1}, Profile: "p"}}, Profile{Name: "p", Image: "debian", Once: true})
+	w := newWorld(t, b, deb)
+	w.fetch(mac1, "10.0.0.21", "debian-12")
+	if err := os.WriteFile(filepath.Join(w.dir, "state", "done", ID(mac1).file()+".p"), []byte("\x00"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.want(mac1, "menu")
+}
+
+func TestCanary(t *testing.T) {
+	const first, other = mac1, mac2
+	host := []Host{{Name: "first", MACs: []string{first}, Profile: "p", Labels: map[string]string{"canary": "true"}}, {MACs: []string{other}, Profile: "p"}}
+	b := book(t, host, Profile{Name: "p", Image: "smartos", Straight: true, Canary: 10 * time.Minute})
+	w := newWorld(t, b, old1)
+	booted := func(mac, item string) {
+		w.Asked(boot.Facts{MAC: mac}, addr("10.0.0.21"))
+		w.Booted(boot.Facts{MAC: mac}, addr("10.0.0.21"), item)
+	}
+	both := func(canary, others string) { t.Helper(); w.want(first, canary); w.want(other, others) }
+	why := func(text string) {
+		t.Helper()
+		if got := strings.Join(w.Choose(boot.Facts{MAC: other}, netip.Addr{}, "").Why, "\n"); !strings.Contains(got, text) {
+			t.Errorf("%s\nwant %s", got, text)
+		}
+	}
+	both("smartos-1!", "smartos-1!") // nothing later is there
+	w.stock = append(w.stock, old2)
+	both("smartos-2!", "smartos-1!")
+	why("the oldest, because no canary has booted a later one; 2 waits for a canary to boot it")
+	booted(other, "smartos-2") // by hand: it proves nothing
+	both("smartos-2!", "smartos-1!")
+
+	booted(first, "smartos-2")
+	w.now = w.now.Add(9 * time.Minute)
+	both("smartos-2!", "smartos-1!")
+	why("2 waits until 2026-03-01T12:10:00Z: canary " + first + " booted it at 2026-03-01T12:00:00Z and has to stay up for 10m0s")
+	booted(first, "smartos-2") // it has panicked
+	w.now = w.now.Add(9 * time.Minute)
+	both("smartos-2!", "smartos-1!")
+	w.Asked(boot.Facts{MAC: first}, addr("10.0.0.21")) // again, and goes to the disk
+	w.now = w.now.Add(time.Hour)
+	both("smartos-2!", "smartos-1!")
+	why("2 waits: canary " + first + " came back after 9m0s with it, and 10m0s are wanted")
+	booted(first, "smartos-2")
+	w.now = w.now.Add(10 * time.Minute)
+	both("smartos-2!", "smartos-2!")
+	why("version 2, the newest, and one that a canary has booted")
+
+	// That it comes back later takes nothing back, and the next version waits in turn.
+	booted(first, "smartos-2")
+	both("smartos-2!", "smartos-2!")
+	w.stock = append(w.stock, new3)
+	both("smartos-3!", "smartos-2!")
+	booted(first, "smartos-3")
+	w.now = w.now.Add(time.Minute)
+	both("smartos-3!", "smartos-2!")
+	if err := w.Trials.Approve("smartos-3"); err != nil {
+		t.Fatal(err)
+	}
+	both("smartos-3!", "smartos-3!")
+	why("good, by a person's word")
+	w.stock = []Item{old1, new3} // what was proven is pruned
+	both("smartos-3!", "smartos-3!")
+
+	// All of it is on disk.
+	again := newWorld(t, b, old1, old2, new3)
+	again.Fleet = OpenFleet(Config{Book: b, State: filepath.Join(w.dir, "state"), Items: again.items, neighbour: again.neighbour, now: func() time.Time { return w.now }})
+	again.want(other, "smartos-3!")
+}
+
+func TestWhoIsACanary(t *testing.T) {
+	p := func(name string, canary time.Duration) Profile {
+		return Profile{Name: name, Image: "smartos", Canary: canary}
+	}
+	for _, tt := range []struct {
+		name     string
+		hosts    []Host
+		profiles []Profile
+		want     string // of mac2, whose profile is p
+	}{
+		{"none", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{p("p", 0)}, "smartos-2"},
+		{"of another profile", []Host{{MACs: []string{mac1}, Profile: "q", Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}},
+			[]Profile{p("p", 0), p("q", 0)}, "smartos-2"},
+		{"a label that says no", []Host{{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{"canary": "false"}}, {MACs: []string{mac2}, Profile: "p"}},
+			[]Profile{p("p", 0)}, "smartos-2"},
+		{"by label", []Host{{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}},
+			[]Profile{p("p", 0)}, "smartos-1"},
+		{"by the profile canary", []Host{{MACs: []string{mac1}, Profile: "canary"}, {MACs: []string{mac2}, Profile: "p"}}, []Profile{p("p", 0), p("canary", 0)}, "smartos-1"},
+		{"off", []Host{{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}}, []Profile{p("p", -1)}, "smartos-2"},
+		{"a version that is named", []Host{{MACs: []string{mac1}, Profile: "canary"}, {MACs: []string{mac2}, Profile: "p"}},
+			[]Profile{{Name: "p", Image: "smartos", Version: "2"}, p("canary", 0)}, "smartos-2"},
+		{"a version that is not here", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "smartos", Version: "9", Straight: true}}, "menu"},
+		{"an item", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "memtest"}}, "memtest"},
+		{"what is not here", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "fedora", Straight: true}}, "menu"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			newWorld(t, book(t, tt.hosts, tt.profiles...), old2, mem, old1).want(mac2, tt.want)
+		})
+	}
+}
+
+func TestTrialsThatAreNone(t *testing.T) {
+	b := book(t, []Host{{MACs: []string{mac1}, Profile: "canary"}, {MACs: []string{mac2}, Profile: "p"}},
+		Profile{Name: "p", Image: "smartos"}, Profile{Name: "canary", Image: "smartos"})
+	for _, text := range []string{"", "[]", `{"item":"smartos-1","good":"2020-01-01T00:00:00Z"}`, `{"item":"smartos-2","booted":"2030-01-01T00:00:00Z"}`, `{"item":"smartos-2","stood_ns":-1}`} {
+		w := newWorld(t, b, old1, old2)
+		if err := os.MkdirAll(filepath.Join(w.dir, "state", "canary"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(w.dir, "state", "canary", "smartos-2.json"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		w.want(mac2, "smartos-1")
+	}
+}
+
+func TestSeenIsBounded(t *testing.T) {
+	var s seen
+	now := time.Unix(0, 0)
+	at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}) }
+	for i := range 3 * seenLimit {
+		now = now.Add(time.Second)
+		s.put(at(i), boot.Facts{Serial: "x"}, now)
+	}
+	if len(s.by) != seenLimit {
+		t.Errorf("%d are remembered", len(s.by))
+	}
+	if s.at(at(3*seenLimit-1), now).Serial != "x" || s.at(at(0), now) != (boot.Facts{}) {
+		t.Error("the newest was forgotten, or the oldest was not")
+	}
+	if s.at(at(3*seenLimit-1), now.Add(seenTime+time.Second)) != (boot.Facts{}) {
+		t.Error("an old one is still believed")
+	}
+}
