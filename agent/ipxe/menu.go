@@ -23,10 +23,15 @@ func (l *Library) configuration() MenuConfig {
 	return l.menu
 }
 
-// Items lists what the menu offers to a machine of which nothing is known, in its order.
+// Items lists what the menu offers to a machine of which nothing is known, in its order; those that are not shown are among them.
 func (l *Library) Items() ([]Item, error) {
-	m, err := l.Menu(boot.Facts{}, netip.Addr{})
-	return m.Items, err
+	if own, _, err := l.users(boot.HTTP, strings.TrimPrefix(BootstrapPath, "/")); err == nil {
+		defer own.Close()
+		m, err := l.ownMenu(own)
+		return m.Items, err
+	}
+	d, err := l.data(boot.Facts{}, netip.Addr{})
+	return d.all, err
 }
 
 // Script is the script at BootstrapPath as it is served now to whoever tells nothing: the user's own, or the menu.

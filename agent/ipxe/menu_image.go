@@ -155,7 +155,8 @@ var (
 	needEFI = need{"iseq ${buildarch} x86_64 && iseq ${platform} efi && ", "iseq ${buildarch} x86_64 && iseq ${platform} efi || ", "", "an x86 machine with UEFI",
 		func(f boot.Facts) bool { return f.Platform == "efi" && f.Arch == "x86_64" }}
 	needX86 = need{"iseq ${buildarch} arm64 || ", "iseq ${buildarch} arm64 && ", " ||", "an x86 machine",
-		func(f boot.Facts) bool { return f.Arch == "i386" || f.Arch == "x86_64" }}
+		// UEFI of 32 bits starts no kernel of 64.
+		func(f boot.Facts) bool { return f.Arch == "x86_64" || f.Arch == "i386" && f.Platform == "pcbios" }}
 )
 
 // needOf an image. iPXE calls a BIOS "pcbios"; what it calls the processor there is how it was built, not what the machine has.

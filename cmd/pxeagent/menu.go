@@ -135,15 +135,19 @@ func printMenu(w io.Writer, m ipxe.Menu, script string) error {
 	if m.Choice.Host != "" {
 		fmt.Fprintf(tw, "host\t%s\t%s\n", plain(m.Choice.Host), plain(strings.TrimSpace("profile "+m.Choice.Profile)))
 	}
-	for _, why := range m.Choice.Why {
-		fmt.Fprintf(tw, "\t\t%s\n", plain(why))
+	if err := tw.Flush(); err != nil {
+		return err
 	}
+	for _, why := range m.Choice.Why {
+		fmt.Fprintf(w, "why    %s\n", plain(why))
+	}
+	fmt.Fprintln(w)
 	group := ""
 	for _, i := range m.Items {
-		if i.Group != group {
-			group = i.Group
-			fmt.Fprintf(tw, "-- %s\t\t\n", plain(group))
+		if i.Group != group && i.Group != "" {
+			fmt.Fprintf(tw, "-- %s\t\t\n", plain(i.Group))
 		}
+		group = i.Group
 		note := i.Why
 		switch {
 		case !i.Shown && note == "":
@@ -151,7 +155,11 @@ func printMenu(w io.Writer, m ipxe.Menu, script string) error {
 		case !i.Shown:
 			note = "not shown: " + note
 		}
-		fmt.Fprintf(tw, "item\t%s\t%s\t%s\n", plain(i.Key), plain(i.Title), plain(note))
+		if i.Default {
+			note = strings.TrimPrefix(note+"; the default", "; ")
+		}
+		row := strings.TrimRight(fmt.Sprintf("%s\t%s\t%s", plain(i.Key), plain(i.Title), plain(note)), "\t ")
+		fmt.Fprintln(tw, row)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
