@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +35,8 @@ type running struct {
 	tftp netip.AddrPort
 	base *url.URL
 	root string
+	stop func() // ends it, and waits until it has
+	*agent.Agent
 }
 
 func start(t *testing.T, change func(*agent.Config)) *running {
@@ -64,12 +67,13 @@ func start(t *testing.T, change func(*agent.Config)) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()
-	t.Cleanup(func() {
+	r.Agent, r.stop = a, sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	})
+	t.Cleanup(r.stop)
 	return r
 }
 

@@ -1,0 +1,119 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"pxeagent/agent/boot"
+)
+
+// newObserved is an observer whose boots nobody follows until run is called.
+func newObserved(t testing.TB) (observer, *prometheus.Registry) {
+	t.Helper()
+	reg := prometheus.NewRegistry()
+	m := newMetrics(reg, false)
+	log := slog.New(slog.DiscardHandler)
+	b, err := newBoots(Config{Log: log}, m, boot.TrackerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return observer{m, b, log}, reg
+}
+
+func transferOf(i int) boot.Transfer {
+	t := boot.Transfer{Artifact: boot.Script, Outcome: boot.OK, Start: time.Unix(1767225600, int64(i)*1e6), Took: time.Millisecond, Bytes: 700}
+	t.Proto, t.Class, t.Name = boot.HTTP, boot.IPXE, "/ipxe/bootstrap.ipxe"
+	t.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1024)
+	t.Facts.MAC = fmt.Sprintf("52:54:00:00:%02x:%02x", i>>8&255, i&255)
+	return t
+}
+
+func value(t testing.TB, reg *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			m := f.GetMetric()[0]
+			return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+		}
+	}
+	t.Fatalf("there is no %s", name)
+	return 0
+}
+
+// Requests are told of without waiting, though nobody listens; what finds no room is counted, and the rest is followed later.
+func TestObserverNeverWaits(t *testing.T) {
+	o, reg := newObserved(t)
+	const n = bootQueue + 1000
+	began := time.Now()
+	var all sync.WaitGroup
+	for w := range 8 {
+		all.Go(func() {
+			for i := w; i < n; i += 8 {
+				o.End(transferOf(i))
+			}
+		})
+	}
+	all.Wait()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("%d requests took %v", n, took)
+	}
+	if dropped := value(t, reg, "pxeagent_boot_events_dropped_total"); dropped != n-bootQueue {
+		t.Errorf("%v dropped, want %d", dropped, n-bootQueue)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := o.boots.start(ctx)(); err != nil {
+		t.Fatal(err)
+	}
+	if boots := len(o.boots.feed.Boots(boot.Filter{})); boots != defaultKeep {
+		t.Errorf("%d boots came of those that found room, want %d", boots, defaultKeep)
+	}
+}
+
+// What a transfer pays for being followed: with a queue that is read, and with one that is full.
+func BenchmarkObserverEnd(b *testing.B) {
+	run := func(b *testing.B, o observer) {
+		b.ReportAllocs()
+		b.RunParallel(func(p *testing.PB) {
+			t := transferOf(7)
+			for p.Next() {
+				o.End(t)
+			}
+		})
+	}
+	b.Run("metrics alone", func(b *testing.B) {
+		o, _ := newObserved(b)
+		b.RunParallel(func(p *testing.PB) {
+			t := transferOf(7)
+			for p.Next() {
+				o.metrics.End(t)
+			}
+		})
+	})
+	b.Run("followed", func(b *testing.B) {
+		o, reg := newObserved(b)
+		ctx, cancel := context.WithCancel(context.Background())
+		stop := o.boots.start(ctx)
+		run(b, o)
+		cancel()
+		if err := stop(); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(100*value(b, reg, "pxeagent_boot_events_dropped_total")/float64(b.N), "%dropped")
+	})
+	b.Run("queue full", func(b *testing.B) {
+		o, _ := newObserved(b)
+		run(b, o)
+	})
+}
