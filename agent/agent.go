@@ -142,7 +142,7 @@ func New(c Config) (*Agent, error) {
 	})
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
-			Files: lib.at(p.NextServer), Items: lib.at(p.NextServer).Items, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
+			Files: asked{lib.at(p.NextServer), a.machines, a.live.own}, Items: lib.at(p.NextServer).Items, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
 			Boots: api, Live: a.live, ShowMenu: a.showMenu(lib.at(p.NextServer)), Actions: actions{a.live, a.machines}, Gate: c.Page.Gate,
 			Documents: placed{a.machines.Fleet, baseText(p.Base)},
 		}), nil

@@ -190,19 +190,26 @@ func (m *machines) named(f boot.Facts, addr netip.Addr, kernel string) boot.Name
 	return n
 }
 
-// watched tells the fleet what machines ask for and are given, besides the other observer.
-type watched struct {
-	boot.Observer
+// asked are the files of a place, and tells the fleet what machines ask for. That comes before the answer, so that what the answer leads to is
+// known to be this machine's.
+type asked struct {
+	*ipxe.Library
 	*machines
 	own func(boot.Ask) bool // a request that is no machine's
 }
 
-// Begin comes before the answer, so that what the answer leads to is known to be this machine's.
-func (w watched) Begin(a boot.Ask) {
-	w.Observer.Begin(a)
-	if a.Proto == boot.HTTP && a.Class == boot.IPXE && a.Told && !w.own(a) {
-		w.Asked(a.Facts, a.Client.Addr())
+func (f asked) Open(a boot.Ask) (*ipxe.File, error) {
+	if a.Class == boot.IPXE && a.Told && !f.own(a) {
+		f.Asked(a.Facts, a.Client.Addr())
 	}
+	return f.Library.Open(a)
+}
+
+// watched tells the fleet what machines were given, besides the other observer.
+type watched struct {
+	boot.Observer
+	*machines
+	own func(boot.Ask) bool // a request that is no machine's
 }
 
 // End uses up what a machine was to boot once, when it has the kernel.
