@@ -62,7 +62,7 @@ func TestMistakes(t *testing.T) {
 			"chain: is there twice; the first is in line 1 (FILE:3)",
 		}},
 		{name: "wrong types", file: "menu: 3\nserve: [a]\nlog: {format: [text]}\ninterface: [a, [b]]\nnext_server: {a: b}\nprobe:\n  device: [~]\n", want: []string{
-			"menu: want keys under it (title, default, timeout), not a text (FILE:1)",
+			"menu: want keys under it (title, default, timeout, console, rescue, root_shadow_file, hide, items), not a text (FILE:1)",
 			"serve: want keys under it (root, tftp, http, networks, chain_except, universal, single_port), not a list (FILE:2)",
 			"log.format: want one value, not a list (FILE:3)",
 			"interface: want texts in the list, not a list (FILE:4)",
