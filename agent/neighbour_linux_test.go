@@ -2,25 +2,39 @@ package agent
 
 import (
 	"encoding/binary"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
+	"syscall"
 	"testing"
+	"time"
 
 	"pxeagent/deploy/lab"
 )
 
 // The kernel's own table, of machines that have just spoken by IPv4 and IPv6.
 func TestNeighbours(t *testing.T) {
-	lab.Need(t, "ip", "ping")
+	lab.Need(t, "ip")
 	s := lab.NewSegment(t)
-	server := s.Host("server", "eth0", "10.77.0.7/24", "fd77::7/64")
-	client := s.Host("client", "eth0", "10.77.0.9/24", "fd77::9/64")
-	for _, a := range []string{"10.77.0.7", "fd77::7"} {
-		if out, err := client.Run("ping", "-c", "1", "-w", "10", a); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	server := s.Host("server", "eth0", "10.77.0.7/24")
+	client := s.Host("client", "eth0", "10.77.0.9/24")
+	for h, addr := range map[*lab.Host]string{server: "fd77::7/64", client: "fd77::9/64"} {
+		h.Do(func() {
+			if err := os.WriteFile("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", []byte("0"), 0); err != nil {
+				t.Fatal(err)
+			}
+		})
+		h.IP("addr", "add", addr, "dev", "eth0", "nodad")
 	}
+	client.Do(func() {
+		for _, a := range []string{"10.77.0.7:9", "[fd77::7]:9"} {
+			if _, err := net.DialTimeout("tcp", a, 10*time.Second); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Fatalf("nothing came back from %s: %v", a, err)
+			}
+		}
+	})
 	server.Do(func() {
 		n := neighbours{read: readNeighbours, log: slog.New(slog.DiscardHandler)}
 		for addr, want := range map[string]string{"10.77.0.9": client.MAC("eth0"), "fd77::9": client.MAC("eth0"), "10.77.0.200": "", "127.0.0.1": ""} {

@@ -70,6 +70,12 @@ func plainText(s string) string {
 	return s
 }
 
+// lineText is a text that people wrote, or a machine, on one line of a terminal.
+func lineText(s string) string {
+	quoted := strconv.Quote(s)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+}
+
 // machineText is what a machine is called: by the configuration, its MAC or its address.
 func machineText(b boot.Boot) string {
 	switch {
@@ -100,7 +106,7 @@ func why(b boot.Boot) string {
 		text += ", " + plainText(b.File)
 	}
 	if b.Note != "" {
-		text += ": " + strings.Trim(strconv.Quote(b.Note), `"`)
+		text += ": " + lineText(b.Note)
 	}
 	return text
 }
@@ -204,7 +210,7 @@ func plainFacts(f boot.Facts) string {
 	var parts []string
 	for _, s := range []string{f.Manufacturer, f.Product} {
 		if s != "" {
-			parts = append(parts, strings.Trim(strconv.Quote(s), `"`))
+			parts = append(parts, lineText(s))
 		}
 	}
 	if f.Serial != "" {
