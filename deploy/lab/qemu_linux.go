@@ -28,6 +28,7 @@ var running = make(chan struct{}, 2)
 // Machine is a virtual machine that boots from the network and has its console on a serial line.
 type Machine struct {
 	*Proc
+	QEMU QEMU // as it was ordered
 	keys io.Writer
 	dir  string // holds the control socket and screenshots
 }
@@ -101,7 +102,7 @@ func (s *Segment) Boot(q QEMU) *Machine {
 		s.t.Fatalf("connecting to the machine's console: %v", err)
 	}
 	running <- struct{}{}
-	return &Machine{Proc: host.startCmd(cmd, func() { <-running }), keys: keys, dir: dir}
+	return &Machine{Proc: host.startCmd(cmd, func() { <-running }), QEMU: q, keys: keys, dir: dir}
 }
 
 // plug makes the arguments of a network card with an id and more options.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pxeagent/agent/boot"
 	"pxeagent/deploy/lab"
 )
 
@@ -103,6 +104,9 @@ func TestPowerIsLostWhileTheImageLoads(t *testing.T) {
 	}
 	m.Unplug()
 	s.rules("")
+	if before := s.watched(m); before.Result != boot.UnderWay {
+		t.Errorf("the boot has the result %q before anyone can know", before.Result)
+	}
 	got := s.boots(s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:03:05"}), hop{proto: "http", file: "/" + archive})
 	if diff := cmp.Diff(s.smartosTold("-B console=text,smartos=true", noise), got, cmp.AllowUnexported(told{}, module{})); diff != "" {
 		t.Errorf("what the kernel was told (-want +got)\n%s", diff)

@@ -1,12 +1,14 @@
 package boots
 
 import (
+	"encoding/json"
 	"image/color"
 	"net/netip"
 	"os"
 	"testing"
 	"time"
 
+	"pxeagent/agent/boot"
 	"pxeagent/deploy/lab"
 	"pxeagent/deploy/lab/site"
 )
@@ -70,6 +72,7 @@ func (s *room) boots(m *lab.Machine, road ...hop) told {
 	s.fetches(road...)
 	what := hear(m)
 	s.counted()
+	s.watched(m)
 	return what
 }
 
@@ -89,6 +92,7 @@ func (s *room) bootsMemtest(m *lab.Machine, road ...hop) {
 		time.Sleep(500 * time.Millisecond)
 	}
 	s.counted()
+	s.watched(m)
 }
 
 var memtestBlue = color.RGBA{0, 0, 0xaa, 0xff}
@@ -108,4 +112,31 @@ func (s *room) counted() {
 	if n := s.Metric("pxeagent_requests_total", `artifact="script"`, `class="ipxe"`, `outcome="ok"`); n < 1 {
 		s.T.Errorf("the metrics count %v scripts sent to iPXE", n)
 	}
+}
+
+// watched is the machine's last boot as the daemon saw it, and no boot that failed. With two cards on a network, iPXE may have gone on by
+// another one than firmware began with: the daemon sees two machines.
+func (s *room) watched(m *lab.Machine) boot.Boot {
+	s.T.Helper()
+	var b boot.Boot
+	for _, c := range append(m.QEMU.More, lab.Card{MAC: m.QEMU.MAC}) {
+		var list struct{ Boots []boot.Boot }
+		if err := json.Unmarshal([]byte(s.Get("/api/v1/boots?mac="+c.MAC)), &list); err != nil {
+			s.T.Fatalf("asking for the machine's boots: %v", err)
+		}
+		if len(list.Boots) > 0 && list.Boots[0].ID > b.ID {
+			b = list.Boots[0]
+		}
+	}
+	firmware := boot.FirmwareBIOS
+	switch {
+	case m.QEMU.HTTPBoot:
+		firmware = boot.FirmwareUEFIHTTP
+	case m.QEMU.UEFI:
+		firmware = boot.FirmwareUEFI
+	}
+	if b.Firmware != firmware || b.Result != boot.UnderWay && b.Result != boot.Booted || b.At != boot.StageKernel && b.At != boot.StageImage {
+		s.T.Errorf("the daemon saw a boot by %s, with the result %q, that came to %s (%s)", b.Firmware, b.Result, b.At, b.Note)
+	}
+	return b
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,14 +72,31 @@ func TestTheMenuOfTheSeed(t *testing.T) {
 	}
 }
 
-// The generated menu does the same.
+// The generated menu does the same, with root's password from a file.
 func TestTheGeneratedMenuBootsSmartOS(t *testing.T) {
-	s := newEmptyRoom(t, "10.1.1.7", "", "menu:\n  default: smartos-"+stamp+"\n  timeout: 1s\n")
+	s := newEmptyRoom(t, "10.1.1.7", "", "menu:\n  default: smartos-"+stamp+"\n  root_shadow_file: shadow\n")
+	s.Write("shadow", `$5$rbGKkqrW$c3rJPrkCPAc.Idnw0Tv0Grc3A6oHJuL131C2H4ykuXA`+"\n")
+	if err := os.Chmod(s.Path("shadow"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	noise := s.smartos(3<<20 + 17)
 	s.Serve()
 	s.behind(dnsmasq, "10.77.0.", "10.1.1.")
-	got := s.boots(s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:02:03"}), brokenTFTP, menuByHTTP, hop{proto: "http", file: "/" + archive})
-	if diff := cmp.Diff(s.smartosTold("-B console=text,smartos=true", noise), got, cmp.AllowUnexported(told{}, module{})); diff != "" {
-		t.Errorf("what the kernel was told (-want +got)\n%s", diff)
+	item, rescue := "SmartOS "+stamp, "SmartOS "+stamp+", rescue: no pool is imported"
+	for _, c := range []struct {
+		mac   string
+		items []string
+		args  string
+	}{
+		{"52:54:00:77:02:03", []string{item}, bySeed},
+		{"52:54:00:77:02:04", []string{item, rescue}, strings.Replace(bySeed, "smartos=true", "noimport=true", 1)},
+	} {
+		m := s.Seg.Boot(lab.QEMU{MAC: c.mac})
+		choose(m, c.items...)
+		got := s.boots(m, brokenTFTP, menuByHTTP, hop{proto: "http", file: "/" + archive})
+		if diff := cmp.Diff(s.smartosTold(c.args, noise), got, cmp.AllowUnexported(told{}, module{})); diff != "" {
+			t.Errorf("what the kernel was told (-want +got)\n%s", diff)
+		}
+		m.Stop()
 	}
 }
