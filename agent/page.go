@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -114,8 +115,15 @@ type actions struct {
 func (a actions) Check() { a.live.check() }
 
 func (a actions) Once(mac net.HardwareAddr, item string) error {
-	if err := a.machines.once(mac, item); err != nil {
+	switch err := a.machines.once(mac, item); {
+	case errors.Is(err, ErrNotOnce):
+		return web.ErrNoOnce
+	case err != nil:
 		return err
+	case item == "":
+		a.live.note(web.Event{Kind: web.Acted, Text: fmt.Sprintf("On this page: what %s was to boot once was taken back", mac)})
+	default:
+		a.live.note(web.Event{Kind: web.Acted, Text: fmt.Sprintf("On this page: %s is to boot %s once", mac, item)})
 	}
 	a.live.forget()
 	return nil

@@ -3,7 +3,9 @@ package agent_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha1"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image/png"
 	"io"
@@ -26,6 +28,7 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/boot"
+	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
 	"pxeagent/agent/web"
@@ -57,6 +60,20 @@ func newSite(t *testing.T, o *offerer) *site {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(path, make([]byte, size), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// One image is as it should be, and one has been damaged since.
+	store, err := image.NewStore(image.Config{Dir: filepath.Join(s.root, "http")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, size := range map[string]int{"20260108T003134Z": 24 << 20, "20251211T004204Z": 21 << 20} {
+		hash := filepath.Join(s.root, "http/smartos", key, "platform/i86pc/amd64/boot_archive.hash")
+		if err := os.WriteFile(hash, fmt.Appendf(nil, "%x\n", sha1.Sum(make([]byte, size))), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Verify(t.Context(), "smartos-"+key); err != nil && !errors.Is(err, image.ErrDamaged) {
 			t.Fatal(err)
 		}
 	}
@@ -204,6 +221,7 @@ func TestLivePage(t *testing.T) {
 	one.get(newSmartOS+"kernel/amd64/unix", 0)
 	b.Until(card("lab-1") + `.querySelector(".span.kernel")`)
 	one.get(newSmartOS+"amd64/boot_archive", 0)
+	one.get(newSmartOS+"amd64/boot_archive.hash", 0)
 	b.Until(card("lab-1") + `.querySelector(".span.image")`)
 
 	// Others: an installer, one for its own disk, one that wants what is not there, one that loops.
@@ -229,6 +247,7 @@ func TestLivePage(t *testing.T) {
 	if !lab.Eval[bool](b, `window.marker === true`) {
 		t.Error("the page was loaded again")
 	}
+	b.Until(`/1 of 4/.test(document.getElementById("sum").textContent) && /Failed.*changed/.test(document.getElementById("images-body").textContent)`)
 	testToken(t, b, s, o)
 	testKeyboard(t, b)
 	testMenu(t, b)
@@ -392,7 +411,7 @@ func pictures(t *testing.T, b *lab.Browser) {
 	for _, p := range []struct {
 		name, scheme  string
 		width, height int64
-	}{{"page-dark", "dark", 1280, 1000}, {"page-light", "light", 1280, 1000}, {"page-phone", "dark", 360, 780}} {
+	}{{"page-dark", "dark", 1280, 940}, {"page-light", "light", 1280, 940}, {"page-phone", "dark", 360, 780}} {
 		b.Do("changing the window", chromedp.EmulateViewport(p.width, p.height), media(p.scheme))
 		if wide := lab.Eval[int64](b, `document.documentElement.scrollWidth`); wide > p.width {
 			t.Errorf("%s: the page is %d wide", p.name, wide)

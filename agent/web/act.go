@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -18,8 +19,11 @@ type Actions interface {
 	Once(mac net.HardwareAddr, item string) error
 }
 
-// ErrUnknownItem is returned by Once for what is not in the menu.
-var ErrUnknownItem = errors.New("the menu has no such item")
+// What Once returns for what the one who asked can mend.
+var (
+	ErrUnknownItem = errors.New("the menu has no such item")
+	ErrNoOnce      = errors.New("this item cannot be booted once: a machine fetches nothing for it by which that would be seen")
+)
 
 // guarded lets a request through to h where it may act.
 func (s *server) guarded(h http.HandlerFunc) http.HandlerFunc {
@@ -66,13 +70,15 @@ func (s *server) once(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	mac, err := net.ParseMAC(wish.MAC)
-	if err != nil || len(mac) != 6 || wish.Item == nil {
-		plain(w, http.StatusBadRequest, "want a MAC of 6 bytes and an item")
+	if err != nil || len(mac) != 6 || mac[0]&1 != 0 || bytes.Equal(mac, make([]byte, 6)) || wish.Item == nil {
+		plain(w, http.StatusBadRequest, "want one machine's MAC, of 6 bytes, and an item")
 		return
 	}
 	switch err := s.Actions.Once(mac, *wish.Item); {
 	case errors.Is(err, ErrUnknownItem):
 		plain(w, http.StatusBadRequest, ErrUnknownItem.Error())
+	case errors.Is(err, ErrNoOnce):
+		plain(w, http.StatusBadRequest, ErrNoOnce.Error())
 	case err != nil:
 		s.Log.Error("Booting once, asked for on the page", "mac", mac, "item", *wish.Item, "err", err)
 		plain(w, http.StatusInternalServerError, "it could not be kept: see the log")

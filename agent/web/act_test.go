@@ -27,6 +27,8 @@ func (d *deeds) Once(mac net.HardwareAddr, item string) error {
 	switch item {
 	case "nothing":
 		return ErrUnknownItem
+	case "shell":
+		return ErrNoOnce
 	case "broken":
 		return io.ErrShortWrite
 	}
@@ -94,6 +96,9 @@ func TestActions(t *testing.T) {
 		{"a MAC of 8 bytes", "/api/v1/once", `{"mac":"00:00:00:00:00:00:00:01","item":"debian-12"}`, nil, 400},
 		{"no item", "/api/v1/once", `{"mac":"` + mac + `"}`, nil, 400},
 		{"an unknown item", "/api/v1/once", `{"mac":"` + mac + `","item":"nothing"}`, nil, 400},
+		{"an item that cannot", "/api/v1/once", `{"mac":"` + mac + `","item":"shell"}`, nil, 400},
+		{"everybody's MAC", "/api/v1/once", `{"mac":"ff:ff:ff:ff:ff:ff","item":"debian-12"}`, nil, 400},
+		{"nobody's MAC", "/api/v1/once", `{"mac":"00:00:00:00:00:00","item":"debian-12"}`, nil, 400},
 		{"it cannot be kept", "/api/v1/once", `{"mac":"` + mac + `","item":"broken"}`, nil, 500},
 		{"something else", "/api/v1/once", `{"mac":"` + mac + `","item":"a","root":true}`, nil, 400},
 		{"two requests", "/api/v1/once", `{"mac":"` + mac + `","item":"a"}{}`, nil, 400},

@@ -312,7 +312,7 @@ function viewers() {
     list.push({ key: b.mac, name: clip(b.host || m.name || b.mac, 40), query: q.toString(), mac: b.mac });
   }
   for (const m of state.status.machines) {
-    if (!m.mac || seen.has(m.mac)) continue;
+    if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(m.mac) || seen.has(m.mac)) continue; // one known by its UUID has none
     seen.add(m.mac);
     list.push({ key: m.mac, name: clip(m.name || m.mac, 40), query: "platform=efi&buildarch=x86_64&mac=" + encodeURIComponent(m.mac), mac: m.mac });
   }
