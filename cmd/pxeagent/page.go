@@ -45,7 +45,7 @@ func (l loaded) shown() []web.Setting {
 	var out []web.Setting
 	for _, s := range l.Settings {
 		name := s.key.name
-		if name == "serve.root" || !slices.ContainsFunc(shownKeys, func(k string) bool { return name == k || strings.HasSuffix(k, ".") && strings.HasPrefix(name, k) }) {
+		if s.key.path || !slices.ContainsFunc(shownKeys, func(k string) bool { return name == k || strings.HasSuffix(k, ".") && strings.HasPrefix(name, k) }) {
 			continue
 		}
 		from := s.from
