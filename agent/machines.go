@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/image"
@@ -37,13 +38,26 @@ func newMachines(c Config) (*machines, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 	m := &machines{finder: image.NewFinder(filepath.Join(c.Root, "http")), catalog: catalog, log: c.Log}
-	fleet := machine.Config{Book: c.Machines, State: c.State, Items: m.items, Log: c.Log}
+	fleet := machine.Config{Book: c.Machines, State: c.State, Items: m.items, Neighbour: shared(&neighbours{read: readNeighbours, log: m.log}), Log: m.log}
 	if c.Root != "" {
 		fleet.Documents = filepath.Join(c.Root, DocumentsFolder)
 	}
 	m.Fleet = machine.OpenFleet(fleet)
 	return m, nil
+}
+
+// shared lets many goroutines ask for neighbours.
+func shared(n *neighbours) func(netip.Addr) string {
+	var mu sync.Mutex
+	return func(a netip.Addr) string {
+		mu.Lock()
+		defer mu.Unlock()
+		return n.mac(a.Unmap().WithZone(""))
+	}
 }
 
 // choose is for the library of a place.

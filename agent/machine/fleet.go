@@ -40,20 +40,21 @@ type Config struct {
 	// Documents is the folder with the templates of documents; "": there are none.
 	Documents string
 	Items     func() ([]Item, error) // what the menu has now
-	Log       *slog.Logger           // nil: no log
+	// Neighbour is the MAC that has an address on the wire, "" where that is not known; nil: it never is. Called from many goroutines.
+	Neighbour func(netip.Addr) string
+	Log       *slog.Logger // nil: no log
 
-	neighbour func(netip.Addr) string // nil: the system's table
-	now       func() time.Time        // nil: the clock
+	now func() time.Time // nil: the clock
 }
 
 // OpenFleet opens the state, which need not be there.
 func OpenFleet(c Config) *Fleet {
-	f := &Fleet{items: c.Items, documents: c.Documents, neighbour: c.neighbour, now: c.now, log: c.Log, said: map[string]string{}}
+	f := &Fleet{items: c.Items, documents: c.Documents, neighbour: c.Neighbour, now: c.now, log: c.Log, said: map[string]string{}}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
 	if f.neighbour == nil {
-		f.neighbour = neighbour
+		f.neighbour = func(netip.Addr) string { return "" }
 	}
 	if f.now == nil {
 		f.now = time.Now

@@ -32,7 +32,7 @@ func newWorld(t *testing.T, b *Book, items ...Item) *world {
 		Book: b, State: filepath.Join(w.dir, "state"), Documents: filepath.Join(w.dir, "provision"),
 		Items:     func() ([]Item, error) { return w.stock, nil },
 		Log:       slog.New(slog.NewTextHandler(&w.log, nil)),
-		neighbour: func(a netip.Addr) string { return w.arp[a.String()] },
+		Neighbour: func(a netip.Addr) string { return w.arp[a.String()] },
 		now:       func() time.Time { return w.now },
 	})
 	return w
@@ -240,7 +240,7 @@ func TestCanary(t *testing.T) {
 
 	// All of it is on disk.
 	again := newWorld(t, b, old1, old2, new3)
-	again.Fleet = OpenFleet(Config{Book: b, State: filepath.Join(w.dir, "state"), Items: again.items, neighbour: again.neighbour, now: func() time.Time { return w.now }})
+	again.Fleet = OpenFleet(Config{Book: b, State: filepath.Join(w.dir, "state"), Items: again.items, Neighbour: again.neighbour, now: func() time.Time { return w.now }})
 	again.want(other, "smartos-3!")
 }
 
