@@ -88,11 +88,8 @@ func machineText(b boot.Boot) string {
 }
 
 func resultText(b boot.Boot) string {
-	switch b.Result {
-	case boot.UnderWay:
+	if b.Result == boot.UnderWay {
 		return "under-way"
-	case boot.LocalDisk:
-		return "local-disk"
 	}
 	return string(b.Result)
 }

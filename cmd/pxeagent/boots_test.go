@@ -89,7 +89,7 @@ func TestBootsCommand(t *testing.T) {
 	s.fetch("/ipxe/bootstrap.ipxe?mac=52:54:00:12:34:56&platform=efi&buildarch=x86_64&product=a%20%22b%22", "iPXE/1.21")
 	followed.wait(t, `52:54:00:12:34:56 +script…\n`)
 	s.fetch("/ipxe/local", "iPXE/1.21")
-	id := followed.wait(t, `([0-9a-z]{10})  52:54:00:12:34:56  local-disk in `)[1]
+	id := followed.wait(t, `([0-9a-z]{10})  52:54:00:12:34:56  local_disk in `)[1]
 	last := asJSON.wait(t, `(\{.*"result":"local_disk".*\})\n`)[1]
 	var b boot.Boot
 	if err := json.Unmarshal([]byte(last), &b); err != nil || b.ID != id {
@@ -108,7 +108,7 @@ func TestBootsCommand(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	r = pxeagent("boots", "show", id[5:], state)
-	for _, want := range []string{id + "  52:54:00:12:34:56  local-disk", "firmware  uefi-http, x86_64", `machine   a "b"`, "nbp     |", "script  |", "/ipxe/local"} {
+	for _, want := range []string{id + "  52:54:00:12:34:56  local_disk", "firmware  uefi-http, x86_64", `machine   a "b"`, "nbp     |", "script  |", "/ipxe/local"} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("the timeline lacks %q:\n%s", want, r.stdout)
 		}
