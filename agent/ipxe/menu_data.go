@@ -232,6 +232,8 @@ func (d *MenuData) decide(all []candidate, wanted string) {
 	switch {
 	case at < 0:
 		d.wrong("default", "the item to boot, %q, is not there; it is the local disk instead", wanted)
+	case all[at].refused != nil && !all[at].broken && d.Choice.Item == "":
+		// The site's default is for those that can boot it.
 	case all[at].refused != nil:
 		d.wrong("default", "the item to boot, %s, is not for this machine (%w); it is the local disk instead", wanted, all[at].refused)
 	default:

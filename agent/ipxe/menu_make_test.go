@@ -150,7 +150,7 @@ func TestDefaultsOfMachines(t *testing.T) {
 		"nobody says anything":      {"", Choice{}, bios, Local, false, ""},
 		"the site's":                {"smartos-20240104T000552Z", Choice{}, bios, "smartos-20240104T000552Z", false, ""},
 		"the machine's":             {"shell", Choice{Item: "smartos-20240104T000552Z-rescue"}, bios, "smartos-20240104T000552Z-rescue", false, ""},
-		"not for UEFI":              {"smartos-20240104T000552Z", Choice{}, uefi, Local, false, "not for this machine (SmartOS needs BIOS"},
+		"not for UEFI":              {"smartos-20240104T000552Z", Choice{}, uefi, Local, false, ""},
 		"not for UEFI, straight":    {"", Choice{Item: "smartos-20240104T000552Z", Straight: true}, uefi, Local, false, "not for this machine"},
 		"not there":                 {"", Choice{Item: "smartos-20250101T000000Z", Straight: true, Host: "h"}, bios, Local, false, `"smartos-20250101T000000Z", is not there`},
 		"straight":                  {"", Choice{Item: "debian-bookworm-amd64", Straight: true}, bios, "debian-bookworm-amd64", true, ""},

@@ -125,7 +125,8 @@ func menuOf(m ipxe.Menu, f boot.Facts, script string) menuJSON {
 }
 
 func printMenu(w io.Writer, m ipxe.Menu, script string) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var b strings.Builder
+	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	from := "made from what is on disk"
 	if m.Source != "" {
 		from = m.Source
@@ -135,37 +136,42 @@ func printMenu(w io.Writer, m ipxe.Menu, script string) error {
 	if m.Choice.Host != "" {
 		fmt.Fprintf(tw, "host\t%s\t%s\n", plain(m.Choice.Host), plain(strings.TrimSpace("profile "+m.Choice.Profile)))
 	}
-	if err := tw.Flush(); err != nil {
-		return err
-	}
+	tw.Flush()
 	for _, why := range m.Choice.Why {
-		fmt.Fprintf(w, "why    %s\n", plain(why))
+		fmt.Fprintf(&b, "why    %s\n", plain(why))
 	}
-	fmt.Fprintln(w)
+	b.WriteString("\n")
 	group := ""
 	for _, i := range m.Items {
 		if i.Group != group && i.Group != "" {
 			fmt.Fprintf(tw, "-- %s\t\t\n", plain(i.Group))
 		}
 		group = i.Group
-		note := i.Why
-		switch {
-		case !i.Shown && note == "":
-			note = "hidden"
-		case !i.Shown:
-			note = "not shown: " + note
-		}
-		if i.Default {
-			note = strings.TrimPrefix(note+"; the default", "; ")
-		}
-		row := strings.TrimRight(fmt.Sprintf("%s\t%s\t%s", plain(i.Key), plain(i.Title), plain(note)), "\t ")
-		fmt.Fprintln(tw, row)
+		fmt.Fprintf(tw, "%s\t%s\t%s\n", plain(i.Key), plain(i.Title), plain(itemNote(i)))
 	}
-	if err := tw.Flush(); err != nil {
-		return err
+	tw.Flush()
+	for line := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
 	}
 	_, err := fmt.Fprintf(w, "\n%s", script)
 	return err
+}
+
+// itemNote is what there is to say of an item besides its title.
+func itemNote(i ipxe.Item) string {
+	note := i.Why
+	switch {
+	case !i.Shown && note == "":
+		note = "hidden"
+	case !i.Shown:
+		note = "not shown: " + note
+	}
+	if i.Default {
+		note = strings.TrimPrefix(note+"; the default", "; ")
+	}
+	return note
 }
 
 // when says how a machine comes to what it boots.
