@@ -99,7 +99,11 @@ func TestEveryDocumentedMetricChanges(t *testing.T) {
 		r.until(`pxeagent_boots_total\{arch="[a-z0-9_]+",profile="",result="`+string(result)+`"\}`, 1)
 	}
 	r.until(`pxeagent_webhook_deliveries_total\{outcome="ok"\}`, 3)
-	r.until("pxeagent_boots_stored", 3)
+	for deadline := time.Now().Add(10 * time.Second); r.metric("pxeagent_boots_stored") < 3; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the boots are not stored")
+		}
+	}
 	look()
 	o.file <- "pxelinux.0"
 	r.until(`pxeagent_foreign_servers\{interface="admin"\}`, 1)

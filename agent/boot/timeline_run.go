@@ -17,6 +17,7 @@ type run struct {
 	vague bool         // it was given nothing yet
 	dirty bool         // in Tracker.changed
 	busy  int          // requests under way
+	last  time.Time    // when its latest request began
 
 	menu    bool            // a script beyond the first one was fetched
 	disk    bool            // a disk image was read
@@ -67,6 +68,9 @@ func begins(tr Transfer) bool {
 
 // anew reports whether a request of r's machine begins another boot: it was switched off and on.
 func (r *run) anew(tr Transfer, now time.Time, stall time.Duration) bool {
+	if tr.Start.Before(r.last) {
+		return false // it began before what is known already: ends are told in no strict order
+	}
 	further := r.kernel != "" || r.disk || r.at(StageImage)
 	if r.underWay() {
 		switch {
@@ -153,13 +157,18 @@ func (t *Tracker) add(r *run, tr Transfer, end time.Time) {
 	if tr.Start.Before(b.Started) {
 		b.Started = tr.Start
 	}
+	if tr.Start.After(r.last) {
+		r.last = tr.Start
+	}
 	if end.After(b.Updated) {
 		b.Updated = end
 	}
 	if s := r.stage(tr); s != "" && (tr.Outcome == OK || tr.Bytes > 0) { // else its address may be forged
 		r.span(s, tr.Start, end, tr.Bytes, 1, tr.Resent)
 		if r.underWay() {
-			b.At = s
+			if b.At == "" || !tr.Start.Before(r.last) {
+				b.At = s
+			}
 			t.clear(r)
 		}
 	} else if n := len(b.Stages); n > 0 && s == "" && tr.Outcome == OK {
@@ -199,6 +208,7 @@ func (t *Tracker) clear(r *run) {
 func (r *run) recall(f Fetch) {
 	name := plainName(f.Name)
 	switch {
+	case f.Outcome == OK && r.failed != nil && f.Start.Before(r.failed.Start): // told late
 	case f.Outcome == OK:
 		r.failed, r.fails = nil, 0
 	case r.kernel != "" && fromFirmware(f.Class):

@@ -270,6 +270,18 @@ func TestLateEnd(t *testing.T) {
 	}
 }
 
+// The ends of quick requests may be told in another order than they began in.
+func TestEndsOutOfOrder(t *testing.T) {
+	s := tell(t, TrackerConfig{}, "0:03 a uefi nbp ipxe.efi, 0:12 a ipxe script /ipxe/bootstrap.ipxe, 0:12 a ipxe script ipxe.efi ^ ~3, 0:20 a ipxe none/not_found /missing, 0:20 a ipxe script /menu.ipxe ~4, 6:00 x")
+	if got := s.told(); !slices.Equal(got, []string{"failed script a /missing"}) {
+		t.Errorf("%q", got)
+	}
+	s = tell(t, TrackerConfig{}, "0:12 a ipxe script /ipxe/local, 0:12 a ipxe script /ipxe/bootstrap.ipxe ~3")
+	if got := s.told(); !slices.Equal(got, []string{"local_disk script a"}) {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestLoopedBoot(t *testing.T) {
 	s := tell(t, TrackerConfig{}, "0:01 a uefi nbp ipxe.efi, 0:11 a unknown nbp ipxe.efi, 0:21 a unknown nbp ipxe.efi")
 	s.Looped(Loop{Client: addrOf("a"), File: "ipxe.efi"}, "do this")
