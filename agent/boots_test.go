@@ -127,7 +127,7 @@ func TestBoot(t *testing.T) {
 	r.put("os/initrd.img", 5000)
 	m := r.box(2)
 	m.toMenu()
-	if b := r.awaits("at the menu", at(boot.StageScript)); b.MAC != theMAC || b.Facts.Serial != "" || b.Firmware != boot.FirmwareUEFIHTTP {
+	if b := r.awaits("at the menu", func(b boot.Boot) bool { return b.MAC != "" && len(b.Files) == 3 }); b.MAC != theMAC || b.Facts.Serial != "" || b.Firmware != boot.FirmwareUEFIHTTP {
 		t.Errorf("%+v", b)
 	}
 	r.until("pxeagent_boots_in_progress", 1)

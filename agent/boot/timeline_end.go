@@ -96,16 +96,14 @@ func arch(b Boot, tr Transfer) string {
 // firmware is what the boot began with.
 func firmware(b Boot, tr Transfer) Firmware {
 	switch {
-	case b.Firmware == FirmwareUEFIHTTP:
-		return b.Firmware
+	case b.Firmware == FirmwareUEFIHTTP, tr.Class == UEFI && tr.Proto == HTTP:
+		return FirmwareUEFIHTTP
 	case b.Facts.Platform == "pcbios":
 		return FirmwareBIOS
 	case b.Facts.Platform == "efi":
 		return FirmwareUEFI
 	case b.Firmware != FirmwareOther:
 		return b.Firmware
-	case tr.Class == UEFI && tr.Proto == HTTP:
-		return FirmwareUEFIHTTP
 	case tr.Class == UEFI:
 		return FirmwareUEFI
 	case tr.Class == BIOSROM:
