@@ -195,18 +195,27 @@ func TestStatusIsBounded(t *testing.T) {
 
 func TestOwnRequestsAreNoMachines(t *testing.T) {
 	l := newLive(web.Running{}, nil, nil)
-	here, there := netip.MustParseAddrPort("192.0.2.1:69"), netip.MustParseAddrPort("192.0.2.9:2070")
-	own := boot.Ask{Client: netip.MustParseAddrPort("192.0.2.1:40000"), Local: here}
-	machine := boot.Ask{Client: there, Local: here}
-	if l.own(own) || l.own(machine) || l.own(boot.Ask{}) {
-		t.Error("nobody walks, and a request is one of a walk")
+	ask := func(client, local string, proto boot.Proto, check bool) boot.Ask {
+		return boot.Ask{Client: netip.MustParseAddrPort(client), Local: netip.MustParseAddrPort(local), Proto: proto, Check: check}
 	}
-	done := l.walks()
-	if !l.own(own) || l.own(machine) || l.own(boot.Ask{}) {
-		t.Error("while we walk, our requests are ours, and no others")
-	}
-	done()
-	if !l.own(own) {
-		t.Error("a request whose end is told late is still ours")
+	own := ask("192.0.2.1:40000", "192.0.2.1:80", boot.HTTP, false)
+	machine := ask("192.0.2.9:2070", "192.0.2.1:69", boot.TFTP, false)
+	forged := ask("192.0.2.9:2070", "192.0.2.1:80", boot.HTTP, true)
+	tried := ask("127.0.0.1:40000", "127.0.0.1:80", boot.HTTP, false)
+	triedTFTP := ask("127.0.0.1:40000", "127.0.0.1:69", boot.TFTP, false)
+	checked := ask("127.0.0.1:40000", "127.0.0.1:80", boot.HTTP, true)
+	for _, walking := range []bool{false, true} {
+		if walking {
+			defer l.walks()()
+		}
+		if !l.own(own) || !l.own(checked) {
+			t.Errorf("walking %v: a check from this machine is taken for a machine", walking)
+		}
+		if l.own(machine) || l.own(forged) || l.own(tried) || l.own(boot.Ask{}) {
+			t.Errorf("walking %v: a machine is taken for a check", walking)
+		}
+		if l.own(triedTFTP) != walking {
+			t.Errorf("walking %v: TFTP on loopback is a check's: %v", walking, !walking)
+		}
 	}
 }

@@ -49,6 +49,10 @@ func Outcomes() []Outcome {
 	return []Outcome{OK, SizeProbe, NotFound, Refused, Aborted, TimedOut, Failed}
 }
 
+// CheckHeader is the field of an HTTP request with which a check says that it only looks, as a machine would. Anyone can send it, so
+// it counts only where it comes from this machine.
+const CheckHeader = "Pxeagent-Check"
+
 // Ask is one request for a file, as it came.
 type Ask struct {
 	Proto  Proto
@@ -58,6 +62,7 @@ type Ask struct {
 	Class  Class
 	Facts  Facts // what it told of its machine with the request (HTTP: query or form)
 	Told   bool  // it told facts, if only empty ones: whoever did not may be asked for them
+	Check  bool  // it says that it is a check and no machine (CheckHeader)
 }
 
 // Transfer is one finished request.

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/pin/tftp/v3"
+
+	"pxeagent/agent/boot"
 )
 
 // errEnough stops a transfer of which the beginning is all that was wanted.
@@ -134,6 +136,7 @@ func httpDo(ctx context.Context, client *http.Client, method, who, url string) (
 		return nil, err
 	}
 	req.Header.Set("User-Agent", who)
+	req.Header.Set(boot.CheckHeader, "1")
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err

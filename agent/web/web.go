@@ -161,7 +161,7 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 // ask is the request in the words of package boot. An address that cannot be read stays zero.
 func ask(r *http.Request) boot.Ask {
-	a := boot.Ask{Proto: boot.HTTP, Name: r.URL.Path, Class: boot.ClassifyHTTP(r.UserAgent())}
+	a := boot.Ask{Proto: boot.HTTP, Name: r.URL.Path, Class: boot.ClassifyHTTP(r.UserAgent()), Check: r.Header.Get(boot.CheckHeader) != ""}
 	a.Client, _ = netip.ParseAddrPort(r.RemoteAddr)
 	a.Client = netip.AddrPortFrom(a.Client.Addr().Unmap(), a.Client.Port())
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
