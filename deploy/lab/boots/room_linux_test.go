@@ -25,6 +25,7 @@ type room struct{ *site.Site }
 // newRoom is a room with heralds in place of memtest86+ for BIOS and EFI, with the daemon running.
 func newRoom(t *testing.T, dnsmasqLines, moreYAML string) *room {
 	t.Helper()
+	lab.NeedQEMU(t)
 	h := newHerald(t)
 	s := newEmptyRoom(t, site.Addr, dnsmasqLines, bothKernels+moreYAML)
 	s.Write("root/http/memtest86+x64.bin", h.bios)
