@@ -239,6 +239,3 @@ func (o *Once) complain(name string, err error) {
 			slog.String("file", o.folder.path(name)), slog.Any("err", err))
 	}
 }
-
-// Dir is the folder.
-func (o *Once) Dir() string { return string(o.folder) }

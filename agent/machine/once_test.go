@@ -99,7 +99,7 @@ func TestOneOfManyProcessesClaims(t *testing.T) {
 		}
 		peers = append(peers, p)
 	}
-	for round := range 200 {
+	for round := range 40 {
 		item := fmt.Sprint("item-", round)
 		if err := o.Set(mac1, item); err != nil {
 			t.Fatal(err)
@@ -129,7 +129,7 @@ func TestOneOfManyProcessesClaims(t *testing.T) {
 
 func TestOneOfManyGoroutinesClaims(t *testing.T) {
 	o := OpenOnce(filepath.Join(t.TempDir(), "once"), nil)
-	for range 50 {
+	for range 15 {
 		if err := o.Set(mac1, "x"); err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +151,7 @@ func TestOneOfManyGoroutinesClaims(t *testing.T) {
 // A process that is killed anywhere leaves an order that was set, or none; the folder can be used on, and nothing stays that was not an order.
 func TestKilledAnywhere(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "once")
-	for round := range 25 {
+	for round := range 12 {
 		c := command(t, dir, "churn", fmt.Sprint("round", round))
 		out, err := c.StdoutPipe()
 		if err != nil {
@@ -245,7 +245,7 @@ func TestReplacedWhileClaimed(t *testing.T) {
 			}
 		}
 	})
-	for range 300 {
+	for range 60 {
 		if order, ok := o.Claim("old", mac1); ok && order.Item != "old" {
 			t.Fatalf("old was claimed, and it was %s", order.Item)
 		}

@@ -63,7 +63,7 @@ func (b *Book) Resolve(f boot.Facts, addr netip.Addr) Decision {
 			continue
 		}
 		if told = append(told, m.host); len(told) > 4 {
-			d.Why = append(d.Why, fmt.Sprintf("and more hosts, which weigh less"))
+			d.Why = append(d.Why, "and more hosts, which weigh less")
 			break
 		}
 		o := &b.hosts[m.host]

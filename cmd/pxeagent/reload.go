@@ -36,15 +36,15 @@ type reloader struct {
 	menu  ipxe.MenuConfig
 	hup   chan os.Signal
 
-	stamp   string   // of the files when they were read last
+	stamp   string   // of the files when they were read last; "": not by this
 	failed  string   // the error that was told last; "": the configuration is good
 	pending []string // keys that were said to need a restart
 }
 
-// newReloader takes SIGHUP from here on; run gives it back.
+// newReloader takes SIGHUP from here on; run gives it back. The first look at the files comes after l was read from them, so it reads them
+// once more: what changed in between is not missed.
 func newReloader(flags *pflag.FlagSet, a *agent.Agent, l loaded, menu ipxe.MenuConfig, log *slog.Logger) *reloader {
 	r := &reloader{flags: flags, agent: a, log: log, start: l, now: l, menu: menu, hup: make(chan os.Signal, 1)}
-	r.stamp = r.stat()
 	signal.Notify(r.hup, syscall.SIGHUP)
 	return r
 }
