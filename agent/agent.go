@@ -124,7 +124,7 @@ func New(c Config) (*Agent, error) {
 		return nil, err
 	}
 	a.libraries = lib
-	a.registry.MustRegister(menuOK(lib.first))
+	a.registry.MustRegister(menuOK(lib.first), newImages(c.Root, c.Log))
 	a.live = a.newLive(lib)
 	a.live.machines = a.machines.listed
 	a.boots, err = newBoots(c, a.metrics, boot.TrackerConfig{
@@ -133,16 +133,16 @@ func New(c Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.boots.own, a.boots.looped = a.live.own, a.live.looped
+	a.boots.own, a.boots.looped = own, a.live.looped
 	a.boots.ended = []func(boot.Boot){a.live.booted, a.machines.finished}
 	api := web.NewBootsAPI(a.boots.feed, a.live)
-	obs := watched{observer{a.metrics, a.boots, c.Log}, a.machines, a.live.own}
+	obs := watched{observer{a.metrics, a.boots, c.Log}, a.machines, own}
 	a.tftp = tftp.New(tftp.Config{
 		Opener: tftpFiles{lib}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace, Log: c.Log,
 	})
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
-			Files: asked{lib.at(p.NextServer), a.machines, a.live.own}, Items: lib.at(p.NextServer).Items, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
+			Files: asked{lib.at(p.NextServer), a.machines, own}, Items: lib.at(p.NextServer).Items, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
 			Boots: api, Live: a.live, ShowMenu: a.showMenu(lib.at(p.NextServer)), Actions: actions{a.live, a.machines}, Gate: c.Page.Gate,
 			Documents: placed{a.machines.Fleet, baseText(p.Base)},
 		}), nil

@@ -32,7 +32,7 @@ var descRE = regexp.MustCompile(`fqName: "([^"]+)", help: "([^"]+)".*variableLab
 func TestReadmeListsTheMetrics(t *testing.T) {
 	var d describer
 	newMetrics(&d, false)
-	d.MustRegister(newDisks(nil), menuOK(nil))
+	d.MustRegister(newDisks(nil), menuOK(nil), newImages("", nil))
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)

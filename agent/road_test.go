@@ -194,28 +194,23 @@ func TestStatusIsBounded(t *testing.T) {
 }
 
 func TestOwnRequestsAreNoMachines(t *testing.T) {
-	l := newLive(web.Running{}, nil, nil)
 	ask := func(client, local string, proto boot.Proto, check bool) boot.Ask {
 		return boot.Ask{Client: netip.MustParseAddrPort(client), Local: netip.MustParseAddrPort(local), Proto: proto, Check: check}
 	}
-	own := ask("192.0.2.1:40000", "192.0.2.1:80", boot.HTTP, false)
-	machine := ask("192.0.2.9:2070", "192.0.2.1:69", boot.TFTP, false)
-	forged := ask("192.0.2.9:2070", "192.0.2.1:80", boot.HTTP, true)
-	tried := ask("127.0.0.1:40000", "127.0.0.1:80", boot.HTTP, false)
-	triedTFTP := ask("127.0.0.1:40000", "127.0.0.1:69", boot.TFTP, false)
-	checked := ask("127.0.0.1:40000", "127.0.0.1:80", boot.HTTP, true)
-	for _, walking := range []bool{false, true} {
-		if walking {
-			defer l.walks()()
-		}
-		if !l.own(own) || !l.own(checked) {
-			t.Errorf("walking %v: a check from this machine is taken for a machine", walking)
-		}
-		if l.own(machine) || l.own(forged) || l.own(tried) || l.own(boot.Ask{}) {
-			t.Errorf("walking %v: a machine is taken for a check", walking)
-		}
-		if l.own(triedTFTP) != walking {
-			t.Errorf("walking %v: TFTP on loopback is a check's: %v", walking, !walking)
+	for name, tc := range map[string]struct {
+		boot.Ask
+		own bool
+	}{
+		"by hand":           {ask("192.0.2.1:40000", "192.0.2.1:80", boot.HTTP, false), true},
+		"ours":              {ask("127.0.0.1:40000", "127.0.0.1:80", boot.HTTP, true), true},
+		"ours by TFTP":      {ask("127.0.0.1:40000", "127.0.0.1:69", boot.TFTP, false), true},
+		"a machine":         {ask("192.0.2.9:2070", "192.0.2.1:69", boot.TFTP, false), false},
+		"a machine's lie":   {ask("192.0.2.9:2070", "192.0.2.1:80", boot.HTTP, true), false},
+		"tried on loopback": {ask("127.0.0.1:40000", "127.0.0.1:80", boot.HTTP, false), false},
+		"from nowhere":      {boot.Ask{}, false},
+	} {
+		if own(tc.Ask) != tc.own {
+			t.Errorf("%s: own is %v", name, !tc.own)
 		}
 	}
 }

@@ -29,8 +29,6 @@ type live struct {
 	config   web.Reload
 	events   []web.Event // the oldest first
 	lastID   uint64
-	walking  int       // walks under way
-	walked   time.Time // when the last one ended
 
 	asking sync.Mutex // held while the slow parts are asked for
 	slow   slowParts
@@ -198,33 +196,9 @@ func found(n web.Network) string {
 	return "something is wrong"
 }
 
-// walks notes that a walk is under way, until what it returns is called.
-func (l *live) walks() (done func()) {
-	l.mu.Lock()
-	l.walking++
-	l.mu.Unlock()
-	return func() {
-		l.mu.Lock()
-		l.walking--
-		l.walked = time.Now()
-		l.mu.Unlock()
-	}
-}
-
-// walkEcho is how long after a walk its last requests may still be reported as ended.
-const walkEcho = 2 * time.Second
-
 // own reports whether a request is a check's, ours or one by hand, and no machine's: it comes from the very address that was asked. On
-// loopback, where a person may try out what a machine does, a check is known by its header, and by TFTP as long as we walk.
-func (l *live) own(a boot.Ask) bool {
+// loopback a person may try out what a machine does over HTTP, where a check is known by its header.
+func own(a boot.Ask) bool {
 	from := a.Client.Addr().Unmap()
-	if !from.IsValid() || from != a.Local.Addr().Unmap() {
-		return false
-	}
-	if a.Check || !from.IsLoopback() {
-		return true
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return a.Proto == boot.TFTP && (l.walking > 0 || time.Since(l.walked) < walkEcho)
+	return from.IsValid() && from == a.Local.Addr().Unmap() && (a.Check || a.Proto == boot.TFTP || !from.IsLoopback())
 }

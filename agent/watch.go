@@ -110,7 +110,6 @@ func (w Watch) check(ctx context.Context, m *metrics, l *live, number int, log *
 func (w Watch) walk(ctx context.Context, l *live, r probeResult) []web.Client {
 	ctx, cancel := context.WithTimeout(ctx, walkLimit)
 	defer cancel()
-	defer l.walks()()
 	hops := check.Walk(ctx, check.Config{TFTPPort: w.TFTPPort}, r.clients, r.offers)
 	return roads(w, r, hops)
 }

@@ -31,7 +31,7 @@ func newDemoCmd(a *app) *cobra.Command {
 		Short: "Show the whole of it on this machine: no root, no network, nothing installed",
 		Long: `Run a stand-in pfSense firewall with a DHCP server on loopback, then do to it what configure
 and serve do to a real one: pin its certificate, plan, apply over HTTPS, probe, serve, and walk
-a machine's road from its DHCP offer to the menu. All ports are high ones. The firewall is a
+a machine's road from its DHCP offer to the menu, and show what is seen of a boot. All ports are high ones. The firewall is a
 stand-in; all else is what runs on a real network. Exits other than 0 if any step fails.`,
 		Example: "  pxeagent demo\n  pxeagent demo --keep",
 		Args:    noArgs,
@@ -133,6 +133,9 @@ func (d *demonstration) tour(ctx context.Context) error {
 		d.say("offer          %-7s next-server %s, %s in %s", o.Client, o.NextServer, value(name), value(where))
 	}
 	if err := d.machines(ctx, report); err != nil {
+		return err
+	}
+	if err := d.boot(ctx); err != nil {
 		return err
 	}
 	if err := d.again(ctx); err != nil {
@@ -286,7 +289,7 @@ func (d *demonstration) count(ctx context.Context) error {
 	}
 	counted := 0
 	for line := range bytes.Lines(text) {
-		for _, name := range []string{"pxeagent_requests_total{", "pxeagent_loops_broken_total{"} {
+		for _, name := range []string{"pxeagent_boots_total{", "pxeagent_loops_broken_total{", "pxeagent_requests_total{"} {
 			if bytes.HasPrefix(line, []byte(name)) && !bytes.HasSuffix(line, []byte(" 0\n")) {
 				d.say("counted        %s", bytes.TrimSpace(line))
 				counted++

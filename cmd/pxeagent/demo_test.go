@@ -24,6 +24,8 @@ func TestDemoConfiguresAFirewall(t *testing.T) {
 		`configure +pfSense 127\.0\.0\.1:\d+, interface admin`,
 		`verify +the wire agrees`,
 		`by +REST at https://`,
+		`boot +52:54:00:00:14:14, uefi-http: nbp \d{7} bytes, script \d+ bytes: local_disk in \d+`,
+		`counted +pxeagent_boots_total\{arch="x86_64",profile="",result="local_disk"\} 1`,
 		`configure +again, by XML-RPC at https://\S+: in sync`,
 		`revert +done: the old settings are back`,
 		`history +\S.*pxeagent: network boot on ADMIN \(opt1\): next-server 127\.0\.0\.1`,
