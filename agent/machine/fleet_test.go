@@ -294,17 +294,17 @@ func TestSeenIsBounded(t *testing.T) {
 	var s seen
 	now := time.Unix(0, 0)
 	at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}) }
-	for i := range 3 * seenLimit {
+	for i := range seenLimit + 100 {
 		now = now.Add(time.Second)
 		s.put(at(i), boot.Facts{Serial: "x"}, now)
 	}
 	if len(s.by) != seenLimit {
 		t.Errorf("%d are remembered", len(s.by))
 	}
-	if s.at(at(3*seenLimit-1), now).Serial != "x" || s.at(at(0), now) != (boot.Facts{}) {
+	if s.at(at(seenLimit+99), now).Serial != "x" || s.at(at(0), now) != (boot.Facts{}) {
 		t.Error("the newest was forgotten, or the oldest was not")
 	}
-	if s.at(at(3*seenLimit-1), now.Add(seenTime+time.Second)) != (boot.Facts{}) {
+	if s.at(at(seenLimit+99), now.Add(seenTime+time.Second)) != (boot.Facts{}) {
 		t.Error("an old one is still believed")
 	}
 }
