@@ -51,7 +51,7 @@ func (s *room) lost() int {
 func TestBIOSBootsOnALossyRoad(t *testing.T) {
 	kea.needs(t)
 	s := newEmptyRoom(t, "10.77.0.7", "", "menu:\n  default: smartos-"+stamp+"\n  timeout: 1s\n")
-	noise := s.smartos(8 << 20)
+	noise := s.smartos(4 << 20)
 	s.Serve()
 	s.behind(kea)
 	s.lossy()
