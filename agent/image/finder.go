@@ -303,6 +303,14 @@ func (s *search) isDir(dir string) bool {
 	return err == nil && info.IsDir()
 }
 
+// family is the key of what was added as one, so that its items stay together.
+func (img Image) family() string {
+	if img.Recipe == "" {
+		return img.Key
+	}
+	return key(img.Recipe, img.Version, path.Base(img.Dir))
+}
+
 // sorted orders the images for a menu and makes their keys unique.
 func (s *search) sorted() []Image {
 	rank := map[string]int{} // what has no layout comes last
@@ -310,7 +318,10 @@ func (s *search) sorted() []Image {
 		rank[l.system] = i - len(layouts)
 	}
 	slices.SortStableFunc(s.images, func(a, b Image) int {
-		return cmp.Or(cmp.Compare(rank[a.System], rank[b.System]), cmp.Compare(a.System, b.System), CompareVersions(b.Key, a.Key),
+		if a.Recipe != "" && a.Dir == b.Dir {
+			return 0 // as the recipe has them
+		}
+		return cmp.Or(cmp.Compare(rank[a.System], rank[b.System]), cmp.Compare(a.System, b.System), CompareVersions(b.family(), a.family()),
 			cmp.Compare(a.BIOS+a.EFI, b.BIOS+b.EFI))
 	})
 	used := map[string]bool{}

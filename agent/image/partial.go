@@ -14,8 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/google/renameio/v2"
 )
 
 // partials is a folder of downloads that are not complete. A file there is called by its URL's hash; what is needed to go on with it
@@ -72,7 +70,7 @@ func (p *partial) begin(a answer) error {
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(p.path+".json", b, 0o600)
+	return os.WriteFile(p.path+".json", b, 0o600) // half of it is as good as none
 }
 
 // sweep removes what nobody will go on with.

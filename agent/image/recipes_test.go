@@ -1,0 +1,209 @@
+package image
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pxeagent/agent/image/imagetest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// Every built-in recipe, against a mirror that is laid out as its maker's: what the menu has then.
+func TestBuiltInRecipes(t *testing.T) {
+	b := newBench(t)
+	mirror := func(publish func(m *imagetest.Mirror)) []string {
+		m := imagetest.New(t)
+		publish(m)
+		return []string{m.URL}
+	}
+	media := t.TempDir()
+	for name, text := range map[string]string{
+		"win/Boot/BCD": "bcd", "win/Boot/boot.sdi": "sdi", "win/sources/boot.wim": "wim", "win/bootmgr": "mgr", "win/bootmgr.efi": "efi",
+		"mfsbsd.iso": "iso", "disk/mfsbsd.iso": "iso", "disk/memdisk": "memdisk", "linux/vmlinuz-6.12": "kernel", "linux/initrd.img-6.12": "initrd",
+	} {
+		p := filepath.Join(media, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o755), os.WriteFile(p, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := map[string]bool{}
+	for _, o := range []Order{
+		{Recipe: "smartos", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishSmartOS(t, "20250101T000000Z") })},
+		{Recipe: "smartos", Version: stamp, Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishOldSmartOS(t, stamp) })},
+		{Recipe: "memtest86+", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishMemtest(t, "7.20") })},
+		{Recipe: "debian", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishDebian("trixie", "amd64") })},
+		{Recipe: "debian", Version: "bookworm", Arch: "arm64", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishDebian("bookworm", "arm64") })},
+		{Recipe: "ubuntu", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishUbuntu(t, "24.04", "24.04.1") })},
+		{Recipe: "fedora", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishFedora("42", "x86_64") })},
+		{Recipe: "alpine", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishAlpine(t, "3.22.1", "x86_64") })},
+		{Recipe: "flatcar", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishFlatcar("4230.2.0", "amd64-usr") })},
+		{Recipe: "talos", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishTalos("v1.10.4") })},
+		{Recipe: "talos", Version: "v1.9.0", Arch: "arm64", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishTalos("v1.9.0") })},
+		{Recipe: "generic", Version: "rescue", From: []string{filepath.Join(media, "linux")}, Title: "Our rescue system", Args: []string{"console=ttyS0", "quiet"}},
+		{Recipe: "iso", Version: "mfsbsd-14.1", From: []string{filepath.Join(media, "mfsbsd.iso")}},
+		{Recipe: "iso", Version: "mfsbsd-in-memory", From: []string{filepath.Join(media, "disk")}},
+		{Recipe: "wimboot", Version: "windows-pe", From: []string{filepath.Join(media, "win")},
+			Mirrors: mirror(func(m *imagetest.Mirror) { m.Put("latest/download/wimboot", []byte("wimboot")) })},
+	} {
+		in := b.add(o)
+		done[in.Recipe] = true
+		unchecked := len(o.From) > 0 || in.Recipe == "fedora" // of .treeinfo there is no checksum
+		if in.Checked == unchecked || !in.OK() || len(in.Items) == 0 {
+			t.Errorf("%s: %+v", in.Key, in)
+		}
+		if _, err := b.Verify(t.Context(), in.Key); err != nil {
+			t.Error(err)
+		}
+	}
+	all, err := Recipes("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all {
+		if !done[r.Name] {
+			t.Errorf("recipe %s was not tried", r.Name)
+		}
+		if _, err := r.words(r.Example, ""); err != nil {
+			t.Errorf("its own example: %v", err)
+		}
+	}
+	var got strings.Builder
+	for _, img := range find(t, b.finder).Images {
+		got.WriteString(golden(img))
+	}
+	const file = "testdata/recipes.golden"
+	if *update {
+		if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("%s (-want +got; -update writes it):\n%s", file, diff)
+	}
+}
+
+// golden is all that a menu needs of an image, over some lines.
+func golden(i Image) string {
+	var b strings.Builder
+	b.WriteString(i.Key + " (" + i.System + ", " + string(i.Kind) + ", " + string(i.CPU) + ")\n  " + i.Title + "\n")
+	for _, l := range []struct{ name, text string }{
+		{"recipe", i.Recipe + " " + i.Version + " in " + i.Dir}, {"bios", i.BIOS}, {"efi", i.EFI},
+	} {
+		if l.text != "" {
+			b.WriteString("  " + l.name + " " + l.text + "\n")
+		}
+	}
+	for _, a := range i.Args {
+		b.WriteString("  arg " + a.Text)
+		if a.Path != "" {
+			b.WriteString("[" + a.Path + "]")
+		}
+		b.WriteByte('\n')
+	}
+	for _, m := range i.Modules {
+		b.WriteString(strings.TrimRight("  module "+m.Path+" "+m.Name+" "+m.Args, " ") + "\n")
+	}
+	if i.Installs {
+		b.WriteString("  installs\n")
+	}
+	if i.NoImport {
+		b.WriteString("  takes noimport\n")
+	}
+	return b.String()
+}
+
+// All that is wrong with a recipe is said at once, with the file and the key.
+func TestRecipesThatAreWrong(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a.yaml": "name: A b\nversion: '('\nfiles: []\n",
+		"b.yaml": "name: b\ntitle: B {release}\nversion: '\\d+'\nfolder: b\nmirrors: [ftp://x]\narch: {mips: mips}\nlatest: {find: '('}\n" +
+			"files:\n  - {to: ../x, sums: [{as: x}], strip: 1}\nneed: [/etc/passwd]\ndrop: ['[']\nboot:\n  - {kind: magic, args: ['{url:../x}'], modules: [{}]}\n",
+		"c.yaml": "name: c\ntitel: C\n",
+		"d.yml":  ":\n-",
+		"e.yaml": "name: e\ntitle: E\nversion: x\nfolder: e/{version}\nfiles: [{name: k}]\nboot: [{bios: k}]\n",
+		"f.txt":  "not a recipe",
+		".g.yml": "not a recipe",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := Recipes(dir)
+	if !errors.Is(err, ErrRecipe) {
+		t.Fatalf("error %v", err)
+	}
+	for _, want := range []string{
+		dir + `/a.yaml: name: "A b" is none`, "title: is not set", "files: has none", `version: "(" is no regular expression`,
+		dir + "/b.yaml: arch: \"mips\" is none", "mirrors[0]: ", "folder: \"b\" is not one for each version", `title: "B {release}" has no word {release}`, "latest.find: ",
+		"files[0]: has neither name nor match", `files[0].to: "../x" is no path below`, "files[0].strip: ", "files[0].sums[0].url: is not set", "need[0]: ", "drop[0]: ",
+		`boot[0].kind: "magic" is none`, "boot[0]: has neither bios nor efi", `boot[0].args[0]: "../x" is no path`, "boot[0].modules[0].path: is not set",
+		dir + "/c.yaml: line 2: there is no key titel", dir + "/d.yml: ",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("it is not said that %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(err)
+	}
+	if r, ok := findRecipe(all, "e"); !ok || r.File() != filepath.Join(dir, "e.yaml") || r.BuiltIn() {
+		t.Errorf("the one that is right: %+v", r)
+	}
+	if _, ok := findRecipe(all, "smartos"); !ok {
+		t.Error("the built-in ones are gone")
+	}
+}
+
+// A recipe of the user's takes the place of a built-in one of its name.
+func TestOwnRecipe(t *testing.T) {
+	b := newBench(t)
+	put(t, b.root, "recipes/talos.yaml")
+	text := "name: talos\ntitle: Our Talos {version}\nversion: 'ours-\\d+'\nmirrors: [" + b.mirror.URL + "]\nfolder: ours/{version}\nfiles: [{name: kernel, url: 'k/{version}/{file}'}]\nboot: [{efi: kernel, args: ['at={url:.}']}]\n"
+	if err := os.WriteFile(filepath.Join(b.root, "recipes/talos.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	b.mirror.Put("k/ours-7/kernel", []byte("k"))
+	b.open()
+	b.add(Order{Recipe: "talos", Version: "ours-7"})
+	if diff := cmp.Diff([]string{"talos-ours-7 | Our Talos ours-7 | x86 bios= efi=ours/ours-7/kernel | at=/ours/ours-7"}, b.items()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzParseRecipe(f *testing.F) {
+	entries, err := builtin.ReadDir("recipes")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, e := range entries {
+		text, err := builtin.ReadFile("recipes/" + e.Name())
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := ParseRecipe(text)
+		if err != nil {
+			return
+		}
+		// What passed the check can be used without a further one.
+		if words, err := r.words(r.Example, ""); err == nil {
+			if _, err := r.wanted(words); err != nil {
+				t.Errorf("%v of\n%s", err, text)
+			}
+		}
+	})
+}
