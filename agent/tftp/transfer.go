@@ -306,7 +306,11 @@ func (t *transfer) proceed(now time.Time) (boot.Outcome, error) {
 		t.timer.sample(now.Sub(t.sentAt))
 	}
 	t.hear(now)
+	// What was sent twice is acknowledged twice: UEFI answers each block that it did not wait for. Taken for a loss, the second ACK would
+	// have this flight sent twice as well, and so on to the end of the file.
+	twice := !t.once
 	t.once = !t.win.again
+	t.win.again = t.win.again || twice
 	return t.send(now)
 }
 

@@ -170,3 +170,34 @@ func byHand(blksize, window int) func(*testing.T, netip.AddrPort, string) ([]byt
 		}
 	}
 }
+
+// UEFI answers each block that it did not wait for with an ACK of the last one that it has. A flight that was sent twice, because
+// the client was slow, must not have each one after it sent twice.
+func TestOneSlowAnswerDoublesNoWindow(t *testing.T) {
+	bothWays(t, func(t *testing.T, cfg Config) {
+		const blocks = 400
+		cfg.Opener = shelf{"f": file(pattern(8*blocks - 1))}
+		s := serving(t, cfg)
+		c := windowed(t, s)
+		c.run(1, 4)
+		c.run(1, 4) // too slow
+		c.ack(4)
+		for range 4 {
+			c.ack(4)
+		}
+		for have := 4; have < blocks; {
+			b := c.receive(limit)
+			if len(b) < 4 || b[1] != opDATA {
+				t.Fatalf("%q after block %d", b, have)
+			}
+			if got := int(b[2])<<8 | int(b[3]); got != have+1 {
+				c.ack(have)
+			} else if have++; have%4 == 0 {
+				c.ack(have)
+			}
+		}
+		if tr := s.record.wait(t, boot.OK); tr.Resent > blocks/4 {
+			t.Errorf("%d of %d packets sent again", tr.Resent, blocks)
+		}
+	})
+}
