@@ -1,0 +1,221 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pxeagent/agent/image/imagetest"
+)
+
+const stamp = "20130808T195337Z"
+
+// imageSite is a working directory with a configuration, an empty tree to serve, and a mirror.
+func imageSite(t *testing.T) (*imagetest.Mirror, string) {
+	t.Helper()
+	dir := isolate(t)
+	write(t, "root/tftp/.keep", "")
+	write(t, "pxeagent.yaml", "# ours\nserve:\n  root: root # here\nstate_dir: state\n")
+	return imagetest.New(t), dir
+}
+
+func imageCmd(args ...string) result { return pxeagent(append([]string{"image"}, args...)...) }
+
+// The whole of it as a person does it: add, list, verify, default, remove.
+func TestImageCommands(t *testing.T) {
+	m, dir := imageSite(t)
+	m.PublishSmartOS(t, stamp)
+	key := "smartos-" + stamp
+	r := imageCmd("add", "smartos", "latest", "--mirror", m.URL)
+	archive := "platform-release-20260101-" + stamp + ".tgz"
+	want := []string{
+		"the latest version of smartos is " + stamp, "downloading " + archive + ", ", archive + ": SHA-256 agrees with " + m.URL + "/" + stamp + "/sha256sums.txt",
+		"unpacking " + archive + ", ", "boot_archive agrees with boot_archive.hash",
+		"SINGLE_USER_ROOT_PASSWORD.txt is kept in " + dir + "/state/images/" + key + "/SINGLE_USER_ROOT_PASSWORD.txt, which is not served", "added " + key + ", ", "the menu's default is still local",
+	}
+	lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
+	if r.code != exitDone || r.stderr != "" || len(lines) != len(want) {
+		t.Fatalf("%+v", r)
+	}
+	for i, l := range lines {
+		if !strings.HasPrefix(l, want[i]) {
+			t.Errorf("line %d is %q, want %q", i, l, want[i])
+		}
+	}
+	if r := imageCmd("add", "smartos", stamp); r.code != exitDone || !strings.HasPrefix(r.stdout, key+" is there already; nothing was fetched") {
+		t.Errorf("again: %+v", r)
+	}
+	if r := imageCmd("list"); !strings.Contains(r.stdout, key) || !strings.HasPrefix(r.stdout, "KEY ") {
+		t.Errorf("list: %+v", r)
+	}
+	if r := imageCmd("verify"); r.code != exitDone || !strings.Contains(r.stdout, key+" is as it was added: 3 files") {
+		t.Errorf("verify: %+v", r)
+	}
+	if r := imageCmd("default", key); r.code != exitDone || !strings.Contains(r.stdout, "menu.default is now "+key+", and was local") {
+		t.Errorf("default: %+v", r)
+	}
+	if text, _ := os.ReadFile("pxeagent.yaml"); string(text) != "# ours\nserve:\n  root: root # here\nstate_dir: state\nmenu:\n  default: "+key+"\n" {
+		t.Errorf("the file is now\n%s", text)
+	}
+	if r := imageCmd("remove", key); r.code != exitRefused || !strings.Contains(r.stderr, "it is the menu's default") {
+		t.Errorf("removing the default: %+v", r)
+	}
+	imageCmd("default", "local")
+	write(t, "root/http/smartos/"+stamp+"/platform/i86pc/amd64/boot_archive", "rot")
+	r = imageCmd("verify", key, "--json")
+	var seen struct {
+		Images []struct {
+			Result  string
+			Changed []string
+		}
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &seen); err != nil || r.code != exitDamaged || len(seen.Images) != 1 || seen.Images[0].Result != "wrong" || len(seen.Images[0].Changed) != 1 {
+		t.Errorf("verify of what has changed: %+v, %v", r, err)
+	}
+	if r := imageCmd("list"); !strings.Contains(r.stdout, "WRONG: platform/i86pc/amd64/boot_archive has changed") {
+		t.Errorf("list: %+v", r)
+	}
+	if r := imageCmd("remove", key); r.code != exitDone || !strings.HasPrefix(r.stdout, "removed "+key) {
+		t.Errorf("remove: %+v", r)
+	}
+	if r := imageCmd("list"); r.stdout != "no images; `pxeagent image recipes` lists what can be added\n" {
+		t.Errorf("list: %+v", r)
+	}
+}
+
+// Each cause has its own exit code, one line, and a hint.
+func TestImageExitCodes(t *testing.T) {
+	m, _ := imageSite(t)
+	m.PublishOldSmartOS(t, stamp)
+	archive := imagetest.SmartOS(t, "20990101T000000Z")
+	m.PutFile("20250101T000000Z/platform-20250101T000000Z.tgz", &imagetest.File{Fails: []int{403, 403}})
+	m.Put("20250102T000000Z/platform-20250102T000000Z.tgz", archive)
+	m.Put("20250102T000000Z/sha256sums.txt", []byte(imagetest.SumLine("sha256", "platform-20250102T000000Z.tgz", []byte("x"))))
+	m.Put("20250103T000000Z/platform-20250103T000000Z.tgz", imagetest.TGZ(t, imagetest.Entry{Name: "../evil", Body: "x"}))
+	write(t, "root/http/talos/v1.0.0/amd64/README", "mine")
+	write(t, "root/http/memtest86/memtest86-5.01", "mine")
+	for _, c := range []struct {
+		args string
+		code exitCode
+		text string
+	}{
+		{"add smartos", exitUsage, "takes a recipe and a version"},
+		{"add windows 11", exitNoVersion, `there is no such recipe: "windows"`},
+		{"add smartos 2013", exitNoVersion, "there is no such version of smartos"},
+		{"add smartos 20250109T000000Z", exitNoVersion, "404"},
+		{"add smartos 20250101T000000Z", exitDownload, "403"},
+		{"add smartos 20250102T000000Z", exitChecksum, "sha256sums.txt says"},
+		{"add smartos 20250103T000000Z", exitBadImage, "leads out of the folder"},
+		{"add iso x", exitUsage, "published nowhere"},
+		{"add talos v1.0.0", exitRefused, "the folder talos/v1.0.0/amd64"},
+		{"verify smartos-1", exitNoImage, `"smartos-1"`},
+		{"remove smartos-1", exitNoImage, `"smartos-1"`},
+		{"remove memtest-memtest86-5.01", exitRefused, "put there by hand"},
+		{"default smartos-1", exitNoImage, `no item "smartos-1"`},
+		{"sync", exitUsage, "lists none"},
+	} {
+		args := strings.Fields(c.args)
+		if args[0] == "add" {
+			args = append(args, "--mirror", m.URL)
+		}
+		if args[1:] != nil && c.args == "add iso x" {
+			args = args[:3]
+		}
+		r := imageCmd(args...)
+		if r.code != c.code || !strings.Contains(r.stderr, c.text) || !strings.Contains(r.stderr, "\nhint: ") {
+			t.Errorf("image %s: exit %d, want %d with %q\n%s", c.args, r.code, c.code, c.text, r.stderr)
+		}
+	}
+	if r := imageCmd("add", "smartos", stamp, "--root", "nowhere"); r.code != exitRoot {
+		t.Errorf("a folder that is not there: %+v", r)
+	}
+}
+
+// sync follows the file, keeps what a profile names, and finds nothing to do the second time.
+func TestImageSync(t *testing.T) {
+	m, _ := imageSite(t)
+	for _, s := range []string{"20110101T000000Z", "20120101T000000Z", stamp} {
+		m.PublishOldSmartOS(t, s)
+	}
+	for _, s := range []string{"20110101T000000Z", "20120101T000000Z"} {
+		if r := imageCmd("add", "smartos", s, "--mirror", m.URL); r.code != exitDone {
+			t.Fatalf("%+v", r)
+		}
+	}
+	write(t, "pxeagent.yaml", "serve: {root: root}\nstate_dir: state\nmirrors: {smartos: \""+m.URL+"\"}\nimages:\n  - {recipe: smartos, keep: 1}\nprofiles:\n  old: {image: smartos-20110101T000000Z}\n")
+	did := "the latest version of smartos is " + stamp + "\nadd     smartos-" + stamp + "\n"
+	if r := imageCmd("sync", "--dry-run"); r.code != exitDiffers || !strings.HasPrefix(r.stdout, did) || !strings.Contains(r.stdout, "remove  smartos-20120101T000000Z: 1 are kept") {
+		t.Errorf("dry run: %+v", r)
+	}
+	if r := imageCmd("sync"); r.code != exitDone || !strings.Contains(r.stdout, "spare   smartos-20110101T000000Z: profile old boots it") {
+		t.Errorf("sync: %+v", r)
+	}
+	if r := imageCmd("sync"); r.code != exitDone || !strings.HasSuffix(r.stdout, "in sync: nothing was fetched, nothing was removed\n") {
+		t.Errorf("again: %+v", r)
+	}
+	r := imageCmd("list", "--json")
+	var list struct{ Images []struct{ Key string } }
+	if err := json.Unmarshal([]byte(r.stdout), &list); err != nil || len(list.Images) != 2 || list.Images[0].Key != "smartos-"+stamp || list.Images[1].Key != "smartos-20110101T000000Z" {
+		t.Errorf("%s, %v", r.stdout, err)
+	}
+}
+
+// A recipe of the user's that is wrong is named, and keeps no other from being used.
+func TestOwnRecipeThatIsWrong(t *testing.T) {
+	m, _ := imageSite(t)
+	write(t, "root/recipes/mine.yaml", "name: mine\ntitel: Mine\n")
+	r := imageCmd("recipes")
+	if r.code != exitUsage || !strings.Contains(r.stdout, "\nsmartos ") || !strings.Contains(r.stderr, "recipes/mine.yaml: line 2: there is no key titel") {
+		t.Errorf("%+v", r)
+	}
+	m.PublishOldSmartOS(t, stamp)
+	if r := imageCmd("add", "smartos", stamp, "--mirror", m.URL); r.code != exitDone || !strings.Contains(r.stderr, "mine.yaml") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestWithDefault(t *testing.T) {
+	for _, c := range []struct{ before, after string }{
+		{"", "menu:\n  default: x\n"},
+		{"# a\ninterface: eth1", "# a\ninterface: eth1\nmenu:\n  default: x\n"},
+		{"menu:\n  title: T # t\n\nlog:\n  level: info\n", "menu:\n  default: x\n  title: T # t\n\nlog:\n  level: info\n"},
+		{"menu:\n    # c\n    timeout: 5s\n    default: local # d\nlog: {}\n", "menu:\n    # c\n    timeout: 5s\n    default: x # d\nlog: {}\n"},
+		{"menu: {title: 'ä', default: \"local\"} # e\n", "menu: {title: 'ä', default: x} # e\n"},
+		{"menu:\n  default: 'old one'\n", "menu:\n  default: x\n"},
+		{"menu:\nlog:\n  level: info\n", "menu:\n  default: x\nlog:\n  level: info\n"},
+		{"menu: {title: T}\n", ""},
+		{"menu:\n  default: >\n    local\n", ""},
+		{"a: &m {default: local}\nmenu: *m\n", ""},
+		{"{interface: eth1}\n", ""},
+	} {
+		got, err := withDefault([]byte(c.before), "x")
+		if (err != nil) != (c.after == "") {
+			t.Errorf("%q: %q, %v", c.before, got, err)
+		} else if diff := cmp.Diff(c.after, string(got)); diff != "" {
+			t.Errorf("%q: %s", c.before, diff)
+		}
+	}
+}
+
+// What wins over the file is named, and the file is left alone; a link is not replaced.
+func TestImageDefaultRefuses(t *testing.T) {
+	_, dir := imageSite(t)
+	t.Setenv("PXEAGENT_MENU_DEFAULT", "local")
+	if r := imageCmd("default", "shell"); r.code != exitRefused || !strings.Contains(r.stderr, "PXEAGENT_MENU_DEFAULT, which wins") {
+		t.Errorf("%+v", r)
+	}
+	os.Unsetenv("PXEAGENT_MENU_DEFAULT")
+	if err := os.Rename("pxeagent.yaml", "real.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(dir, "real.yaml"), "pxeagent.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	if r := imageCmd("default", "shell"); r.code != exitRefused || !strings.Contains(r.stderr, "is a link to") {
+		t.Errorf("%+v", r)
+	}
+}
