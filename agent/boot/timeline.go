@@ -67,6 +67,7 @@ type flight struct {
 type airborne struct {
 	run   *run
 	since time.Time
+	name  string
 }
 
 // NewTracker makes a Tracker that knows of no machine.
@@ -100,7 +101,7 @@ func (t *Tracker) Begin(a Ask, now time.Time) {
 		return
 	}
 	t.land(flight{a.Proto, a.Client})
-	t.flights[flight{a.Proto, a.Client}] = &airborne{r, now}
+	t.flights[flight{a.Proto, a.Client}] = &airborne{r, now, cutName(a.Name)}
 	r.busy++
 	if r.underWay() {
 		r.boot.Fetching = cutName(a.Name)

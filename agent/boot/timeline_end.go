@@ -16,12 +16,26 @@ func (t *Tracker) finish(r *run, at time.Time, why string) {
 	case r.kernel == "" && r.disk:
 		b.Result, b.Note = Booted, "from a disk image, without a kernel of its own"
 	default:
-		b.Result, b.Note = Stalled, r.stalled()
+		b.Result, b.Note = Stalled, r.stalled(t.fetching(r))
 	}
 	if why != "" && b.Result != Booted {
 		b.Note = strings.TrimPrefix(b.Note+"; "+why, "; ")
 	}
 	t.close(r, at)
+}
+
+// fetching is the file whose end a machine was not told of for the longest time, "" for none.
+func (t *Tracker) fetching(r *run) string {
+	var first *airborne
+	for _, a := range t.flights {
+		if a.run == r && (first == nil || a.since.Before(first.since)) {
+			first = a
+		}
+	}
+	if first == nil {
+		return ""
+	}
+	return first.name
 }
 
 // close ends a boot whose Result is set.
@@ -47,10 +61,12 @@ func failure(f Fetch) string {
 }
 
 // stalled says for people what a machine was last seen at, and where to look.
-func (r *run) stalled() string {
+func (r *run) stalled(fetching string) string {
 	switch {
 	case r.failed != nil:
 		return "it broke off in the middle of " + r.failed.Name + ": it was switched off, or a person stopped it"
+	case fetching != "":
+		return "it broke off in the middle of " + fetching + ": it was switched off, or lost its network"
 	case len(r.lacks) > 0:
 		return "it has its kernel and did not ask for " + r.lacks[0]
 	}

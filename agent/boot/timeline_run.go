@@ -22,7 +22,7 @@ type run struct {
 	menu    bool            // a script beyond the first one was fetched
 	disk    bool            // a disk image was read
 	kernel  string          // the last kernel that was fetched whole, as urlPath has it
-	lacks   []string        // of what belongs with kernel
+	lacks   []string        // URL paths of what belongs with kernel and was not fetched
 	certain bool            // what belongs with kernel is known
 	have    map[string]bool // by plainName
 	failed  *Fetch          // the last request, where that failed
@@ -230,7 +230,7 @@ func (r *run) recall(f Fetch) {
 	if len(r.have) < boundHave {
 		r.have[name] = true
 	}
-	r.lacks = slices.DeleteFunc(r.lacks, func(want string) bool { return want == name })
+	r.lacks = slices.DeleteFunc(r.lacks, func(want string) bool { return plainName(want) == name })
 	switch {
 	case f.Artifact == Script && f.Proto == HTTP && !isEntry(Transfer{Ask: Ask{Name: f.Name}, Broke: path.Ext(name) != ".ipxe"}):
 		r.menu = true
@@ -254,7 +254,7 @@ func (t *Tracker) wants(r *run) {
 	all := t.Wants(r.kernel)
 	r.lacks, r.certain = nil, len(all) > 0
 	for _, w := range all[:min(len(all), boundHave)] {
-		if w = plainName(w); !r.have[w] {
+		if !r.have[plainName(w)] {
 			r.lacks = append(r.lacks, w)
 		}
 	}
