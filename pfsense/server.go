@@ -20,7 +20,7 @@ var (
 	// ErrNoSection: the interface's DHCP settings are gone. Nothing was written.
 	ErrNoSection = errors.New("the firewall has no DHCP settings for this interface any more; nothing was written")
 	// ErrUnfit: Kea, asked beforehand, does not take the class that tells iPXE apart. Nothing was written. The text says why.
-	ErrUnfit = errors.New("Kea on the firewall does not take the class that tells iPXE from a ROM; nothing was written")
+	ErrUnfit = errors.New("the firewall's Kea does not take the class that tells iPXE from a ROM; nothing was written")
 	// ErrStopped: the DHCP daemon ran before and does not run now. The text says which settings are there.
 	ErrStopped = errors.New("the firewall's DHCP server does not run any more")
 )

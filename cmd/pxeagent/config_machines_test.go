@@ -57,13 +57,13 @@ const profilesSample = `profiles:
 `
 
 var (
-	never, fiveSeconds = time.Duration(0), 5 * time.Second
+	never, five = time.Duration(0), 5 * time.Second
 
 	sampleProfiles = []machine.Profile{
 		{Name: "compute", Image: "smartos", Version: "20130808T195337Z", Args: "rack={{.Labels.rack}}", Console: "ttyb", Straight: true, Once: true,
 			Timeout: &never, Hide: []string{"shell"}, Canary: 30 * time.Minute, Any: true, Line: 2},
 		{Name: "plain", Canary: machine.DefaultCanary, Line: 13},
-		{Name: "off", Canary: -1, Hide: []string{"config"}, Timeout: &fiveSeconds, Line: 14},
+		{Name: "off", Canary: -1, Hide: []string{"config"}, Timeout: &five, Line: 14},
 	}
 )
 
