@@ -1,9 +1,13 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"slices"
 
+	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
 	"pxeagent/agent/web"
 )
@@ -51,4 +55,29 @@ func ItemKeys(c Config) ([]string, error) {
 		keys = append(keys, i.Names...)
 	}
 	return keys, err
+}
+
+// Needed says of each image, by its key, why it must stay; c's Places may be left out. Not in it is what nobody needs.
+func Needed(c Config) (map[string]string, error) {
+	if len(c.Places) == 0 {
+		// Nothing of what is asked for here depends on it.
+		c.Places = []Place{{NextServer: netip.MustParseAddr("127.0.0.1"), Base: &url.URL{Scheme: "http", Host: "127.0.0.1"}}}
+	}
+	m, err := newMachines(c)
+	if err != nil {
+		return nil, err
+	}
+	items, err := m.Needs()
+	if err != nil {
+		return nil, err
+	}
+	items[cmp.Or(c.Menu.Default, ipxe.Local)] = "it is the menu's default"
+	listed, err := m.catalog.Items()
+	why := map[string]string{}
+	for _, i := range listed {
+		if because, ok := items[i.Key]; ok && i.Image != "" {
+			why[i.Image] = because
+		}
+	}
+	return why, err
 }

@@ -3,6 +3,7 @@ package machine
 import (
 	"bytes"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -227,6 +228,16 @@ func TestCanary(t *testing.T) {
 	both("smartos-2!", "smartos-2!")
 	w.stock = append(w.stock, new3)
 	both("smartos-3!", "smartos-2!")
+	if err := w.Once.Set(other, "memtest"); err != nil {
+		t.Fatal(err)
+	}
+	needs, err := w.Needs()
+	if want := map[string]string{"smartos-2": "profile p boots it", "smartos-3": "profile p boots it", "memtest": other + " is to boot it once"}; err != nil || !maps.Equal(needs, want) {
+		t.Errorf("needed are %v, %v", needs, err)
+	}
+	if _, _, err := w.Once.Cancel(other); err != nil {
+		t.Fatal(err)
+	}
 	booted(first, "smartos-3")
 	w.now = w.now.Add(time.Minute)
 	both("smartos-3!", "smartos-2!")

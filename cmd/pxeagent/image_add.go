@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -43,12 +45,8 @@ HTTP_PROXY and NO_PROXY.`,
 				return err
 			}
 			o.Recipe, o.Version, o.Args = names[0], names[1], strings.Fields(args)
-			for i, f := range o.From {
-				if !strings.Contains(f, "://") {
-					if o.From[i], err = filepath.Abs(f); err != nil {
-						return err
-					}
-				}
+			if err := checkOrder(&o); err != nil {
+				return err
 			}
 			s, err := l.store(a.newProgress(asJSON).event)
 			if err != nil {
@@ -82,6 +80,33 @@ HTTP_PROXY and NO_PROXY.`,
 	f.BoolVar(&asJSON, "json", false, "as JSON, without progress")
 	addFlags(cmd, imageKeys)
 	return cmd
+}
+
+// checkOrder looks at the flags before anything is asked of a mirror, and makes paths absolute.
+func checkOrder(o *image.Order) (err error) {
+	const hint = "`pxeagent image add --help` shows how each kind is added"
+	for _, m := range o.Mirrors {
+		if _, err := parseMirror(m); err != nil {
+			return usagef("files and folders are named with --from", "--mirror: %w", err)
+		}
+	}
+	for i, f := range o.From {
+		if strings.Contains(f, "://") {
+			if _, err := parseMirror(f); err != nil {
+				return usagef(hint, "--from: %w", err)
+			}
+		} else if o.From[i], err = filepath.Abs(f); err != nil {
+			return fmt.Errorf("--from %s: %w", f, err)
+		} else if _, err := os.Stat(f); errors.Is(err, fs.ErrNotExist) {
+			return usagef(hint, "--from: there is no %s", f)
+		}
+	}
+	if o.SHA256 != "" {
+		if o.SHA256, err = parseSHA256(o.SHA256); err != nil {
+			return usagef(hint, "--sha256: %w", err)
+		}
+	}
+	return nil
 }
 
 // added is the last word on an image.

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
 
+	"pxeagent/agent"
 	"pxeagent/agent/image"
-	"pxeagent/agent/machine"
+	"pxeagent/agent/ipxe"
 )
 
 func newImageSyncCmd(a *app) *cobra.Command {
@@ -41,7 +41,7 @@ something is to be done.`,
 			if !asJSON {
 				warnRecipes(a, s)
 			}
-			needed, err := l.needed(s, log)
+			needed, err := l.needed(log)
 			if err != nil {
 				return err
 			}
@@ -96,45 +96,13 @@ func (a *app) synced(l loaded, all []image.Action, err error, dryRun, asJSON boo
 	return nil
 }
 
-// needed is a function that says why an item or image must stay, or "": the menu's default, the configuration's profiles, and what machines
-// are to boot once.
-func (l loaded) needed(s *image.Store, log *slog.Logger) (func(key string) string, error) {
-	why := map[string]string{l.Config.Menu.Default: "it is the menu's default"}
-	all, err := s.List()
-	if err != nil {
-		return nil, err
+// needed is a function that says why an image must stay, or "": it is the menu's default, or machines are sent to it.
+func (l *loaded) needed(log *slog.Logger) (func(key string) string, error) {
+	machines, wrong := l.machines()
+	if len(wrong) > 0 {
+		return nil, wrong
 	}
-	for _, p := range l.Config.Profiles {
-		for _, k := range profileKeys(p, all) {
-			why[k] = "profile " + p.Name + " boots it"
-		}
-	}
-	once, err := machine.OpenOnce(filepath.Join(l.Config.StateDir, "once"), log).List()
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range once {
-		why[o.Item] = fmt.Sprintf("%s is to boot it once", o.ID)
-	}
-	return func(key string) string { return why[key] }, nil
-}
-
-// profileKeys are the images that a profile may send machines to: the one that it names, or of a recipe the version that it names, or the two
-// newest, since canaries try the newest while the others stay with the one before.
-func profileKeys(p machine.Profile, all []image.Installed) []string {
-	var of []image.Installed
-	for _, in := range all {
-		switch {
-		case in.Key == p.Image || slices.Contains(in.Items, p.Image):
-			return append(slices.Clone(in.Items), in.Key)
-		case in.Recipe == p.Image && (p.Version == "" || p.Version == machine.Latest || p.Version == in.Version):
-			of = append(of, in)
-		}
-	}
-	slices.SortStableFunc(of, func(a, b image.Installed) int { return image.CompareVersions(b.Version, a.Version) })
-	var out []string
-	for _, in := range of[:min(len(of), 2)] {
-		out = append(out, append(slices.Clone(in.Items), in.Key)...)
-	}
-	return out
+	// What the menu hides is needed as much, so of its configuration nothing else is told.
+	why, err := agent.Needed(agent.Config{Root: l.Config.Serve.Root, State: l.Config.StateDir, Machines: machines, Menu: ipxe.MenuConfig{Default: l.Config.Menu.Default}, Log: log})
+	return func(key string) string { return why[key] }, err
 }

@@ -117,6 +117,10 @@ func TestImageExitCodes(t *testing.T) {
 		{"remove memtest-memtest86-5.01", exitRefused, "put there by hand"},
 		{"default smartos-1", exitNoImage, `no item "smartos-1"`},
 		{"sync", exitUsage, "lists none"},
+		{"add smartos latest --mirror file:///mnt", exitUsage, `--mirror: "file:///mnt" has the scheme file; want https or http`},
+		{"add iso x --from ftp://mirror.lan/x.iso", exitUsage, `--from: "ftp://mirror.lan/x.iso" has the scheme ftp`},
+		{"add iso x --from nowhere.iso", exitUsage, "--from: there is no nowhere.iso"},
+		{"add iso x --from pxeagent.yaml --sha256 12", exitUsage, `--sha256: "12" is no SHA-256`},
 	} {
 		args := strings.Fields(c.args)
 		if args[0] == "add" {
@@ -161,6 +165,30 @@ func TestImageSync(t *testing.T) {
 	var list struct{ Images []struct{ Key string } }
 	if err := json.Unmarshal([]byte(r.stdout), &list); err != nil || len(list.Images) != 2 || list.Images[0].Key != "smartos-"+stamp || list.Images[1].Key != "smartos-20110101T000000Z" {
 		t.Errorf("%s, %v", r.stdout, err)
+	}
+}
+
+// What machines are on stays while a canary tries what is later, whatever keep says; so does the image of a default that is its second item.
+func TestImageSyncKeepsWhatMachinesBoot(t *testing.T) {
+	m, _ := imageSite(t)
+	versions := []string{"20110101T000000Z", "20120101T000000Z", "20130101T000000Z", stamp}
+	for _, s := range versions {
+		m.PublishOldSmartOS(t, s)
+		if r := imageCmd("add", "smartos", s, "--mirror", m.URL); r.code != exitDone {
+			t.Fatalf("%+v", r)
+		}
+	}
+	write(t, "pxeagent.yaml", "serve: {root: root}\nstate_dir: state\nmirrors: {smartos: \""+m.URL+"\"}\nimages:\n  - {recipe: smartos, keep: 1}\n"+
+		"menu: {default: smartos-20120101T000000Z-rescue}\nprofiles: {p: {image: smartos}}\nhosts:\n  - {name: a, mac: 52:54:00:00:00:01, profile: p}\n"+
+		"  - {name: b, mac: 52:54:00:00:00:02, profile: p, labels: {canary: \"true\"}}\n")
+	r := imageCmd("sync")
+	for _, want := range []string{"spare   smartos-20110101T000000Z: profile p boots it", "spare   smartos-20120101T000000Z: it is the menu's default", "remove  smartos-20130101T000000Z"} {
+		if r.code != exitDone || !strings.Contains(r.stdout, want) {
+			t.Errorf("want %s: %+v", want, r)
+		}
+	}
+	if r := imageCmd("remove", "smartos-20110101T000000Z"); r.code != exitRefused || !strings.Contains(r.stderr, "profile p boots it") {
+		t.Errorf("%+v", r)
 	}
 }
 

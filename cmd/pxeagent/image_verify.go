@@ -133,7 +133,7 @@ removed, nor what is the menu's default or named by a profile or a machine's nex
 				return err
 			}
 			if in.Recipe != "" {
-				needed, err := l.needed(s, log)
+				needed, err := l.needed(log)
 				if err != nil {
 					return err
 				}

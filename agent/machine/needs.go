@@ -1,0 +1,36 @@
+package machine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Needs are the items that machines are sent to now, each with the reason, for people: by their profile, whether or not they boot later
+// versions first, or by an order for their next boot. Without them a machine that comes up again is given something else.
+func (f *Fleet) Needs() (map[string]string, error) {
+	why := map[string]string{}
+	if book := f.Book(); book != nil {
+		items, err := f.items()
+		if err != nil {
+			return nil, err
+		}
+		trial := func(item string) Trial { t, _ := f.Trials.Trial(item); return t }
+		for _, name := range slices.Sorted(maps.Keys(book.profiles)) {
+			p := book.profiles[name]
+			for _, canary := range []bool{false, true} {
+				if got := p.pick(items, canary, hasCanary(book, *p), trial, f.now()); got.ok {
+					why[got.item.Key] = fmt.Sprintf("profile %s boots it", name)
+				}
+			}
+		}
+	}
+	orders, err := f.Once.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range orders {
+		why[o.Item] = fmt.Sprintf("%s is to boot it once", o.ID)
+	}
+	return why, nil
+}
