@@ -135,7 +135,12 @@ type tftpClient struct {
 
 func (r *running) ask(name string, options ...string) *tftpClient {
 	r.t.Helper()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	return r.askFrom(net.IPv4(127, 0, 0, 1), name, options...)
+}
+
+func (r *running) askFrom(addr net.IP, name string, options ...string) *tftpClient {
+	r.t.Helper()
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: addr})
 	if err != nil {
 		r.t.Fatal(err)
 	}
