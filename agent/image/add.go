@@ -136,6 +136,11 @@ func (s *Store) gather(ctx context.Context, r Recipe, o Order, words vocabulary)
 			}
 		}
 	}
+	for i := range out {
+		if s := &out[i]; s.Checked == "" && s.want.lists(all) {
+			s.Checked = "the checksums of the others"
+		}
+	}
 	if err == nil && given != "" && len(out) != 1 {
 		err = fmt.Errorf("%w: --sha256 is for one file, and this image is made of %d", ErrOrder, len(out))
 	}

@@ -70,6 +70,8 @@ func checkRedirect(to *http.Request, via []*http.Request) error {
 		return fmt.Errorf("more than %d redirects%w", maxRedirects, errLasting)
 	case via[0].URL.Scheme == "https" && to.URL.Scheme != "https":
 		return fmt.Errorf("it redirects from https to %s%w", to.URL.Redacted(), errLasting)
+	case to.URL.Scheme != "http" && to.URL.Scheme != "https":
+		return fmt.Errorf("it redirects to %s, which has the scheme %s%w", to.URL.Redacted(), to.URL.Scheme, errLasting)
 	}
 	return nil
 }

@@ -188,6 +188,7 @@ func TestDownloadsThatFail(t *testing.T) {
 		{"always cut at the same place", imagetest.File{Body: noise(100_000), Cuts: []int{500, 0, 0, 0, 0, 0}}, ErrDownload, "the connection was cut (after 5 tries)", 5},
 		{"it stops, and does not go on", imagetest.File{Body: noise(100), NoRange: true, Stall: 50}, ErrDownload, "nothing came for 200ms (after 5 tries)", 5},
 		{"a redirect to itself", imagetest.File{Redirect: "/f"}, ErrDownload, "more than 10 redirects", 11},
+		{"a redirect to another scheme", imagetest.File{Redirect: "ftp://mirror.lan/f"}, ErrDownload, "which has the scheme ftp", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)

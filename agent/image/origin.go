@@ -40,9 +40,11 @@ func (r Recipe) wanted(w vocabulary) ([]wanted, error) {
 	return out, nil
 }
 
-// called: a file of that name is the one.
-func (w wanted) called(name string) bool {
-	return slices.Contains(w.names, name) || w.match != nil && w.match.MatchString(name)
+// lists: the file is a list of checksums of another, which no maker publishes a checksum of in turn.
+func (w wanted) lists(all []wanted) bool {
+	return w.URL != "" && slices.ContainsFunc(all, func(o wanted) bool {
+		return slices.ContainsFunc(o.Sums, func(l Sums) bool { return l.URL == w.URL })
+	})
 }
 
 // name is the file's for people.

@@ -19,6 +19,14 @@ func checkSpace(dir string, need int64, what string) error {
 	return nil
 }
 
+// filesText is a number of files for people.
+func filesText(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
+}
+
 // bytesText is a size for people.
 func bytesText(n int64) string {
 	switch {

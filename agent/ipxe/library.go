@@ -163,7 +163,7 @@ func (l *Library) find(a boot.Ask, name string) (*File, boot.Quirk, error) {
 // named opens the user's file, or what is built in under that name.
 func (l *Library) named(a boot.Ask, name string) (*File, boot.Quirk, error) {
 	f, quirk, err := l.users(a.Proto, name)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errScript) {
+	if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrNotScript) {
 		return f, quirk, err
 	}
 	if a.Proto == boot.HTTP && strings.EqualFold("/"+name, BootstrapPath) {
@@ -225,9 +225,6 @@ func (l *Library) users(proto boot.Proto, name string) (*File, boot.Quirk, error
 	return file, quirk, nil
 }
 
-// errScript: the user's file is no script, though its name says so.
-var errScript = fmt.Errorf("%w: not an iPXE script", ErrRefused)
-
 // checkScript looks at the beginning of a script. What does not begin as one is run as machine code by
 // BIOS machines, and they hang; so it is not served to anyone, and in the place of bootstrap.ipxe and autoexec.ipxe
 // come the built-in ones.
@@ -246,7 +243,7 @@ func (l *Library) checkScript(proto boot.Proto, f *File) error {
 	}
 	l.once(key, f.ETag, slog.LevelError, "A script of yours is not served, because a machine would hang on it",
 		"file", string(l.trees[proto])+"/"+f.Name, "err", err)
-	return fmt.Errorf("%w: %w", errScript, err)
+	return fmt.Errorf("%w: %w", ErrRefused, err)
 }
 
 func (l *Library) builtinNames(proto boot.Proto) []string {

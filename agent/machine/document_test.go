@@ -106,7 +106,7 @@ func TestDocumentsAndTheirFunctions(t *testing.T) {
 		{`{{secret "root"}}`, "hunter2"},
 		{`{{secret "open"}}`, "! can be read or written by others (mode 0644)"},
 		{`{{secret "../root"}}`, "! no name of a secret"},
-		{`{{secret "none"}}`, "! no such file"},
+		{`{{secret "none"}}`, "! there is no secret secrets/none"},
 		{`{{secret "folder"}}`, "! no plain file"},
 	} {
 		w.put("parts/common.tmpl", "shared by {{.Host}}", 0o644)
@@ -119,6 +119,8 @@ func TestDocumentsAndTheirFunctions(t *testing.T) {
 		switch {
 		case fails && (err == nil || !strings.Contains(err.Error(), wrong)), !fails && (err != nil || got != tt.want):
 			t.Errorf("%.80s: %q, %v; want %q", tt.in, got, err, tt.want)
+		case errors.Is(err, fs.ErrNotExist):
+			t.Errorf("%.80s: %v is taken for a document that is not there", tt.in, err)
 		case err != nil && strings.Contains(err.Error(), "hunter"):
 			t.Errorf("a secret is in an error: %v", err)
 		}

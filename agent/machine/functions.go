@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"strings"
@@ -82,6 +83,9 @@ func (s secrets) read(name string) (string, error) {
 	}
 	file := path.Join(secretsFolder, name)
 	info, err := s.root.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("there is no secret %s", file) // which is not to be taken for a document that is not there
+	}
 	if err != nil {
 		return "", fmt.Errorf("reading the secret: %w", err)
 	}

@@ -170,13 +170,24 @@ func (l *loaded) machines() (*machine.Book, mistakes) {
 	return book, found
 }
 
-// checkMachines is what can be said of hosts and profiles together, where each by itself is right.
+// checkMachines is what can be said of hosts and profiles together. Of those that are wrong by themselves nothing more is said.
 func (l *loaded) checkMachines(wrong mistakes) mistakes {
-	if slices.ContainsFunc(wrong, func(m mistake) bool {
-		return strings.HasPrefix(m.key, "hosts") || strings.HasPrefix(m.key, "profiles")
-	}) {
+	spoilt := map[string]bool{}
+	for _, m := range wrong {
+		spoilt[entryOf(m.key)] = true
+	}
+	if spoilt["hosts"] || spoilt["profiles"] {
 		return nil
 	}
 	_, found := l.machines()
-	return found
+	return slices.DeleteFunc(found, func(m mistake) bool { return spoilt[entryOf(m.key)] })
+}
+
+// entryOf is the host or profile that a key is about: hosts[2] of hosts[2].mac, profiles.p of profiles.p.boot.
+func entryOf(key string) string {
+	part, rest, _ := strings.Cut(key, ".")
+	if name, _, _ := strings.Cut(rest, "."); part == "profiles" && name != "" {
+		return part + "." + name
+	}
+	return part
 }

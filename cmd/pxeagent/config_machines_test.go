@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,24 @@ var (
 		{Name: "off", Canary: -1, Hide: []string{"config"}, Timeout: &five, Line: 14},
 	}
 )
+
+// One run names all that is wrong, and of what is wrong by itself nothing that follows from that.
+func TestAllMistakesOfMachinesAtOnce(t *testing.T) {
+	isolate(t)
+	write(t, "pxeagent.yaml", "hosts:\n- {mac: 52:54:00:00:00:01, profile: nope}\n- mac: 52:54:00:00:00:01\n- mac: 52:54\n- {mac: 52:54:00:00:00:02, profile: p}\nprofiles:\n  p: {boot: strait}\n  q: {boot: straight}\n")
+	_, err := load(nil)
+	var ms mistakes
+	if !errors.As(err, &ms) {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, m := range ms {
+		keys = append(keys, m.key)
+	}
+	if want := []string{"hosts[0].profile", "hosts[1].mac", "hosts[2].mac", "profiles.p.boot", "profiles.q.boot"}; !slices.Equal(keys, want) {
+		t.Errorf("mistakes of %q, want %q:\n%v", keys, want, err)
+	}
+}
 
 func TestMistakesOfMachines(t *testing.T) {
 	for _, tt := range []struct{ name, yaml, want string }{
