@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -26,6 +27,21 @@ var imageKeys = []string{"serve.root", "state_dir"}
 // store is where the configuration has images. report may be nil.
 func (l loaded) store(report func(image.Event)) (*image.Store, error) {
 	return image.NewStore(l.Config.imageConfig(report))
+}
+
+// onDisk are the images of a Store. That there are none is said of a folder that is there only.
+func (l loaded) onDisk(s *image.Store) ([]image.Installed, error) {
+	all, err := s.List()
+	if err == nil && len(all) == 0 {
+		err = l.checkRoot()
+	}
+	return all, err
+}
+
+// checkRoot fails where there is no folder to serve from, or this user may not look into it.
+func (l loaded) checkRoot() error {
+	_, err := os.ReadDir(l.Config.Serve.Root)
+	return rootFailure(l.Config.Serve.Root, err)
 }
 
 // imageFailure says more about an error of a Store where the folder that it works in is missing.
@@ -64,7 +80,7 @@ trees that were put there by hand and are known by their layout.`,
 			if err != nil {
 				return err
 			}
-			all, err := s.List()
+			all, err := l.onDisk(s)
 			if err != nil {
 				return err
 			}

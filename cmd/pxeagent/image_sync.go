@@ -102,6 +102,9 @@ func (l *loaded) needed(log *slog.Logger) (func(key string) string, error) {
 	if len(wrong) > 0 {
 		return nil, wrong
 	}
+	if err := l.checkRoot(); err != nil {
+		return nil, err
+	}
 	// What the menu hides is needed as much, so of its configuration nothing else is told.
 	why, err := agent.Needed(agent.Config{Root: l.Config.Serve.Root, State: l.Config.StateDir, Machines: machines, Menu: ipxe.MenuConfig{Default: l.Config.Menu.Default}, Log: log})
 	return func(key string) string { return why[key] }, err

@@ -134,8 +134,11 @@ func TestImageExitCodes(t *testing.T) {
 			t.Errorf("image %s: exit %d, want %d with %q\n%s", c.args, r.code, c.code, c.text, r.stderr)
 		}
 	}
-	if r := imageCmd("add", "smartos", stamp, "--root", "nowhere"); r.code != exitRoot {
-		t.Errorf("a folder that is not there: %+v", r)
+	write(t, "sync.yaml", "images: [{recipe: smartos, version: "+stamp+"}]\nmirrors: {smartos: \""+m.URL+"\"}\n")
+	for _, args := range []string{"add smartos " + stamp, "list", "verify", "sync --config sync.yaml", "default local"} {
+		if r := imageCmd(append(strings.Fields(args), "--root", "nowhere")...); r.code != exitRoot {
+			t.Errorf("%s where the folder is not there: %+v", args, r)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ where one differs.`,
 				return err
 			}
 			if len(names) == 0 {
-				all, err := s.List()
+				all, err := l.onDisk(s)
 				if err != nil {
 					return err
 				}
