@@ -28,7 +28,7 @@ type Do string
 
 const (
 	DoAdd    Do = "add"
-	DoUpdate Do = "update" // title or arguments
+	DoUpdate Do = "update" // title or arguments, or all of it where Verify found it damaged
 	DoNone   Do = "none"   // it is as it should be
 	DoRemove Do = "remove"
 	DoSpare  Do = "spare" // it would be removed if it were not needed
@@ -88,6 +88,15 @@ func (s *Store) syncOne(ctx context.Context, o Order, key string, dryRun bool, d
 	if in.Recipe == "" {
 		did(Action{DoNone, key, "it was put there by hand"})
 		return nil
+	}
+	if in.Fault != "" {
+		did(Action{DoUpdate, key, in.Fault})
+		if dryRun {
+			return nil
+		}
+		o.Replace = true
+		_, err := s.Add(ctx, o)
+		return err
 	}
 	return s.restyle(o, in, dryRun, did)
 }

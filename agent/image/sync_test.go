@@ -1,9 +1,13 @@
 package image
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +80,33 @@ func TestSync(t *testing.T) {
 	}
 	if got := strings.Join(b.items(), "\n"); !strings.Contains(got, "debian-trixie-arm64 | Ours (arm64) | arm64") || !strings.Contains(got, "initrd=initrd.gz quiet |") {
 		t.Error(got)
+	}
+}
+
+// What Verify found to be damaged is fetched again, once.
+func TestSyncMends(t *testing.T) {
+	b := newBench(t)
+	b.mirror.PublishOldSmartOS(t, stamp)
+	wants := []Want{{Order: Order{Recipe: "smartos", Version: stamp}}}
+	in := b.add(wants[0].Order)
+	archive := filepath.Join(b.Dir, in.Dir, "platform/i86pc/amd64/boot_archive")
+	good, err := os.ReadFile(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(archive, []byte("rot"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Verify(t.Context(), in.Key); !errors.Is(err, ErrDamaged) {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"update " + in.Key + " platform/i86pc/amd64/boot_arch", "none " + in.Key} {
+		if did, err := b.sync(wants, nil, false); err != nil || !slices.Equal(did, []string{want}) {
+			t.Errorf("%q, %v; want %s", did, err, want)
+		}
+	}
+	if now, err := os.ReadFile(archive); err != nil || !bytes.Equal(now, good) {
+		t.Errorf("boot_archive is %.20q, %v", now, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package image
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"errors"
 	"io"
@@ -103,6 +104,39 @@ func TestHostileArchives(t *testing.T) {
 				t.Errorf("the file outside is now %q", text)
 			}
 		})
+	}
+}
+
+// zip says in other ways what leads outside.
+func TestHostileZips(t *testing.T) {
+	for _, c := range []struct {
+		name, body string
+		mode       fs.FileMode
+		text       string
+	}{
+		{"../evil", "x", 0o644, "leads out of the folder"},
+		{"/etc/evil", "x", 0o644, "is an absolute path"},
+		{`..\evil`, "x", 0o644, "no name that an image has"},
+		{"l", "/etc/passwd", fs.ModeSymlink | 0o777, "out of the folder"},
+		{"l", "../target", fs.ModeSymlink | 0o777, "out of the folder"},
+		{"pipe", "", fs.ModeNamedPipe | 0o644, "a device, a FIFO or the like"},
+		{"null", "", fs.ModeDevice | fs.ModeCharDevice | 0o644, "a device, a FIFO or the like"},
+		{"bomb", strings.Repeat("\x00", 1<<20+1), 0o644, "more than 1.0 MiB"},
+	} {
+		var b bytes.Buffer
+		w := zip.NewWriter(&b)
+		h := &zip.FileHeader{Name: c.name, Method: zip.Deflate}
+		h.SetMode(c.mode)
+		f, err := w.CreateHeader(h)
+		if err == nil {
+			_, err = io.WriteString(f, c.body)
+		}
+		if err := errors.Join(err, w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := unpacked(t, b.Bytes(), limits{files: 100, bytes: 1 << 20}, 1<<30, 0); !errors.Is(err, ErrArchive) || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s, %v: error %v, want one that says %q", c.name, c.mode, err, c.text)
+		}
 	}
 }
 

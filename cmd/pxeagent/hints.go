@@ -128,7 +128,7 @@ var rules = []rule{
 	on(image.ErrNoRecipe, exitNoVersion, "`pxeagent image recipes` lists them; one of your own is a YAML file in recipes/ in serve.root"),
 	on(image.ErrNoVersion, exitNoVersion, "`pxeagent image recipes` has a version of each; latest is the newest"),
 	on(image.ErrOrder, exitUsage, "`pxeagent image add --help` shows how each kind is added"),
-	on(image.ErrRecipe, exitUsage, "correct the file; README has what stands in a recipe"),
+	on(image.ErrRecipe, exitUsage, "correct the file; deploy/guide/images.md has what stands in a recipe"),
 	on(image.ErrByHand, exitRefused, "remove its folder below http/ in serve.root yourself"),
 	on(image.ErrNoImage, exitNoImage, "`pxeagent image list` lists what there is"),
 	on(image.ErrDamaged, exitDamaged, "fetch it again: `pxeagent image add RECIPE VERSION --replace`; and see to the disk"),
