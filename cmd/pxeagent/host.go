@@ -277,7 +277,7 @@ func newHostAgainCmd(a *app) *cobra.Command {
 		Example: "  pxeagent host again node-01",
 		Args:    hostArgs("a machine"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, _, fleet, err := a.fleet(cmd)
+			l, _, fleet, err := a.fleet(cmd)
 			if err != nil {
 				return err
 			}
@@ -285,21 +285,28 @@ func newHostAgainCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := fleet.Book().Resolve(factsOf(id), netip.Addr{})
-			p, ok := fleet.Book().Profile(d.Profile)
-			if !ok || !p.Once {
-				return usagef("`pxeagent host show` says what it boots and why", "%s has no profile with when: once", args[0])
+			// A machine that is known by its address or its make has its profile by what it did.
+			its := fleet.Book().Resolve(factsOf(id), netip.Addr{}).Profile
+			found := false
+			for _, p := range l.Config.Profiles {
+				if _, did := fleet.Done.Has(p.Name, ids...); !p.Once || p.Name != its && !did {
+					continue
+				}
+				found = true
+				had, err := fleet.Done.Forget(p.Name, ids...)
+				if err != nil {
+					return err
+				}
+				word := "boots %s of profile %s the next time, once\n"
+				if !had {
+					word = "has not yet booted %s of profile %s, and still does so once\n"
+				}
+				fmt.Fprintf(a.stdout, "%s "+word, args[0], p.Image, p.Name)
 			}
-			had, err := fleet.Done.Forget(p.Name, ids...)
-			if err != nil {
-				return err
+			if !found {
+				return usagef("`pxeagent host show` says what it boots and why", "%s has no profile with when: once, and has booted nothing for one", args[0])
 			}
-			word := "boots %s of profile %s the next time, once\n"
-			if !had {
-				word = "has not yet booted %s of profile %s, and still does so once\n"
-			}
-			_, err = fmt.Fprintf(a.stdout, "%s "+word, args[0], p.Image, p.Name)
-			return err
+			return nil
 		},
 	}
 	addFlags(cmd, hostKeys)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,6 +135,14 @@ func TestHostApproveAndAgain(t *testing.T) {
 	if r := host("show", "node-02"); !strings.Contains(r.stdout, "once, which it has not yet done") {
 		t.Errorf("%s", r.stdout)
 	}
+	// A machine that was known by its address: nothing but what it did says which profile it has.
+	write(t, "state/done/52-54-00-12-34-77.install", `{"at":"2026-01-02T03:04:05Z"}`)
+	if r := host("again", "52:54:00:12:34:77"); r.code != 0 || r.stdout != "52:54:00:12:34:77 boots smartos of profile install the next time, once\n" {
+		t.Errorf("%+v", r)
+	}
+	if _, err := os.Stat("state/done/52-54-00-12-34-77.install"); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
 }
 
 func TestHostMistakes(t *testing.T) {
@@ -155,7 +165,7 @@ func TestHostMistakes(t *testing.T) {
 		{"boot node-01 smartoss --once", exitNoImage, "hint: did you mean smartos?"},
 		{"boot node-01 ../x --once", exitNoImage, "the menu has no such item"},
 		{"approve nothing", exitNoImage, "the menu has no such item"},
-		{"again node-01", exitUsage, "node-01 has no profile with when: once"},
+		{"again node-01", exitUsage, "node-01 has no profile with when: once, and has booted nothing for one"},
 		{"render node-02 x.ks", exitUnexpected, `no entry for key "rack"`},
 		{"render node-01 y.ks", exitUsage, `there is no document "y.ks"`},
 		{"render node-01", exitUsage, "want a machine and a document"},
