@@ -52,7 +52,9 @@ func (c *images) Collect(ch chan<- prometheus.Metric) {
 			continue
 		}
 		seen[in.Key] = true
-		tell := func(d *prometheus.Desc, v float64) { ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, in.Key) }
+		tell := func(d *prometheus.Desc, v float64) {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, in.Key)
+		}
 		tell(c.verified, bool01(in.OK()))
 		tell(c.size, float64(in.Bytes))
 		when := func(d *prometheus.Desc, t time.Time) {
