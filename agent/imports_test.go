@@ -27,11 +27,12 @@ var allowed = map[string][]string{
 	"agent/web":   {"agent/boot", "agent/image", "agent/ipxe", "agent/machine"},
 	// The library answers by the kind of asker, and its menu lists the images.
 	"agent/ipxe":  {"agent/boot", "agent/image"},
-	"agent/image": {},
+	"agent/image": {"agent/version"},
 	// The stand-in mirror is imported by tests only, and knows nothing of ours.
 	"agent/image/imagetest": {},
 	// Machines are known by what they told, which is in agent/boot.
-	"agent/machine": {"agent/boot"},
+	"agent/machine": {"agent/boot", "agent/version"},
+	"agent/version": {},
 	"dnsmasq":       {"agent/dhcp"},
 	"pfsense":       {"agent/dhcp"},
 	// The stand-in firewall speaks to the backend over HTTPS alone.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"pxeagent/agent/version"
 )
 
 // Bounds of a search: what is beyond is not found, and Found.Truncated says so.
@@ -321,7 +323,7 @@ func (s *search) sorted() []Image {
 		if a.Recipe != "" && a.Dir == b.Dir {
 			return 0 // as the recipe has them
 		}
-		return cmp.Or(cmp.Compare(rank[a.System], rank[b.System]), cmp.Compare(a.System, b.System), CompareVersions(b.family(), a.family()),
+		return cmp.Or(cmp.Compare(rank[a.System], rank[b.System]), cmp.Compare(a.System, b.System), version.Compare(b.family(), a.family()),
 			cmp.Compare(a.BIOS+a.EFI, b.BIOS+b.EFI))
 	})
 	used := map[string]bool{}

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"pxeagent/agent/version"
 )
 
 // wanted is a file of a recipe in the words of one version.
@@ -249,7 +251,7 @@ func (s *Store) latest(ctx context.Context, r Recipe, o Order, words vocabulary)
 		newest := ""
 		for _, text := range []string{at, string(page)} { // a redirect may lead to the version
 			for _, m := range find.FindAllStringSubmatch(text, 10_000) {
-				if v := m[len(m)-1]; fits.MatchString(v) && (newest == "" || CompareVersions(v, newest) > 0) {
+				if v := m[len(m)-1]; fits.MatchString(v) && (newest == "" || version.Compare(v, newest) > 0) {
 					newest = v
 				}
 			}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"pxeagent/agent/version"
 )
 
 // Config is where a Store keeps what.
@@ -272,5 +274,5 @@ func (s *Store) Remove(key string) (Installed, error) {
 
 // newestFirst orders images of one recipe.
 func newestFirst(a, b Installed) int {
-	return cmp.Or(CompareVersions(b.Version, a.Version), b.Added.Compare(a.Added))
+	return cmp.Or(version.Compare(b.Version, a.Version), b.Added.Compare(a.Added))
 }

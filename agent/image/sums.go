@@ -16,6 +16,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"pxeagent/agent/version"
 )
 
 // algorithm is a kind of checksum, by the number of its hex digits.
@@ -134,7 +136,7 @@ func pick(list []listed, names []string, match *regexp.Regexp) (listed, bool) {
 		if r == 0 || r < bestRank {
 			continue
 		}
-		if c := cmp.Or(cmp.Compare(r, bestRank), CompareVersions(path.Base(l.name), path.Base(best.name)),
+		if c := cmp.Or(cmp.Compare(r, bestRank), version.Compare(path.Base(l.name), path.Base(best.name)),
 			cmp.Compare(slices.Index(algorithms, best.sum.kind()), slices.Index(algorithms, l.sum.kind()))); c > 0 || best.name == "" {
 			best, bestRank = l, r
 		}

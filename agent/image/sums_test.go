@@ -84,20 +84,3 @@ func FuzzParseSums(f *testing.F) {
 		}
 	})
 }
-
-func TestCompareVersions(t *testing.T) {
-	inOrder := []string{"", "1", "1.2", "1.10", "1.10.1", "2", "02", "10", "v1.9", "v1.10", "v1.10-beta"}
-	for i, a := range inOrder {
-		for j, b := range inOrder {
-			got, want := CompareVersions(a, b), 0
-			if i < j {
-				want = -1
-			} else if i > j {
-				want = 1
-			}
-			if got != want {
-				t.Errorf("%q and %q: %d, want %d", a, b, got, want)
-			}
-		}
-	}
-}

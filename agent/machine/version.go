@@ -1,11 +1,12 @@
 package machine
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"pxeagent/agent/version"
 )
 
 // Item is something that can be booted, as the menu has it.
@@ -38,7 +39,7 @@ func (p *Profile) pick(items []Item, canary, canaries bool, trial func(item stri
 	if len(all) == 0 {
 		return no("%s is not here", p.Image)
 	}
-	slices.SortStableFunc(all, func(a, b Item) int { return compareVersions(b.Version, a.Version) })
+	slices.SortStableFunc(all, func(a, b Item) int { return version.Compare(b.Version, a.Version) })
 	if !p.latest() {
 		for _, i := range all {
 			if i.Version == p.Version {
@@ -100,65 +101,12 @@ func versions(all []Item) string {
 	return strings.Join(texts, ", ")
 }
 
-// compareVersions takes runs of digits for numbers: 12.9 comes before 12.10, 20130808T195337Z before 20140101T000000Z. A pre-release of
-// the same version ("1.0-rc1", "1.0~beta") comes before it.
-func compareVersions(a, b string) int {
-	x, y := a, b
-	for x != "" && y != "" {
-		var p, q string
-		p, x = cutRun(x)
-		q, y = cutRun(y)
-		if digit(p[0]) && digit(q[0]) {
-			p, q := strings.TrimLeft(p, "0"), strings.TrimLeft(q, "0")
-			if c := cmp.Or(cmp.Compare(len(p), len(q)), cmp.Compare(p, q)); c != 0 {
-				return c
-			}
-		} else if p != q {
-			if early(p) != early(q) {
-				return further(p)
-			}
-			return cmp.Compare(p, q)
-		}
-	}
-	switch {
-	case x != "":
-		return further(x)
-	case y != "":
-		return -further(y)
-	}
-	return cmp.Compare(a, b) // 1.0 and 1.00
-}
-
-// further says how a version stands to another that it goes on from with rest.
-func further(rest string) int {
-	if early(rest) {
-		return -1
-	}
-	return 1
-}
-
-// early: what begins so leads up to the version before it.
-func early(rest string) bool {
-	return rest[0] == '~' || strings.HasPrefix(rest, "-rc") || strings.HasPrefix(rest, "-alpha") || strings.HasPrefix(rest, "-beta")
-}
-
-func digit(c byte) bool { return '0' <= c && c <= '9' }
-
-// cutRun takes the digits, or what is none, from the beginning of s, which is not empty.
-func cutRun(s string) (run, rest string) {
-	n := 1
-	for n < len(s) && digit(s[n]) == digit(s[0]) {
-		n++
-	}
-	return s[:n], s[n:]
-}
-
 // Newest is the newest of the items that have that name besides their key.
 func Newest(items []Item, name string) (Item, bool) {
 	var newest Item
 	found := false
 	for _, i := range items {
-		if slices.Contains(i.Names, name) && (!found || compareVersions(i.Version, newest.Version) > 0) {
+		if slices.Contains(i.Names, name) && (!found || version.Compare(i.Version, newest.Version) > 0) {
 			newest, found = i, true
 		}
 	}

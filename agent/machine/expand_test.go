@@ -1,40 +1,9 @@
 package machine
 
 import (
-	"slices"
 	"strings"
 	"testing"
 )
-
-func TestVersionsInOrder(t *testing.T) {
-	want := []string{"", "1.0-alpha1", "1.0-beta", "1.0-rc1", "1.0-rc2", "1.0-rc10", "1.0~beta", "1.0", "1.0-1", "1.0.1", "1.2", "1.2a", "1.9", "1.10", "12", "12.5", "41",
-		"20130808T195337Z", "20130808T195338Z", "20260101T000000Z", "release-1"}
-	got := slices.Clone(want)
-	slices.Reverse(got)
-	slices.SortFunc(got, compareVersions)
-	if !slices.Equal(got, want) {
-		t.Errorf("%q\nwant %q", got, want)
-	}
-}
-
-// FuzzVersions: it is an order.
-func FuzzVersions(f *testing.F) {
-	f.Add("1.0", "1.0-rc1", "1.0.1")
-	f.Add("1.00", "1.0", "1~")
-	f.Add("a1", "1a", "")
-	f.Fuzz(func(t *testing.T, a, b, c string) {
-		sign := func(n int) int { return max(-1, min(1, n)) }
-		if sign(compareVersions(a, b)) != -sign(compareVersions(b, a)) {
-			t.Fatalf("%q and %q: %d, %d", a, b, compareVersions(a, b), compareVersions(b, a))
-		}
-		if (compareVersions(a, b) == 0) != (a == b) {
-			t.Fatalf("%q and %q are equal", a, b)
-		}
-		if compareVersions(a, b) <= 0 && compareVersions(b, c) <= 0 && compareVersions(a, c) > 0 {
-			t.Fatalf("%q, %q, %q", a, b, c)
-		}
-	})
-}
 
 func TestExpand(t *testing.T) {
 	v := Values{MAC: mac1, Host: "node", Serial: "a b$(c)`d'\"", Labels: map[string]string{"rack": "a 1", "x": "{{.MAC}}"}, Server: "http://10.0.0.7"}
