@@ -92,3 +92,14 @@ type Fetch struct {
 	// Took is in nanoseconds.
 	Took time.Duration `json:"took_ns"`
 }
+
+// Machine is what the boot's machine is called: by the configuration, else by its MAC, else by its address.
+func (b Boot) Machine() string {
+	switch {
+	case b.Host != "":
+		return b.Host
+	case b.MAC != "":
+		return b.MAC
+	}
+	return b.Addr.String()
+}

@@ -25,7 +25,7 @@ var (
 	pageJS string
 
 	page = template.Must(template.New("page").Funcs(template.FuncMap{
-		"show": visible, "clock": clock, "stamp": stamp, "result": resultWord, "name": nameOf, "verdict": verdict, "client": clientName, "mark": markWord, "size": size,
+		"show": visible, "clock": clock, "stamp": stamp, "result": resultWord, "name": boot.Boot.Machine, "verdict": verdict, "client": clientName, "mark": markWord, "size": size,
 	}).Parse(pageHTML))
 
 	// pagePolicy is the page's Content-Security-Policy. Nothing is loaded from anywhere, no text is ever turned into markup or script, no form leads
@@ -109,17 +109,6 @@ func visible(text string) string {
 
 func clock(t time.Time) string { return t.Format("2006-01-02 15:04:05") }
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// nameOf is what a machine is called: by the configuration, else by its card, else by its address.
-func nameOf(b boot.Boot) string {
-	switch {
-	case b.Host != "":
-		return b.Host
-	case b.MAC != "":
-		return b.MAC
-	}
-	return b.Addr.String()
-}
 
 func resultWord(b boot.Boot) string {
 	switch b.Result {

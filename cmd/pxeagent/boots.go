@@ -136,7 +136,7 @@ func (p *bootPrinter) list(all []boot.Boot) error {
 	rows := [][]string{{"STARTED", "MACHINE", "ARCH", "FIRMWARE", "RESULT", "AT", "TOOK", "ITEM", "ID"}}
 	for _, b := range slices.Backward(all) {
 		rows = append(rows, []string{
-			b.Started.Local().Format(timeLayout), machineText(b), b.Arch, string(b.Firmware), resultText(b), orDash(string(b.At)), took(b), orDash(b.Item), b.ID,
+			b.Started.Local().Format(timeLayout), b.Machine(), b.Arch, string(b.Firmware), resultText(b), orDash(string(b.At)), took(b), orDash(b.Item), b.ID,
 		})
 	}
 	return p.table(rows)
@@ -167,6 +167,6 @@ func (p *bootPrinter) change(b boot.Boot) error {
 	case b.Result != boot.UnderWay:
 		at, text = b.Ended, fmt.Sprintf("%s in %s%s", resultText(b), took(b), why(b))
 	}
-	_, err := fmt.Fprintf(p.out, "%s  %s  %-17s  %s\n", at.Local().Format(timeLayout), b.ID, machineText(b), text)
+	_, err := fmt.Fprintf(p.out, "%s  %s  %-17s  %s\n", at.Local().Format(timeLayout), b.ID, b.Machine(), text)
 	return err
 }

@@ -76,17 +76,6 @@ func lineText(s string) string {
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
 
-// machineText is what a machine is called: by the configuration, its MAC or its address.
-func machineText(b boot.Boot) string {
-	switch {
-	case b.Host != "":
-		return b.Host
-	case b.MAC != "":
-		return b.MAC
-	}
-	return b.Addr.String()
-}
-
 func resultText(b boot.Boot) string {
 	if b.Result == boot.UnderWay {
 		return "under-way"
@@ -162,7 +151,7 @@ func (p *bootPrinter) timeline(b boot.Boot) error {
 	}
 	whole := last.Sub(b.Started)
 	var t strings.Builder
-	fmt.Fprintf(&t, "%s  %s  %s\n", b.ID, machineText(b), resultText(b))
+	fmt.Fprintf(&t, "%s  %s  %s\n", b.ID, b.Machine(), resultText(b))
 	for _, row := range [][2]string{
 		{"address", b.Addr.String()}, {"mac", b.MAC}, {"host", b.Host}, {"profile", b.Profile}, {"item", b.Item},
 		{"machine", plainFacts(b.Facts)}, {"firmware", string(b.Firmware) + ", " + b.Arch},
