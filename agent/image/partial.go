@@ -132,7 +132,7 @@ func (f *fetcher) continued(ctx context.Context, p *partial, name string, room f
 		if total >= 0 {
 			p.Size = total
 		}
-		f.report.step(fmt.Sprintf("going on with %s at %s", name, bytesText(p.have)))
+		f.report.step(fmt.Sprintf("going on with %s at %s", name, SizeText(p.have)))
 	default: // all of it: the first time, or it has changed, or the server knows no ranges
 		if err := p.begin(a); err != nil {
 			return fmt.Errorf("noting the download: %w", err)

@@ -14,7 +14,7 @@ func checkSpace(dir string, need int64, what string) error {
 		return fmt.Errorf("asking how much space %s has: %w", dir, err)
 	}
 	if need+spare > free {
-		return fmt.Errorf("%w: %s needs %s, and %s has %s", ErrNoSpace, what, bytesText(need+spare), dir, bytesText(free))
+		return fmt.Errorf("%w: %s needs %s, and %s has %s", ErrNoSpace, what, SizeText(need+spare), dir, SizeText(free))
 	}
 	return nil
 }
@@ -27,15 +27,17 @@ func filesText(n int) string {
 	return fmt.Sprintf("%d files", n)
 }
 
-// bytesText is a size for people.
-func bytesText(n int64) string {
-	switch {
-	case n >= 1<<30:
-		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	case n >= 1<<10:
-		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+// SizeText is a number of bytes for people.
+func SizeText(n int64) string {
+	f, unit := float64(n), "B"
+	for _, u := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if f < 1024 {
+			break
+		}
+		f, unit = f/1024, u
 	}
-	return fmt.Sprintf("%d B", n)
+	if unit == "B" {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", f, unit)
 }

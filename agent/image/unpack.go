@@ -140,10 +140,10 @@ func (u *unpacker) member(m member, name string) error {
 		return refuse(m.name, "is no file but a device, a FIFO or the like")
 	}
 	if m.size < 0 || m.size > u.left.bytes {
-		return fmt.Errorf("%w: it has more than %s", ErrArchive, bytesText(u.max.bytes))
+		return fmt.Errorf("%w: it has more than %s", ErrArchive, SizeText(u.max.bytes))
 	}
 	if m.size > u.room {
-		return fmt.Errorf("%w: %q has %s", ErrNoSpace, m.name, bytesText(m.size))
+		return fmt.Errorf("%w: %q has %s", ErrNoSpace, m.name, SizeText(m.size))
 	}
 	u.room -= m.size
 	u.left.bytes -= m.size

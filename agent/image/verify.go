@@ -76,7 +76,7 @@ func (s *Store) Verify(ctx context.Context, key string) (Verification, error) {
 	if fault := v.Fault(); fault != "" {
 		return v, fmt.Errorf("%w: %s: %s", ErrDamaged, in.Key, fault)
 	}
-	s.report.step(fmt.Sprintf("%s is as it was added: %s, %s", in.Key, filesText(v.Files), bytesText(v.Bytes)))
+	s.report.step(fmt.Sprintf("%s is as it was added: %s, %s", in.Key, filesText(v.Files), SizeText(v.Bytes)))
 	return v, nil
 }
 

@@ -110,7 +110,7 @@ func printImages(w io.Writer, all []image.Installed, byDefault string) error {
 			}
 			items = append(items, k)
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", in.Key, cmp.Or(in.Recipe, "(by hand)"), sizeText(in.Bytes), dayText(in.Added), verifiedText(in), cmp.Or(strings.Join(items, ", "), "none"))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", in.Key, cmp.Or(in.Recipe, "(by hand)"), image.SizeText(in.Bytes), dayText(in.Added), verifiedText(in), cmp.Or(strings.Join(items, ", "), "none"))
 	}
 	return tw.Flush()
 }
@@ -132,19 +132,6 @@ func verifiedText(in image.Installed) string {
 		return dayText(in.Verified) + " (no checksum published)"
 	}
 	return dayText(in.Verified)
-}
-
-// sizeText is a number of bytes for people.
-func sizeText(n int64) string {
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
-	f, u := float64(n), 0
-	for f >= 1024 && u < len(units)-1 {
-		f, u = f/1024, u+1
-	}
-	if u == 0 {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %s", f, units[u])
 }
 
 func newImageRecipesCmd(a *app) *cobra.Command {

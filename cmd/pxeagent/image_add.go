@@ -114,7 +114,7 @@ func (a *app) added(l loaded, in image.Installed, there bool) error {
 	if there {
 		fmt.Fprintf(a.stdout, "%s is there already; nothing was fetched (--replace fetches it again)\n", in.Key)
 	} else {
-		fmt.Fprintf(a.stdout, "added %s, %s, in the menu as %s\n", in.Key, sizeText(in.Bytes), strings.Join(in.Items, ", "))
+		fmt.Fprintf(a.stdout, "added %s, %s, in the menu as %s\n", in.Key, image.SizeText(in.Bytes), strings.Join(in.Items, ", "))
 	}
 	if in.Installs {
 		fmt.Fprintln(a.stdout, "note: it installs: a machine that it is chosen on may lose what is on its disk")

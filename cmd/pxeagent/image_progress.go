@@ -74,7 +74,7 @@ func totalText(e image.Event) string {
 	if e.Total <= 0 {
 		return ""
 	}
-	return ", " + sizeText(e.Total)
+	return ", " + image.SizeText(e.Total)
 }
 
 // newBar is a bar for one long step.

@@ -149,7 +149,7 @@ removed, nor what is the menu's default or named by a profile or a machine's nex
 			if asJSON {
 				return writeJSON(a.stdout, map[string]any{"removed": in})
 			}
-			_, err = fmt.Fprintf(a.stdout, "removed %s, %s\n", in.Key, sizeText(in.Bytes))
+			_, err = fmt.Fprintf(a.stdout, "removed %s, %s\n", in.Key, image.SizeText(in.Bytes))
 			return err
 		},
 	}
