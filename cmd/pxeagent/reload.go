@@ -62,7 +62,8 @@ func (r *reloader) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if r.stat() != r.stamp {
+			// What a configuration needs that cannot be used may lie in files that are not looked at yet.
+			if r.failed != "" || r.stat() != r.stamp {
 				r.reload(ctx, false)
 			}
 		case <-r.hup:
@@ -122,6 +123,7 @@ func (r *reloader) reload(ctx context.Context, asked bool) {
 		stamp = r.stat()
 	}
 	r.stamp = stamp
+	files := r.files()
 	next, err := load(r.flags)
 	if err == nil {
 		err = r.take(next, asked)
@@ -129,9 +131,9 @@ func (r *reloader) reload(ctx context.Context, asked bool) {
 	if err != nil {
 		r.tell(err, asked)
 	}
-	// The files to look at may be others now.
-	if len(r.files()) > 0 && r.failed == "" {
-		r.stamp = r.stat()
+	// Where the files to look at are others now they are read once more: what changed in them since load is not missed.
+	if !slices.Equal(files, r.files()) {
+		r.stamp = ""
 	}
 }
 

@@ -178,6 +178,14 @@ func TestServeFollowsTheShadow(t *testing.T) {
 	}
 	s.log.wait(t, `msg="The configuration cannot be used" err="[^\n]*can be read or written by others`)
 	s.metric("config_reload_ok", "0")
+	// A file that comes to be named is looked at as well, though the configuration could not be used with it.
+	other := filepath.Join(dir, "other")
+	write(t, other, "no hash\n")
+	s.replace("menu: {root_shadow_file: " + other + "}\n")
+	s.log.wait(t, `msg="The configuration cannot be used" err="[^\n]*it is no hash`)
+	write(t, other, first+"\n")
+	s.log.wait(t, `msg="The configuration was taken up" keys=\[menu.root_shadow_file\]`)
+	s.metric("config_reload_ok", "1")
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
 	if strings.Contains(s.log.text.String(), "Gcm6") {
