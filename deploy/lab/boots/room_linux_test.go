@@ -81,19 +81,23 @@ func (s *room) boots(m *lab.Machine, road ...hop) told {
 func (s *room) bootsMemtest(m *lab.Machine, road ...hop) {
 	s.T.Helper()
 	s.fetches(road...)
-	deadline := time.Now().Add(bootLimit)
+	s.showsMemtest(m, time.Now().Add(bootLimit))
+	s.counted()
+	s.watched(m)
+}
+
+func (s *room) showsMemtest(m *lab.Machine, deadline time.Time) {
+	s.T.Helper()
 	for {
 		blue := lab.Share(m.Screen(), memtestBlue)
 		if blue > 0.6 {
-			break
+			return
 		}
 		if time.Now().After(deadline) {
 			s.T.Fatalf("memtest86+ is not on the screen: %.0f %% of it is blue", 100*blue)
 		}
 		time.Sleep(500 * time.Millisecond)
 	}
-	s.counted()
-	s.watched(m)
 }
 
 var memtestBlue = color.RGBA{0, 0, 0xaa, 0xff}
