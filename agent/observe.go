@@ -31,8 +31,8 @@ func (o observer) End(t boot.Transfer) {
 	}
 	level := slog.LevelInfo
 	switch {
-	case t.Artifact == boot.Internal && t.Outcome == boot.OK:
-		level = slog.LevelDebug // Prometheus asks every few seconds
+	case t.Outcome == boot.OK && (t.Artifact == boot.Internal || t.Further):
+		level = slog.LevelDebug // Prometheus asks every few seconds; a disk image is read in thousands of pieces
 	case t.Outcome == boot.NotFound || t.Outcome == boot.Failed || t.Outcome == boot.TimedOut || t.Outcome == boot.Refused:
 		level = slog.LevelWarn
 	}

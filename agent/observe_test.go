@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -116,4 +117,19 @@ func BenchmarkObserverEnd(b *testing.B) {
 		o, _ := newObserved(b)
 		run(b, o)
 	})
+}
+
+// A disk image that is booted is read in thousands of pieces: the log has the first, and what goes wrong.
+func TestFurtherPiecesAreNoLines(t *testing.T) {
+	o, _ := newObserved(t)
+	var text strings.Builder
+	o.log = slog.New(slog.NewTextHandler(&text, nil))
+	for i, outcome := range []boot.Outcome{boot.OK, boot.OK, boot.OK, boot.Failed} {
+		tr := transferOf(1)
+		tr.Name, tr.Artifact, tr.Outcome, tr.Further = fmt.Sprintf("/disk%d.iso", i), boot.Image, outcome, i > 0
+		o.End(tr)
+	}
+	if lines := text.String(); strings.Count(lines, "\n") != 2 || !strings.Contains(lines, "/disk0.iso") || !strings.Contains(lines, "/disk3.iso") {
+		t.Errorf("the log has\n%s", lines)
+	}
 }

@@ -74,6 +74,7 @@ type Transfer struct {
 	Took     time.Duration
 	Bytes    int64 // payload bytes acknowledged (TFTP) or written (HTTP)
 	Resent   int   // TFTP: packets sent again
+	Further  bool  // HTTP: a part of the file that is not its beginning, as of a disk image that is booted
 	Broke    bool  // iPXE asked for an NBP and was given the script, so that it does not load itself for ever
 	Quirks   []Quirk
 	Err      error // why, where Outcome is not OK or SizeProbe

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -213,6 +214,8 @@ func (s *server) file(w *writer, r *http.Request, t *boot.Transfer) {
 	// What is at a name changes with the asker and with the disk: caches must ask again.
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Vary", "User-Agent")
+	ranges := r.Header.Get("Range")
+	t.Further = ranges != "" && !strings.HasPrefix(ranges, "bytes=0-")
 	http.ServeContent(w, r, "", f.ModTime, f.Content)
 }
 

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -202,6 +203,9 @@ func TestRequests(t *testing.T) {
 		resp, body := s.do(tc.method, tc.path, tc.header...)
 		tr := s.next(t)
 		got := told{tr.Class, tr.Artifact, tr.Outcome, tr.Bytes, tr.Broke}
+		if further := slices.Contains(tc.header, "Range"); tr.Further != further {
+			t.Errorf("%s: further is %v", name, !further)
+		}
 		if tc.status == 405 {
 			tc.length, tc.body = 18, "only GET and HEAD\n"
 			if resp.Header.Get("Allow") != "GET, HEAD" {
