@@ -266,6 +266,15 @@ func TestLivePage(t *testing.T) {
 	<-over
 	b.Until(card("lab-1") + `.querySelector(".span.image") && !` + card("lab-1") + `.querySelector(".span.live")`)
 
+	// What turns out to be a part of another boot is no machine of its own any more.
+	six := s.machine(6, boot.Facts{})
+	six.script()
+	six.from = six.from.Next()
+	six.get(ipxe.BootstrapPath, 0)
+	b.Until(card(six.from.String()))
+	six.script()
+	b.Until("!" + card(six.from.String()))
+
 	for _, said := range b.Complaints() {
 		if !strings.Contains(said, "status of 401") { // the wrong token
 			t.Errorf("the page complains: %s", said)

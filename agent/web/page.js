@@ -213,8 +213,9 @@ function machinesNow() {
   return all;
 }
 const numbers = new Map();
+let lastNumber = 0;
 function numberOf(key) {
-  if (!numbers.has(key)) numbers.set(key, numbers.size + 1);
+  if (!numbers.has(key)) numbers.set(key, ++lastNumber);
   return numbers.get(key);
 }
 
@@ -236,7 +237,8 @@ function drawMachines() {
     cards.set(m.key, { s, e });
     return e;
   });
-  for (const key of cards.keys()) if (!all.some((m) => m.key === key)) cards.delete(key);
+  const there = new Set(all.map((m) => m.key));
+  for (const known of [cards, numbers]) for (const key of known.keys()) if (!there.has(key)) known.delete(key);
   if (!shown.length) parts.push(el("p", { class: "none" }, all.length ? "No machine fits." : "No machine has booted from here yet. Switch one on: its boot shows up here as it happens."));
   if (found.length > shown.length) {
     parts.push(el("p", { class: "rest", "data-key": "rest" }, el("button", { type: "button", class: "quiet", click: () => { state.showAll = true; drawMachines(); } }, `Show all ${found.length}`)));
@@ -428,6 +430,7 @@ function takeStatus(s) {
 
 function takeBoot(b, quiet) {
   if (!b || !b.id) return;
+  if (b.into) { state.boots.delete(b.id); return; } // it is none any more
   const old = state.boots.get(b.id);
   state.boots.set(b.id, b);
   if (state.boots.size > keepBoots) {
