@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -272,8 +273,13 @@ func TestLivePage(t *testing.T) {
 	six.from = six.from.Next()
 	six.get(ipxe.BootstrapPath, 0)
 	b.Until(card(six.from.String()))
+	began := time.Now()
 	six.script()
 	b.Until("!" + card(six.from.String()))
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it was seen after %v: the page was not told", took)
+	}
+	testMany(t, b, s)
 
 	for _, said := range b.Complaints() {
 		if !strings.Contains(said, "status of 401") { // the wrong token
@@ -286,6 +292,25 @@ func TestLivePage(t *testing.T) {
 		}
 	}
 	testReconnects(t, b, s)
+}
+
+// testMany has two hundred machines boot at once: the page stays small until all are asked for, and draws them fast.
+func testMany(t *testing.T, b *lab.Browser, s *site) {
+	var all sync.WaitGroup
+	for n := range 200 {
+		all.Go(s.machine(byte(7+n), boot.Facts{Product: fmt.Sprintf("Blade %d", n)}).script)
+	}
+	all.Wait()
+	const cards = `document.querySelectorAll("article.machine").length`
+	b.Until(`/Show all 20[0-9]/.test(document.querySelector("#machines-body .rest")?.textContent)`)
+	if n, nodes := lab.Eval[int](b, cards), lab.Eval[int](b, `document.querySelectorAll("*").length`); n != 40 || nodes > 4000 {
+		t.Errorf("%d machines in %d elements", n, nodes)
+	}
+	took := lab.Eval[float64](b, `(() => { const t = performance.now(); document.querySelector("#machines-body .rest button").click(); return performance.now() - t; })()`)
+	if n := lab.Eval[int](b, cards); n < 200 || took > 1000 {
+		t.Errorf("%d machines were drawn in %.0f ms", n, took)
+	}
+	t.Logf("all drawn in %.0f ms", took)
 }
 
 func testToken(t *testing.T, b *lab.Browser, s *site, o *offerer) {
