@@ -81,6 +81,9 @@ func TestServing(t *testing.T) {
 			if (err != nil) != (len(test.wrong) > 0) {
 				t.Fatalf("got %v", err)
 			}
+			if err != nil && strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than a line: %q", err)
+			}
 			for _, w := range test.wrong {
 				if !strings.Contains(err.Error(), w) {
 					t.Errorf("%q is not named in %v", w, err)

@@ -2,11 +2,12 @@ package check
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,8 +66,25 @@ func Serving(ctx context.Context, c Config, want dhcp.Boot, script *url.URL) err
 		wg.Go(func() { errs[i] = ask() })
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) == 0 {
+		return nil
+	}
+	return faults(errs)
 }
+
+// faults are errors that are told on one line.
+type faults []error
+
+func (f faults) Error() string {
+	texts := make([]string, len(f))
+	for i, err := range f {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (f faults) Unwrap() []error { return f }
 
 func nbpThere(ctx context.Context, server netip.AddrPort, name string) error {
 	head, _, err := tftpHead(ctx, server, name)

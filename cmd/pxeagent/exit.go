@@ -131,7 +131,7 @@ func (c exitCode) String() string {
 func exitText() string {
 	var b strings.Builder
 	for _, e := range exitCodes {
-		fmt.Fprintf(&b, "%3d  %-15s %s\n", e.code, e.name, e.text)
+		fmt.Fprintf(&b, "%3d  %-15s  %s\n", e.code, e.name, e.text)
 	}
 	return b.String()
 }

@@ -82,8 +82,10 @@ func TestImageCommands(t *testing.T) {
 	if r := imageCmd("remove", key); r.code != exitDone || !strings.HasPrefix(r.stdout, "removed "+key) {
 		t.Errorf("remove: %+v", r)
 	}
-	if r := imageCmd("list"); r.stdout != "no images; `pxeagent image recipes` lists what can be added\n" {
-		t.Errorf("list: %+v", r)
+	for _, command := range []string{"list", "verify"} {
+		if r := imageCmd(command); r.code != exitDone || r.stdout != "no images; `pxeagent image recipes` lists what can be added\n" {
+			t.Errorf("%s: %+v", command, r)
+		}
 	}
 }
 

@@ -64,6 +64,9 @@ where one differs.`,
 				}
 				return exitWith(verifyCode(errs))
 			}
+			if len(names) == 0 {
+				return printImages(a.stdout, nil, "")
+			}
 			if len(errs) > 1 {
 				return failure{code: verifyCode(errs), err: fmt.Errorf("%d of %s are not as they should be", len(errs), count(len(names), "image"))}
 			}

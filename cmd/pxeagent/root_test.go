@@ -32,7 +32,7 @@ func TestCommandLine(t *testing.T) {
 		{"version", exitDone, "pxeagent ", ""},
 		{"version --json", exitDone, "{\n  \"version\": ", ""},
 		{"--version", exitDone, "pxeagent ", ""},
-		{"exit-codes", exitDone, "  0  done            done, or nothing to do", ""},
+		{"exit-codes", exitDone, "  0  done             done, or nothing to do", ""},
 		{"exit-codes --markdown", exitDone, "| code | name | meaning |\n|---:|---|---|\n| 0 | `done` |", ""},
 		{"help exit-codes", exitDone, "Exit codes, with the names that --json gives them:\n\n  0  done", ""},
 		{"completion bash", exitDone, "# bash completion", ""},
