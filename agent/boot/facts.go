@@ -37,8 +37,8 @@ func ReadFacts(get func(name string) string) Facts {
 	if mac, err := net.ParseMAC(strings.TrimSpace(get("mac"))); err == nil && len(mac) == 6 {
 		f.MAC = mac.String()
 	}
-	if !isUUID(f.UUID) {
-		f.UUID = ""
+	if !isUUID(f.UUID) || strings.Trim(f.UUID, "-0") == "" || strings.Trim(f.UUID, "-f") == "" {
+		f.UUID = "" // SMBIOS has all zeros, or all ones, where the machine was given none
 	}
 	return f
 }
