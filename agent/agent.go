@@ -179,9 +179,7 @@ func (a *Agent) serve(ctx context.Context) error {
 	})
 	g.Go(func() error { return a.serveHTTP(ctx) })
 	if a.boots.control != nil {
-		g.Go(func() error {
-			return a.boots.serveControl(ctx, func() { a.live.check("A check, since a command changed what DHCP says") })
-		})
+		g.Go(func() error { return a.boots.serveControl(ctx) })
 	}
 	for i, w := range a.Watches {
 		g.Go(func() error { return w.watch(ctx, a.metrics, a.live, i, a.Log) })

@@ -17,9 +17,6 @@ import (
 // ControlFile is the socket in the folder for state where commands of this machine ask the agent; its mode is 0600.
 const ControlFile = "pxeagent.sock"
 
-// ControlCheck is the path that a command which changed what DHCP says posts to: every network is checked then, and not only when its turn comes.
-const ControlCheck = "/check"
-
 // maxSocketPath is what a socket's path may have, in bytes: 104 on FreeBSD and 108 on Linux, with a NUL.
 const maxSocketPath = 103
 
@@ -46,15 +43,9 @@ func listenControl(dir string) (net.Listener, error) {
 	return l, nil
 }
 
-// serveControl answers commands until ctx ends. They read what anyone may by HTTP, so all of them may at once; check is what they can set off.
-func (b *boots) serveControl(ctx context.Context, check func()) error {
-	mux := http.NewServeMux()
-	mux.Handle("/", web.NewBootsAPI(b.feed, nil))
-	mux.HandleFunc("POST "+ControlCheck, func(w http.ResponseWriter, _ *http.Request) {
-		check()
-		w.WriteHeader(http.StatusAccepted)
-	})
-	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+// serveControl answers commands until ctx ends. They read what anyone may by HTTP, so all of them may at once.
+func (b *boots) serveControl(ctx context.Context) error {
+	s := &http.Server{Handler: web.NewBootsAPI(b.feed, nil), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
 	if err := s.Serve(b.control); !errors.Is(err, http.ErrServerClosed) {

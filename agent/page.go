@@ -112,7 +112,7 @@ type actions struct {
 	machines *machines
 }
 
-func (a actions) Check() { a.live.check("A check was asked for on this page") }
+func (a actions) Check() { a.live.check() }
 
 func (a actions) Once(mac net.HardwareAddr, item string) error {
 	switch err := a.machines.once(mac, item); {

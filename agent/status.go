@@ -125,15 +125,15 @@ func (l *live) forget() {
 // atMost shortens a list to maxListed; it is never nil, which JSON would have as null.
 func atMost[T any](list []T) []T { return append([]T{}, list[:min(len(list), maxListed)]...) }
 
-// check makes every network be checked now, unless that is about to happen anyway. why is shown among what happened.
-func (l *live) check(why string) {
+// check makes every network be checked now, unless that is about to happen anyway.
+func (l *live) check() {
 	for _, now := range l.now {
 		select {
 		case now <- struct{}{}:
 		default:
 		}
 	}
-	l.note(web.Event{Kind: web.Acted, Text: why})
+	l.note(web.Event{Kind: web.Acted, Text: "A check was asked for on this page"})
 }
 
 // wanted delivers when somebody wants a check of a network.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -64,22 +63,6 @@ func (d control) get(ctx context.Context, path string) (*http.Response, error) {
 		err = u.Err
 	}
 	return nil, fmt.Errorf("asking the daemon at %s: %w", d.socket, err)
-}
-
-// changed tells that DHCP says something else now. Where nobody listens there is nobody to tell.
-func (d control) changed(ctx context.Context, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://pxeagent"+agent.ControlCheck, nil)
-	if err == nil {
-		var resp *http.Response
-		if resp, err = d.client.Do(req); err == nil {
-			resp.Body.Close()
-		}
-	}
-	if err != nil {
-		log.Debug("no daemon was told to check DHCP now", "err", err)
-	}
 }
 
 func (d control) boots(ctx context.Context, q url.Values) ([]boot.Boot, error) {

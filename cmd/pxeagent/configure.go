@@ -126,17 +126,12 @@ func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON bool, do func(con
 	}
 	var outcomes []outcome
 	first := exitDone
-	changed := false
 	for _, n := range all {
 		o, code := a.oneNetwork(cmd.Context(), l, log, n, asJSON, do)
 		outcomes = append(outcomes, o)
-		changed = changed || o.Result.Wrote || o.Result.Reloaded || o.Result.Reverted
 		if first == exitDone {
 			first = code
 		}
-	}
-	if changed {
-		newControl(l.Config.StateDir).changed(cmd.Context(), log)
 	}
 	if asJSON {
 		if err := writeJSON(a.stdout, map[string]any{"networks": outcomes}); err != nil {

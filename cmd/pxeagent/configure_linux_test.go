@@ -58,18 +58,6 @@ func TestConfigureAgainRevert(t *testing.T) {
 	s.Must(int(exitWrong), "probe")
 }
 
-// The daemon looks at once at what a command changed, and not only when its turn comes.
-func TestDaemonLooksAfterAChange(t *testing.T) {
-	s := site.New(t, site.Leasing, "probe: {interval: 24h}\n")
-	s.Serve()
-	s.Agent.WaitOutput(20*time.Second, `msg="DHCP probe" iface=eth1 result=wrong`)
-	s.Must(0, "configure")
-	s.Agent.WaitOutput(20*time.Second, `(?s)result=wrong.*msg="DHCP probe" iface=eth1 result=ok`)
-	s.Must(int(exitDiffers), "revert", "--dry-run")
-	s.Must(0, "revert")
-	s.Agent.WaitOutput(20*time.Second, `(?s)result=ok.*msg="DHCP probe" iface=eth1 result=wrong`)
-}
-
 func TestRevertRefusesAfterAForeignEdit(t *testing.T) {
 	s := site.New(t, site.Leasing, "")
 	s.Serve()
