@@ -143,6 +143,8 @@ func (r *run) span(s Stage, start, end time.Time, bytes int64, files, resent int
 		p.End = end
 	}
 	p.Bytes, p.Files, p.Resent = p.Bytes+bytes, p.Files+files, p.Resent+resent
+	// Ends are told in no strict order, and a stage begins with its first request.
+	slices.SortStableFunc(r.boot.Stages, func(a, b Span) int { return a.Start.Compare(b.Start) })
 }
 
 // add writes a request down, and ends the boot where that is its end.
