@@ -279,7 +279,6 @@ func TestLivePage(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it was seen after %v: the page was not told", took)
 	}
-	testMany(t, b, s)
 
 	for _, said := range b.Complaints() {
 		if !strings.Contains(said, "status of 401") { // the wrong token
@@ -292,6 +291,7 @@ func TestLivePage(t *testing.T) {
 		}
 	}
 	testReconnects(t, b, s)
+	testMany(t, b, s)
 }
 
 // testMany has two hundred machines boot at once: the page stays small until all are asked for, and draws them fast.
