@@ -36,10 +36,10 @@ func (r *running) families() map[string]string {
 	return all
 }
 
-// documented are the metrics of the README's table.
+// documented are the metrics of the table in the reference.
 func documented(t *testing.T) []string {
 	t.Helper()
-	readme, err := os.ReadFile("../README.md")
+	readme, err := os.ReadFile("../deploy/guide/reference.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func documented(t *testing.T) []string {
 	return names
 }
 
-// Real traffic changes every metric that the README lists.
+// Real traffic changes every metric that the reference lists.
 func TestEveryDocumentedMetricChanges(t *testing.T) {
 	constant := map[string]string{
 		"pxeagent_disk_size_bytes":           "a disk's size stays as it is",

@@ -28,12 +28,12 @@ func (d *describer) MustRegister(cs ...prometheus.Collector) {
 
 var descRE = regexp.MustCompile(`fqName: "([^"]+)", help: "([^"]+)".*variableLabels: \{([^}]*)\}`)
 
-// The README's table of metrics is what the code has.
+// The table of metrics in the reference is what the code has.
 func TestReadmeListsTheMetrics(t *testing.T) {
 	var d describer
 	newMetrics(&d, false)
 	d.MustRegister(newDisks(nil), menuOK(nil), newImages("", nil))
-	readme, err := os.ReadFile("../README.md")
+	readme, err := os.ReadFile("../deploy/guide/reference.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +50,6 @@ func TestReadmeListsTheMetrics(t *testing.T) {
 		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", m[1], labels, m[2])
 	}
 	if !strings.Contains(string(readme), table.String()) {
-		t.Errorf("README.md lacks this table:\n%s", table.String())
+		t.Errorf("deploy/guide/reference.md lacks this table:\n%s", table.String())
 	}
 }

@@ -90,10 +90,10 @@ func everything(t *testing.T) []asked {
 // labelValuesRE takes a query of a variable apart: series, and the label whose values are wanted.
 var labelValuesRE = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 
-// documented are the metrics in README.md with their labels. That table is held against the code by a test of package agent.
+// documented are the metrics in deploy/guide/reference.md with their labels. That table is held against the code by a test of package agent.
 func documented(t *testing.T) map[string][]string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../guide/reference.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func documented(t *testing.T) map[string][]string {
 		}
 	}
 	if len(metrics) < 20 {
-		t.Fatalf("only %d metrics were found in README.md", len(metrics))
+		t.Fatalf("only %d metrics were found in deploy/guide/reference.md", len(metrics))
 	}
 	return metrics
 }
