@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -67,8 +68,8 @@ type server struct {
 	internal *http.ServeMux
 }
 
-// New makes the handler of everything. Files are looked up by the path as it was sent: http.ServeMux would
-// answer a doubled slash with a redirect, which firmware does not follow.
+// New makes the handler of everything. Files are looked up by the path as it was sent. What is ours is looked up by
+// the cleaned path, so that http.ServeMux never answers with a redirect, which firmware does not follow.
 func New(c Config) http.Handler {
 	if c.Observer == nil {
 		c.Observer = nobody{}
@@ -133,22 +134,23 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	c := cleaned(r)
 	switch {
 	case !s.allowed(t.Client.Addr()):
 		t.Outcome, t.Err = boot.Refused, errors.New("not in serve.networks")
 		plain(w, http.StatusForbidden, "this network is not served")
-	case r.Method != http.MethodGet && r.Method != http.MethodHead && !s.takes(r) && !form(r):
+	case r.Method != http.MethodGet && r.Method != http.MethodHead && !s.takes(c) && !form(r):
 		t.Outcome, t.Err = boot.Refused, errors.New("method not allowed")
 		w.Header().Set("Allow", "GET, HEAD")
 		plain(w, http.StatusMethodNotAllowed, "only GET and HEAD")
 	default:
-		if h, pattern := s.internal.Handler(r); pattern != "" {
+		if h, pattern := s.internal.Handler(c); pattern != "" {
 			t.Artifact = boot.Internal
 			if pattern == EventsPath {
 				end() // who watches for hours is no request under way
 			}
-			h.ServeHTTP(w, r)
-		} else if name, ok := s.document(r); ok {
+			h.ServeHTTP(w, c)
+		} else if name, ok := s.document(c); ok {
 			s.provision(w, r, name, &t)
 		} else if err := tell(&t.Ask, r); err != nil {
 			t.Outcome, t.Err = boot.Refused, err
@@ -158,6 +160,21 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		}
 		w.judge(r, &t)
 	}
+}
+
+// cleaned is the request with its path as http.ServeMux wants it: one slash at a time, no "." and no "..".
+func cleaned(r *http.Request) *http.Request {
+	p := path.Clean("/" + r.URL.Path)
+	if strings.HasSuffix(r.URL.Path, "/") && p != "/" {
+		p += "/"
+	}
+	if p == r.URL.Path {
+		return r
+	}
+	c, u := *r, *r.URL
+	u.Path, u.RawPath = p, ""
+	c.URL = &u
+	return &c
 }
 
 // ask is the request in the words of package boot. An address that cannot be read stays zero.
