@@ -22,8 +22,9 @@ var allowed = map[string][]string{
 		"agent/boot", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe",
 		"agent/store", "agent/tftp", "agent/web",
 	},
-	"agent/boot": {},
-	"agent/dhcp": {},
+	"agent/boot":     {},
+	"agent/firmware": {},
+	"agent/dhcp":     {},
 	// The conformance suite is imported by backends' tests only.
 	"agent/dhcp/dhcptest": {"agent/dhcp"},
 	"agent/probe":         {"agent/dhcp"},
@@ -53,7 +54,7 @@ var allowed = map[string][]string{
 }
 
 // stdOnly are the packages that import nothing but the standard library.
-var stdOnly = []string{"agent/dhcp", "agent/boot"}
+var stdOnly = []string{"agent/dhcp", "agent/boot", "agent/firmware"}
 
 // TestImportsPointOneWay holds the table against the tree: every package is in it once, imports what it may, and may
 // no more than that.

@@ -1,0 +1,90 @@
+package firmware
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// name is a server in a sentence.
+func (r *Reply) name() string {
+	if s := r.server(); s.IsValid() {
+		return s.String()
+	}
+	return r.From.Addr().String()
+}
+
+// port4011 is where a PXE server is asked for more: at siaddr, or option 54 where that is not set.
+func (r *Reply) port4011() netip.AddrPort {
+	server := r.NextServer
+	if server.IsUnspecified() {
+		if server = r.server(); !server.IsValid() {
+			server = r.From.Addr()
+		}
+	}
+	return netip.AddrPortFrom(server, portPXE)
+}
+
+// fetch ends with a file by TFTP, if the server can be reached with the lease. named says whose the name is.
+func (d *decider) fetch(k Kind, server netip.Addr, name string, named *Reply) {
+	if reason := reach(k, &d.offers[d.Lease], server); reason != "" {
+		screen := ""
+		if k == EDK2 {
+			screen = "PXE-E53" // "No boot filename received" is what EDK2 shows where it has no route
+		}
+		d.nothing(screen, "%s", reason)
+		return
+	}
+	d.URL = "tftp://" + server.String() + "/" + strings.TrimPrefix(name, "/")
+	d.Reason = fmt.Sprintf("%s names %q at %s", named.name(), name, server)
+}
+
+// reach says why a machine with the lease l cannot send to server, and nothing where it can. The way back and firewalls
+// are not known.
+func reach(k Kind, l *Reply, server netip.Addr) string {
+	bits := classBits(l.YourIP)
+	if mask := l.Options[1]; len(mask) >= 4 {
+		bits = ones(mask)
+	}
+	network := netip.PrefixFrom(l.YourIP, bits).Masked()
+	if network.Contains(server) {
+		return ""
+	}
+	router := l.addr(3)
+	switch {
+	case k == IPXE && len(l.Options[121]) > 0:
+		return "" // classless routes take the router's place; where they lead is not followed
+	case !router.IsValid():
+		return fmt.Sprintf(
+			"%s is outside the machine's network %s, and %s offers no router (option 3)",
+			server,
+			network,
+			l.name(),
+		)
+	case k != IPXE && !network.Contains(router):
+		return fmt.Sprintf("%s is outside the machine's network %s, and so is the router %s", server, network, router)
+	}
+	return ""
+}
+
+// ones is how many bits of a subnet mask are set before the first that is not.
+func ones(mask []byte) int {
+	n := 0
+	for bits := binary.BigEndian.Uint32(mask); bits&(1<<31) != 0; bits <<= 1 {
+		n++
+	}
+	return n
+}
+
+// classBits is the length of a network's prefix by its class, from before there were masks.
+func classBits(a netip.Addr) int {
+	switch first := a.As4()[0]; {
+	case first < 128:
+		return 8
+	case first < 192:
+		return 16
+	default:
+		return 24
+	}
+}
