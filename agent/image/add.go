@@ -37,7 +37,7 @@ type source struct {
 
 // Add adds an image and returns it. Whatever goes wrong, and whenever the process ends, what was in its place stays there. ErrThere: it is
 // there already, and Replace is not set; the image is returned as well.
-func (s *Store) Add(ctx context.Context, o Order) (Installed, error) {
+func (s *Store) Add(ctx context.Context, o Order) (in Installed, err error) {
 	o, key, err := s.Resolve(ctx, o)
 	if err != nil {
 		return Installed{}, err
@@ -60,6 +60,12 @@ func (s *Store) Add(ctx context.Context, o Order) (Installed, error) {
 		return s.there(key, folder)
 	}
 	sources, err := s.gather(ctx, r, o, words)
+	defer func() {
+		// Where there is no room, what was fetched takes more of it.
+		if err == nil || errors.Is(err, ErrNoSpace) {
+			forget(sources)
+		}
+	}()
 	if err != nil {
 		return Installed{}, err
 	}
@@ -86,12 +92,16 @@ func (s *Store) Add(ctx context.Context, o Order) (Installed, error) {
 	if err := s.switchOver(staged, folder, key); err != nil {
 		return Installed{}, err
 	}
+	return s.Find(key)
+}
+
+// forget removes the downloads of what was fetched.
+func forget(sources []source) {
 	for _, src := range sources {
 		if src.partial != nil {
 			src.partial.forget()
 		}
 	}
-	return s.Find(key)
 }
 
 // there is the answer where the folder exists.

@@ -94,6 +94,7 @@ type answer struct {
 }
 
 func (a answer) Close() {
+	a.body.stop()
 	a.cancel()
 	a.Body.Close()
 }

@@ -194,10 +194,26 @@ func TestDiskFull(t *testing.T) {
 	copy(liar[len(liar)-4:], []byte{0, 0, 1, 0})
 	publish(imagetest.File{}, liar)
 	b.fails(again, ErrNoSpace, "boot_archive")
-	// Nobody says how much comes.
-	huge := noise(30 << 20)
-	publish(imagetest.File{Unsized: true}, huge)
-	b.fails(again, syscall.ENOSPC, "writing the download")
+	if left := b.partialNames(); len(left) > 0 {
+		t.Errorf("%q are left of archives that have no room", left)
+	}
+	// Nobody says how much comes: what must stay free stays free at every moment, and what had come is removed.
+	least := int64(1 << 62)
+	look := func(int) {
+		free, err := freeSpace(b.Dir)
+		if err != nil {
+			t.Error(err)
+		}
+		least = min(least, free)
+	}
+	publish(imagetest.File{Unsized: true, Sent: look}, noise(30<<20))
+	b.fails(again, ErrNoSpace, "16.0 MiB stay free")
+	if look(0); least < spare {
+		t.Errorf("%s were free at one time", SizeText(least))
+	}
+	if left := b.partialNames(); len(left) > 0 {
+		t.Errorf("%q are left of a download that has no room", left)
+	}
 	if _, err := b.Verify(t.Context(), "smartos-"+stamp); err != nil && !errors.Is(err, syscall.ENOSPC) {
 		t.Error(err)
 	}

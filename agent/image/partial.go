@@ -83,8 +83,9 @@ func (p partials) sweep(now time.Time) {
 	}
 }
 
-// file fetches a file into the folder of partials, going on where an earlier try, perhaps of another process, ended. room is asked before
-// anything is written, with the bytes that are to come, or -1. resumed: some of it is from an earlier try.
+// file fetches a file into the folder of partials, going on where an earlier try, perhaps of another process, ended. room is
+// asked before anything is written, with the bytes that are to come, or -1. A download for which there is no room is removed.
+// resumed: some of it is from an earlier try.
 func (f *fetcher) file(ctx context.Context, from, name string, room func(int64) error) (p partial, resumed bool, err error) {
 	if err := os.MkdirAll(string(f.partials), 0o700); err != nil {
 		return p, false, fmt.Errorf("making the folder for downloads: %w", err)
@@ -99,6 +100,9 @@ func (f *fetcher) file(ctx context.Context, from, name string, room func(int64) 
 	})
 	if m != nil {
 		m.end()
+	}
+	if errors.Is(err, ErrNoSpace) {
+		p.forget()
 	}
 	return p, resumed, err
 }
@@ -146,11 +150,11 @@ func (f *fetcher) continued(ctx context.Context, p *partial, name string, room f
 	} else {
 		(*m).done, (*m).total = p.have, p.Size
 	}
-	return f.write(p, a, *m)
+	return f.write(p, a, name, *m)
 }
 
 // write appends the answer's body.
-func (f *fetcher) write(p *partial, a answer, m *meter) error {
+func (f *fetcher) write(p *partial, a answer, name string, m *meter) error {
 	flags := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	if p.have > 0 {
 		flags = os.O_WRONLY | os.O_APPEND
@@ -159,13 +163,15 @@ func (f *fetcher) write(p *partial, a answer, m *meter) error {
 	if err != nil {
 		return fmt.Errorf("writing the download: %w", err)
 	}
-	n, err := io.Copy(out, io.TeeReader(a.body, m))
+	n, err := io.Copy(sparing{out, string(f.partials)}, io.TeeReader(a.body, m))
 	p.have += n
 	if cerr := out.Close(); err == nil && cerr != nil {
 		err = cerr
 	}
 	var onDisk *fs.PathError
 	switch {
+	case errors.Is(err, ErrNoSpace):
+		return fmt.Errorf("%w; %s of %s had come", err, SizeText(p.have), name)
 	case errors.As(err, &onDisk):
 		return fmt.Errorf("writing the download: %w", err)
 	case err != nil:

@@ -39,6 +39,8 @@ type File struct {
 	// Stall is after how many bytes nothing more comes, and the connection stays; 0: it does not.
 	Stall    int
 	Redirect string // where it is sent to
+	// Every, where set, is the time between one byte and the next.
+	Every time.Duration
 	// Sent, where set, is called with the number of bytes that went out so far, and may wait.
 	Sent func(int)
 }
@@ -50,10 +52,16 @@ type Request struct {
 	Bytes                      int // of the body that were sent
 }
 
-// New starts a mirror that ends with the test.
-func New(t testing.TB) *Mirror {
+// NewHandler is a mirror without a server of its own.
+func NewHandler() *Mirror {
 	m := &Mirror{files: map[string]*File{}}
 	m.ended = sync.NewCond(&m.mu)
+	return m
+}
+
+// New starts a mirror that ends with the test.
+func New(t testing.TB) *Mirror {
+	m := NewHandler()
 	srv := httptest.NewServer(m)
 	t.Cleanup(func() { srv.CloseClientConnections(); srv.Close() })
 	m.URL = srv.URL
@@ -150,7 +158,7 @@ func (f File) serve(w *counted, r *http.Request) {
 	if f.NoRange || f.NoValidator || r.Header.Get("If-Range") != "" && r.Header.Get("If-Range") != tag {
 		r.Header.Del("Range")
 	}
-	if len(f.Cuts) == 0 && f.Stall == 0 && !f.Unsized && f.Sent == nil {
+	if len(f.Cuts) == 0 && f.Stall == 0 && !f.Unsized && f.Sent == nil && f.Every == 0 {
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.Body))
 		return
 	}
@@ -180,6 +188,14 @@ func (f File) slowly(w *counted, r *http.Request) {
 		}
 		if n <= 0 {
 			break
+		}
+		if f.Every > 0 {
+			n = 1
+			select {
+			case <-time.After(f.Every):
+			case <-r.Context().Done():
+				return
+			}
 		}
 		if _, err := w.Write(body[:n]); err != nil {
 			return
