@@ -71,7 +71,7 @@ func TestSlowDownloadIsEnded(t *testing.T) {
 			t.Errorf("it was given up after %s", took)
 		}
 		asked := m.Asked("f")
-		if len(asked) != attempts || asked[0].Range != "" || asked[1].Range != "bytes=54-" {
+		if len(asked) != attempts || asked[0].Range != "" || asked[1].Range != "bytes=55-" {
 			t.Errorf("asked for %+v", asked)
 		}
 		m.Put("f", noise(10_000))
