@@ -16,11 +16,11 @@ import (
 var allowed = map[string][]string{
 	"cmd/pxeagent": {
 		"agent", "agent/boot", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe",
-		"agent/store", "agent/tftp", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest",
+		"agent/script", "agent/store", "agent/tftp", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest",
 	},
 	"agent": {
 		"agent/boot", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe",
-		"agent/store", "agent/tftp", "agent/web",
+		"agent/script", "agent/store", "agent/tftp", "agent/web",
 	},
 	"agent/boot":     {},
 	"agent/firmware": {},
@@ -29,12 +29,13 @@ var allowed = map[string][]string{
 	"agent/dhcp/dhcptest": {"agent/dhcp"},
 	"agent/probe":         {"agent/dhcp"},
 	// check fetches what a boot configuration names, and calls files what the servers call them.
-	"agent/check": {"agent/boot", "agent/dhcp", "agent/ipxe"},
-	"agent/store": {"agent/boot"},
-	"agent/tftp":  {"agent/boot"},
-	"agent/web":   {"agent/boot", "agent/ipxe", "agent/machine"},
+	"agent/check":  {"agent/boot", "agent/dhcp", "agent/ipxe", "agent/script"},
+	"agent/script": {},
+	"agent/store":  {"agent/boot"},
+	"agent/tftp":   {"agent/boot"},
+	"agent/web":    {"agent/boot", "agent/ipxe", "agent/machine"},
 	// The library answers by the kind of asker, and its menu lists the images.
-	"agent/ipxe":  {"agent/boot", "agent/image"},
+	"agent/ipxe":  {"agent/boot", "agent/image", "agent/script"},
 	"agent/image": {"agent/version"},
 	// The stand-in mirror is imported by tests only, and knows nothing of ours.
 	"agent/image/imagetest": {},
@@ -54,7 +55,7 @@ var allowed = map[string][]string{
 }
 
 // stdOnly are the packages that import nothing but the standard library.
-var stdOnly = []string{"agent/dhcp", "agent/boot", "agent/firmware"}
+var stdOnly = []string{"agent/dhcp", "agent/boot", "agent/firmware", "agent/script"}
 
 // TestImportsPointOneWay holds the table against the tree: every package is in it once, imports what it may, and may
 // no more than that.

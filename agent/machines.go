@@ -16,6 +16,7 @@ import (
 	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/agent/script"
 	"pxeagent/agent/web"
 )
 
@@ -153,7 +154,7 @@ func (m *machines) kernels(commands string, depth int) []string {
 		return nil
 	}
 	here := base.ResolveReference(&url.URL{Path: "/"})
-	refs, _ := ipxe.References([]byte("#!ipxe\nset base "+baseText(here)+"\n"+commands), base)
+	refs, _ := script.References([]byte("#!ipxe\nset base "+baseText(here)+"\n"+commands), base)
 	var paths []string
 	for _, r := range refs {
 		u, err := url.Parse(r.URL)
@@ -162,9 +163,9 @@ func (m *machines) kernels(commands string, depth int) []string {
 		}
 		path := strings.TrimLeft(u.Path, "/")
 		switch {
-		case r.Kind == boot.Kernel, r.Kind == boot.Image && !slices.ContainsFunc(refs, func(o ipxe.Reference) bool { return o.Kind == boot.Kernel }):
+		case r.Kind == script.Kernel, r.Kind == script.Image && !slices.ContainsFunc(refs, func(o script.Reference) bool { return o.Kind == script.Kernel }):
 			paths = append(paths, path)
-		case r.Kind == boot.Script && depth < 2:
+		case r.Kind == script.Script && depth < 2:
 			paths = append(paths, m.kernels(m.script(path), depth+1)...)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/script"
 )
 
 // Config says where to look.
@@ -102,7 +102,7 @@ func validScript(ctx context.Context, c Config, u string) error {
 	if err != nil {
 		return err
 	}
-	if err := ipxe.Validate(text); err != nil {
+	if err := script.Validate(text); err != nil {
 		return fmt.Errorf("%s: %w", u, err)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"pxeagent/agent/boot"
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/script"
 )
 
 // Hop is one step on a machine's road.
@@ -127,7 +128,7 @@ func (w *walker) ipxeByTFTP(client dhcp.Client, server netip.AddrPort, name stri
 
 // notNBP names the loop by its name where iPXE was given itself.
 func notNBP(text []byte) error {
-	err := ipxe.Validate(text)
+	err := script.Validate(text)
 	if err != nil && !bytes.HasPrefix(text, []byte("#!")) && bytes.IndexByte(text, 0) >= 0 {
 		return fmt.Errorf("iPXE is given a program where it needs a script: a chainload loop (%w)", err)
 	}
@@ -167,14 +168,14 @@ func telling(client dhcp.Client, u string) string {
 }
 
 func (w *walker) follow(client dhcp.Client, text []byte, base *url.URL, depth int) {
-	refs, _ := ipxe.References(text, base)
+	refs, _ := script.References(text, base)
 	for _, r := range refs {
 		switch {
 		case strings.HasPrefix(r.URL, "tftp://"):
 			// A script's way back to next-server where HTTP fails; the road that is walked is HTTP's.
-		case r.Kind == boot.Script && depth > 0:
+		case r.Kind == script.Script && depth > 0:
 			w.script(client, r.URL, depth)
-		case r.Kind != boot.Script:
+		case r.Kind != script.Script:
 			w.size(client, string(r.Kind), asIPXE, r.URL)
 		}
 	}

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"pxeagent/agent/script"
 )
 
 // Build makes an NBP from a source tree of iPXE's that the user has, with a script in it.
@@ -89,7 +91,7 @@ func (b Build) Run(ctx context.Context) (Built, error) {
 	if t, ok := Targets[b.Target]; ok {
 		b.Target = t
 	}
-	if err := Validate(b.Script); err != nil {
+	if err := script.Validate(b.Script); err != nil {
 		return Built{}, err
 	}
 	src, err := b.tree()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"pxeagent/agent/script"
 	"pxeagent/deploy/lab"
 )
 
@@ -54,16 +55,16 @@ bin/slow.kpxe:
 func TestBuild(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	source, dir := standInTree(t, standInMakefile), filepath.Join(t.TempDir(), "tftp")
-	script := []byte("#!ipxe\nshell\n")
+	text := []byte("#!ipxe\nshell\n")
 	for target, name := range map[string]string{"bios": "undionly.kpxe", "efi64": "ipxe.efi", "bin-x86_64-efi/snponly.efi": "snponly.efi"} {
 		var lines []string
-		b := Build{Source: source, Target: target, Script: script, Named: "mine.ipxe", Dir: dir, Progress: func(l string) { lines = append(lines, l) }}
+		b := Build{Source: source, Target: target, Script: text, Named: "mine.ipxe", Dir: dir, Progress: func(l string) { lines = append(lines, l) }}
 		built, err := b.Run(context.Background())
 		if err != nil {
 			t.Fatalf("%s: %v", target, err)
 		}
 		got, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil || !strings.HasSuffix(string(got), ":\n"+string(script)) {
+		if err != nil || !strings.HasSuffix(string(got), ":\n"+string(text)) {
 			t.Errorf("%s: installed %q, %v", target, got, err)
 		}
 		if all := strings.Join(lines, "\n"); !strings.Contains(all, "[BUILD] bin") || !strings.Contains(all, "[NOTE]") {
@@ -71,7 +72,7 @@ func TestBuild(t *testing.T) {
 		}
 		record, err := ReadBuilt(filepath.Join(dir, name))
 		if err != nil || record != built || built.File != filepath.Join(dir, name) || built.Size != int64(len(got)) || built.Script != "mine.ipxe" ||
-			built.ScriptSHA256 != sum(script) || built.Source != filepath.Join(source, "src") || time.Since(built.Time) > time.Minute {
+			built.ScriptSHA256 != sum(text) || built.Source != filepath.Join(source, "src") || time.Since(built.Time) > time.Minute {
 			t.Errorf("%s: built %+v, recorded %+v, %v", target, built, record, err)
 		}
 	}
@@ -102,36 +103,36 @@ func TestBuildThatFailsKeepsWhatWasThere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	build := func(ctx context.Context, target, script string, progress func(string)) error {
-		_, err := Build{Source: source, Target: target, Script: []byte(script), Dir: dir, Progress: progress}.Run(ctx)
+	build := func(ctx context.Context, target, text string, progress func(string)) error {
+		_, err := Build{Source: source, Target: target, Script: []byte(text), Dir: dir, Progress: progress}.Run(ctx)
 		return err
 	}
-	const script = "#!ipxe\nshell\n"
+	const text = "#!ipxe\nshell\n"
 	ctx := context.Background()
 	var failed *MakeError
-	if err := build(ctx, "bin/broken.kpxe", script, nil); !errors.As(err, &failed) || !strings.Contains(err.Error(), "core/broken.c:7: error: no") {
+	if err := build(ctx, "bin/broken.kpxe", text, nil); !errors.As(err, &failed) || !strings.Contains(err.Error(), "core/broken.c:7: error: no") {
 		t.Errorf("a make that fails: %v", err)
 	}
-	if err := build(ctx, "bin/nothing.kpxe", script, nil); !errors.As(err, &failed) || !strings.Contains(err.Error(), "made no such file") {
+	if err := build(ctx, "bin/nothing.kpxe", text, nil); !errors.As(err, &failed) || !strings.Contains(err.Error(), "made no such file") {
 		t.Errorf("a make that makes nothing: %v", err)
 	}
-	if err := build(ctx, "bin-x86_64-efi/deaf.efi", script, nil); err == nil || !strings.Contains(err.Error(), "does not heed EMBED") {
+	if err := build(ctx, "bin-x86_64-efi/deaf.efi", text, nil); err == nil || !strings.Contains(err.Error(), "does not heed EMBED") {
 		t.Errorf("a make that leaves the script out: %v", err)
 	}
-	if err := build(ctx, "bios", "no script\n", nil); !errors.Is(err, ErrNotScript) {
+	if err := build(ctx, "bios", "no script\n", nil); !errors.Is(err, script.ErrNotScript) {
 		t.Errorf("a text that is no script: %v", err)
 	}
 	for _, target := range []string{"../bin/x.efi", "clean", "bin/../x", "bin/-j9", "EMBED=x", ""} {
-		if err := build(ctx, target, script, nil); !errors.Is(err, ErrTarget) {
+		if err := build(ctx, target, text, nil); !errors.Is(err, ErrTarget) {
 			t.Errorf("target %q: %v", target, err)
 		}
 	}
-	if _, err := (Build{Source: dir, Target: "bios", Script: []byte(script)}).Run(ctx); !errors.Is(err, ErrNoSource) {
+	if _, err := (Build{Source: dir, Target: "bios", Script: []byte(text)}).Run(ctx); !errors.Is(err, ErrNoSource) {
 		t.Errorf("a folder without a Makefile: %v", err)
 	}
 	// ^C in the middle.
 	ctx, cancel := context.WithCancel(ctx)
-	if err := build(ctx, "bin/slow.kpxe", script, func(l string) {
+	if err := build(ctx, "bin/slow.kpxe", text, func(l string) {
 		if strings.Contains(l, "slow.o") {
 			cancel()
 		}

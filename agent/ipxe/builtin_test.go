@@ -10,6 +10,7 @@ import (
 	"github.com/tinkerbell/ipxedust/binary"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/script"
 )
 
 // placeholder is where the room in a binary is, found by the beginning of the text that stands there.
@@ -47,7 +48,7 @@ func TestEmbeddedScriptFillsThePlaceholderAndNothingElse(t *testing.T) {
 				t.Errorf("%s: %s carries\n%s\nwant\n%s", chain, name, got, want)
 			}
 			// As iPXE reads it: in the middle of that build's own script.
-			if f := Lint([]byte("#!ipxe\n" + served[at:end])); f != nil {
+			if f := script.Lint([]byte("#!ipxe\n" + served[at:end])); f != nil {
 				t.Errorf("%s: %+v", name, f)
 			}
 		}

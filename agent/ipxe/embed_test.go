@@ -7,16 +7,18 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pxeagent/agent/script"
 )
 
 // What is compiled in, and what is fetched in its place, does all that a machine behind a slow switch needs.
 func TestEmbedScript(t *testing.T) {
 	s := newSite(t, Config{})
-	for name, script := range map[string][]byte{"embedded": s.EmbedScript(), Autoexec: s.autoexec()} {
-		if err := Validate(script); err != nil {
+	for name, text := range map[string][]byte{"embedded": s.EmbedScript(), Autoexec: s.autoexec()} {
+		if err := script.Validate(text); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if f := Lint(script); f != nil {
+		if f := script.Lint(text); f != nil {
 			t.Errorf("%s: %+v", name, f)
 		}
 		for _, want := range []string{
@@ -25,16 +27,16 @@ func TestEmbedScript(t *testing.T) {
 			"\niseq at-${next-server} at-10.0.0.7 || chain -r tftp://${next-server}/autoexec.ipxe ||\n",
 			" && shell ||\nexit 1\n", // never the end with success
 		} {
-			if !strings.Contains(string(script), want) {
-				t.Errorf("%s lacks %q:\n%s", name, want, script)
+			if !strings.Contains(string(text), want) {
+				t.Errorf("%s lacks %q:\n%s", name, want, text)
 			}
 		}
 		// The pauses alone, for a card whose DHCP fails at once.
-		n, err := strconv.Atoi(regexp.MustCompile(`iseq \$\{round\} (\d+) && goto lost`).FindStringSubmatch(string(script))[1])
+		n, err := strconv.Atoi(regexp.MustCompile(`iseq \$\{round\} (\d+) && goto lost`).FindStringSubmatch(string(text))[1])
 		if err != nil {
 			t.Fatal(err)
 		}
-		pause, err := strconv.Atoi(regexp.MustCompile(`\nsleep (\d+)\n`).FindStringSubmatch(string(script))[1])
+		pause, err := strconv.Atoi(regexp.MustCompile(`\nsleep (\d+)\n`).FindStringSubmatch(string(text))[1])
 		if err != nil {
 			t.Fatal(err)
 		}

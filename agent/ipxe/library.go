@@ -17,6 +17,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/image"
+	"pxeagent/agent/script"
 )
 
 // Config is what a Library serves.
@@ -163,7 +164,7 @@ func (l *Library) find(a boot.Ask, name string) (*File, boot.Quirk, error) {
 // named opens the user's file, or what is built in under that name.
 func (l *Library) named(a boot.Ask, name string) (*File, boot.Quirk, error) {
 	f, quirk, err := l.users(a.Proto, name)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrNotScript) {
+	if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, script.ErrNotScript) {
 		return f, quirk, err
 	}
 	if a.Proto == boot.HTTP && strings.EqualFold("/"+name, BootstrapPath) {
@@ -229,11 +230,11 @@ func (l *Library) users(proto boot.Proto, name string) (*File, boot.Quirk, error
 // BIOS machines, and they hang; so it is not served to anyone, and in the place of bootstrap.ipxe and autoexec.ipxe
 // come the built-in ones.
 func (l *Library) checkScript(proto boot.Proto, f *File) error {
-	head := make([]byte, min(f.Size, int64(headLength)))
+	head := make([]byte, min(f.Size, int64(script.HeadLength)))
 	if _, err := f.ReadAt(head, 0); err != nil {
 		return err
 	}
-	key, err := "script "+string(proto)+" "+f.Name, Validate(head)
+	key, err := "script "+string(proto)+" "+f.Name, script.Validate(head)
 	if err == nil {
 		l.forget(key)
 		if proto == boot.HTTP && "/"+f.Name == BootstrapPath {

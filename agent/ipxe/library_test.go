@@ -22,6 +22,7 @@ import (
 	"github.com/tinkerbell/ipxedust/binary"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/script"
 )
 
 // site is a root folder and the library made of it.
@@ -194,8 +195,8 @@ func TestBreaker(t *testing.T) {
 	if !strings.Contains(stub, "chain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\n") || len(stub) > 512 {
 		t.Errorf("the breaker's script is\n%s", stub)
 	}
-	for name, script := range map[string][]byte{"breaker": []byte(stub), "autoexec": s[ChainAuto].autoexec()} {
-		if f := Lint(script); f != nil {
+	for name, text := range map[string][]byte{"breaker": []byte(stub), "autoexec": s[ChainAuto].autoexec()} {
+		if f := script.Lint(text); f != nil {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}
@@ -474,7 +475,7 @@ func TestConcurrentUse(t *testing.T) {
 				if _, err := shared.ReadAt(b, int64(g*1000+i*10)); err != nil || string(b) != "0123456789" {
 					t.Errorf("ReadAt: %q, %v", b, err)
 				}
-				if script, err := s.Script(); err != nil || Validate(script) != nil {
+				if text, err := s.Script(); err != nil || script.Validate(text) != nil {
 					t.Errorf("Script: %v", err)
 				}
 				for _, name := range []string{"ipxe.efi", "UNDIONLY.KPXE", "x/autoexec.ipxe", "none"} {

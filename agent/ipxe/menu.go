@@ -1,6 +1,7 @@
 package ipxe
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -8,6 +9,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/image"
+	"pxeagent/agent/script"
 )
 
 // Configure replaces the menu's configuration. Requests that come later are answered by the new one.
@@ -127,20 +129,5 @@ func (l *Library) images() ([]image.Image, error) {
 	return found.Images, nil
 }
 
-// words makes text fit for the end of a command: one line, and no word that iPXE takes for a comment or for the end
-// of the command.
-func words(s string) string {
-	fields := strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f })
-	for i, w := range fields {
-		switch {
-		case w == ";" || w == "&&" || w == "||":
-			fields[i] = `"` + w + `"`
-		case strings.HasPrefix(w, "#"), strings.HasPrefix(w, "-"):
-			fields[i] = "_" + w[1:]
-		}
-	}
-	if len(fields) == 0 {
-		return "Network boot"
-	}
-	return strings.Join(fields, " ")
-}
+// words makes text fit for a line of the menu.
+func words(s string) string { return cmp.Or(script.Words(s), "Network boot") }

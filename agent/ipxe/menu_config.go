@@ -1,7 +1,6 @@
 package ipxe
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -39,26 +38,6 @@ const Local = "local"
 
 // labels of the menu that are no items.
 var reserved = []string{"start", "failed"}
-
-// CheckArgs refuses kernel arguments that iPXE would not pass on as they are. The error is a clause about the text. iPXE's ${settings}
-// may stand in it.
-func CheckArgs(args string) error {
-	if strings.ContainsFunc(args, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return errors.New("want printable ASCII on one line")
-	}
-	for _, w := range strings.Fields(args) {
-		switch {
-		case w == ";" || w == "&&" || w == "||":
-			return fmt.Errorf("%s alone would end the command in an iPXE script", w)
-		case strings.HasPrefix(w, "#"):
-			return fmt.Errorf("%q would be a comment in an iPXE script", w)
-		}
-	}
-	if strings.HasSuffix(args, `\`) {
-		return errors.New(`\ at the end would join the next line to it in an iPXE script`)
-	}
-	return nil
-}
 
 // CheckPattern refuses what cannot be the key of an item or a pattern of keys.
 func CheckPattern(p string) error {

@@ -10,6 +10,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/image"
+	"pxeagent/agent/script"
 )
 
 // Item is something that can be chosen in the menu.
@@ -187,10 +188,10 @@ func (d *MenuData) prepare(c *candidate, conf MenuConfig, wanted string) {
 		c.Why = "needs " + c.need.what
 	}
 	if c.refused == nil {
-		if err := CheckArgs(w.args); err != nil {
+		if err := script.CheckArgs(w.args); err != nil {
 			c.refused = fmt.Errorf("its arguments cannot be passed: %w", err)
-		} else if n := commandLine(d.Base, *c.image, arguments(d.Base, *c.image, w)); n > maxCommandLine {
-			c.refused = fmt.Errorf("its command lines need %d bytes, and BIOS iPXE has %d", n, maxCommandLine)
+		} else if n := commandLine(d.Base, *c.image, arguments(d.Base, *c.image, w)); n > script.MaxCommandLine {
+			c.refused = fmt.Errorf("its command lines need %d bytes, and BIOS iPXE has %d", n, script.MaxCommandLine)
 		}
 		if c.broken = c.refused != nil; c.broken {
 			d.wrong(c.Key, "%s is left out: %w", c.Key, c.refused)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/script"
 )
 
 // FragmentDir is the folder of the HTTP tree in which each script is one more item of the menu.
@@ -57,14 +58,14 @@ func (l *Library) fragments(d *MenuData) []Item {
 		}
 		text, err := readSource(root, path.Join(FragmentDir, n))
 		if err == nil {
-			err = Validate(text)
+			err = script.Validate(text)
 		}
 		if err != nil {
 			d.wrong(n, "%s/%s is left out: %w", FragmentDir, n, err)
 			continue
 		}
 		item := Item{Key: m[1], Title: m[1], System: fragmentSystem,
-			Commands: "chain " + join("${base}", path.Join(FragmentDir, n)) + " || goto failed\ngoto start"}
+			Commands: "chain " + script.URL("${base}", path.Join(FragmentDir, n)) + " || goto failed\ngoto start"}
 		if t := titleRE.FindSubmatch(text); t != nil {
 			item.Title = strings.TrimSpace(string(t[1]))
 		}

@@ -7,26 +7,20 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/image"
+	"pxeagent/agent/script"
 )
-
-// maxCommandLine is what BIOS iPXE has for the URLs and arguments of a multiboot kernel and its modules
-// together, in bytes; what is over is cut off without a word.
-const maxCommandLine = 512
 
 // commandLine is how much of that an image needs with these arguments for its kernel; 0 where the limit is none of its.
 func commandLine(base string, i image.Image, args string) int {
 	if !i.Multiboot {
 		return 0
 	}
-	n := lineLength(join(base, i.BIOS), args)
+	n := script.CommandLine(script.URL(base, i.BIOS), args)
 	for _, m := range i.Modules {
-		n += lineLength(join(base, m.Path), m.Args)
+		n += script.CommandLine(script.URL(base, m.Path), m.Args)
 	}
 	return n
 }
-
-// lineLength is that of a URL, a blank, arguments and NUL.
-func lineLength(url, args string) int { return len(url) + 1 + len(args) + 1 }
 
 // wish is how an image is to be booted, besides what it says itself.
 type wish struct {
@@ -45,7 +39,7 @@ func arguments(base string, i image.Image, w wish) string {
 			out = append(out, strings.Join(properties(i, a.Text, w), ","))
 		case len(linuxConsole(i, w.console)) > 0 && strings.HasPrefix(a.Text, "console="):
 		case a.Path != "":
-			out = append(out, a.Text+join(base, a.Path))
+			out = append(out, a.Text+script.URL(base, a.Path))
 		default:
 			out = append(out, a.Text)
 		}
@@ -176,9 +170,9 @@ func needOf(i image.Image) need {
 func commandsOf(i image.Image, w wish) string {
 	const base = "${base}" // a variable in the script keeps it readable
 	var b strings.Builder
-	kernel := join(base, cmp.Or(i.BIOS, i.EFI))
+	kernel := script.URL(base, cmp.Or(i.BIOS, i.EFI))
 	if i.BIOS != "" && i.EFI != "" && i.BIOS != i.EFI {
-		fmt.Fprintf(&b, "set kernel %s\niseq ${platform} efi && set kernel %s ||\n", join(base, i.BIOS), join(base, i.EFI))
+		fmt.Fprintf(&b, "set kernel %s\niseq ${platform} efi && set kernel %s ||\n", script.URL(base, i.BIOS), script.URL(base, i.EFI))
 		kernel = "${kernel}"
 	}
 	if i.Kind == image.KindISO {
@@ -197,7 +191,7 @@ func commandsOf(i image.Image, w wish) string {
 				args = m.Name
 			}
 		}
-		fmt.Fprintf(&b, "%s || goto failed\n", strings.TrimRight(command+" "+join(base, m.Path)+" "+args, " "))
+		fmt.Fprintf(&b, "%s || goto failed\n", strings.TrimRight(command+" "+script.URL(base, m.Path)+" "+args, " "))
 	}
 	b.WriteString("boot || goto failed")
 	return b.String()

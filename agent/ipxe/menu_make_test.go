@@ -11,6 +11,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/image"
+	"pxeagent/agent/script"
 )
 
 // What a kernel of each kind is told.
@@ -124,19 +125,6 @@ func TestParseShadow(t *testing.T) {
 	}
 }
 
-func TestCheckArgs(t *testing.T) {
-	for _, ok := range []string{"", "a=b -kd", "x=${hostname}", "a;b c&&d e||f g#h", `quote="a b" 'c'`, `a\b`} {
-		if err := CheckArgs(ok); err != nil {
-			t.Errorf("%q: %v", ok, err)
-		}
-	}
-	for _, bad := range []string{"a ; b", "a && b", "a || b", "#a", "a #b", "a\nb", "a\tb", "Größe", "a\x00", `a \`, "\x7f"} {
-		if CheckArgs(bad) == nil {
-			t.Errorf("%q is let through", bad)
-		}
-	}
-}
-
 // What cannot be booted is never a default, and what is not for a machine is the local disk for it.
 func TestDefaultsOfMachines(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -191,7 +179,7 @@ func TestDefaultsOfMachines(t *testing.T) {
 			if shown == 0 || !strings.Contains(string(m.Script), "-- "+tc.want+" ") {
 				t.Errorf("%d items shown, the default among them?\n%s", shown, m.Script)
 			}
-			if f := Lint(m.Script); f != nil {
+			if f := script.Lint(m.Script); f != nil {
 				t.Errorf("%+v", f)
 			}
 		})
@@ -282,7 +270,7 @@ func FuzzMenu(f *testing.F) {
 			if strings.Contains(title+group, "${") { // which means something
 				continue
 			}
-			for _, found := range Lint(m.Script) {
+			for _, found := range script.Lint(m.Script) {
 				t.Errorf("%s: %+v in\n%s", k.Name, found, m.Script)
 			}
 			if !strings.Contains(string(m.Script), "-- "+m.Default+" ") {

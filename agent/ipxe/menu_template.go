@@ -9,6 +9,8 @@ import (
 	"path"
 	"strings"
 	"text/template"
+
+	"pxeagent/agent/script"
 )
 
 // TemplateFile is the user's template of the menu, in the HTTP tree. A user's own script at BootstrapPath wins over it.
@@ -92,9 +94,9 @@ func (l *Library) execute(from sources, d MenuData, fresh bool) ([]byte, error) 
 }
 
 // checkMenu refuses a menu on which machines would hang or be left with half a command line.
-func checkMenu(script []byte) error {
-	for _, f := range Lint(script) {
-		if f.Code != SameLabel {
+func checkMenu(text []byte) error {
+	for _, f := range script.Lint(text) {
+		if f.Code != script.SameLabel {
 			return fmt.Errorf("line %d: %s", f.Line, f.Text)
 		}
 	}
@@ -106,7 +108,7 @@ func (d *MenuData) funcs(include func(string) (string, error)) template.FuncMap 
 	return template.FuncMap{
 		"include": include,
 		"words":   words,
-		"url":     func(p string) string { return join("${base}", p) },
+		"url":     func(p string) string { return script.URL("${base}", p) },
 		"items": func(pattern string) ([]Item, error) {
 			if err := CheckPattern(pattern); err != nil {
 				return nil, err
@@ -124,7 +126,7 @@ func (d *MenuData) funcs(include func(string) (string, error)) template.FuncMap 
 
 // withoutMagic is a script to be put into another.
 func withoutMagic(text string) string {
-	if Validate([]byte(text)) == nil {
+	if script.Validate([]byte(text)) == nil {
 		_, text, _ = strings.Cut(text, "\n")
 	}
 	return strings.TrimRight(text, "\n")

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/script"
 )
 
 const own = "http/" + TemplateFile
@@ -172,21 +173,21 @@ func TestIncludedFileBreaks(t *testing.T) {
 
 // A user's own script is served byte for byte and at once, whatever else is there and whoever asks.
 func TestOwnScriptWins(t *testing.T) {
-	const script = "#!ipxe\r\nset x ${y}\r\nmenu Mine\r\nitem a A thing\r\nitem --gap -- no\r\nitem --key b b  B   thing\r\nchoose --default b --timeout 5000 t && goto ${t}\r\n:a\r\n:b\r\n" +
+	const text = "#!ipxe\r\nset x ${y}\r\nmenu Mine\r\nitem a A thing\r\nitem --gap -- no\r\nitem --key b b  B   thing\r\nchoose --default b --timeout 5000 t && goto ${t}\r\n:a\r\n:b\r\n" +
 		"kernel /k -B root_shadow='" + seedHash + "',smartos=true\r\n"
 	s := newSite(t, Config{Choose: func(boot.Facts, netip.Addr) Choice { t.Error("asked"); return Choice{} }})
-	s.put("http/ipxe/bootstrap.ipxe", script)
+	s.put("http/ipxe/bootstrap.ipxe", text)
 	s.put(own, "#!ipxe\n{{.Titel}}\n")
 	for _, a := range []boot.Ask{
 		{Class: boot.IPXE}, {Class: boot.IPXE, Told: true, Facts: bios}, {Class: boot.Tool}, {Class: boot.UEFI},
 	} {
 		a.Proto, a.Name = boot.HTTP, BootstrapPath
-		if _, got := s.read(a); got != script {
+		if _, got := s.read(a); got != text {
 			t.Errorf("%+v: %q", a, got)
 		}
 	}
 	m := s.menu(t, bios)
-	if string(m.Script) != script || strings.Contains(string(m.Shown), seedHash) || m.Source != "ipxe/bootstrap.ipxe" || m.Err != nil {
+	if string(m.Script) != text || strings.Contains(string(m.Shown), seedHash) || m.Source != "ipxe/bootstrap.ipxe" || m.Err != nil {
 		t.Errorf("%v, from %q, shown as\n%s", m.Err, m.Source, m.Shown)
 	}
 	want := []Item{{Key: "a", Title: "A thing", Shown: true}, {Key: "b", Title: "B thing", Shown: true, Default: true}}
@@ -223,8 +224,8 @@ func TestFragments(t *testing.T) {
 	if m := s.menu(t, bios); m.Err != nil || m.Default != "20-rack" ||
 		!strings.Contains(string(m.Script), "\nitem --gap -- -- Ours\nitem -- 20-rack Rack's own; tools\n") ||
 		!strings.Contains(string(m.Script), "\n:20-rack\nchain ${base}/ipxe/menu.d/20-rack.ipxe || goto failed\ngoto start\n") ||
-		!strings.Contains(string(m.Script), "\nitem -- plain plain\n") || strings.Contains(string(m.Script), "README") || Lint(m.Script) != nil {
-		t.Errorf("%v, %v\n%s", m.Err, Lint(m.Script), m.Script)
+		!strings.Contains(string(m.Script), "\nitem -- plain plain\n") || strings.Contains(string(m.Script), "README") || script.Lint(m.Script) != nil {
+		t.Errorf("%v, %v\n%s", m.Err, script.Lint(m.Script), m.Script)
 	}
 	s.put("http/ipxe/menu.d/bad.ipxe", "no script\n")
 	s.put("http/ipxe/menu.d/shell.ipxe", "#!ipxe\n")
@@ -232,8 +233,8 @@ func TestFragments(t *testing.T) {
 	if m.Err == nil || !strings.Contains(m.Err.Error(), "bad.ipxe is left out: ") || !strings.Contains(m.Err.Error(), "shell (shell) is left out: another item has that key") {
 		t.Errorf("%v", m.Err)
 	}
-	if strings.Contains(string(m.Script), "bad") || strings.Count(string(m.Script), "\n:shell\n") != 1 || Lint(m.Script) != nil {
-		t.Errorf("%v\n%s", Lint(m.Script), m.Script)
+	if strings.Contains(string(m.Script), "bad") || strings.Count(string(m.Script), "\n:shell\n") != 1 || script.Lint(m.Script) != nil {
+		t.Errorf("%v\n%s", script.Lint(m.Script), m.Script)
 	}
 }
 
@@ -244,7 +245,7 @@ func TestTextsAndTry(t *testing.T) {
 	var names []string
 	for _, text := range s.Texts() {
 		names = append(names, text.Name)
-		if faults := len(Lint(text.Script)); text.Err != nil || (faults > 0) != (text.Name == "ipxe/menu.d/a.ipxe") {
+		if faults := len(script.Lint(text.Script)); text.Err != nil || (faults > 0) != (text.Name == "ipxe/menu.d/a.ipxe") {
 			t.Errorf("%s: %v, %d faults", text.Name, text.Err, faults)
 		}
 	}
@@ -267,7 +268,7 @@ func TestTextsAndTry(t *testing.T) {
 		}
 	}
 	s.put("http/ipxe/bootstrap.ipxe", "no script\n")
-	if texts := s.Texts(); texts[0].Name != "ipxe/bootstrap.ipxe" || len(texts) != 2 || Lint(texts[0].Script)[0].Code != NotScript {
+	if texts := s.Texts(); texts[0].Name != "ipxe/bootstrap.ipxe" || len(texts) != 2 || script.Lint(texts[0].Script)[0].Code != script.NotScript {
 		t.Errorf("%+v", texts)
 	}
 }
@@ -332,7 +333,7 @@ func TestFirstStep(t *testing.T) {
 			t.Errorf("%s is not asked for once in each way:\n%s", name, first)
 		}
 	}
-	if f := Lint([]byte(first)); f != nil || Validate([]byte(first)) != nil {
+	if f := script.Lint([]byte(first)); f != nil || script.Validate([]byte(first)) != nil {
 		t.Errorf("%+v", f)
 	}
 	for _, line := range strings.Split(first, "\n") {
@@ -346,9 +347,9 @@ func TestFirstStep(t *testing.T) {
 		t.Errorf("after telling nothing:\n%s", menu)
 	}
 	// All roads lead there.
-	for name, script := range map[string]string{"embedded": string(s.EmbedScript()), "autoexec": string(s.autoexec()), "breaker": string(s.breaker()), "placeholder": string(s.embedded())} {
-		if !strings.Contains(script, "chain -r http://10.0.0.7:8080"+BootstrapPath+" ||\n") {
-			t.Errorf("%s leads elsewhere:\n%s", name, script)
+	for name, text := range map[string]string{"embedded": string(s.EmbedScript()), "autoexec": string(s.autoexec()), "breaker": string(s.breaker()), "placeholder": string(s.embedded())} {
+		if !strings.Contains(text, "chain -r http://10.0.0.7:8080"+BootstrapPath+" ||\n") {
+			t.Errorf("%s leads elsewhere:\n%s", name, text)
 		}
 	}
 }

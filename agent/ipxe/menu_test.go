@@ -14,6 +14,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/image"
+	"pxeagent/agent/script"
 )
 
 var update = flag.Bool("update", false, "write the golden menus anew")
@@ -110,7 +111,7 @@ func TestMenuGolden(t *testing.T) {
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
 				t.Errorf("(-want +got; -update accepts it)\n%s", diff)
 			}
-			if f := Lint(got); f != nil {
+			if f := script.Lint(got); f != nil {
 				t.Errorf("%+v", f)
 			}
 			if s.log.Len() > 0 {
@@ -212,52 +213,20 @@ func TestCommandLineLimit(t *testing.T) {
 	img := image.Image{Key: "smartos-x", Multiboot: true, BIOS: "u", Modules: []image.Module{{Path: "m"}}}
 	base := "http://h"
 	// http://h/u, blank, nothing, NUL; http://h/m, blank, argument, NUL
-	img.Modules[0].Args = strings.Repeat("a", maxCommandLine-(10+2)-(10+2))
-	if n := commandLine(base, img, ""); n != maxCommandLine {
-		t.Errorf("%d bytes, want %d", n, maxCommandLine)
+	img.Modules[0].Args = strings.Repeat("a", script.MaxCommandLine-(10+2)-(10+2))
+	if n := commandLine(base, img, ""); n != script.MaxCommandLine {
+		t.Errorf("%d bytes, want %d", n, script.MaxCommandLine)
 	}
-	script := func() []byte {
+	text := func() []byte {
 		return []byte("#!ipxe\nset base http://h\n" + commandsOf(img, wish{}) + "\n:failed\nexit 1\n")
 	}
-	if f := Lint(script()); f != nil {
+	if f := script.Lint(text()); f != nil {
 		t.Errorf("at the limit: %+v", f)
 	}
 	img.Modules[0].Args += "a"
-	f := Lint(script())
-	if len(f) != 1 || f[0].Code != LongMultiboot || !strings.Contains(f[0].Text, "513") {
+	f := script.Lint(text())
+	if len(f) != 1 || f[0].Code != script.LongMultiboot || !strings.Contains(f[0].Text, "513") {
 		t.Errorf("one byte over the limit: %+v", f)
-	}
-}
-
-func TestWords(t *testing.T) {
-	for in, want := range map[string]string{
-		"Rack 7":                 "Rack 7",
-		"  a \t b\r\nshell\n":    "a b shell",
-		"":                       "Network boot",
-		"\n":                     "Network boot",
-		"a ; b && c || d":        `a ";" b "&&" c "||" d`,
-		"#1 rack":                "_1 rack",
-		"--gap x":                "_-gap x",
-		"x\x00y\x1b[2J\x7fz":     "x y [2J z",
-		"it's ${hostname} a;b#c": "it's ${hostname} a;b#c",
-	} {
-		if got := words(in); got != want {
-			t.Errorf("words(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
-func TestJoinQuotes(t *testing.T) {
-	for in, want := range map[string]string{
-		"a/b+c.bin":       "http://h/a/b+c.bin",
-		"/a":              "http://h/a",
-		".":               "http://h/",
-		"a b/${ip};#\n||": "http://h/a%20b/%24%7Bip%7D%3B%23%0A%7C%7C",
-		"é%":              "http://h/%C3%A9%25",
-	} {
-		if got := join("http://h", in); got != want {
-			t.Errorf("join(%q) = %q, want %q", in, got, want)
-		}
 	}
 }
 

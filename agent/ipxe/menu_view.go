@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/script"
 )
 
 // Menu is what one machine is given at BootstrapPath, once it has told its facts.
@@ -56,59 +57,16 @@ func (l *Library) ownMenu(f *File) (Menu, error) {
 	if f.Size > maxMenu {
 		return Menu{}, fmt.Errorf("%s has %d bytes; iPXE would take long over it", f.Name, f.Size)
 	}
-	script, err := f.all()
+	text, err := f.all()
 	if err != nil {
 		return Menu{}, err
 	}
-	m := Menu{Source: f.Name, Script: script, Shown: mask(script)}
-	m.Title, m.Items, m.Default, m.Timeout = readMenu(script)
+	read := script.ReadMenu(text)
+	m := Menu{Source: f.Name, Script: text, Shown: mask(text), Title: read.Title, Default: read.Default, Timeout: read.Timeout}
+	for _, i := range read.Items {
+		m.Items = append(m.Items, Item{Key: i.Label, Title: i.Title, Shown: true, Default: i.Label == read.Default})
+	}
 	return m, nil
-}
-
-// readMenu finds what a script's menu offers.
-func readMenu(script []byte) (title string, items []Item, def string, timeout time.Duration) {
-	valued := map[string]bool{"-m": true, "--menu": true, "-k": true, "--key": true, "-d": true, "--default": true, "-t": true, "--timeout": true}
-	settings := map[string]string{}
-	for _, c := range commands(string(script)) {
-		args, gap, chosen := options(c.words[1:], valued)
-		text := expandKnown(strings.Join(args, " "), settings)
-		switch c.words[0] {
-		case "set":
-			if key, value, ok := strings.Cut(text, " "); ok {
-				settings[key] = value
-			}
-		case "menu":
-			title = text
-		case "item":
-			if key, rest, _ := strings.Cut(text, " "); !gap && key != "" {
-				items = append(items, Item{Key: key, Title: strings.TrimSpace(rest), Shown: true})
-			}
-		case "choose":
-			def = expandKnown(chosen, settings)
-			timeout = chooseTimeout(c.words, settings)
-		}
-	}
-	for i := range items {
-		items[i].Default = items[i].Key == def
-	}
-	return title, items, def, timeout
-}
-
-// chooseTimeout is the value of choose --timeout, 0 where there is none that can be read.
-func chooseTimeout(words []string, settings map[string]string) time.Duration {
-	for i, w := range words {
-		value, joined := strings.CutPrefix(w, "--timeout=")
-		if (w == "--timeout" || w == "-t") && i+1 < len(words) {
-			value, joined = words[i+1], true
-		}
-		if joined {
-			ms, err := time.ParseDuration(expandKnown(value, settings) + "ms")
-			if err == nil && ms > 0 {
-				return ms
-			}
-		}
-	}
-	return 0
 }
 
 // lintOwn logs what will not work in a user's own script, once as long as it is the same. It is served all the same.
@@ -120,11 +78,11 @@ func (l *Library) lintOwn(f *File) {
 	if known || f.Size > maxSource {
 		return
 	}
-	script, err := f.all()
+	text, err := f.all()
 	if err != nil {
 		return
 	}
-	for _, found := range Lint(script) {
+	for _, found := range script.Lint(text) {
 		l.log.Warn("Something in your script will not work as meant; it is served as it is", "file", f.Name, "line", found.Line, "err", found.Text)
 	}
 	l.once(key, f.ETag, slog.LevelDebug, "Your script is served", "file", f.Name)

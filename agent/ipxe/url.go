@@ -20,27 +20,6 @@ func Base(a netip.AddrPort) *url.URL {
 	return u
 }
 
-// join is the URL of a path below base. Whatever iPXE might take for a setting, a blank or the end
-// of the command is written as %XX.
-func join(base, p string) string {
-	p = strings.TrimLeft(p, "/")
-	if p == "." {
-		p = ""
-	}
-	var b strings.Builder
-	b.WriteString(base)
-	b.WriteByte('/')
-	for i := range len(p) {
-		c := p[i]
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~/+@=,:", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
-}
-
 // checkBase refuses a base URL that iPXE could not use in a script as it stands.
 func checkBase(u *url.URL) (string, error) {
 	switch {

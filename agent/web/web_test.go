@@ -29,6 +29,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/script"
 	"pxeagent/deploy/lab"
 )
 
@@ -252,7 +253,7 @@ func TestBreakerByUserAgent(t *testing.T) {
 			}
 		}
 	}
-	if _, body := s.do("GET", "/ipxe/bootstrap.ipxe?platform=pcbios&buildarch=i386", ua, stock); ipxe.Validate([]byte(body)) != nil || !strings.Contains(body, "\nset base "+s.url+"\n") {
+	if _, body := s.do("GET", "/ipxe/bootstrap.ipxe?platform=pcbios&buildarch=i386", ua, stock); script.Validate([]byte(body)) != nil || !strings.Contains(body, "\nset base "+s.url+"\n") {
 		t.Errorf("the menu is\n%s", body)
 	}
 	if tr := s.next(t); tr.Broke || tr.Artifact != boot.Script || tr.Outcome != boot.OK {

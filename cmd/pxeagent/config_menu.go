@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/script"
 )
 
 // rootShadow is the hash of root's password in SmartOS.
@@ -58,7 +59,7 @@ func parseHeading(s string) (string, error) {
 func parseItemPattern(s string) (string, error) { return s, ipxe.CheckPattern(s) }
 
 func parseKernelArgs(s string) (string, error) {
-	if err := ipxe.CheckArgs(s); err != nil {
+	if err := script.CheckArgs(s); err != nil {
 		return "", fmt.Errorf("%q cannot be passed to a kernel: %w", s, err)
 	}
 	return s, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/script"
 )
 
 func newIPXEBuildCmd(a *app) *cobra.Command {
@@ -103,7 +104,7 @@ func buildFailure(err error) error {
 		return failure{code: exitNoProgram, err: err, hints: []string{"on Debian: apt install make gcc binutils perl liblzma-dev; for ARM64 on x64 also gcc-aarch64-linux-gnu"}}
 	case errors.Is(err, ipxe.ErrNoSource):
 		return failure{code: exitUsage, err: err, hints: []string{"--source takes the folder of a clone or an unpacked archive of iPXE"}}
-	case errors.Is(err, ipxe.ErrTarget), errors.Is(err, ipxe.ErrNotScript):
+	case errors.Is(err, ipxe.ErrTarget), errors.Is(err, script.ErrNotScript):
 		return failure{code: exitUsage, err: err}
 	case errors.As(err, &failed):
 		f := failure{code: exitUnexpected, err: err, hints: []string{"what was installed before is still there"}}

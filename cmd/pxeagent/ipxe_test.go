@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/script"
 	"pxeagent/deploy/lab"
 )
 
@@ -18,7 +19,7 @@ func TestIPXEScript(t *testing.T) {
 	if r.code != exitDone || r.stderr != "" {
 		t.Fatalf("%+v", r)
 	}
-	if f := ipxe.Lint([]byte(r.stdout)); f != nil {
+	if f := script.Lint([]byte(r.stdout)); f != nil {
 		t.Errorf("%+v", f)
 	}
 	for _, want := range []string{"#!ipxe\n", "\nchain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\n", "tftp://${next-server}/", "&& shell ||\n"} {

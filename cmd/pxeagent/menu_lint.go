@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/script"
 )
 
 // lintFinding is something that is wrong with a script.
@@ -19,7 +20,7 @@ type lintFinding struct {
 	Text   string `json:"text"`
 }
 
-// Codes besides those of ipxe.Lint.
+// Codes besides those of script.Lint.
 const (
 	lintUnread   = "unreadable"
 	lintMenu     = "menu"     // not the one that was asked for
@@ -141,7 +142,7 @@ func lint(t ipxe.Text) []lintFinding {
 	if t.Script == nil && t.Err != nil {
 		return found
 	}
-	for _, f := range ipxe.Lint(t.Script) {
+	for _, f := range script.Lint(t.Script) {
 		found = append(found, lintFinding{t.Name, f.Line, f.Code, f.Text})
 	}
 	return found

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/script"
 )
 
 const rootHash = "$5$rbGKkqrW$c3rJPrkPCAc.Idnw0Tv0Grc3A6oHJuL131C2H4ykuXA"
@@ -80,7 +81,7 @@ func TestMenuShow(t *testing.T) {
 		}
 	}
 	r := show("--script", "--platform", "pcbios")
-	if f := ipxe.Lint([]byte(r.stdout)); r.code != exitDone || f != nil {
+	if f := script.Lint([]byte(r.stdout)); r.code != exitDone || f != nil {
 		t.Errorf("the script alone: %+v\n%s", f, r.stdout)
 	}
 	r = show("--json", "--mac", "52:54:00:12:34:56", "--arch", "amd64", "--platform", "pcbios")

@@ -1,12 +1,10 @@
-package ipxe
+package script
 
 import (
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
-
-	"pxeagent/agent/boot"
 )
 
 func TestReferencesOfAScript(t *testing.T) {
@@ -21,18 +19,18 @@ func TestReferencesOfAScript(t *testing.T) {
 	}{
 		"nothing is named": {"#!ipxe\nmenu x\nitem a A\nchoose t && goto ${t}\n:a\nexit\n", nil, 0},
 		"settings, twice expanded": {"#!ipxe\nset root http://10.1.1.7\nset base ${root}/smartos\nkernel ${base}/unix -B console=text\nmodule ${base}/boot_archive\n",
-			[]Reference{{boot.Kernel, "http://10.1.1.7/smartos/unix"}, {boot.Image, "http://10.1.1.7/smartos/boot_archive"}}, 0},
+			[]Reference{{Kernel, "http://10.1.1.7/smartos/unix"}, {Image, "http://10.1.1.7/smartos/boot_archive"}}, 0},
 		"relative to the script": {"#!ipxe\nkernel ../vmlinuz quiet\ninitrd /initrd.gz\n",
-			[]Reference{{boot.Kernel, "http://10.0.0.7:8080/vmlinuz"}, {boot.Image, "http://10.0.0.7:8080/initrd.gz"}}, 0},
+			[]Reference{{Kernel, "http://10.0.0.7:8080/vmlinuz"}, {Image, "http://10.0.0.7:8080/initrd.gz"}}, 0},
 		"several commands on a line": {"#!ipxe\nkernel http://a/k || goto failed\ninitrd --name x http://a/i && boot\n",
-			[]Reference{{boot.Kernel, "http://a/k"}, {boot.Image, "http://a/i"}}, 0},
+			[]Reference{{Kernel, "http://a/k"}, {Image, "http://a/i"}}, 0},
 		"options and their values": {"#!ipxe\nimgfetch -n name --timeout 5 http://a/f\nchain --autofree --replace http://a/next.ipxe\n",
-			[]Reference{{boot.Image, "http://a/f"}, {boot.Script, "http://a/next.ipxe"}}, 0},
+			[]Reference{{Image, "http://a/f"}, {Script, "http://a/next.ipxe"}}, 0},
 		"only the machine knows":        {"#!ipxe\nchain http://a/${net0/mac}.ipxe\n", nil, 1},
 		"a setting that names itself":   {"#!ipxe\nset a ${a}x\nkernel http://h/${a}\n", nil, 1},
 		"a setting that doubles itself": {"#!ipxe\nset a http://h/\n" + strings.Repeat("set a ${a}${a}\n", 5000) + "kernel ${a}\n", nil, 1},
 		"each once, comments not": {"#!ipxe\nkernel http://a/k\nkernel http://a/k # again\n# kernel http://a/no\n",
-			[]Reference{{boot.Kernel, "http://a/k"}}, 0},
+			[]Reference{{Kernel, "http://a/k"}}, 0},
 		"an image by its name": {"#!ipxe\nsanboot --drive 0x80\nboot kernel\n", nil, 0},
 		"a URL that is no URL": {"#!ipxe\nkernel http://a:b:c/%zz\n", nil, 1},
 	}

@@ -1,4 +1,4 @@
-package ipxe
+package script
 
 import (
 	"fmt"
@@ -53,45 +53,6 @@ func Lint(script []byte) []Finding {
 	}
 	slices.SortStableFunc(l.found, func(a, b Finding) int { return a.Line - b.Line })
 	return l.found
-}
-
-// command is one command of a script, or one label, with where it stands.
-type command struct {
-	line  int
-	words []string
-}
-
-// commands splits a script into commands: lines, continued by a backslash at their end, at ;, && and || that stand
-// alone, up to a word that begins with #.
-func commands(script string) []command {
-	var out []command
-	lines := strings.Split(script, "\n")
-	for n := 1; n < len(lines); n++ { // the first is the magic
-		start, text := n, strings.TrimRight(lines[n], "\r")
-		for strings.HasSuffix(text, `\`) && n+1 < len(lines) {
-			n++
-			text = strings.TrimSuffix(text, `\`) + strings.TrimRight(lines[n], "\r")
-		}
-		var words []string
-		end := func() {
-			if len(words) > 0 {
-				out = append(out, command{start + 1, words})
-			}
-			words = nil
-		}
-		for _, w := range strings.Fields(text) {
-			if strings.HasPrefix(w, "#") {
-				break
-			}
-			if w == ";" || w == "&&" || w == "||" {
-				end()
-				continue
-			}
-			words = append(words, w)
-		}
-		end()
-	}
-	return out
 }
 
 type lint struct {
@@ -175,35 +136,14 @@ func (l *lint) target(line int, label, what string) {
 func (l *lint) load(args []string) {
 	args, _, _ = options(args, map[string]bool{"-n": true, "--name": true, "-t": true, "--timeout": true})
 	if len(args) > 0 {
-		l.loaded += lineLength(l.expand(args[:1]), l.expand(args[1:]))
+		l.loaded += CommandLine(l.expand(args[:1]), l.expand(args[1:]))
 	}
 }
 
 // flush ends a kernel and its modules. Only multiboot has modules.
 func (l *lint) flush() {
-	if l.modules > 0 && l.loaded > maxCommandLine {
-		l.find(l.at, LongMultiboot, "kernel and modules need %d bytes for URLs and arguments; BIOS iPXE keeps %d and cuts off the rest", l.loaded, maxCommandLine)
+	if l.modules > 0 && l.loaded > MaxCommandLine {
+		l.find(l.at, LongMultiboot, "kernel and modules need %d bytes for URLs and arguments; BIOS iPXE keeps %d and cuts off the rest", l.loaded, MaxCommandLine)
 	}
 	l.loaded, l.modules = 0, 0
-}
-
-// options takes options from the front of a command's words, those in valued with their values. It says
-// whether --gap was one, and the value of --default.
-func options(args []string, valued map[string]bool) (rest []string, gap bool, def string) {
-	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
-		o := args[0]
-		args = args[1:]
-		if o == "--" {
-			break
-		}
-		gap = gap || o == "-g" || o == "--gap"
-		name, value, joined := strings.Cut(o, "=")
-		if !joined && valued[name] && len(args) > 0 {
-			value, args = args[0], args[1:]
-		}
-		if name == "-d" || name == "--default" {
-			def = value
-		}
-	}
-	return args, gap, def
 }

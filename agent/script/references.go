@@ -1,31 +1,35 @@
-package ipxe
+package script
 
 import (
 	"net/url"
 	"slices"
 	"strings"
+)
 
-	"pxeagent/agent/boot"
+// Kind is what a script does with a file.
+type Kind string
+
+const (
+	Script Kind = "script" // runs it as a script
+	Kernel Kind = "kernel" // boots it
+	Image  Kind = "image"  // loads it, for the kernel or as a disk
 )
 
 // Reference is a file that a script names.
 type Reference struct {
-	Kind boot.Artifact // Script, Kernel or Image
-	URL  string        // absolute
+	Kind Kind
+	URL  string // absolute
 }
 
 // fetchers are the commands whose first plain word is a file to fetch, with what that is.
-var fetchers = map[string]boot.Artifact{
-	"chain": boot.Script, "imgexec": boot.Script,
-	"kernel": boot.Kernel, "imgselect": boot.Kernel, "sanboot": boot.Image,
-	"initrd": boot.Image, "module": boot.Image, "imgfetch": boot.Image, "imgload": boot.Image,
+var fetchers = map[string]Kind{
+	"chain": Script, "imgexec": Script,
+	"kernel": Kernel, "imgselect": Kernel, "sanboot": Image,
+	"initrd": Image, "module": Image, "imgfetch": Image, "imgload": Image,
 }
 
-// Bounds on what a script makes us do.
-const (
-	maxReferences = 64
-	maxExpanded   = 4096 // what a word may grow to: a script that doubles a setting line by line ends there
-)
+// maxReferences bounds what a script makes us do.
+const maxReferences = 64
 
 // References lists the files that a script names, each once, in order. Settings are expanded as far as the script itself
 // makes them, in the order of its lines: branches are not followed. What still holds a setting that only the machine knows
@@ -58,25 +62,4 @@ func References(script []byte, base *url.URL) (refs []Reference, unknown int) {
 		}
 	}
 	return refs, unknown
-}
-
-// expandKnown puts in the settings that are known, the innermost first, as iPXE does again and again; a setting may name
-// itself. The others stay.
-func expandKnown(s string, settings map[string]string) string {
-	for range 8 {
-		start := strings.LastIndex(s, "${")
-		if start < 0 {
-			return s
-		}
-		end := strings.IndexByte(s[start:], '}')
-		if end < 0 {
-			return s
-		}
-		value, known := settings[s[start+2:start+end]]
-		if !known || len(s)+len(value) > maxExpanded {
-			return s
-		}
-		s = s[:start] + value + s[start+end+1:]
-	}
-	return s
 }
