@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/go-resty/resty/v2"
@@ -70,6 +71,14 @@ func (c credential) traces() []string {
 		all = append(all, s[:traceArg])
 	}
 	return all
+}
+
+// hide replaces the secret wherever it is in a text.
+func (c credential) hide(text string) string {
+	for _, s := range c.traces() {
+		text = strings.ReplaceAll(text, s, hidden)
+	}
+	return text
 }
 
 // logins are what there is to log in with. They are read when they are first needed, and once: a password may come from standard input.

@@ -59,10 +59,8 @@ const maxQuoted = 200
 // quoted is what the firewall said, fit for a line of text: cut, quoted, and without the secret, which a stack trace of PHP may hold
 // (whole, or its first 15 bytes).
 func quoted(said string, cred credential) string {
-	said = strings.Join(strings.Fields(said), " ")
-	for _, s := range cred.traces() {
-		said = strings.ReplaceAll(said, s, hidden)
-	}
+	// Before and after: a password may have two blanks in a row, and an answer may break it over two lines.
+	said = cred.hide(strings.Join(strings.Fields(cred.hide(said)), " "))
 	if len(said) > maxQuoted {
 		said = strings.ToValidUTF8(said[:maxQuoted], "") + "…"
 	}

@@ -1,6 +1,7 @@
 package pfsense
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -25,10 +26,30 @@ func seeds(f *testing.F) {
 	}
 	f.Add(500, []byte("<pre>PHP ERROR"))
 	f.Add(302, []byte(nil))
+	for _, status := range []int{200, 302, 401, 403, 500, 503} {
+		f.Add(status, []byte("Stack trace: #0 authenticate_user('pxeagent', 'SECRET')\nand SECRET again"))
+	}
+	f.Add(200, []byte(`<?xml version="1.0"?><methodResponse><fault><value><struct><member><name>faultCode</name>`+
+		`<value><int>-1</int></value></member><member><name>faultString</name><value><string>no SECRET</string>`+
+		`</value></member></struct></value></fault></methodResponse>`))
+	f.Add(200, []byte(`<?xml version="1.0"?><methodResponse><params><param><value><SECRET>x</SECRET></value></param></params>`+
+		`</methodResponse>`))
+	f.Add(401, []byte(`{"code":401,"status":"x","response_id":"AUTH_SECRET","message":"no SECRET","data":[]}`))
+	f.Add(200, []byte(`{"code":200,"status":"ok","response_id":"SUCCESS","message":"","data":{"output":"SECRET","result_code":1}}`))
 }
 
-// checkAnswer: an error or one JSON value, and no secret in either.
-func checkAnswer(t *testing.T, result json.RawMessage, err error) {
+// marker stands in an input where the firewall echoes the secret.
+const marker = "SECRET"
+
+// planted is a body with the secret at each marker, and whether there is one.
+func planted(body []byte, cred credential) (text []byte, echoed bool) {
+	text = bytes.ReplaceAll(body, []byte(marker), []byte(cred.secret.reveal()))
+	return text, leaks(string(text))
+}
+
+// checkAnswer: an error or one JSON value. No secret is in an error, whatever the firewall echoes, and none in a value that the
+// firewall did not put there itself: settings may hold what looks like one.
+func checkAnswer(t *testing.T, echoed bool, result json.RawMessage, err error) {
 	t.Helper()
 	if (err == nil) != json.Valid(result) {
 		t.Errorf("%q, %v", result, err)
@@ -36,14 +57,21 @@ func checkAnswer(t *testing.T, result json.RawMessage, err error) {
 	if err != nil && (len(err.Error()) > 2000 || strings.ContainsAny(err.Error(), "\n\r\x1b\x00")) {
 		t.Errorf("not one line for a terminal: %q", err)
 	}
+	if err != nil && leaks(err.Error()) {
+		t.Errorf("the secret is in the error: %v", err)
+	}
+	if !echoed && leaks(string(result)) {
+		t.Errorf("the secret is in the answer: %s", result)
+	}
 }
 
 func FuzzXMLRPC(f *testing.F) {
 	seeds(f)
 	cred := credential{user: testUser, secret: newSecret(testPassword)}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		body, echoed := planted(body, cred)
 		result, err := readResponse(reply{status: status, body: body, location: string(body)}, cred)
-		checkAnswer(t, result, err)
+		checkAnswer(t, echoed, result, err)
 	})
 }
 
@@ -52,16 +80,17 @@ func FuzzREST(f *testing.F) {
 	cred := credential{secret: newSecret(testKey)}
 	parcel := parcel{name: strings.Repeat("a", 32)}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		body, echoed := planted(body, cred)
 		data, err := readEnvelope(reply{status: status, body: body, location: string(body)}, cred)
 		if err != nil {
-			checkAnswer(t, nil, err)
+			checkAnswer(t, echoed, nil, err)
 		}
 		var out output
 		if json.Unmarshal(data, &out) == nil {
 			result, err := parcel.result(out, cred)
-			checkAnswer(t, result, err)
+			checkAnswer(t, echoed, result, err)
 		}
 		result, err := parcel.result(output{Output: string(body)}, cred)
-		checkAnswer(t, result, err)
+		checkAnswer(t, echoed, result, err)
 	})
 }

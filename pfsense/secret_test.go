@@ -38,3 +38,18 @@ func TestSecretsPrintHidden(t *testing.T) {
 		t.Errorf("the way in prints as %s", s)
 	}
 }
+
+// What a firewall says is quoted without the secret, however it is broken into words.
+func TestQuotedHidesTheSecret(t *testing.T) {
+	for secret, said := range map[string]string{
+		"two  blanks":   "login of 'two  blanks' failed",
+		"a new line":    "login of 'a new\nline' failed",
+		testPassword:    "#0 login('" + testPassword[:traceArg] + "...')",
+		"tab\tand more": "tab\tand more",
+	} {
+		got := quoted(said, credential{user: testUser, secret: newSecret(secret)})
+		if strings.Contains(got, secret) || strings.Contains(got, strings.Join(strings.Fields(secret), " ")) || !strings.Contains(got, hidden) {
+			t.Errorf("%q of %q: %s", said, secret, got)
+		}
+	}
+}
