@@ -51,7 +51,8 @@ func newSite(t testing.TB, mode Mode, extra string) *site {
 echo restart >>LOG
 if read pid <PIDFILE 2>/dev/null; then
 	kill $pid
-	while [ -e /proc/$pid/exe ]; do sleep 0.01; done
+	# The socket is free once the process is gone or a zombie, and not before.
+	while read -r _ _ state _ </proc/$pid/stat && [ "$state" != Z ]; do sleep 0.01; done
 	rm -f PIDFILE
 fi 2>/dev/null
 if read why 2>/dev/null <FAIL; then

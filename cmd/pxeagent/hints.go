@@ -85,7 +85,8 @@ var rules = []rule{
 	on(dnsmasq.ErrNoInterface, exitNoInterface, "for Dnsmasq, interface is a device of this machine: `ip -br addr` lists them"),
 	on(dnsmasq.ErrNoAddress, exitNoInterface, "Dnsmasq answers only where the device has an address: `ip -br addr` shows which have"),
 	on(dnsmasq.ErrRejected, exitRefused, "`dnsmasq --test` alone says whether the fault was there before"),
-	ending(dnsmasq.ErrRestart, exitRestart, "see whether it runs at all: `systemctl status dnsmasq`; dhcp.dnsmasq.restart (--dnsmasq-restart) is the command to restart it"),
+	ending(dnsmasq.ErrRestart, exitRestart, "see whether it runs at all: `systemctl status dnsmasq`; dhcp.dnsmasq.restart (--dnsmasq-restart) is the command to restart it",
+		"where it says that the address is in use, the command must wait until the old process has ended"),
 
 	on(pfsense.ErrNoCredential, exitUsage,
 		"name the user in dhcp.pfsense.user (--user) and a file with its password in dhcp.pfsense.password_file (--password-file, - for standard input), or set "+envPassword,
