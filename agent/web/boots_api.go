@@ -19,7 +19,7 @@ import (
 // Where the API of boots is. GET only.
 const (
 	BootsPath  = "/api/v1/boots"  // ?limit=&mac=&result=; BootsPath/ID is one of them
-	EventsPath = "/api/v1/events" // server-sent events: boot, status
+	EventsPath = "/api/v1/events" // server-sent events: boots, boot, status
 )
 
 const (
@@ -27,7 +27,9 @@ const (
 	mostBoots    = 1000 // in one answer, at most
 	// mostStreams is how many may follow events at once, on all networks together.
 	mostStreams = 64
-	// streamBeat is how often a stream without events says that it is alive, and its client's connection is tried.
+	// streamBoots is how many boots a stream begins with, at most.
+	streamBoots = 400
+	// streamBeat is how often a stream repeats the status, so that both sides notice a connection that is dead, and changes on disk show.
 	streamBeat = 15 * time.Second
 	// streamWait is how long a client may take for one event.
 	streamWait = 10 * time.Second
@@ -121,7 +123,8 @@ func sendJSON(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(b.Bytes()) // that it was not read is seen by judge
 }
 
-// events streams changes until the client goes, or the feed is closed.
+// events streams changes until the client goes, or the feed is closed. It begins with the boots as they are: a client that asked for them
+// elsewhere could not know which of an event and an answer is the newer.
 func (a *BootsAPI) events(w http.ResponseWriter, r *http.Request) {
 	if a.streams.Add(1) > a.most {
 		a.streams.Add(-1)
@@ -142,18 +145,21 @@ func (a *BootsAPI) events(w http.ResponseWriter, r *http.Request) {
 	if s.send(": events of boots\nretry: 3000\n\n") != nil {
 		return
 	}
+	if s.event("boots", a.feed.Boots(boot.Filter{Limit: streamBoots})) != nil {
+		return
+	}
 	var changed <-chan struct{} // of the status
 	var due <-chan time.Time    // when it is sent
-	tell := func() error {
+	sendStatus := func() error {
 		if a.live == nil {
-			return nil
+			return s.send(": still here\n\n")
 		}
 		changed, due = a.live.Changed(), nil
 		return s.status(a.live)
 	}
 	beat := time.NewTicker(a.beat)
 	defer beat.Stop()
-	for err := tell(); err == nil; {
+	for err := sendStatus(); err == nil; {
 		select {
 		case b, ok := <-changes:
 			if !ok {
@@ -163,9 +169,9 @@ func (a *BootsAPI) events(w http.ResponseWriter, r *http.Request) {
 		case <-changed:
 			changed, due = nil, time.After(statusPause)
 		case <-due:
-			err = tell()
+			err = sendStatus()
 		case <-beat.C:
-			err = s.send(": still here\n\n")
+			err = sendStatus()
 		case <-r.Context().Done():
 			return
 		}

@@ -164,6 +164,47 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// A stream begins with all boots that are kept, as they are once changes are told: nothing falls between the list and the first change.
+func TestStreamBeginsWithAllBoots(t *testing.T) {
+	s, feed := newBootSite(t, nil)
+	for n := range streamBoots + 1 {
+		feed.Set(someBoot(n, nil))
+	}
+	f := follow(t, s)
+	feed.Set(someBoot(streamBoots+1, nil))
+	line := f.line()
+	for !strings.HasPrefix(line, "event: ") {
+		line = f.line()
+	}
+	if line != "event: boots" {
+		t.Fatalf("the first event is %q", line)
+	}
+	var all []boot.Boot
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(f.line(), "data: ")), &all); err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != streamBoots {
+		t.Errorf("%d boots, want the newest %d", len(all), streamBoots)
+	}
+	if b := f.boot(); b.ID != someBoot(streamBoots+1, nil).ID {
+		t.Errorf("the first change is %+v", b)
+	}
+}
+
+// The status comes again without any change, so that a client can tell a silent daemon from a dead connection.
+func TestStreamRepeatsStatus(t *testing.T) {
+	feed := boot.NewFeed(1)
+	t.Cleanup(feed.Close)
+	api := NewBootsAPI(feed, newStage(fullStatus(time.Now())))
+	api.beat = 20 * time.Millisecond
+	s := newSite(t, func(c *Config) { c.Boots = api })
+	f := follow(t, s)
+	for range 3 {
+		for f.line() != "event: status" {
+		}
+	}
+}
+
 func TestStreamsAreBounded(t *testing.T) {
 	s, feed := newBootSite(t, func(a *BootsAPI) { a.most = 3 })
 	var all []*follower

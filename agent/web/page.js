@@ -428,7 +428,7 @@ function takeStatus(s) {
   drawRoad(); drawImages(); drawEvents(); drawConfig(); drawAlarm(); drawViewers(); drawMachines();
 }
 
-function takeBoot(b, quiet) {
+function takeBoot(b) {
   if (!b || !b.id) return;
   if (b.into) { state.boots.delete(b.id); return; } // it is none any more
   const old = state.boots.get(b.id);
@@ -437,8 +437,13 @@ function takeBoot(b, quiet) {
     const ids = [...state.boots.keys()].sort();
     for (const id of ids.slice(0, state.boots.size - keepBoots)) state.boots.delete(id);
   }
-  if (quiet || old && (old.result || "") === (b.result || "")) return;
+  if (old && (old.result || "") === (b.result || "")) return;
   say(`${clip(b.host || b.mac || b.addr, 40)}: ${resultOf(b)[1]}`);
+}
+
+// takeBoots replaces all boots: those that are not in the list are kept no longer, or were part of another.
+function takeBoots(list) {
+  state.boots = new Map(list.map((b) => [b.id, b]));
 }
 
 let queued = 0;
@@ -452,23 +457,22 @@ async function fetchJSON(path) {
   return r.json();
 }
 
-let refreshing = null;
-function refresh() {
-  refreshing ??= (async () => {
+// poll asks for what the stream would say, while there is none. Once there is one, an answer says no more than that the daemon is there:
+// what came by the stream since may be newer.
+let polling = null;
+function poll() {
+  polling ??= (async () => {
     try {
-      const [s, b] = await Promise.all([fetchJSON("/api/v1/status"), fetchJSON("/api/v1/boots?limit=200").catch(() => ({ boots: [] }))]);
-      const ids = new Set(b.boots.map((x) => x.id));
-      if (b.boots.length) for (const [id, old] of state.boots) if (!old.result && !ids.has(id)) state.boots.delete(id);
-      b.boots.forEach((x) => takeBoot(x, true));
+      const [s, b] = await Promise.all([fetchJSON("/api/v1/status"), fetchJSON("/api/v1/boots?limit=" + keepBoots).catch(() => ({ boots: [] }))]);
       met();
-      takeStatus(s);
-    } catch { missed(); } finally { refreshing = null; }
+      if (!state.live) { takeBoots(b.boots); takeStatus(s); }
+    } catch { missed(); } finally { polling = null; }
   })();
-  return refreshing;
+  return polling;
 }
 
 function met() {
-  state.contact = Date.now();
+  state.contact = heard = Date.now();
   if (state.lost) say("Contact with pxeagent is back");
   state.lost = 0;
   contact();
@@ -484,23 +488,30 @@ function contact() {
   if ($("contact-text").textContent !== text) $("contact-text").textContent = text;
 }
 
-let source = null, again = 0, wait = 1000;
+// The stream begins with all boots and the status, and goes on with what changes. The status comes at least every 15 seconds.
+const silence = 20000;
+let source = null, again = 0, wait = 1000, heard = 0;
 function follow() {
   clearTimeout(again);
   if (source) source.close();
+  heard = Date.now();
   source = new EventSource("/api/v1/events");
-  source.onopen = () => { wait = 1000; state.live = true; met(); refresh(); };
+  source.onopen = () => { wait = 1000; state.live = true; met(); };
+  source.addEventListener("boots", (e) => { met(); takeBoots(JSON.parse(e.data)); soon(); });
   source.addEventListener("boot", (e) => { met(); takeBoot(JSON.parse(e.data)); soon(); });
   source.addEventListener("status", (e) => { met(); takeStatus(JSON.parse(e.data)); });
-  source.onerror = () => {
-    state.live = false;
-    source.close();
-    // Either the daemon is away, or it has too many readers: asking tells which.
-    refresh();
-    again = setTimeout(follow, wait);
-    wait = Math.min(wait * 1.5, 8000);
-    contact();
-  };
+  source.onerror = reconnect;
+}
+function reconnect() {
+  state.live = false;
+  source.close();
+  // Either the daemon is away, or it has too many readers: asking tells which.
+  poll();
+  heard = Date.now();
+  clearTimeout(again);
+  again = setTimeout(follow, wait);
+  wait = Math.min(wait * 1.5, 8000);
+  contact();
 }
 
 // ---- acting
@@ -509,7 +520,7 @@ async function act(path, body) {
   try {
     r = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json", Authorization: "Bearer " + state.token }, body: JSON.stringify(body || {}), signal: AbortSignal.timeout(8000) });
   } catch { missed(); return false; }
-  if (r.ok) { refresh(); return true; }
+  if (r.ok) { if (!state.live) poll(); return true; }
   const why = clip((await r.text()).trim(), 200);
   if (r.status === 401) lock();
   say(why);
@@ -560,7 +571,7 @@ setInterval(() => {
     const card = cards.get(m.key);
     if (card && !m.boots[0].result) track(m.boots[0], card.e.querySelector(".track"));
   }
-  if (Date.now() - state.contact > 20000) refresh();
+  if (Date.now() - heard > silence) reconnect();
 }, 1000);
 addEventListener("pagehide", () => { if (source) source.close(); });
 addEventListener("pageshow", (e) => { if (e.persisted) follow(); });
