@@ -22,6 +22,7 @@ import (
 	"pxeagent/agent/boot"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/agent/neighbour"
 	"pxeagent/agent/tftp"
 	"pxeagent/agent/web"
 )
@@ -128,7 +129,7 @@ func New(c Config) (*Agent, error) {
 	a.live = a.newLive(lib)
 	a.live.machines = a.machines.listed
 	a.boots, err = newBoots(c, a.metrics, boot.TrackerConfig{
-		Neighbour: (&neighbours{read: readNeighbours, log: c.Log}).mac, Wants: lib.first.Wants, Name: a.machines.named,
+		Neighbour: neighbour.New(c.Log).MAC, Wants: lib.first.Wants, Name: a.machines.named,
 	})
 	if err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 	"agent": {
 		"agent/boot", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe",
 		"agent/script", "agent/store", "agent/tftp", "agent/web",
+		"agent/neighbour",
 	},
 	"agent/boot":     {},
 	"agent/firmware": {},
@@ -40,10 +41,11 @@ var allowed = map[string][]string{
 	// The stand-in mirror is imported by tests only, and knows nothing of ours.
 	"agent/image/imagetest": {},
 	// Machines are known by what they told, which is in agent/boot.
-	"agent/machine": {"agent/boot", "agent/version"},
-	"agent/version": {},
-	"dnsmasq":       {"agent/dhcp"},
-	"pfsense":       {"agent/dhcp"},
+	"agent/machine":   {"agent/boot", "agent/version"},
+	"agent/neighbour": {},
+	"agent/version":   {},
+	"dnsmasq":         {"agent/dhcp"},
+	"pfsense":         {"agent/dhcp"},
 	// The stand-in firewall speaks to the backend over HTTPS alone.
 	"pfsense/pfsensetest": {},
 	"deploy/grafana":      {},

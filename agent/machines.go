@@ -16,6 +16,7 @@ import (
 	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/agent/neighbour"
 	"pxeagent/agent/script"
 	"pxeagent/agent/web"
 )
@@ -43,7 +44,7 @@ func newMachines(c Config) (*machines, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	m := &machines{finder: image.NewFinder(filepath.Join(c.Root, "http")), catalog: catalog, log: c.Log}
-	fleet := machine.Config{Book: c.Machines, State: c.State, Items: m.items, Neighbour: shared(&neighbours{read: readNeighbours, log: m.log}), Log: m.log}
+	fleet := machine.Config{Book: c.Machines, State: c.State, Items: m.items, Neighbour: shared(neighbour.New(m.log)), Log: m.log}
 	if c.Root != "" {
 		fleet.Documents = filepath.Join(c.Root, DocumentsFolder)
 	}
@@ -52,12 +53,12 @@ func newMachines(c Config) (*machines, error) {
 }
 
 // shared lets many goroutines ask for neighbours.
-func shared(n *neighbours) func(netip.Addr) string {
+func shared(n *neighbour.Table) func(netip.Addr) string {
 	var mu sync.Mutex
 	return func(a netip.Addr) string {
 		mu.Lock()
 		defer mu.Unlock()
-		return n.mac(a.Unmap().WithZone(""))
+		return n.MAC(a.Unmap().WithZone(""))
 	}
 }
 

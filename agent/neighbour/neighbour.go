@@ -1,4 +1,5 @@
-package agent
+// Package neighbour tells the MAC of an address on this machine's own networks, from the kernel's neighbour table.
+package neighbour
 
 import (
 	"log/slog"
@@ -13,16 +14,16 @@ const (
 	neighbourPause = 250 * time.Millisecond
 )
 
-// neighbours remembers the kernel's table of neighbours. It is of one goroutine.
-type neighbours struct {
+// Table remembers the kernel's table of neighbours. It is of one goroutine.
+type Table struct {
 	read  func() (map[netip.Addr]string, error)
 	log   *slog.Logger
 	at    time.Time
 	table map[netip.Addr]string
 }
 
-// mac is the Ethernet address that has an IP address, "" where that is not known: it is on another network, say.
-func (n *neighbours) mac(a netip.Addr) string {
+// MAC is the Ethernet address that has an IP address, "" where that is not known: it is on another network, say.
+func (n *Table) MAC(a netip.Addr) string {
 	if a.IsLoopback() {
 		return ""
 	}
@@ -37,3 +38,6 @@ func (n *neighbours) mac(a netip.Addr) string {
 	n.at, n.table = time.Now(), table
 	return table[a]
 }
+
+// New is a table that has not been read yet. log may not be nil.
+func New(log *slog.Logger) *Table { return &Table{read: readNeighbours, log: log} }

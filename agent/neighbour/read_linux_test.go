@@ -1,4 +1,4 @@
-package agent
+package neighbour
 
 import (
 	"encoding/binary"
@@ -36,9 +36,9 @@ func TestNeighbours(t *testing.T) {
 		}
 	})
 	server.Do(func() {
-		n := neighbours{read: readNeighbours, log: slog.New(slog.DiscardHandler)}
+		n := New(slog.New(slog.DiscardHandler))
 		for addr, want := range map[string]string{"10.77.0.9": client.MAC("eth0"), "fd77::9": client.MAC("eth0"), "10.77.0.200": "", "127.0.0.1": ""} {
-			if got := n.mac(netip.MustParseAddr(addr)); got != want {
+			if got := n.MAC(netip.MustParseAddr(addr)); got != want {
 				t.Errorf("%s is %q, want %q", addr, got, want)
 			}
 		}

@@ -1,4 +1,4 @@
-package agent
+package neighbour
 
 import (
 	"encoding/binary"

@@ -1,6 +1,6 @@
 //go:build !linux && !freebsd
 
-package agent
+package neighbour
 
 import (
 	"errors"
