@@ -53,10 +53,11 @@ type heard struct {
 
 // incoming is what a receiver hands over.
 type incoming struct {
-	reply
-	from netip.Addr
-	via  string
-	err  error // the packet is ours but cannot be read
+	reply // empty where err is set
+	ask   *ask
+	from  netip.Addr
+	via   string
+	err   error // the packet is ours but cannot be read
 }
 
 // serverTo is a server that has answered a client of one kind. A proxyDHCP server that answers PXE clients need not answer
@@ -209,8 +210,7 @@ func (x *exchange) send(a *ask) error {
 
 // take keeps an answer unless it is known already.
 func (x *exchange) take(p incoming) {
-	i := slices.IndexFunc(x.asks, func(a *ask) bool { return a.xid == p.xid && a.mac == p.chaddr })
-	a := x.asks[i]
+	a := p.ask
 	if p.err != nil {
 		x.note("%s: an answer from %s cannot be read: %v", a.client, p.from, p.err)
 		return
@@ -226,7 +226,6 @@ func (x *exchange) take(p incoming) {
 	if len(a.heard) == 0 {
 		a.took = now.Sub(a.first)
 	}
-	a.heard[o.Server], x.servers[serverTo{o.Server, a.client.HTTP()}] = true, true
 	for j, known := range x.heard {
 		if known.ask == a && same(known.offer, *o) {
 			// Heard both ways: it is said to have come raw, which is how a machine without an address hears it.
@@ -240,6 +239,8 @@ func (x *exchange) take(p incoming) {
 		x.note("%s: more than %d different offers; the others are left out", a.client, maxOffers)
 		return
 	}
+	// Only servers of offers that are kept: whoever makes up a server for each answer does not fill the memory.
+	a.heard[o.Server], x.servers[serverTo{o.Server, a.client.HTTP()}] = true, true
 	x.last = now
 	x.heard = append(x.heard, h)
 }
@@ -276,11 +277,11 @@ func (x *exchange) receive(w *way, packets chan<- incoming, stop <-chan struct{}
 			}
 			continue
 		}
-		p := incoming{from: from, via: w.name}
-		var ours bool
-		if p.reply, ours = x.match(b); !ours {
+		a := x.asked(b)
+		if a == nil {
 			continue
 		}
+		p := incoming{ask: a, from: from, via: w.name}
 		if p.reply, p.err = parseReply(b); p.err == nil && !slices.Contains(x.accept, p.typ) {
 			continue
 		}
@@ -292,14 +293,18 @@ func (x *exchange) receive(w *way, packets chan<- incoming, stop <-chan struct{}
 	}
 }
 
-// match reports whether b answers one of the asks. The xid and chaddr it returns are set even where b is spoiled further on.
-func (x *exchange) match(b []byte) (r reply, ok bool) {
-	if len(b) < headerLen || b[0] != 2 {
-		return r, false
+// asked is the ask that b answers by its xid and chaddr, nil where there is none. Nothing else of b has been looked at.
+func (x *exchange) asked(b []byte) *ask {
+	if len(b) < headerLen || b[0] != bootReply {
+		return nil
 	}
-	r.xid = binary.BigEndian.Uint32(b[4:])
-	copy(r.chaddr[:], b[28:])
-	return r, slices.ContainsFunc(x.asks, func(a *ask) bool { return a.xid == r.xid && a.mac == r.chaddr })
+	xid, chaddr := binary.BigEndian.Uint32(b[4:]), [6]byte(b[28:34])
+	for _, a := range x.asks {
+		if a.xid == xid && a.mac == chaddr {
+			return a
+		}
+	}
+	return nil
 }
 
 // same reports whether two offers say the same. When and how they were heard, and by which of a server's addresses, does not count;

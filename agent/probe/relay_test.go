@@ -123,6 +123,54 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
+// Everything that such an answer has before its cookie is right.
+func TestUnreadableAnswers(t *testing.T) {
+	change := func(at int, v byte) func([]byte) []byte {
+		return func(b []byte) []byte { b[at] = v; return b }
+	}
+	for name, tc := range map[string]struct {
+		spoil func([]byte) []byte
+		note  string
+	}{
+		"wrong cookie":    {change(236, 0), "no DHCP magic cookie"},
+		"hlen 16":         {change(2, 16), "hlen 16"},
+		"hlen 0":          {change(2, 0), "hlen 0"},
+		"htype 6":         {change(1, 6), "htype 6"},
+		"truncated":       {func(b []byte) []byte { return b[:headerLen+4] }, "option 54 is cut off"},
+		"option too long": {func(b []byte) []byte { return append(b[:headerLen], 67, 255, 'x') }, "option 67 is cut off"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := standIn(t, func(ask []byte, send func([]byte)) {
+				send(tc.spoil(offerTo(ask, "bad")))
+				send(offerTo(ask, "good"))
+			})
+			r := run(t, relayConfig(server, dhcp.ClientBIOS))
+			if len(r.Offers) != 1 || r.Offers[0].File != "good" {
+				t.Errorf("offers %+v", r.Offers)
+			}
+			if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], tc.note) {
+				t.Errorf("notes %q, want %q", r.Notes, tc.note)
+			}
+		})
+	}
+}
+
+// Options may fill a whole datagram, and one code may come as often as there is room.
+func TestHugeOptions(t *testing.T) {
+	server := standIn(t, func(ask []byte, send func([]byte)) {
+		huge := offerTo(ask, "a")
+		huge = huge[:len(huge)-1]
+		for len(huge) < 65000-257 {
+			huge = append(huge, text(43, strings.Repeat("\x09", 255))...)
+		}
+		send(append(huge, optEnd))
+	})
+	r := run(t, relayConfig(server, dhcp.ClientBIOS))
+	if len(r.Offers) != 1 || r.Offers[0].File != "a" || len(r.Notes) != 0 {
+		t.Errorf("offers %+v, notes %q", r.Offers, r.Notes)
+	}
+}
+
 func TestDuplicatesAndFloods(t *testing.T) {
 	server := standIn(t, func(ask []byte, send func([]byte)) {
 		for range 3 {

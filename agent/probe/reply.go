@@ -13,6 +13,9 @@ import (
 
 var magic = [4]byte{99, 130, 83, 99} // RFC 2131 section 3
 
+// bootReply is the op of a server's message, RFC 2131 section 2.
+const bootReply = 2
+
 // Options without a length, RFC 2132 section 3.
 const (
 	optPad = 0
@@ -52,7 +55,7 @@ func parseReply(b []byte) (reply, error) {
 	if len(b) < headerLen {
 		return r, fmt.Errorf("%d bytes are too short for DHCP", len(b))
 	}
-	if b[0] != 2 || b[1] != 1 || b[2] != 6 {
+	if b[0] != bootReply || b[1] != 1 || b[2] != 6 {
 		return r, fmt.Errorf("op %d, htype %d, hlen %d: not an answer to an Ethernet client", b[0], b[1], b[2])
 	}
 	if !bytes.Equal(b[headerLen-4:headerLen], magic[:]) {
