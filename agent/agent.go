@@ -21,6 +21,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/logging"
 	"pxeagent/agent/machine"
 	"pxeagent/agent/neighbour"
 	"pxeagent/agent/tftp"
@@ -88,7 +89,8 @@ type Config struct {
 	Boots      Boots
 	Native     bool              // histograms are native ones, and no classic ones
 	Build      map[string]string // labels of the build_info metric
-	Log        *slog.Logger
+	// Log gets lines of what is asked and served as well, which are bounded: see logging.Handler.
+	Log *slog.Logger
 }
 
 // Agent serves. It is made by New and run once.
@@ -102,12 +104,15 @@ type Agent struct {
 	libraries libraries
 	tftp      *tftp.Server
 	http      *http.Server
+	lines     *logging.Handler
 	serving   atomic.Bool
 }
 
 // New puts the parts together. Its errors are of the root folder: it is missing or cannot be read; and of State: another agent uses it.
 func New(c Config) (*Agent, error) {
-	a := &Agent{Config: c, registry: prometheus.NewRegistry()}
+	lines := newLines(c.Log)
+	c.Log = slog.New(lines)
+	a := &Agent{Config: c, registry: prometheus.NewRegistry(), lines: lines}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "1, with what this agent was built from.", ConstLabels: c.Build,
@@ -149,6 +154,7 @@ func New(c Config) (*Agent, error) {
 		}), nil
 	})
 	a.http = web.Server(handlers{pages})
+	a.http.ErrorLog = slog.NewLogLogger(lines, slog.LevelWarn)
 	return a, err
 }
 
@@ -165,7 +171,9 @@ func (a *Agent) ready() error {
 func (a *Agent) Run(ctx context.Context) error {
 	stop := a.boots.start(ctx)
 	err := a.serve(ctx)
-	return errors.Join(err, stop())
+	err = errors.Join(err, stop())
+	a.lines.Flush()
+	return err
 }
 
 func (a *Agent) serve(ctx context.Context) error {
@@ -179,6 +187,7 @@ func (a *Agent) serve(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { return a.serveHTTP(ctx) })
+	g.Go(func() error { a.lines.Run(ctx); return nil })
 	if a.boots.control != nil {
 		g.Go(func() error { return a.boots.serveControl(ctx) })
 	}

@@ -21,8 +21,10 @@ var allowed = map[string][]string{
 	"agent": {
 		"agent/boot", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe",
 		"agent/script", "agent/store", "agent/tftp", "agent/web",
-		"agent/neighbour",
+		"agent/logging", "agent/neighbour",
 	},
+	// Lines are bounded whatever they are about.
+	"agent/logging":  {},
 	"agent/boot":     {},
 	"agent/firmware": {},
 	"agent/dhcp":     {},

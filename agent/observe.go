@@ -6,7 +6,16 @@ import (
 	"time"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/logging"
 )
+
+// newLines bounds the lines that an agent writes: anyone on the network causes some.
+func newLines(log *slog.Logger) *logging.Handler {
+	return logging.New(log.Handler(), logging.Config{
+		By:   []string{"proto", "outcome", "result"},
+		Long: map[string]int{"stack": 8 << 10, "remedy": 1 << 10}, // which are ours
+	})
+}
 
 // observer counts every request, writes a line about its end, and has it made part of a boot. Lines are short of nothing that
 // a person needs to find the machine that does not come up.

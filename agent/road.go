@@ -1,13 +1,9 @@
 package agent
 
 import (
-	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
-
 	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/logging"
 	"pxeagent/agent/web"
 )
 
@@ -162,19 +158,4 @@ func steps(hops []check.Hop, room *int) (out []web.Step, more int) {
 }
 
 // cut shortens text that came over the wire to maxText. What cannot be printed is replaced, which JSON would write in six bytes.
-func cut(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
-	if len(s) <= maxText {
-		return s
-	}
-	end := maxText
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return fmt.Sprintf("%s… (%d bytes more)", s[:end], len(s)-end)
-}
+func cut(s string) string { return logging.Cut(s, maxText) }

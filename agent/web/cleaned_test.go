@@ -66,4 +66,3 @@ func TestCrookedPathsOfActions(t *testing.T) {
 		}
 	}
 }
-
