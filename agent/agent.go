@@ -98,7 +98,7 @@ type Agent struct {
 	Config
 	registry  *prometheus.Registry
 	metrics   *metrics
-	live      *live
+	page      *pageState
 	machines  *machines
 	boots     *boots
 	libraries libraries
@@ -131,17 +131,17 @@ func New(c Config) (*Agent, error) {
 	}
 	a.libraries = lib
 	a.registry.MustRegister(menuOK(lib.first), newImages(c.Root, c.Log))
-	a.live = a.newLive(lib)
-	a.live.machines = a.machines.listed
+	a.page = a.newPage(lib)
+	a.page.machines = a.machines.listed
 	a.boots, err = newBoots(c, a.metrics, boot.TrackerConfig{
 		Neighbour: neighbour.New(c.Log).MAC, Wants: lib.first.Wants, Name: a.machines.named,
 	})
 	if err != nil {
 		return nil, err
 	}
-	a.boots.own, a.boots.looped = own, a.live.looped
-	a.boots.ended = []func(boot.Boot){a.live.booted, a.machines.finished}
-	api := web.NewBootsAPI(a.boots.feed, a.live)
+	a.boots.own, a.boots.looped = own, a.page.looped
+	a.boots.ended = []func(boot.Boot){a.page.booted, a.machines.finished}
+	api := web.NewBootsAPI(a.boots.feed, a.page)
 	obs := watched{observer{a.metrics, a.boots, c.Log}, a.machines, own}
 	a.tftp = tftp.New(tftp.Config{
 		Opener: tftpFiles{lib}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace, Log: c.Log,
@@ -149,7 +149,7 @@ func New(c Config) (*Agent, error) {
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
 			Files: asked{lib.at(p.NextServer), a.machines, own}, Items: lib.at(p.NextServer).Items, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
-			Boots: api, Live: a.live, ShowMenu: a.showMenu(lib.at(p.NextServer)), Actions: actions{a.live, a.machines}, Gate: c.Page.Gate,
+			Boots: api, Live: a.page, ShowMenu: a.showMenu(lib.at(p.NextServer)), Actions: actions{a.page, a.machines}, Gate: c.Page.Gate,
 			Documents: placed{a.machines.Fleet, baseText(p.Base)},
 		}), nil
 	})
@@ -192,7 +192,7 @@ func (a *Agent) serve(ctx context.Context) error {
 		g.Go(func() error { return a.boots.serveControl(ctx) })
 	}
 	for i, w := range a.Watches {
-		g.Go(func() error { return w.watch(ctx, a.metrics, a.live, i, a.Log) })
+		g.Go(func() error { return w.watch(ctx, a.metrics, a.page, i, a.Log) })
 	}
 	return g.Wait()
 }

@@ -13,32 +13,32 @@ import (
 const maxEvents = 100
 
 // note keeps an event for the page.
-func (l *live) note(e web.Event) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.noteLocked(e)
+func (p *pageState) note(e web.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.noteLocked(e)
 }
 
-func (l *live) noteLocked(e web.Event) {
-	l.lastID++
-	e.ID, e.Text = l.lastID, cut(e.Text)
+func (p *pageState) noteLocked(e web.Event) {
+	p.lastID++
+	e.ID, e.Text = p.lastID, cut(e.Text)
 	if e.At.IsZero() {
 		e.At = time.Now()
 	}
-	if len(l.events) == maxEvents {
-		l.events = slices.Delete(l.events, 0, 1)
+	if len(p.events) == maxEvents {
+		p.events = slices.Delete(p.events, 0, 1)
 	}
-	l.events = append(l.events, e)
-	l.change()
+	p.events = append(p.events, e)
+	p.change()
 }
 
 // looped notes a machine that loads its NBP again and again.
-func (l *live) looped(b boot.Loop, remedy string) {
-	l.note(web.Event{Kind: web.Looped, Bad: true, Text: fmt.Sprintf("%s fetches %q again and again: %s", b.Client, b.File, remedy)})
+func (p *pageState) looped(b boot.Loop, remedy string) {
+	p.note(web.Event{Kind: web.Looped, Bad: true, Text: fmt.Sprintf("%s fetches %q again and again: %s", b.Client, b.File, remedy)})
 }
 
 // booted notes the end of a boot.
-func (l *live) booted(b boot.Boot) {
+func (p *pageState) booted(b boot.Boot) {
 	who := b.Host
 	for _, name := range []string{b.MAC, b.Addr.String()} {
 		if who == "" {
@@ -65,21 +65,21 @@ func (l *live) booted(b boot.Boot) {
 	default:
 		return
 	}
-	l.note(e)
+	p.note(e)
 }
 
 // reloaded notes a change of the configuration, or why there is none.
-func (l *live) reloaded(settings []web.Setting, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (p *pageState) reloaded(settings []web.Setting, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if err != nil {
-		l.config = web.Reload{At: time.Now(), Error: cut(err.Error())}
-		l.noteLocked(web.Event{Kind: web.Changed, Bad: true, Text: "The configuration has a mistake, and the last good one is kept: " + err.Error()})
+		p.config = web.Reload{At: time.Now(), Error: cut(err.Error())}
+		p.noteLocked(web.Event{Kind: web.Changed, Bad: true, Text: "The configuration has a mistake, and the last good one is kept: " + err.Error()})
 		return
 	}
-	l.config = web.Reload{OK: true, At: time.Now()}
+	p.config = web.Reload{OK: true, At: time.Now()}
 	if settings != nil {
-		l.settings = settings
+		p.settings = settings
 	}
-	l.noteLocked(web.Event{Kind: web.Changed, Text: "The configuration was changed"})
+	p.noteLocked(web.Event{Kind: web.Changed, Text: "The configuration was changed"})
 }

@@ -22,24 +22,24 @@ type Page struct {
 	Gate     *web.Gate     // nil: the page only shows
 }
 
-// newLive is the page's state for this agent.
-func (a *Agent) newLive(lib libraries) *live {
+// newPage is the page's state for this agent.
+func (a *Agent) newPage(lib libraries) *pageState {
 	host, _ := os.Hostname() // "": the page does without
-	l := newLive(web.Running{
+	page := newPageState(web.Running{
 		Host: host, Version: a.Build["version"], Started: time.Now(), TFTP: a.Sockets.TFTP().String(), HTTP: a.Sockets.HTTP().String(),
 	}, a.Page.Settings, a.Watches)
-	for i := range l.networks {
+	for i := range page.networks {
 		for _, p := range a.Places {
-			if n := &l.networks[i]; n.NextServer == p.NextServer && p.Base != nil {
+			if n := &page.networks[i]; n.NextServer == p.NextServer && p.Base != nil {
 				n.Script = ScriptURL(p.Base).String()
 			}
 		}
 	}
-	l.actions = a.Page.Gate != nil
+	page.actions = a.Page.Gate != nil
 	finder := image.NewFinder(filepath.Join(a.Root, "http"))
-	l.images = func() []web.Image { return imagesOf(finder) }
-	l.menu = func() web.Menu { return menuOf(lib.first) }
-	return l
+	page.images = func() []web.Image { return imagesOf(finder) }
+	page.menu = func() web.Menu { return menuOf(lib.first) }
+	return page
 }
 
 // imagesOf are the images on disk, those that a person put there among them.
@@ -108,11 +108,11 @@ func (a *Agent) showMenu(lib *ipxe.Library) func(boot.Facts, netip.Addr) (web.Sh
 
 // actions are what the page can do.
 type actions struct {
-	live     *live
+	page     *pageState
 	machines *machines
 }
 
-func (a actions) Check() { a.live.check() }
+func (a actions) Check() { a.page.check() }
 
 func (a actions) Once(mac net.HardwareAddr, item string) error {
 	switch err := a.machines.once(mac, item); {
@@ -121,10 +121,10 @@ func (a actions) Once(mac net.HardwareAddr, item string) error {
 	case err != nil:
 		return err
 	case item == "":
-		a.live.note(web.Event{Kind: web.Acted, Text: fmt.Sprintf("On this page: what %s was to boot once was taken back", mac)})
+		a.page.note(web.Event{Kind: web.Acted, Text: fmt.Sprintf("On this page: what %s was to boot once was taken back", mac)})
 	default:
-		a.live.note(web.Event{Kind: web.Acted, Text: fmt.Sprintf("On this page: %s is to boot %s once", mac, item)})
+		a.page.note(web.Event{Kind: web.Acted, Text: fmt.Sprintf("On this page: %s is to boot %s once", mac, item)})
 	}
-	a.live.forget()
+	a.page.forget()
 	return nil
 }

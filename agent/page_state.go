@@ -12,8 +12,8 @@ import (
 	"pxeagent/agent/web"
 )
 
-// live is what the page shows of the agent, beside boots.
-type live struct {
+// pageState is what the page shows of the agent, beside boots.
+type pageState struct {
 	running web.Running
 	actions bool // the page can do something
 	now     []chan struct{}
@@ -51,126 +51,126 @@ const (
 	maxListed   = 300 // images, items, machines
 )
 
-// newLive makes the page's state. The watches' networks are not checked yet.
-func newLive(running web.Running, settings []web.Setting, watches []Watch) *live {
-	l := &live{running: running, settings: append([]web.Setting{}, settings...), changed: make(chan struct{}), config: web.Reload{OK: true}}
+// newPageState makes the page's state. The watches' networks are not checked yet.
+func newPageState(running web.Running, settings []web.Setting, watches []Watch) *pageState {
+	p := &pageState{running: running, settings: append([]web.Setting{}, settings...), changed: make(chan struct{}), config: web.Reload{OK: true}}
 	for i, w := range watches {
 		watches[i].of = min(len(watches), maxNetworks)
-		l.networks = append(l.networks, w.plain())
-		l.now = append(l.now, make(chan struct{}, 1))
+		p.networks = append(p.networks, w.plain())
+		p.now = append(p.now, make(chan struct{}, 1))
 	}
-	l.note(web.Event{Kind: web.Started, At: running.Started, Text: fmt.Sprintf("pxeagent %s started", running.Version)})
-	return l
+	p.note(web.Event{Kind: web.Started, At: running.Started, Text: fmt.Sprintf("pxeagent %s started", running.Version)})
+	return p
 }
 
 // Status is for the page: see web.Live.
-func (l *live) Status() web.Status {
-	slow := l.fromDisk()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	events := slices.Clone(l.events)
+func (p *pageState) Status() web.Status {
+	slow := p.fromDisk()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	events := slices.Clone(p.events)
 	slices.Reverse(events)
 	return web.Status{
-		At: time.Now(), Agent: l.running, Settings: l.settings, Networks: slices.Clone(l.networks[:min(len(l.networks), maxNetworks)]), Config: l.config,
-		Events: events, Actions: l.actions, Images: slow.images, Menu: slow.menu, Machines: slow.machines,
+		At: time.Now(), Agent: p.running, Settings: p.settings, Networks: slices.Clone(p.networks[:min(len(p.networks), maxNetworks)]), Config: p.config,
+		Events: events, Actions: p.actions, Images: slow.images, Menu: slow.menu, Machines: slow.machines,
 	}
 }
 
 // Changed is for the page: see web.Live.
-func (l *live) Changed() <-chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.changed
+func (p *pageState) Changed() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changed
 }
 
 // change wakes who waits for Changed. mu is held.
-func (l *live) change() {
-	close(l.changed)
-	l.changed = make(chan struct{})
+func (p *pageState) change() {
+	close(p.changed)
+	p.changed = make(chan struct{})
 }
 
-func (l *live) fromDisk() slowParts {
-	l.asking.Lock()
-	defer l.asking.Unlock()
-	if time.Since(l.slow.at) < slowAge {
-		return l.slow
+func (p *pageState) fromDisk() slowParts {
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	if time.Since(p.slow.at) < slowAge {
+		return p.slow
 	}
 	s := slowParts{images: []web.Image{}, menu: web.Menu{OK: true, Items: []web.MenuItem{}}, machines: []web.Machine{}}
-	if l.images != nil {
-		s.images = atMost(l.images())
+	if p.images != nil {
+		s.images = atMost(p.images())
 	}
-	if l.menu != nil {
-		s.menu = l.menu()
+	if p.menu != nil {
+		s.menu = p.menu()
 		s.menu.Items = atMost(s.menu.Items)
 		s.menu.Error = cut(s.menu.Error)
 	}
-	if l.machines != nil {
-		s.machines = atMost(l.machines())
+	if p.machines != nil {
+		s.machines = atMost(p.machines())
 	}
 	s.at = time.Now()
-	l.slow = s
+	p.slow = s
 	return s
 }
 
 // forget makes the next status ask for all parts.
-func (l *live) forget() {
-	l.asking.Lock()
-	l.slow.at = time.Time{}
-	l.asking.Unlock()
-	l.mu.Lock()
-	l.change()
-	l.mu.Unlock()
+func (p *pageState) forget() {
+	p.asking.Lock()
+	p.slow.at = time.Time{}
+	p.asking.Unlock()
+	p.mu.Lock()
+	p.change()
+	p.mu.Unlock()
 }
 
 // atMost shortens a list to maxListed; it is never nil, which JSON would have as null.
 func atMost[T any](list []T) []T { return append([]T{}, list[:min(len(list), maxListed)]...) }
 
 // check makes every network be checked now, unless that is about to happen anyway.
-func (l *live) check() {
-	for _, now := range l.now {
+func (p *pageState) check() {
+	for _, now := range p.now {
 		select {
 		case now <- struct{}{}:
 		default:
 		}
 	}
-	l.note(web.Event{Kind: web.Acted, Text: "A check was asked for on this page"})
+	p.note(web.Event{Kind: web.Acted, Text: "A check was asked for on this page"})
 }
 
 // wanted delivers when somebody wants a check of a network.
-func (l *live) wanted(number int) <-chan struct{} { return l.now[number] }
+func (p *pageState) wanted(number int) <-chan struct{} { return p.now[number] }
 
 // begin notes that a check is under way. Whoever wants one from here on wants another.
-func (l *live) begin(number int) {
+func (p *pageState) begin(number int) {
 	select {
-	case <-l.now[number]:
+	case <-p.now[number]:
 	default:
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.networks[number].Checking = true
-	l.change()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.networks[number].Checking = true
+	p.change()
 }
 
 // end notes what a check found. That it is something else than before is an event.
-func (l *live) end(number int, n web.Network, log *slog.Logger) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	before := l.networks[number]
+func (p *pageState) end(number int, n web.Network, log *slog.Logger) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.networks[number]
 	n.Script = before.Script
-	l.networks[number] = n
+	p.networks[number] = n
 	for _, text := range n.Foreign {
 		if !slices.Contains(before.Foreign, text) {
-			l.noteLocked(web.Event{Kind: web.Foreign, Bad: true, Text: text})
+			p.noteLocked(web.Event{Kind: web.Foreign, Bad: true, Text: text})
 		}
 	}
 	if n.Result != before.Result {
 		e := web.Event{Kind: web.Checked, Bad: n.Result != web.Agrees, Text: fmt.Sprintf("Network %s: %s", n.Name, found(n))}
 		if before.Result != web.NotChecked || e.Bad {
-			l.noteLocked(e)
+			p.noteLocked(e)
 		}
 		log.LogAttrs(context.Background(), level(string(n.Result)), "check", slog.String("iface", n.Name), slog.String("result", string(n.Result)), slog.String("found", found(n)))
 	}
-	l.change()
+	p.change()
 }
 
 // found is what a check found, for people.

@@ -158,7 +158,7 @@ func TestStatusIsBounded(t *testing.T) {
 	for range 40 {
 		watches = append(watches, Watch{Interface: strings.Repeat("n", 64), Want: roadWish()})
 	}
-	l := newLive(web.Running{Version: "test"}, nil, watches)
+	l := newPageState(web.Running{Version: "test"}, nil, watches)
 	var hops []check.Hop
 	r := probeResult{clients: dhcp.Clients(), wrong: map[dhcp.Client][]string{}}
 	for _, c := range dhcp.Clients() {

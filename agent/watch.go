@@ -55,7 +55,7 @@ const walkLimit = time.Minute
 
 // watch checks at once, then at every interval and whenever somebody wants it, until ctx ends. It never fails: a network
 // that cannot be checked is a finding too.
-func (w Watch) watch(ctx context.Context, m *metrics, l *live, number int, log *slog.Logger) error {
+func (w Watch) watch(ctx context.Context, m *metrics, page *pageState, number int, log *slog.Logger) error {
 	var due <-chan time.Time
 	if w.Every > 0 {
 		tick := time.NewTicker(max(w.Every, time.Second))
@@ -65,11 +65,11 @@ func (w Watch) watch(ctx context.Context, m *metrics, l *live, number int, log *
 	last := ""
 	for first := true; ; first = false {
 		if w.Every > 0 || !first {
-			last = w.check(ctx, m, l, number, log, last)
+			last = w.check(ctx, m, page, number, log, last)
 		}
 		select {
 		case <-due:
-		case <-l.wanted(number):
+		case <-page.wanted(number):
 		case <-ctx.Done():
 			return nil
 		}
@@ -77,9 +77,9 @@ func (w Watch) watch(ctx context.Context, m *metrics, l *live, number int, log *
 }
 
 // check probes and walks, and tells metrics, page and log. last is the result of the check before, and returned is that of this one.
-func (w Watch) check(ctx context.Context, m *metrics, l *live, number int, log *slog.Logger, last string) string {
+func (w Watch) check(ctx context.Context, m *metrics, page *pageState, number int, log *slog.Logger, last string) string {
 	start := time.Now()
-	l.begin(number)
+	page.begin(number)
 	r, err := w.once(ctx)
 	if ctx.Err() != nil {
 		return last
@@ -92,7 +92,7 @@ func (w Watch) check(ctx context.Context, m *metrics, l *live, number int, log *
 	}
 	n := w.network(r, err)
 	if err == nil || r.result != resultError {
-		n.Clients = w.walk(ctx, l, r)
+		n.Clients = w.walk(ctx, r)
 		if ctx.Err() != nil {
 			return last
 		}
@@ -102,12 +102,12 @@ func (w Watch) check(ctx context.Context, m *metrics, l *live, number int, log *
 	}
 	n.Result = sum(n)
 	n.Checked, n.Took = time.Now(), time.Since(start).Seconds()
-	l.end(number, n, log)
+	page.end(number, n, log)
 	return r.result
 }
 
 // walk goes the road of each client.
-func (w Watch) walk(ctx context.Context, l *live, r probeResult) []web.Client {
+func (w Watch) walk(ctx context.Context, r probeResult) []web.Client {
 	ctx, cancel := context.WithTimeout(ctx, walkLimit)
 	defer cancel()
 	hops := check.Walk(ctx, check.Config{TFTPPort: w.TFTPPort}, r.clients, r.offers)
