@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/image"
@@ -44,22 +43,12 @@ func newMachines(c Config) (*machines, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	m := &machines{finder: image.NewFinder(filepath.Join(c.Root, "http")), catalog: catalog, log: c.Log}
-	fleet := machine.Config{Book: c.Machines, State: c.State, Items: m.items, Neighbour: shared(neighbour.New(m.log)), Log: m.log}
+	fleet := machine.Config{Book: c.Machines, State: c.State, Items: m.items, Neighbour: neighbour.New(m.log).MAC, Log: m.log}
 	if c.Root != "" {
 		fleet.Documents = filepath.Join(c.Root, DocumentsFolder)
 	}
 	m.Fleet = machine.OpenFleet(fleet)
 	return m, nil
-}
-
-// shared lets many goroutines ask for neighbours.
-func shared(n *neighbour.Table) func(netip.Addr) string {
-	var mu sync.Mutex
-	return func(a netip.Addr) string {
-		mu.Lock()
-		defer mu.Unlock()
-		return n.MAC(a.Unmap().WithZone(""))
-	}
 }
 
 // choose is for the library of a place.

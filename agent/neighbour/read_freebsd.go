@@ -9,9 +9,10 @@ import (
 	"golang.org/x/net/route"
 )
 
-// readNeighbours is the kernel's table of neighbours, IPv4 and IPv6. Anyone may read it.
-func readNeighbours() (map[netip.Addr]string, error) {
-	table := map[netip.Addr]string{}
+// read is the kernel's neighbour table, IPv4 and IPv6. Anyone may read it. It has no ages: the kernel itself drops what
+// nobody has confirmed for 20 minutes (net.link.ether.inet.max_age).
+func read() ([]entry, error) {
+	var table []entry
 	for _, family := range []int{syscall.AF_INET, syscall.AF_INET6} {
 		// NET_RT_FLAGS with RTF_LLINFO is what arp(8) and ndp(8) ask for.
 		rib, err := route.FetchRIB(family, route.RIBType(syscall.NET_RT_FLAGS), syscall.RTF_LLINFO)
@@ -25,7 +26,7 @@ func readNeighbours() (map[netip.Addr]string, error) {
 		for _, m := range messages {
 			if r, ok := m.(*route.RouteMessage); ok && len(r.Addrs) > syscall.RTAX_GATEWAY {
 				if addr, mac, ok := neighbourOf(r.Addrs); ok {
-					table[addr] = mac
+					table = append(table, entry{addr: addr, mac: mac})
 				}
 			}
 		}

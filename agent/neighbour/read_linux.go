@@ -1,61 +1,51 @@
 package neighbour
 
 import (
-	"encoding/binary"
 	"fmt"
-	"net"
 	"net/netip"
-	"syscall"
+	"time"
+
+	"github.com/jsimonetti/rtnetlink/v2"
 )
 
-// Of the kernel's struct ndmsg and its attributes (linux/neighbour.h).
-const (
-	ndmsgLength = 12
-	ndaDst      = 1
-	ndaLLAddr   = 2
-	nudKnown    = 0x02 | 0x04 | 0x08 | 0x10 | 0x80 // reachable, stale, delay, probe, permanent
-)
+// known are the states in which the kernel has an entry's MAC (linux/neighbour.h): reachable, stale, delay, probe and
+// permanent.
+const known = 0x02 | 0x04 | 0x08 | 0x10 | 0x80
 
-// readNeighbours is the kernel's table of neighbours, IPv4 and IPv6. Anyone may read it.
-func readNeighbours() (map[netip.Addr]string, error) {
-	rib, err := syscall.NetlinkRIB(syscall.RTM_GETNEIGH, syscall.AF_UNSPEC)
+// tick is the unit of an entry's ages: USER_HZ is 100 on every platform that Go runs on.
+const tick = 10 * time.Millisecond
+
+// read is the kernel's neighbour table, IPv4 and IPv6. Anyone may read it.
+func read() ([]entry, error) {
+	conn, err := rtnetlink.Dial(nil)
 	if err != nil {
 		return nil, fmt.Errorf("asking for the neighbour table: %w", err)
 	}
-	messages, err := syscall.ParseNetlinkMessage(rib)
+	defer conn.Close()
+	messages, err := conn.Neigh.List()
 	if err != nil {
 		return nil, fmt.Errorf("reading the neighbour table: %w", err)
 	}
-	table := map[netip.Addr]string{}
+	var entries []entry
 	for _, m := range messages {
-		if m.Header.Type == syscall.RTM_NEWNEIGH {
-			if addr, mac, ok := parseNeighbour(m.Data); ok {
-				table[addr] = mac
-			}
+		if e, ok := entryOf(m); ok {
+			entries = append(entries, e)
 		}
 	}
-	return table, nil
+	return entries, nil
 }
 
-// parseNeighbour takes one entry; ok is false where it says of no Ethernet address.
-func parseNeighbour(b []byte) (addr netip.Addr, mac string, ok bool) {
-	if len(b) < ndmsgLength || binary.NativeEndian.Uint16(b[8:])&nudKnown == 0 {
-		return addr, "", false
+// entryOf is false for what has no Ethernet address.
+func entryOf(m rtnetlink.NeighMessage) (e entry, ok bool) {
+	a := m.Attributes
+	if m.State&known == 0 || a == nil || len(a.LLAddress) != 6 {
+		return entry{}, false
 	}
-	for b = b[ndmsgLength:]; len(b) >= 4; {
-		n := int(binary.NativeEndian.Uint16(b))
-		if n < 4 || n > len(b) {
-			break
-		}
-		switch value := b[4:n]; binary.NativeEndian.Uint16(b[2:]) {
-		case ndaDst:
-			addr, _ = netip.AddrFromSlice(value)
-		case ndaLLAddr:
-			if len(value) == 6 {
-				mac = net.HardwareAddr(value).String()
-			}
-		}
-		b = b[min((n+3)&^3, len(b)):]
+	addr, ok := netip.AddrFromSlice(a.Address)
+	e = entry{addr: addr.Unmap(), mac: a.LLAddress.String()}
+	if a.CacheInfo != nil {
+		// An entry that came from the machine's own ARP request has been updated and never confirmed.
+		e.age = time.Duration(min(a.CacheInfo.Confirmed, a.CacheInfo.Updated)) * tick
 	}
-	return addr.Unmap(), mac, addr.IsValid() && mac != "" && mac != "00:00:00:00:00:00"
+	return e, ok && e.mac != "00:00:00:00:00:00"
 }

@@ -1,7 +1,6 @@
 package neighbour
 
 import (
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"net"
@@ -10,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jsimonetti/rtnetlink/v2"
 
 	"pxeagent/deploy/lab"
 )
@@ -42,62 +43,54 @@ func TestNeighbours(t *testing.T) {
 				t.Errorf("%s is %q, want %q", addr, got, want)
 			}
 		}
+		if mac, addresses := n.Holder(lab.Addr("10.77.0.9")); mac != client.MAC("eth0") || addresses != 1 {
+			t.Errorf("%q has %d addresses, want 1", mac, addresses)
+		}
+	})
+	client.IP("addr", "add", "10.77.0.10/24", "dev", "eth0")
+	client.Do(func() {
+		from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(10, 77, 0, 10)}, Timeout: 10 * time.Second}
+		if _, err := from.Dial("tcp", "10.77.0.7:9"); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Fatalf("nothing came back: %v", err)
+		}
+	})
+	server.Do(func() {
+		if mac, addresses := New(slog.New(slog.DiscardHandler)).Holder(lab.Addr("10.77.0.10")); mac != client.MAC("eth0") || addresses != 2 {
+			t.Errorf("%q has %d addresses, want 2", mac, addresses)
+		}
 	})
 }
 
-func neighbourMessage(state uint16, attributes ...[]byte) []byte {
-	b := make([]byte, ndmsgLength)
-	binary.NativeEndian.PutUint16(b[8:], state)
-	for _, a := range attributes {
-		b = append(b, a...)
+func TestEntryOf(t *testing.T) {
+	ip, mac := net.IPv4(10, 0, 0, 9).To4(), net.HardwareAddr{0x52, 0x54, 0, 0, 0, 1}
+	attributes := &rtnetlink.NeighAttributes{Address: ip, LLAddress: mac}
+	aged := func(confirmed, updated uint32) *rtnetlink.NeighAttributes {
+		ages := &rtnetlink.NeighCacheInfo{Confirmed: confirmed, Updated: updated}
+		return &rtnetlink.NeighAttributes{Address: ip, LLAddress: mac, CacheInfo: ages}
 	}
-	return b
-}
-
-func attribute(kind uint16, value []byte) []byte {
-	b := make([]byte, 4, 4+len(value)+3)
-	binary.NativeEndian.PutUint16(b, uint16(4+len(value)))
-	binary.NativeEndian.PutUint16(b[2:], kind)
-	b = append(b, value...)
-	for len(b)%4 != 0 {
-		b = append(b, 0)
-	}
-	return b
-}
-
-func TestParseNeighbour(t *testing.T) {
-	ip, mac := attribute(ndaDst, net.IPv4(10, 0, 0, 9).To4()), attribute(ndaLLAddr, []byte{0x52, 0x54, 0, 0, 0, 1})
 	for name, tc := range map[string]struct {
-		message []byte
+		message rtnetlink.NeighMessage
 		want    string
 	}{
-		"reachable":             {neighbourMessage(0x02, ip, mac), "10.0.0.9 52:54:00:00:00:01"},
-		"in another order":      {neighbourMessage(0x04, mac, attribute(99, []byte{1}), ip), "10.0.0.9 52:54:00:00:00:01"},
-		"no answer":             {neighbourMessage(0x01, ip), ""},
-		"failed":                {neighbourMessage(0x20, ip, mac), ""},
-		"needs none":            {neighbourMessage(0x40, ip, mac), ""},
-		"no address":            {neighbourMessage(0x02, mac), ""},
-		"InfiniBand":            {neighbourMessage(0x02, ip, attribute(ndaLLAddr, make([]byte, 20))), ""},
-		"all zero":              {neighbourMessage(0x02, ip, attribute(ndaLLAddr, make([]byte, 6))), ""},
-		"too short":             {make([]byte, ndmsgLength-1), ""},
-		"an attribute too long": {append(neighbourMessage(0x02, ip), 200, 0, 2, 0), ""},
+		"reachable":           {rtnetlink.NeighMessage{State: 0x02, Attributes: attributes}, "10.0.0.9 52:54:00:00:00:01 0s"},
+		"confirmed":           {rtnetlink.NeighMessage{State: 0x02, Attributes: aged(150, 9000)}, "10.0.0.9 52:54:00:00:00:01 1.5s"},
+		"updated":             {rtnetlink.NeighMessage{State: 0x04, Attributes: aged(6000, 20)}, "10.0.0.9 52:54:00:00:00:01 200ms"},
+		"no answer":           {rtnetlink.NeighMessage{State: 0x01, Attributes: attributes}, ""},
+		"failed":              {rtnetlink.NeighMessage{State: 0x20, Attributes: attributes}, ""},
+		"needs none":          {rtnetlink.NeighMessage{State: 0x40, Attributes: attributes}, ""},
+		"without attributes":  {rtnetlink.NeighMessage{State: 0x02}, ""},
+		"no address":          {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{LLAddress: mac}}, ""},
+		"InfiniBand":          {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{Address: ip, LLAddress: make([]byte, 20)}}, ""},
+		"all zero":            {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{Address: ip, LLAddress: make([]byte, 6)}}, ""},
+		"a tunnel over IPv6":  {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{Address: ip, LLAddress: make([]byte, 16)}}, ""},
+		"address of 3 octets": {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{Address: ip[:3], LLAddress: mac}}, ""},
 	} {
-		addr, mac, ok := parseNeighbour(tc.message)
 		got := ""
-		if ok {
-			got = addr.String() + " " + mac
+		if e, ok := entryOf(tc.message); ok {
+			got = e.addr.String() + " " + e.mac + " " + e.age.String()
 		}
 		if got != tc.want {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
 	}
-}
-
-func FuzzParseNeighbour(f *testing.F) {
-	f.Add(neighbourMessage(0x02, attribute(ndaDst, net.IPv4(10, 0, 0, 9).To4()), attribute(ndaLLAddr, []byte{0x52, 0x54, 0, 0, 0, 1})))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if addr, mac, ok := parseNeighbour(b); ok && (!addr.IsValid() || len(mac) != 17) {
-			t.Errorf("%v %q", addr, mac)
-		}
-	})
 }

@@ -2,12 +2,9 @@
 
 package neighbour
 
-import (
-	"errors"
-	"net/netip"
-)
+import "errors"
 
-// readNeighbours is not made for this system: machines are known by what iPXE tells of them, and by their addresses.
-func readNeighbours() (map[netip.Addr]string, error) {
+// read is not made for this system: machines are known by what iPXE tells of them, and by their addresses.
+func read() ([]entry, error) {
 	return nil, errors.New("the neighbour table cannot be read on this system")
 }
