@@ -36,8 +36,8 @@ const (
 
 // members calls do for each entry of an archive, in its order, until one fails. The kind of the archive is told by its first bytes;
 // count is told how much of it was read.
-func members(f *os.File, count io.Writer, do func(member) error) error {
-	in := bufio.NewReaderSize(io.TeeReader(f, count), 1<<16)
+func members(file io.ReaderAt, size int64, count io.Writer, do func(member) error) error {
+	in := bufio.NewReaderSize(io.TeeReader(io.NewSectionReader(file, 0, size), count), 1<<16)
 	head, err := in.Peek(512)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("reading the archive: %w", err)
@@ -52,7 +52,7 @@ func members(f *os.File, count io.Writer, do func(member) error) error {
 	case bytes.HasPrefix(head, []byte("BZh")):
 		return tarMembers(bzip2.NewReader(in), do)
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
-		return zipMembers(f, do)
+		return zipMembers(file, size, do)
 	case len(head) >= 262 && string(head[257:262]) == "ustar":
 		return tarMembers(in, do)
 	}
@@ -109,12 +109,8 @@ func tarMembers(in io.Reader, do func(member) error) error {
 	}
 }
 
-func zipMembers(f *os.File, do func(member) error) error {
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	z, err := zip.NewReader(f, info.Size())
+func zipMembers(file io.ReaderAt, size int64, do func(member) error) error {
+	z, err := zip.NewReader(file, size)
 	if err != nil {
 		return damaged(err)
 	}

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -88,7 +87,7 @@ func (s *Store) place(u *unpacker, words vocabulary, src source, dir string) err
 			return err
 		}
 		m := s.report.meter("unpacking "+src.name, 0, src.Bytes)
-		err := u.archive(f, to, src.want.Strip, m)
+		err := u.archive(f, src.Bytes, to, src.want.Strip, m)
 		if err != nil {
 			return fmt.Errorf("%s: %w", src.name, err)
 		}
@@ -124,21 +123,13 @@ func (u *unpacker) move(file, dir, to string) error {
 		return err
 	}
 	u.files[to] = true
-	f, err := os.Open(file)
-	if err != nil {
-		return fmt.Errorf("moving the download: %w", err)
-	}
-	err = errors.Join(f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(file, filepath.Join(dir, filepath.FromSlash(to)))
-	}
-	if err != nil {
+	if err := os.Rename(file, filepath.Join(dir, filepath.FromSlash(to))); err != nil {
 		return fmt.Errorf("moving the download: %w", err)
 	}
 	return nil
 }
 
-// measure hashes all files of the folder, in the order of their names.
+// measure hashes all files of the folder, in the order of their names, and brings them to disk.
 func (s *Store) measure(root *os.Root) ([]FileSum, error) {
 	var out []FileSum
 	err := fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
@@ -151,6 +142,9 @@ func (s *Store) measure(root *os.Root) ([]FileSum, error) {
 		}
 		defer f.Close()
 		sum, err := sumOf(f, sha256Sum)
+		if err == nil {
+			err = f.Sync()
+		}
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 )
 
 // limits of what is unpacked.
@@ -42,8 +43,8 @@ func refuse(name, format string, args ...any) error {
 }
 
 // archive unpacks one into the folder to, without the first strip folders of its paths.
-func (u *unpacker) archive(f *os.File, to string, strip int, m *meter) error {
-	return members(f, m, func(m member) error {
+func (u *unpacker) archive(file io.ReaderAt, size int64, to string, strip int, m *meter) error {
+	return members(file, size, m, func(m member) error {
 		name, err := cleanMember(m.name)
 		if err != nil {
 			return err
@@ -75,7 +76,7 @@ func cleanMember(name string) (string, error) {
 	switch {
 	case strings.HasPrefix(name, "/"):
 		return "", refuse(name, "is an absolute path")
-	case len(name) > 4096 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }):
+	case len(name) > 4096 || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }):
 		return "", refuse(name, "is no name that an image has")
 	}
 	for part := range strings.SplitSeq(name, "/") {
@@ -164,7 +165,7 @@ func (u *unpacker) mkdir(name string) error {
 	return nil
 }
 
-// write makes a file with that content. Owners, modes and times of an archive are its maker's business: what is served is read, and nothing more.
+// write makes a file with that content, which measure brings to disk. Owners, modes and times of an archive are its maker's business: what is served is read, and nothing more.
 func (u *unpacker) write(name string, in io.Reader, size int64) (err error) {
 	if err := u.mkdir(path.Dir(name)); err != nil {
 		return err
@@ -192,9 +193,6 @@ func (u *unpacker) write(name string, in io.Reader, size int64) (err error) {
 		return damaged(err)
 	case n != size:
 		return refuse(name, "has other than the %d bytes that it says", size)
-	}
-	if err := out.Sync(); err != nil {
-		return fmt.Errorf("unpacking: %w", err)
 	}
 	return nil
 }

@@ -23,22 +23,13 @@ func unpacked(t testing.TB, archive []byte, max limits, room int64, strip int) (
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "archive")
-	if err := os.WriteFile(file, archive, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer root.Close()
 	u := newUnpacker(root, max, room, []string{"x/secret*"})
-	if err = u.archive(f, ".", strip, &meter{}); err == nil {
+	if err = u.archive(bytes.NewReader(archive), int64(len(archive)), ".", strip, &meter{}); err == nil {
 		err = u.finish()
 	}
 	if entries, _ := os.ReadDir(around); len(entries) != 1 {
@@ -67,6 +58,7 @@ func TestHostileArchives(t *testing.T) {
 		{"out by .. as a folder", []e{{Name: "../evil/"}}, "leads out of the folder"},
 		{"absolute", []e{{Name: "/etc/evil", Body: "x"}}, "is an absolute path"},
 		{"backslashes", []e{{Name: `..\evil`, Body: "x"}}, "no name that an image has"},
+		{"not UTF-8", []e{{Name: "a\xd0b", Body: "x"}}, "no name that an image has"},
 		{"control characters", []e{{Name: "a\x1b[2Jb", Body: "x"}}, "no name that an image has"},
 		{"link out, relative", []e{{Name: "l", Type: tar.TypeSymlink, Link: "../" + filepath.Base(outside)}}, "out of the folder"},
 		{"link out, absolute", []e{{Name: "l", Type: tar.TypeSymlink, Link: outside}}, "out of the folder"},
@@ -196,36 +188,4 @@ func TestArchiveLargerThanTheDisk(t *testing.T) {
 	if !errors.Is(err, ErrNoSpace) {
 		t.Error(err)
 	}
-}
-
-func FuzzUnpack(f *testing.F) {
-	f.Add(imagetest.Tar(f, imagetest.Entry{Name: "a/b", Body: "x"}, imagetest.Entry{Name: "l", Type: tar.TypeSymlink, Link: "a/b"}))
-	f.Add(imagetest.Tar(f, imagetest.Entry{Name: "../a", Body: "x"}))
-	f.Add(imagetest.TGZ(f, imagetest.Entry{Name: "a/", Mode: 0o777}))
-	f.Add(imagetest.Zip(f, imagetest.Entry{Name: "a", Body: "x"}))
-	f.Fuzz(func(t *testing.T, archive []byte) {
-		dir, err := unpacked(t, archive, limits{files: 50, bytes: 1 << 20}, 1<<20, 0)
-		if err != nil {
-			return
-		}
-		root, err := os.OpenRoot(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer root.Close()
-		// All that is there can be read without leaving the folder.
-		fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
-			if err != nil {
-				t.Errorf("%s: %v", p, err)
-			} else if f, err := root.Open(p); err != nil {
-				t.Errorf("%s: %v", p, err)
-			} else if !d.IsDir() {
-				if info, _ := f.Stat(); info.Mode().IsRegular() {
-					io.Copy(io.Discard, f)
-				}
-				f.Close()
-			}
-			return nil
-		})
-	})
 }
