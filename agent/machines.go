@@ -43,12 +43,20 @@ func newMachines(c Config) (*machines, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	m := &machines{finder: image.NewFinder(filepath.Join(c.Root, "http")), catalog: catalog, log: c.Log}
-	fleet := machine.Config{Book: c.Machines, State: c.State, Items: m.items, Neighbour: neighbour.New(m.log).MAC, Log: m.log}
+	fleet := machine.Config{Book: c.Machines, State: c.State, Items: m.items, Neighbour: holders(neighbour.New(m.log)), Log: m.log}
 	if c.Root != "" {
 		fleet.Documents = filepath.Join(c.Root, DocumentsFolder)
 	}
 	m.Fleet = machine.OpenFleet(fleet)
 	return m, nil
+}
+
+// holders asks a neighbour table.
+func holders(t *neighbour.Table) func(netip.Addr) machine.Holder {
+	return func(a netip.Addr) machine.Holder {
+		mac, addresses := t.Holder(a)
+		return machine.Holder{MAC: mac, Addresses: addresses}
+	}
 }
 
 // choose is for the library of a place.

@@ -76,7 +76,7 @@ func (f *Fleet) Document(r Request) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	who, err := f.identify(r)
+	who, err := f.asker(r)
 	if err != nil {
 		return Document{}, err
 	}
@@ -192,42 +192,64 @@ type asker struct {
 	sure bool
 }
 
-// identify finds out which machine asks. An address speaks for a machine where
+// asker finds out which machine asks. An address speaks for a machine where
 //   - the host has addresses in the configuration, and this is one of them; another never does then;
-//   - this machine's own network has the host's MAC there;
+//   - this server's own network has one of the host's MACs there;
 //   - behind a router, it told so with its last request for a script. That is believed, and not sure.
-func (f *Fleet) identify(r Request) (asker, error) {
+func (f *Fleet) asker(r Request) (asker, error) {
 	refuse := func(format string, args ...any) (asker, error) {
 		return asker{}, fmt.Errorf("%w: "+format, append([]any{ErrNotIts}, args...)...)
 	}
-	book := f.Book()
-	if r.Facts.MAC != "" || r.Facts.UUID != "" {
-		if d := book.Resolve(r.Facts, netip.Addr{}); d.Known {
-			if p, _ := book.Profile(d.Profile); p.Any {
-				return asker{r.Facts, d, false}, nil
-			}
-		}
+	if d, ok := f.forAnyone(r.Facts); ok {
+		return asker{r.Facts, d, false}, nil
 	}
-	facts, mac := f.seen.at(r.Addr, f.now()), f.neighbour(r.Addr)
+	last := f.seen.at(r.Addr, f.now())
+	mac := f.networkMAC(r.Addr, last.facts.MAC)
+	if last.contradicted && mac == last.network {
+		return refuse("%s told mac %q, and in the network it is %s", r.Addr, last.facts.MAC, mac)
+	}
+	facts := last.facts
 	if mac != "" && facts.MAC != mac {
 		// Another machine has that address now, or one card of the machine's is at work where another booted.
-		if d := book.Resolve(facts, netip.Addr{}); !d.Known || d.host == nil || !slices.Contains(d.host.MACs, mac) {
+		if d := f.Book().Resolve(facts, netip.Addr{}); !d.Known || !d.host.hasMAC(mac) {
 			facts = boot.Facts{MAC: mac}
 		}
 	}
-	d := book.Resolve(facts, r.Addr)
+	d := f.Book().Resolve(facts, r.Addr)
 	switch {
 	case !d.Known && facts == boot.Facts{}:
 		return refuse("nothing is known of %s: it has asked for no script, and no host has this address", r.Addr)
 	case !d.Known:
 		return refuse("the machine at %s (mac %q) is no host of the configuration", r.Addr, facts.MAC)
-	}
-	if len(d.host.Addresses) > 0 {
+	case len(d.host.Addresses) > 0:
 		if !slices.ContainsFunc(d.host.Addresses, func(x Range) bool { return x.Contains(r.Addr) }) {
 			return refuse("host %s has other addresses than %s", d.Host, r.Addr)
 		}
 		// A range is of many machines: that one of them asks says nothing of which.
 		return asker{facts, d, d.host.Addresses[0].Single() || mac != ""}, nil
+	case len(d.host.MACs) == 0:
+		return refuse("host %s has neither mac nor address, so whoever told its %s would be given this", d.Host, d.By)
+	case mac != "" && !d.host.hasMAC(mac):
+		return refuse("in the network %s is %s, which host %s does not have", r.Addr, mac, d.Host)
 	}
-	return asker{facts, d, mac != "" && slices.Contains(d.host.MACs, mac)}, nil
+	return asker{facts, d, mac != ""}, nil
+}
+
+// forAnyone is the host that a query names, if its profile gives documents to whoever names it.
+func (f *Fleet) forAnyone(query boot.Facts) (Decision, bool) {
+	if query.MAC == "" && query.UUID == "" {
+		return Decision{}, false
+	}
+	d := f.Book().Resolve(query, netip.Addr{})
+	p, _ := f.Book().Profile(d.Profile)
+	return d, d.Known && p.Any
+}
+
+// WithoutDocuments are the hosts that no installer's document goes to, because nothing but the machine's own word says
+// that it is them: they have neither MAC nor address.
+func (b *Book) WithoutDocuments() []Host {
+	return slices.DeleteFunc(b.Hosts(), func(h Host) bool {
+		p, _ := b.Profile(h.Profile)
+		return len(h.MACs)+len(h.Addresses) > 0 || p.Any
+	})
 }

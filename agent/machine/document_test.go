@@ -55,7 +55,7 @@ func TestDocumentsGoToTheirMachine(t *testing.T) {
 		{"nobody", nil, "10.0.0.9", boot.Facts{}, ""},
 		{"who says so by the URL alone", nil, "10.0.0.9", boot.Facts{MAC: mac1}, ""},
 		{"behind a router, after its script", func() { tell("10.9.0.21", boot.Facts{MAC: mac1}) }, "10.9.0.21", boot.Facts{}, "mac " + mac1 + " 10.9.0.21"},
-		{"by UUID", func() { tell("10.9.0.22", boot.Facts{UUID: uuid1}) }, "10.9.0.22", boot.Facts{}, "uuid  10.9.0.22"},
+		{"by UUID alone", func() { tell("10.9.0.22", boot.Facts{UUID: uuid1}) }, "10.9.0.22", boot.Facts{}, ""},
 		{"no host", func() { tell("10.9.0.23", boot.Facts{MAC: "52:54:00:00:00:09"}) }, "10.9.0.23", boot.Facts{}, ""},
 		{"by the network alone, after a restart of the agent", func() { w.arp["10.0.0.24"] = mac1 }, "10.0.0.24", boot.Facts{}, "mac " + mac1 + " 10.0.0.24"},
 		{"its other card", func() { tell("10.0.0.25", boot.Facts{MAC: mac1}); w.arp["10.0.0.25"] = mac2 }, "10.0.0.25", boot.Facts{}, "mac " + mac1 + " 10.0.0.25"},

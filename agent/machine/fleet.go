@@ -23,7 +23,7 @@ type Fleet struct {
 	book      atomic.Pointer[Book]
 	items     func() ([]Item, error)
 	documents string
-	neighbour func(netip.Addr) string
+	neighbour func(netip.Addr) Holder
 	seen      seen
 	now       func() time.Time
 	log       *slog.Logger
@@ -40,8 +40,8 @@ type Config struct {
 	// Documents is the folder with the templates of documents; "": there are none.
 	Documents string
 	Items     func() ([]Item, error) // what the menu has now
-	// Neighbour is the MAC that has an address on the wire, "" where that is not known; nil: it never is. Called from many goroutines.
-	Neighbour func(netip.Addr) string
+	// Neighbour is who has an address on the wire; nil: that is never known. Called from many goroutines.
+	Neighbour func(netip.Addr) Holder
 	Log       *slog.Logger // nil: no log
 
 	now func() time.Time // nil: the clock
@@ -54,7 +54,7 @@ func OpenFleet(c Config) *Fleet {
 		f.log = slog.New(slog.DiscardHandler)
 	}
 	if f.neighbour == nil {
-		f.neighbour = func(netip.Addr) string { return "" }
+		f.neighbour = func(netip.Addr) Holder { return Holder{} }
 	}
 	if f.now == nil {
 		f.now = time.Now
@@ -87,10 +87,9 @@ type Choice struct {
 
 // Choose decides what the machine with these facts at that address is to boot. It changes nothing. server is the agent's URL as that machine has it.
 func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice {
-	facts, noted := f.fill(facts, addr)
-	book := f.Book()
-	d := book.Resolve(facts, addr)
-	c := Choice{Host: d.Host, Profile: d.Profile, Why: append(noted, d.Why...)}
+	who := f.identify(facts, addr)
+	book, d := f.Book(), who.Decision
+	c := Choice{Host: d.Host, Profile: d.Profile, Why: d.Why}
 	items, err := f.items()
 	if err != nil {
 		c.Why = append(c.Why, fmt.Sprintf("what is here to be booted is not known: %v", err))
@@ -99,7 +98,7 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 	if has {
 		c.Console, c.Timeout, c.Hide = p.Console, p.Timeout, p.Hide
 	}
-	values := newValues(facts, d, addrText(addr), server)
+	values := newValues(who.facts, d, addrText(addr), server)
 	arguments := func(i Item) string {
 		// What a profile adds is for its own image, not for a memory test that somebody ordered.
 		if has && (p.Image == "" || i.Key == p.Image || slices.Contains(i.Names, p.Image)) {
@@ -125,7 +124,7 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 		return c
 	}
 	c.Why = append(c.Why, fmt.Sprintf("profile %s (line %d) boots %s", p.Name, p.Line, p.Image))
-	if p.Once && !f.firstTime(&c, p, d) {
+	if p.Once && !f.firstTime(&c, p, who) {
 		if p.Straight && straight {
 			c.Item, c.Straight = local, true
 		}
@@ -147,7 +146,11 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 const local = "local"
 
 // firstTime reports whether the machine is still to boot what it boots once only.
-func (f *Fleet) firstTime(c *Choice, p Profile, d Decision) bool {
+func (f *Fleet) firstTime(c *Choice, p Profile, d identity) bool {
+	if d.contradicted {
+		c.Why = append(c.Why, "which is booted once; not by a machine whose MAC the network contradicts")
+		return false
+	}
 	if len(d.IDs) == 0 {
 		c.Why = append(c.Why, "which is booted once; the machine told neither MAC nor UUID to know it by again, so it is not")
 		return false
@@ -176,11 +179,15 @@ func hasCanary(b *Book, p Profile) bool {
 
 // Asked takes note that a machine asked for a script, and what it told. It is called before the answer.
 func (f *Fleet) Asked(facts boot.Facts, addr netip.Addr) {
+	d := f.identify(facts, addr)
 	if facts != (boot.Facts{}) {
-		f.seen.put(addr, facts, f.now())
+		f.seen.put(addr, told{facts, d.network, d.contradicted, f.now()})
 	}
-	facts, _ = f.fill(facts, addr)
-	if d := f.Book().Resolve(facts, addr); isCanary(d) && len(d.IDs) > 0 {
+	if d.contradicted {
+		f.log.Warn("a machine told what the network contradicts: it claims nothing", "client", addr, "mac", facts.MAC,
+			"network_mac", d.network, "host", d.Host)
+	}
+	if isCanary(d.Decision) && len(d.IDs) > 0 {
 		if err := f.Trials.Returned(string(d.IDs[0])); err != nil {
 			f.log.Error("How long a canary stood was not kept", "err", err)
 		}
@@ -189,8 +196,7 @@ func (f *Fleet) Asked(facts boot.Facts, addr netip.Addr) {
 
 // Waits reports whether the machine at an address has something to boot that its kernel uses up.
 func (f *Fleet) Waits(addr netip.Addr) bool {
-	facts, _ := f.fill(f.seen.at(addr, f.now()), addr)
-	d := f.Book().Resolve(facts, addr)
+	d := f.identify(f.seen.at(addr, f.now()).facts, addr)
 	if _, ok := f.Once.Peek(d.IDs...); ok {
 		return true
 	}
@@ -204,8 +210,7 @@ func (f *Fleet) Waits(addr netip.Addr) bool {
 
 // Fetched takes note that the machine at an address has the kernel of one of these items: that uses up what it was to boot once.
 func (f *Fleet) Fetched(addr netip.Addr, items []string) {
-	facts, _ := f.fill(f.seen.at(addr, f.now()), addr)
-	d := f.Book().Resolve(facts, addr)
+	d := f.identify(f.seen.at(addr, f.now()).facts, addr)
 	for _, item := range items {
 		if order, ok := f.Once.Claim(item, d.IDs...); ok {
 			f.log.Info("Booted once, as ordered", "client", addr, "mac", order.ID, "item", order.Item)
@@ -216,7 +221,7 @@ func (f *Fleet) Fetched(addr netip.Addr, items []string) {
 	if !ok || !p.Once || len(d.IDs) == 0 {
 		return
 	}
-	if c := f.Choose(facts, addr, ""); !c.Once && slices.Contains(items, c.Item) {
+	if c := f.Choose(d.facts, addr, ""); !c.Once && slices.Contains(items, c.Item) {
 		if err := f.Done.Set(d.IDs[0], p.Name, c.Item); err != nil {
 			f.log.Error("A machine will boot once more what it was to boot once", "client", addr, "mac", d.IDs[0], "item", c.Item, "err", err)
 			return
@@ -227,9 +232,8 @@ func (f *Fleet) Fetched(addr netip.Addr, items []string) {
 
 // Booted takes note that a machine has all files of an item.
 func (f *Fleet) Booted(facts boot.Facts, addr netip.Addr, item string) {
-	facts, _ = f.fill(facts, addr)
-	d := f.Book().Resolve(facts, addr)
-	if !isCanary(d) || len(d.IDs) == 0 || !IsItem(item) {
+	d := f.identify(facts, addr)
+	if !isCanary(d.Decision) || len(d.IDs) == 0 || !IsItem(item) {
 		return
 	}
 	if err := f.Trials.Booted(item, string(d.IDs[0])); err != nil {
@@ -237,17 +241,6 @@ func (f *Fleet) Booted(facts boot.Facts, addr netip.Addr, item string) {
 		return
 	}
 	f.log.Info("A canary has booted", "client", addr, "mac", d.IDs[0], "item", item)
-}
-
-// fill adds the MAC that the network knows of the address, where the machine told none.
-func (f *Fleet) fill(facts boot.Facts, addr netip.Addr) (boot.Facts, []string) {
-	if facts.MAC != "" {
-		return facts, nil
-	}
-	if facts.MAC = f.neighbour(addr); facts.MAC == "" {
-		return facts, nil
-	}
-	return facts, []string{fmt.Sprintf("the machine told no MAC; in the network %s is %s", addr, facts.MAC)}
 }
 
 // tell logs what has not been logged about a thing.

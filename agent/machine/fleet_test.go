@@ -21,7 +21,7 @@ type world struct {
 	t     *testing.T
 	dir   string
 	now   time.Time
-	arp   map[string]string
+	arp   map[string]string // the MAC of an address
 	stock []Item
 	log   bytes.Buffer
 }
@@ -33,10 +33,21 @@ func newWorld(t *testing.T, b *Book, items ...Item) *world {
 		Book: b, State: filepath.Join(w.dir, "state"), Documents: filepath.Join(w.dir, "provision"),
 		Items:     func() ([]Item, error) { return w.stock, nil },
 		Log:       slog.New(slog.NewTextHandler(&w.log, nil)),
-		Neighbour: func(a netip.Addr) string { return w.arp[a.String()] },
+		Neighbour: w.holder,
 		now:       func() time.Time { return w.now },
 	})
 	return w
+}
+
+// holder looks an address up in the neighbour table.
+func (w *world) holder(a netip.Addr) Holder {
+	h := Holder{MAC: w.arp[a.String()]}
+	for _, mac := range w.arp {
+		if mac == h.MAC {
+			h.Addresses++
+		}
+	}
+	return h
 }
 
 // boots asks for the script and says what came: "item", with "!" where there is no menu, "menu" for its default.
@@ -251,7 +262,7 @@ func TestCanary(t *testing.T) {
 
 	// All of it is on disk.
 	again := newWorld(t, b, old1, old2, new3)
-	again.Fleet = OpenFleet(Config{Book: b, State: filepath.Join(w.dir, "state"), Items: again.items, Neighbour: again.neighbour, now: func() time.Time { return w.now }})
+	again.Fleet = OpenFleet(Config{Book: b, State: filepath.Join(w.dir, "state"), Items: again.items, Neighbour: w.holder, now: func() time.Time { return w.now }})
 	again.want(other, "smartos-3!")
 }
 
@@ -307,15 +318,15 @@ func TestSeenIsBounded(t *testing.T) {
 	at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}) }
 	for i := range seenLimit + 100 {
 		now = now.Add(time.Second)
-		s.put(at(i), boot.Facts{Serial: "x"}, now)
+		s.put(at(i), told{facts: boot.Facts{Serial: "x"}, at: now})
 	}
 	if len(s.by) != seenLimit {
 		t.Errorf("%d are remembered", len(s.by))
 	}
-	if s.at(at(seenLimit+99), now).Serial != "x" || s.at(at(0), now) != (boot.Facts{}) {
+	if s.at(at(seenLimit+99), now).facts.Serial != "x" || s.at(at(0), now) != (told{}) {
 		t.Error("the newest was forgotten, or the oldest was not")
 	}
-	if s.at(at(seenLimit+99), now.Add(seenTime+time.Second)) != (boot.Facts{}) {
+	if s.at(at(seenLimit+99), now.Add(seenTime+time.Second)) != (told{}) {
 		t.Error("an old one is still believed")
 	}
 }

@@ -20,11 +20,13 @@ type seen struct {
 }
 
 type told struct {
-	facts boot.Facts
-	at    time.Time
+	facts        boot.Facts
+	network      string // the MAC that the network had at this address then
+	contradicted bool   // by the network
+	at           time.Time
 }
 
-func (s *seen) put(a netip.Addr, f boot.Facts, now time.Time) {
+func (s *seen) put(a netip.Addr, t told) {
 	a = a.Unmap()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,9 +34,9 @@ func (s *seen) put(a netip.Addr, f boot.Facts, now time.Time) {
 		s.by = map[netip.Addr]told{}
 	}
 	if _, known := s.by[a]; !known && len(s.by) >= seenLimit {
-		s.forget(now)
+		s.forget(t.at)
 	}
-	s.by[a] = told{f, now}
+	s.by[a] = t
 }
 
 // forget makes room: what is too old goes, or else what is oldest.
@@ -52,13 +54,25 @@ func (s *seen) forget(now time.Time) {
 	}
 }
 
-// at is what the machine at a told; the zero Facts where it did not, or too long ago.
-func (s *seen) at(a netip.Addr, now time.Time) boot.Facts {
+// at is what the machine at a told; the zero told where it did not, or too long ago.
+func (s *seen) at(a netip.Addr, now time.Time) told {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.by[a.Unmap()]
 	if now.Sub(t.at) > seenTime {
-		return boot.Facts{}
+		return told{}
 	}
-	return t.facts
+	return t
+}
+
+// introduced reports whether a machine told this MAC as its own, and the network had it at its address.
+func (s *seen) introduced(mac string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.by {
+		if t.facts.MAC == mac && t.network == mac && now.Sub(t.at) <= seenTime {
+			return true
+		}
+	}
+	return false
 }
