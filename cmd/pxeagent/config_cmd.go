@@ -23,7 +23,7 @@ func newConfigCheckCmd(a *app) *cobra.Command {
 		Short: "Say whether the configuration is right, and all that is wrong with it",
 		Long: `Read the file, the environment and the flags as every command does, and say what is
 wrong with them, all at once. Nothing is changed and nothing is asked over the network.
-Exits 3 if there is a mistake.`,
+A note names what is right and works otherwise than it looks. Exits 3 if there is a mistake.`,
 		Example: "  pxeagent config check\n  pxeagent config check --config ./pxeagent.yaml --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -31,10 +31,18 @@ Exits 3 if there is a mistake.`,
 			if err != nil {
 				return err
 			}
+			notes := l.documentNotes()
 			if asJSON {
-				return writeJSON(a.stdout, map[string]any{"ok": true, "file": l.File})
+				out := map[string]any{"ok": true, "file": l.File}
+				if len(notes) > 0 {
+					out["notes"] = notes
+				}
+				return writeJSON(a.stdout, out)
 			}
 			_, err = fmt.Fprintf(a.stdout, "ok: %s\n", l.source())
+			for _, n := range notes {
+				fmt.Fprintf(a.stdout, "note: %s\n", n)
+			}
 			return err
 		},
 	}

@@ -2,10 +2,13 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"pxeagent/agent"
 	"pxeagent/agent/boot"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
@@ -181,6 +184,20 @@ func (l *loaded) checkMachines(wrong mistakes) mistakes {
 	}
 	_, found := l.machines()
 	return slices.DeleteFunc(found, func(m mistake) bool { return spoilt[entryOf(m.key)] })
+}
+
+// documentNotes name the hosts that no installer's document goes to, where there are documents.
+func (l *loaded) documentNotes() []string {
+	if _, err := os.Stat(filepath.Join(l.Config.Serve.Root, agent.DocumentsFolder)); err != nil {
+		return nil
+	}
+	inventory, _ := l.machines()
+	var notes []string
+	for _, h := range inventory.WithoutDocuments() {
+		notes = append(notes, fmt.Sprintf("host %s (%s:%d) gets no documents, because any machine can claim to be it; "+
+			"add its mac or address", h.Name, l.File, h.Line))
+	}
+	return notes
 }
 
 // entryOf is the host or profile that a key is about: hosts[2] of hosts[2].mac, profiles.p of profiles.p.boot.
