@@ -134,7 +134,7 @@ func New(c Config) (*Agent, error) {
 	a.page = a.newPage(lib)
 	a.page.machines = a.machines.listed
 	a.boots, err = newBoots(c, a.metrics, boot.TrackerConfig{
-		Neighbour: neighbour.New(c.Log).MAC, Wants: lib.first.Wants, Name: a.machines.named,
+		Neighbour: neighbour.New(c.Log).MAC, Wants: func(kernel string) []string { return a.machines.catalog.Wants(kernel, a.machines.base) }, Name: a.machines.named,
 	})
 	if err != nil {
 		return nil, err

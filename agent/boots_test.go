@@ -18,6 +18,7 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/boot"
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
 	"pxeagent/agent/store"
@@ -206,7 +207,7 @@ func TestBootsThatEndOtherwise(t *testing.T) {
 	m = r.box(5)
 	m.fetch("/ipxe.efi", asUEFI)
 	m.fetch("/ipxe/bootstrap.ipxe", asIPXE)
-	m.fetch(ipxe.LocalPath, asIPXE)
+	m.fetch(catalog.LocalPath, asIPXE)
 	r.awaits("on its own disk", is(boot.LocalDisk))
 	for range 3 {
 		r.box(6).fetch("/undionly.kpxe", asUEFI)

@@ -57,7 +57,7 @@ func newLibraries(c Config, m *machines) (libraries, error) {
 	return places(c.Places, func(p Place) (*ipxe.Library, error) {
 		return ipxe.NewLibrary(ipxe.Config{
 			Root: c.Root, NextServer: p.NextServer, HTTP: p.Base, Chain: c.Chain, Except: c.Except, Universal: c.Universal, Menu: c.Menu,
-			Choose: m.choose(p.Base), Log: c.Log,
+			Catalog: m.catalog, Choose: m.choose(p.Base), Log: c.Log,
 		})
 	})
 }

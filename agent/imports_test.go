@@ -15,12 +15,12 @@ import (
 // names. A backend imports agent/dhcp and no other; nothing but cmd imports a backend.
 var allowed = map[string][]string{
 	"cmd/pxeagent": {
-		"agent", "agent/boot", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe",
+		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe",
 		"agent/script", "agent/store", "agent/tftp", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest",
 	},
 	"agent": {
-		"agent/boot", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe",
-		"agent/script", "agent/store", "agent/tftp", "agent/web",
+		"agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe",
+		"agent/store", "agent/tftp", "agent/web",
 		"agent/logging", "agent/neighbour",
 	},
 	// Lines are bounded whatever they are about.
@@ -36,14 +36,15 @@ var allowed = map[string][]string{
 	"agent/script": {},
 	"agent/store":  {"agent/boot"},
 	"agent/tftp":   {"agent/boot"},
-	"agent/web":    {"agent/boot", "agent/ipxe", "agent/machine"},
+	"agent/web":    {"agent/boot", "agent/catalog", "agent/ipxe", "agent/machine"},
 	// The library answers by the kind of asker, and its menu lists the images.
-	"agent/ipxe":  {"agent/boot", "agent/image", "agent/script"},
-	"agent/image": {"agent/version"},
+	"agent/ipxe":    {"agent/boot", "agent/catalog", "agent/image", "agent/machine", "agent/script"},
+	"agent/catalog": {"agent/boot", "agent/image", "agent/script", "agent/version"},
+	"agent/image":   {"agent/version"},
 	// The stand-in mirror is imported by tests only, and knows nothing of ours.
 	"agent/image/imagetest": {},
 	// Machines are known by what they told, which is in agent/boot.
-	"agent/machine":   {"agent/boot", "agent/version"},
+	"agent/machine":   {"agent/boot", "agent/catalog", "agent/version"},
 	"agent/neighbour": {},
 	"agent/version":   {},
 	"dnsmasq":         {"agent/dhcp"},

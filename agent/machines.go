@@ -1,8 +1,6 @@
 package agent
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -12,11 +10,10 @@ import (
 	"strings"
 
 	"pxeagent/agent/boot"
-	"pxeagent/agent/image"
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
 	"pxeagent/agent/neighbour"
-	"pxeagent/agent/script"
 	"pxeagent/agent/web"
 )
 
@@ -26,24 +23,26 @@ const DocumentsFolder = "provision"
 // machines decides what each machine boots, and takes note of what they fetch.
 type machines struct {
 	*machine.Fleet
-	finder *image.Finder
-	// catalog lists what can be booted. It asks for no choice, since it is asked while one is made.
-	catalog *ipxe.Library
+	catalog *catalog.Catalog
+	base    *url.URL // of the first of Places; nil: none
 	log     *slog.Logger
 }
 
-// newMachines needs the first of Places only for what is the same in all.
+// newMachines needs the first of Places for what machines fetch, and no other.
 func newMachines(c Config) (*machines, error) {
-	p := c.Places[0]
-	catalog, err := ipxe.NewLibrary(ipxe.Config{Root: c.Root, NextServer: p.NextServer, HTTP: p.Base, Chain: c.Chain, Menu: c.Menu})
-	if err != nil {
-		return nil, err
-	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &machines{finder: image.NewFinder(filepath.Join(c.Root, "http")), catalog: catalog, log: c.Log}
-	fleet := machine.Config{Book: c.Machines, State: c.State, Items: m.items, Neighbour: holders(neighbour.New(m.log)), Log: m.log}
+	m := &machines{log: c.Log}
+	if len(c.Places) > 0 {
+		m.base = c.Places[0].Base
+	}
+	var err error
+	m.catalog, err = catalog.New(catalog.Config{Root: c.Root, NoRescue: c.Menu.NoRescue, Log: c.Log})
+	if err != nil {
+		return nil, err
+	}
+	fleet := machine.Config{Book: c.Machines, State: c.State, Items: m.catalog.Items, Neighbour: holders(neighbour.New(m.log)), Log: m.log}
 	if c.Root != "" {
 		fleet.Documents = filepath.Join(c.Root, DocumentsFolder)
 	}
@@ -60,12 +59,8 @@ func holders(t *neighbour.Table) func(netip.Addr) machine.Holder {
 }
 
 // choose is for the library of a place.
-func (m *machines) choose(base *url.URL) func(boot.Facts, netip.Addr) ipxe.Choice {
-	return func(f boot.Facts, addr netip.Addr) ipxe.Choice {
-		c := m.Choose(f, addr, baseText(base))
-		return ipxe.Choice{Host: c.Host, Profile: c.Profile, Item: c.Item, Straight: c.Straight, Once: c.Once, Args: c.Args, Console: c.Console,
-			Timeout: c.Timeout, Hide: c.Hide, Why: c.Why}
-	}
+func (m *machines) choose(base *url.URL) func(boot.Facts, netip.Addr) machine.Choice {
+	return func(f boot.Facts, addr netip.Addr) machine.Choice { return m.Choose(f, addr, baseText(base)) }
 }
 
 func baseText(u *url.URL) string {
@@ -75,118 +70,6 @@ func baseText(u *url.URL) string {
 	return strings.TrimSuffix(u.String(), "/")
 }
 
-// items are all that a machine can be told to boot, with what is known of their versions.
-func (m *machines) items() ([]machine.Item, error) {
-	listed, err := m.catalog.Items()
-	if err != nil {
-		return nil, err
-	}
-	images, err := m.images()
-	if err != nil {
-		return nil, err
-	}
-	var out []machine.Item
-	for _, i := range listed {
-		item := machine.Item{Key: i.Key}
-		// A second item of the same image, such as a rescue entry, is booted by its own key only.
-		if img, ok := images[i.Key]; ok {
-			item.Names, item.Version = names(img), img.Version
-		}
-		out = append(out, item)
-	}
-	return out, nil
-}
-
-// names are what a profile may call an image of which a version says which.
-func names(i image.Image) []string {
-	var out []string
-	for _, n := range []string{i.System, i.Recipe} {
-		if n != "" && n != i.Key {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-// images are those on disk, by key.
-func (m *machines) images() (map[string]image.Image, error) {
-	found, err := m.finder.Find()
-	if err != nil {
-		return nil, err
-	}
-	by := map[string]image.Image{}
-	for _, i := range found.Images {
-		by[i.Key] = i
-	}
-	return by, nil
-}
-
-// itemsOf are the keys of the items whose kernel, or disk image where they have none, has this URL path.
-func (m *machines) itemsOf(path string) []string {
-	if path == ipxe.LocalPath {
-		return []string{ipxe.Local}
-	}
-	path = strings.TrimLeft(path, "/")
-	images, err := m.images()
-	if err != nil || path == "" {
-		return nil
-	}
-	listed, err := m.catalog.Items()
-	if err != nil {
-		return nil
-	}
-	var keys []string
-	for _, i := range listed {
-		img, ok := images[i.Image]
-		if ok && (img.BIOS == path || img.EFI == path) || !ok && slices.Contains(m.kernels(i.Commands, 0), path) {
-			keys = append(keys, i.Key)
-		}
-	}
-	return keys
-}
-
-// kernels are the paths of what an item's commands boot. A script that they run is looked into, and one that this one runs.
-func (m *machines) kernels(commands string, depth int) []string {
-	base, err := url.Parse(m.catalog.ScriptURL())
-	if err != nil {
-		return nil
-	}
-	here := base.ResolveReference(&url.URL{Path: "/"})
-	refs, _ := script.References([]byte("#!ipxe\nset base "+baseText(here)+"\n"+commands), base)
-	var paths []string
-	for _, r := range refs {
-		u, err := url.Parse(r.URL)
-		if err != nil || u.Host != base.Host {
-			continue
-		}
-		path := strings.TrimLeft(u.Path, "/")
-		switch {
-		case r.Kind == script.Kernel, r.Kind == script.Image && !slices.ContainsFunc(refs, func(o script.Reference) bool { return o.Kind == script.Kernel }):
-			paths = append(paths, path)
-		case r.Kind == script.Script && depth < 2:
-			paths = append(paths, m.kernels(m.script(path), depth+1)...)
-		}
-	}
-	return paths
-}
-
-// maxScript is more than any script has, in bytes.
-const maxScript = 256 << 10
-
-// script is one that an item runs, "" where it is not there.
-func (m *machines) script(path string) string {
-	f, err := m.catalog.Open(boot.Ask{Proto: boot.HTTP, Name: "/" + path})
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	text := make([]byte, min(f.Size, maxScript))
-	if n, _ := f.ReadAt(text, 0); n < len(text) {
-		return "" // it became shorter meanwhile
-	}
-	return string(text)
-}
-
 // named is what the configuration calls a machine, and the menu what has that kernel.
 func (m *machines) named(f boot.Facts, addr netip.Addr, kernel string) boot.Named {
 	c := m.Choose(f, addr, "")
@@ -194,7 +77,7 @@ func (m *machines) named(f boot.Facts, addr netip.Addr, kernel string) boot.Name
 	if kernel == "" {
 		return n
 	}
-	switch keys := m.itemsOf(kernel); {
+	switch keys := m.catalog.Booting(kernel, m.base); {
 	case slices.Contains(keys, c.Item):
 		n.Item = c.Item
 	case len(keys) > 0:
@@ -231,10 +114,10 @@ func (w watched) End(t boot.Transfer) {
 	if t.Outcome != boot.OK || t.Class != boot.IPXE || t.Artifact == boot.NBP || t.Artifact == boot.Internal || w.own(t.Ask) {
 		return
 	}
-	if t.Artifact == boot.Script && t.Name != ipxe.LocalPath || !w.Waits(t.Client.Addr()) {
+	if t.Artifact == boot.Script && t.Name != catalog.LocalPath || !w.Waits(t.Client.Addr()) {
 		return
 	}
-	if items := w.itemsOf(t.Name); len(items) > 0 {
+	if items := w.catalog.Booting(t.Name, w.base); len(items) > 0 {
 		w.Fetched(t.Client.Addr(), items)
 	}
 }
@@ -297,9 +180,6 @@ func (m *machines) listed() []web.Machine {
 	return out
 }
 
-// ErrNotOnce is returned for items that cannot be booted once: nothing is fetched for them by which that would be seen.
-var ErrNotOnce = errors.New("cannot be booted once, because a machine fetches nothing for it")
-
 // once orders an item for a machine; "" takes the order back.
 func (m *machines) once(mac net.HardwareAddr, item string) error {
 	id, err := machine.ParseID(mac.String())
@@ -310,24 +190,8 @@ func (m *machines) once(mac net.HardwareAddr, item string) error {
 		_, _, err := m.Once.Cancel(id)
 		return err
 	}
-	if err := m.canOnce(item); err != nil {
+	if err := m.catalog.CheckOnce(item, m.base); err != nil {
 		return err
 	}
 	return m.Once.Set(id, item)
-}
-
-// canOnce says whether an item is there and can be booted once.
-func (m *machines) canOnce(item string) error {
-	listed, err := m.catalog.Items()
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(listed, func(i ipxe.Item) bool { return i.Key == item })
-	switch {
-	case i < 0:
-		return fmt.Errorf("%q: %w", item, web.ErrUnknownItem)
-	case item != ipxe.Local && listed[i].Image == "" && len(m.kernels(listed[i].Commands, 0)) == 0:
-		return fmt.Errorf("%q %w", item, ErrNotOnce)
-	}
-	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pxeagent/agent"
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
 )
@@ -159,7 +160,7 @@ func TestBootOnceByHTTP(t *testing.T) {
 	r.get(kernel, iPXE)
 	gone()
 	r.tree("http/mine/vmlinuz")
-	script := filepath.Join(r.root, "http", ipxe.FragmentDir, "mine.ipxe")
+	script := filepath.Join(r.root, "http", catalog.FragmentDir, "mine.ipxe")
 	if err := os.MkdirAll(filepath.Dir(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +171,7 @@ func TestBootOnceByHTTP(t *testing.T) {
 	if got := r.straight(facts); got != "mine" {
 		t.Fatalf("the machine goes to %q", got)
 	}
-	r.get("/"+ipxe.FragmentDir+"/mine.ipxe", iPXE)
+	r.get("/"+catalog.FragmentDir+"/mine.ipxe", iPXE)
 	if _, ok := once.Peek(id); !ok {
 		t.Fatal("the script used it up")
 	}
@@ -178,7 +179,7 @@ func TestBootOnceByHTTP(t *testing.T) {
 	gone()
 	order("local")
 	r.straight(facts)
-	r.get(ipxe.LocalPath+"?mac="+machineMAC, iPXE)
+	r.get(catalog.LocalPath+"?mac="+machineMAC, iPXE)
 	gone()
 }
 

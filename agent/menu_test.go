@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/ipxe"
 )
 
@@ -58,7 +59,7 @@ func TestMachineMenu(t *testing.T) {
 	c := Config{Root: t.TempDir(), State: t.TempDir(), Log: slog.New(slog.DiscardHandler), Menu: ipxe.MenuConfig{Title: "Rack 7"},
 		Places: []Place{{NextServer: netip.MustParseAddr("10.0.0.7"), Base: ipxe.Base(netip.MustParseAddrPort("10.0.0.7:80"))}}}
 	m, err := MachineMenu(c, boot.Facts{Platform: "efi", Arch: "x86_64"}, netip.Addr{})
-	if err != nil || m.Err != nil || m.Title != "Rack 7" || m.Default != ipxe.Local || !strings.Contains(string(m.Script), "\nset base http://10.0.0.7\n") {
+	if err != nil || m.Err != nil || m.Title != "Rack 7" || m.Default != catalog.Local || !strings.Contains(string(m.Script), "\nset base http://10.0.0.7\n") {
 		t.Errorf("%v, %v, %+v\n%s", err, m.Err, m.Items, m.Script)
 	}
 	c.Root = filepath.Join(c.Root, "none")

@@ -116,8 +116,6 @@ func (a actions) Check() { a.page.check() }
 
 func (a actions) Once(mac net.HardwareAddr, item string) error {
 	switch err := a.machines.once(mac, item); {
-	case errors.Is(err, ErrNotOnce):
-		return web.ErrNoOnce
 	case err != nil:
 		return err
 	case item == "":

@@ -29,6 +29,7 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/boot"
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
@@ -232,7 +233,7 @@ func TestLivePage(t *testing.T) {
 	two.get(debian+"initrd.gz", 16<<20)
 	three.rom()
 	three.script()
-	three.get(ipxe.LocalPath, 0)
+	three.get(catalog.LocalPath, 0)
 	four.rom()
 	four.script()
 	if status := four.get("/smartos/20200101T000000Z/platform/i86pc/kernel/amd64/unix", 0); status != 404 {

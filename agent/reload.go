@@ -19,7 +19,7 @@ type Changes struct {
 
 // Reconfigure takes up a changed configuration. Requests that come later are answered by the new one.
 func (a *Agent) Reconfigure(c Changes) {
-	a.machines.catalog.Configure(c.Menu)
+	a.machines.catalog.SetNoRescue(c.Menu.NoRescue)
 	for _, lib := range a.libraries.all() {
 		lib.Configure(c.Menu)
 	}

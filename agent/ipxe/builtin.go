@@ -6,6 +6,7 @@ import (
 	"github.com/tinkerbell/ipxedust/binary"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/script"
 )
 
@@ -36,7 +37,7 @@ func (l *Library) builtin() (map[string]*content, error) {
 		newContent(EFI64, boot.NBP, efi),
 		newContent(EFIARM64, boot.NBP, arm),
 		newContent(Autoexec, boot.Script, l.autoexec()),
-		newContent(LocalPath[1:], boot.Script, []byte(script.Magic+"\n")),
+		newContent(catalog.LocalPath[1:], boot.Script, []byte(script.Magic+"\n")),
 	} {
 		files[c.name] = c
 	}

@@ -4,18 +4,18 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/catalog"
 )
 
 // ErrRefused: the name cannot be that of a file here, or what has it is no plain file, lies
 // outside the tree, or is a script that a machine would hang on.
-var ErrRefused = errors.New("refused")
+var ErrRefused = catalog.ErrRefused
 
 // File is an open file. It is read from one goroutine at a time by Read, from many by ReadAt.
 type File struct {

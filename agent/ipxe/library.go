@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -16,7 +15,9 @@ import (
 	"sync"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/image"
+	"pxeagent/agent/machine"
 	"pxeagent/agent/script"
 )
 
@@ -34,9 +35,11 @@ type Config struct {
 	// Universal: whatever name of an NBP is asked for, BIOS and UEFI machines are given the one that they can run.
 	Universal bool
 	Menu      MenuConfig
+	// Catalog is what is in Root; nil: one of its own.
+	Catalog *catalog.Catalog
 	// Choose says what a machine is to boot, by what it told and by its address. It is called for every menu, from many goroutines at
 	// once. nil: every machine is given the same menu.
-	Choose func(boot.Facts, netip.Addr) Choice
+	Choose func(boot.Facts, netip.Addr) machine.Choice
 	// NBPs are further file names that the DHCP server sends and that are iPXE, for the breaker.
 	// Names that iPXE's own build gives are known.
 	NBPs []string
@@ -52,12 +55,12 @@ type Library struct {
 	except     []netip.Prefix
 	universal  bool
 	menu       MenuConfig
-	choose     func(boot.Facts, netip.Addr) Choice
+	choose     func(boot.Facts, netip.Addr) machine.Choice
 	nbps       []string // in lower case
-	trees      map[boot.Proto]tree
+	trees      map[boot.Proto]catalog.Tree
 	files      map[string]*content
 	stub       *content
-	finder     *image.Finder // nil: no root
+	catalog    *catalog.Catalog
 	log        *slog.Logger
 
 	mu       sync.Mutex        // for what is below, and menu
@@ -79,7 +82,12 @@ func NewLibrary(c Config) (*Library, error) {
 		c.Chain = ChainAuto
 	}
 	l := &Library{base: base, nextServer: c.NextServer, chain: c.Chain, except: c.Except, universal: c.Universal, menu: c.Menu, choose: c.Choose, log: c.Log,
-		trees: map[boot.Proto]tree{}, said: map[string]string{}, told: map[string]told{}}
+		catalog: c.Catalog, trees: map[boot.Proto]catalog.Tree{}, said: map[string]string{}, told: map[string]told{}}
+	if l.catalog == nil {
+		if l.catalog, err = catalog.New(catalog.Config{Root: c.Root, NoRescue: c.Menu.NoRescue, Log: c.Log}); err != nil {
+			return nil, err
+		}
+	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
@@ -87,12 +95,8 @@ func NewLibrary(c Config) (*Library, error) {
 		l.nbps = append(l.nbps, strings.ToLower(path.Base(n)))
 	}
 	if c.Root != "" {
-		if _, err := os.ReadDir(c.Root); err != nil {
-			return nil, fmt.Errorf("root folder: %w", err)
-		}
-		l.trees[boot.TFTP] = tree(filepath.Join(c.Root, "tftp"))
-		l.trees[boot.HTTP] = tree(filepath.Join(c.Root, "http"))
-		l.finder = image.NewFinder(filepath.Join(c.Root, "http"))
+		l.trees[boot.TFTP] = catalog.Tree(filepath.Join(c.Root, "tftp"))
+		l.trees[boot.HTTP] = catalog.Tree(filepath.Join(c.Root, "http"))
 	}
 	if l.files, err = l.builtin(); err != nil {
 		return nil, err
@@ -110,7 +114,7 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 	fail := func(err error) (*File, error) {
 		e := &NotOpened{Name: a.Name, Artifact: artifact(name), Quirks: quirks, Err: err}
 		if errors.Is(err, fs.ErrNotExist) {
-			e.Artifact, e.Near = boot.NoFile, l.trees[a.Proto].near(name, l.builtinNames(a.Proto))
+			e.Artifact, e.Near = boot.NoFile, l.trees[a.Proto].Near(name, l.builtinNames(a.Proto))
 		}
 		return nil, e
 	}
@@ -205,17 +209,12 @@ func (l *Library) users(proto boot.Proto, name string) (*File, boot.Quirk, error
 	if !ok || image.Private(name) {
 		return nil, "", fs.ErrNotExist
 	}
-	quirk := boot.Quirk("")
-	f, info, err := t.open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		if other, ok := t.fold(name); ok {
-			name, quirk = other, boot.LetterCase
-			f, info, err = t.open(name)
-		}
-	}
+	f, info, found, err := t.OpenFold(name)
 	if err != nil {
 		return nil, "", err
 	}
+	quirk := caseQuirk(found != name)
+	name = found
 	file := onDisk(name, f, info)
 	if file.Artifact == boot.Script {
 		if err := l.checkScript(proto, file); err != nil {

@@ -3,12 +3,10 @@ package ipxe
 import (
 	"cmp"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"strings"
 
 	"pxeagent/agent/boot"
-	"pxeagent/agent/image"
 	"pxeagent/agent/script"
 )
 
@@ -25,15 +23,11 @@ func (l *Library) configuration() MenuConfig {
 	return l.menu
 }
 
-// Items lists what the menu offers to a machine of which nothing is known, in its order; those that are not shown are among them.
+// Items lists what the menu offers to a machine of which nothing is known, in its order; those that are not shown are
+// among them.
 func (l *Library) Items() ([]Item, error) {
-	if own, _, err := l.users(boot.HTTP, strings.TrimPrefix(BootstrapPath, "/")); err == nil {
-		defer own.Close()
-		m, err := l.ownMenu(own)
-		return m.Items, err
-	}
-	d, err := l.data(boot.Facts{}, netip.Addr{})
-	return d.all, err
+	m, err := l.Menu(boot.Facts{}, netip.Addr{})
+	return m.Items, err
 }
 
 // Script is the script at BootstrapPath as it is served now to whoever tells nothing: the user's own, or the menu.
@@ -112,21 +106,6 @@ func (l *Library) tell(d MenuData) {
 		}
 		l.log.Warn("The menu is not the one that was asked for", args...)
 	}
-}
-
-// images are those on disk.
-func (l *Library) images() ([]image.Image, error) {
-	if l.finder == nil {
-		return nil, nil
-	}
-	found, err := l.finder.Find()
-	if err != nil {
-		return nil, err
-	}
-	if found.Truncated {
-		l.once("truncated", "", slog.LevelWarn, "The tree of HTTP is so large that images may be missing in the menu", "file", string(l.trees[boot.HTTP]))
-	}
-	return found.Images, nil
 }
 
 // words makes text fit for a line of the menu.

@@ -5,14 +5,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"pxeagent/agent/catalog"
 )
 
 // arrange puts the items into their groups: those with a place in the configuration first, then the others as they come.
 func (d *MenuData) arrange(all []candidate, conf MenuConfig) {
-	listed := slices.ContainsFunc(all, func(c candidate) bool { return c.Key == Local && c.place >= 0 })
+	listed := slices.ContainsFunc(all, func(c candidate) bool { return c.Key == catalog.Local && c.place >= 0 })
 	rank := func(c candidate) int {
 		switch {
-		case c.Key == Local && !listed:
+		case c.Key == catalog.Local && !listed:
 			return -1 // what a menu without a fitting default chooses is what stands first
 		case c.place >= 0:
 			return c.place
@@ -33,8 +35,8 @@ func (d *MenuData) arrange(all []candidate, conf MenuConfig) {
 					break
 				}
 			}
-		} else if c.Key == Local {
-			id = Local
+		} else if c.Key == catalog.Local {
+			id = catalog.Local
 		}
 		if id != last {
 			d.Groups, last = append(d.Groups, MenuGroup{Title: c.Group}), id
@@ -64,8 +66,8 @@ func (c *candidate) list(g *MenuGroup) {
 		hot = "--key " + c.Hot + " "
 	}
 	c.Line = fmt.Sprintf("item %s-- %s %s", hot, c.Key, c.Title)
-	if c.need.when != "" {
-		c.Line = c.need.when + c.Line + " ||"
+	if c.need.When != "" {
+		c.Line = c.need.When + c.Line + " ||"
 	}
 	g.Items = append(g.Items, c.Item)
 }
@@ -75,7 +77,7 @@ type notes []note
 
 type note struct {
 	group int // where the first such item would stand
-	need  need
+	need  catalog.Need
 	text  string
 	items int
 }
@@ -84,12 +86,12 @@ func (ns *notes) see(group int, c *candidate) {
 	n := note{group: group, need: c.need, text: c.Why, items: 1}
 	switch {
 	case c.broken: // in few words: a line of the menu has less than 80 characters
-		n.need, n.text = need{}, c.image.Title+" is left out; the server's log says why"
-	case c.image == nil || c.Why == "":
+		n.need, n.text = catalog.Need{}, c.ImageTitle+" is left out; the server's log says why"
+	case c.Why == "":
 		return
 	}
 	for i := range *ns {
-		if o := &(*ns)[i]; o.text == n.text && o.need.what == n.need.what {
+		if o := &(*ns)[i]; o.text == n.text && o.need.What == n.need.What {
 			o.items++
 			return
 		}
@@ -104,8 +106,8 @@ func (ns notes) write(groups []MenuGroup) {
 			text = fmt.Sprintf("%d more, for %s", n.items, what)
 		}
 		line := "item --gap -- " + words(text)
-		if n.need.unless != "" {
-			line = n.need.unless + line + n.need.tail
+		if n.need.Unless != "" {
+			line = n.need.Unless + line + n.need.Tail
 		}
 		groups[n.group].Notes = append(groups[n.group].Notes, line)
 	}

@@ -5,19 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
-	"os"
-	"path"
-	"slices"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/catalog"
 )
-
-// Text is a script, with where it comes from.
-type Text struct {
-	Name   string // a path below the HTTP tree, or what it is made for
-	Script []byte
-	Err    error // why there is none, or what is wrong with it that Lint cannot see
-}
 
 // Kinds are the machines that menus differ for, by name. The last one tells nothing.
 func Kinds() []struct {
@@ -35,45 +26,26 @@ func Kinds() []struct {
 	}
 }
 
-// Texts are all scripts that machines are given in the end: the user's own at BootstrapPath or the menus that are made, and the user's scripts
-// in FragmentDir.
-func (l *Library) Texts() []Text {
-	var texts []Text
-	if script, err := l.source(BootstrapPath[1:]); !errors.Is(err, fs.ErrNotExist) {
-		texts = append(texts, Text{BootstrapPath[1:], script, err})
+// Texts are all scripts that machines are given in the end: the user's own at BootstrapPath or the menus that are made,
+// and the user's scripts in catalog.FragmentDir.
+func (l *Library) Texts() []catalog.Text {
+	var texts []catalog.Text
+	if own, err := l.catalog.Source(catalog.OwnScript); !errors.Is(err, fs.ErrNotExist) {
+		texts = append(texts, catalog.Text{Name: catalog.OwnScript, Script: own, Err: err})
 	} else {
 		for _, k := range Kinds() {
 			m, err := l.Menu(k.Facts, netip.Addr{})
-			name := "the menu for " + k.Name
-			texts = append(texts, Text{name, m.Script, errors.Join(err, m.Err)})
+			texts = append(texts, catalog.Text{Name: "the menu for " + k.Name, Script: m.Script, Err: errors.Join(err, m.Err)})
 		}
 	}
-	t, ok := l.trees[boot.HTTP]
-	if !ok {
-		return texts
-	}
-	root, err := os.OpenRoot(string(t))
-	if err != nil {
-		return texts
-	}
-	defer root.Close()
-	names := list(root, FragmentDir)
-	slices.Sort(names)
-	for _, n := range names {
-		if fragmentRE.MatchString(n) {
-			name := path.Join(FragmentDir, n)
-			script, err := readSource(root, name)
-			texts = append(texts, Text{name, script, err})
-		}
-	}
-	return texts
+	return append(texts, l.catalog.Fragments()...)
 }
 
 // Try makes the menus that a template would make, without putting it to use. What it includes is read from the HTTP tree.
-func (l *Library) Try(template []byte) []Text {
-	var texts []Text
+func (l *Library) Try(template []byte) []catalog.Text {
+	var texts []catalog.Text
 	for _, k := range Kinds() {
-		t := Text{Name: "the menu for " + k.Name}
+		t := catalog.Text{Name: "the menu for " + k.Name}
 		d, err := l.data(k.Facts, netip.Addr{})
 		if err == nil {
 			t.Script, err = l.execute(sources{TemplateFile: string(template)}, d, true)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/template"
 
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/script"
 )
 
@@ -33,7 +34,7 @@ var errMenu = errors.New("what it writes is no good menu")
 // write writes a machine's menu by the user's template, by the one that worked last where that fails, and else by the
 // built-in one. The error is what is wrong with the user's template.
 func (l *Library) write(d MenuData) (menu []byte, broken error) {
-	text, err := l.source(TemplateFile)
+	text, err := l.catalog.Source(TemplateFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		l.keep(nil)
 		return builtinMenu(d), nil
@@ -70,7 +71,7 @@ func (l *Library) execute(from sources, d MenuData, fresh bool) ([]byte, error) 
 		if text, ok := from[name]; ok {
 			return withoutMagic(text), nil
 		}
-		b, err := l.source(name)
+		b, err := l.catalog.Source(name)
 		if err != nil {
 			return "", fmt.Errorf("reading %s: %w", name, err)
 		}
@@ -110,12 +111,12 @@ func (d *MenuData) funcs(include func(string) (string, error)) template.FuncMap 
 		"words":   words,
 		"url":     func(p string) string { return script.URL("${base}", p) },
 		"items": func(pattern string) ([]Item, error) {
-			if err := CheckPattern(pattern); err != nil {
+			if err := catalog.CheckPattern(pattern); err != nil {
 				return nil, err
 			}
 			var fit []Item
 			for _, i := range d.Items {
-				if matches(i.Key, []string{pattern}) {
+				if catalog.Matches(i.Key, pattern) {
 					fit = append(fit, i)
 				}
 			}

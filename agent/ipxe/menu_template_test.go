@@ -8,8 +8,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/catalog"
+	"pxeagent/agent/machine"
 	"pxeagent/agent/script"
 )
 
@@ -44,7 +47,7 @@ func TestBuiltinTemplateAsOnesOwn(t *testing.T) {
 }
 
 func TestTemplateHasWhatTheMenuHas(t *testing.T) {
-	s := newSite(t, Config{Menu: MenuConfig{Title: "Rack 7"}, Choose: func(f boot.Facts, _ netip.Addr) Choice { return Choice{Host: "node-" + f.Serial} }})
+	s := newSite(t, Config{Menu: MenuConfig{Title: "Rack 7"}, Choose: func(f boot.Facts, _ netip.Addr) machine.Choice { return machine.Choice{Host: "node-" + f.Serial} }})
 	s.put("http/memtest64.bin", "x")
 	s.put("http/ipxe/parts/foot.ipxe", "#!ipxe\n:foot\necho {{.Base}} stays as it is\nexit\n")
 	s.put(own, `#!ipxe
@@ -111,7 +114,7 @@ func TestBrokenTemplateKeepsTheLastGoodMenu(t *testing.T) {
 		"a long command line":      "#!ipxe\nkernel http://h/u " + strings.Repeat("x", 300) + "\nmodule http://h/m " + strings.Repeat("x", 300) + "\nboot\n",
 		"more than a menu can be":  "#!ipxe\n{{range $n := 2000000}}echo\n{{end}}",
 		"a pattern that is none":   "#!ipxe\n{{items \"[\"}}\n",
-		"larger than any template": "#!ipxe\n" + strings.Repeat("#", maxSource),
+		"larger than any template": "#!ipxe\n" + strings.Repeat("#", 256<<10),
 	}
 	for name, text := range broken {
 		t.Run(name, func(t *testing.T) {
@@ -175,7 +178,7 @@ func TestIncludedFileBreaks(t *testing.T) {
 func TestOwnScriptWins(t *testing.T) {
 	const text = "#!ipxe\r\nset x ${y}\r\nmenu Mine\r\nitem a A thing\r\nitem --gap -- no\r\nitem --key b b  B   thing\r\nchoose --default b --timeout 5000 t && goto ${t}\r\n:a\r\n:b\r\n" +
 		"kernel /k -B root_shadow='" + seedHash + "',smartos=true\r\n"
-	s := newSite(t, Config{Choose: func(boot.Facts, netip.Addr) Choice { t.Error("asked"); return Choice{} }})
+	s := newSite(t, Config{Choose: func(boot.Facts, netip.Addr) machine.Choice { t.Error("asked"); return machine.Choice{} }})
 	s.put("http/ipxe/bootstrap.ipxe", text)
 	s.put(own, "#!ipxe\n{{.Titel}}\n")
 	for _, a := range []boot.Ask{
@@ -190,8 +193,11 @@ func TestOwnScriptWins(t *testing.T) {
 	if string(m.Script) != text || strings.Contains(string(m.Shown), seedHash) || m.Source != "ipxe/bootstrap.ipxe" || m.Err != nil {
 		t.Errorf("%v, from %q, shown as\n%s", m.Err, m.Source, m.Shown)
 	}
-	want := []Item{{Key: "a", Title: "A thing", Shown: true}, {Key: "b", Title: "B thing", Shown: true, Default: true}}
-	if diff := cmp.Diff(want, m.Items); diff != "" || m.Title != "Mine" || m.Default != "b" || m.Timeout.Seconds() != 5 {
+	want := []Item{
+		{Item: catalog.Item{Key: "a", Title: "A thing"}, Shown: true},
+		{Item: catalog.Item{Key: "b", Title: "B thing"}, Shown: true, Default: true},
+	}
+	if diff := cmp.Diff(want, m.Items, cmpopts.IgnoreUnexported(catalog.Item{})); diff != "" || m.Title != "Mine" || m.Default != "b" || m.Timeout.Seconds() != 5 {
 		t.Errorf("%q, %q, %v (-want +got):\n%s", m.Title, m.Default, m.Timeout, diff)
 	}
 	// What will not work in it is said, once.
@@ -270,57 +276,6 @@ func TestTextsAndTry(t *testing.T) {
 	s.put("http/ipxe/bootstrap.ipxe", "no script\n")
 	if texts := s.Texts(); texts[0].Name != "ipxe/bootstrap.ipxe" || len(texts) != 2 || script.Lint(texts[0].Script)[0].Code != script.NotScript {
 		t.Errorf("%+v", texts)
-	}
-}
-
-func TestWants(t *testing.T) {
-	s := newSite(t, Config{})
-	for _, f := range append(everything, smartOSes...) {
-		s.put("http/"+f, "x")
-	}
-	for kernel, want := range map[string][]string{
-		"/smartos/20240104T000552Z" + unix:  {"/smartos/20240104T000552Z" + unix, "/smartos/20240104T000552Z" + archive, "/smartos/20240104T000552Z" + archive + ".hash"},
-		"/memtest/memtest86+x64.efi":        {"/memtest/memtest86+x64.efi"},
-		"/alpine/3.20/boot/vmlinuz-lts":     {"/alpine/3.20/boot/vmlinuz-lts", "/alpine/3.20/boot/initramfs-lts"},
-		"/alpine/3.20/boot/modloop-lts":     nil,
-		"smartos/20240104T000552Z" + unix:   nil,
-		"":                                  nil,
-		"/":                                 nil,
-		"/debian/bookworm/debian-installer": nil,
-	} {
-		if diff := cmp.Diff(want, s.Wants(kernel)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", kernel, diff)
-		}
-	}
-	// A user's own script says more, and what is on disk less.
-	s.put("http/ipxe/bootstrap.ipxe", `#!ipxe
-set root http://10.0.0.7:8080/my%20own
-:a
-kernel --name k ${root}/vmlinuz x
-initrd ${root}/a.img
-initrd ${root}/both.img
-boot || goto a
-:b
-kernel ${root}/vmlinuz y
-initrd ${root}/both.img
-initrd http://elsewhere/c.img
-boot
-:c
-kernel ../other
-:d
-initrd /stray
-kernel /alpine/3.20/boot/vmlinuz-lts
-initrd /more.img
-`)
-	for kernel, want := range map[string][]string{
-		"/my own/vmlinuz":               {"/my own/vmlinuz", "/my own/both.img"},
-		"/other":                        {"/other"},
-		"/stray":                        nil,
-		"/alpine/3.20/boot/vmlinuz-lts": {"/alpine/3.20/boot/vmlinuz-lts"},
-	} {
-		if diff := cmp.Diff(want, s.Wants(kernel)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", kernel, diff)
-		}
 	}
 }
 

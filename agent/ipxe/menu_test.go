@@ -13,7 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pxeagent/agent/boot"
-	"pxeagent/agent/image"
+	"pxeagent/agent/catalog"
+	"pxeagent/agent/machine"
 	"pxeagent/agent/script"
 )
 
@@ -52,7 +53,7 @@ var (
 )
 
 func TestMenuGolden(t *testing.T) {
-	shadow, err := ParseShadow(seedHash)
+	shadow, err := catalog.ParseShadow(seedHash)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func TestMenuGolden(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		menu   MenuConfig
-		choice Choice
+		choice machine.Choice
 		facts  boot.Facts
 		files  []string
 	}{
@@ -69,27 +70,27 @@ func TestMenuGolden(t *testing.T) {
 		{name: "all", menu: MenuConfig{Timeout: 10 * time.Second}, files: everything},
 		{name: "all-bios", menu: MenuConfig{Timeout: 10 * time.Second}, facts: bios, files: everything},
 		{name: "all-uefi", menu: MenuConfig{Timeout: 10 * time.Second}, facts: uefi, files: everything},
-		{name: "all-arm64", menu: MenuConfig{Timeout: 10 * time.Second, Console: Console{Port: 'a'}}, facts: arm64, files: everything},
+		{name: "all-arm64", menu: MenuConfig{Timeout: 10 * time.Second, Console: catalog.Console{Port: 'a'}}, facts: arm64, files: everything},
 		// What the person's menu of 2013 offers, made.
 		{name: "seed", facts: bios, files: smartOSes[:2], menu: MenuConfig{Title: "Welcome to iPXE's Boot Menu", Default: "smartos-20130808T195337Z",
 			Timeout: 30 * time.Second, RootShadow: shadow, Entries: []MenuEntry{
 				{Group: "SmartOS option 1"}, {Item: "smartos-20130808T195337Z", Title: "Boot SmartOS"}, {Item: "smartos-*-rescue", Title: "Boot SmartOS noimport"},
-				{Group: "Utilities"}, {Item: "shell"}, {Item: "reboot"}, {Item: Local, Title: "Exit (boot local disk)"},
+				{Group: "Utilities"}, {Item: "shell"}, {Item: "reboot"}, {Item: catalog.Local, Title: "Exit (boot local disk)"},
 			}}},
-		{name: "configured", facts: bios, files: everything, menu: MenuConfig{Title: "Rack ; 7", Default: "shell", Timeout: time.Second, Console: Console{Port: 'b'},
+		{name: "configured", facts: bios, files: everything, menu: MenuConfig{Title: "Rack ; 7", Default: "shell", Timeout: time.Second, Console: catalog.Console{Port: 'b'},
 			RootShadow: shadow, NoRescue: true, Hide: []string{"talos*", "config"}, Entries: []MenuEntry{
-				{Item: "memtest-*", Console: Console{Port: 't'}},
+				{Item: "memtest-*", Console: catalog.Console{Port: 't'}},
 				{Group: "# Installers"}, {Item: "debian-*", Title: "Debian || nothing", Args: "auto=true priority=critical"}, {Item: "fedora", Hidden: true},
-				{Group: "SmartOS"}, {Item: "smartos-*", Args: "-kd hostname=${hostname}", Console: Console{Port: 'c', Speed: 9600}},
+				{Group: "SmartOS"}, {Item: "smartos-*", Args: "-kd hostname=${hostname}", Console: catalog.Console{Port: 'c', Speed: 9600}},
 				{Group: "Nothing fits"}, {Item: "windows-*"},
 			}}},
-		{name: "chosen", facts: bios, files: everything, choice: Choice{Host: "node-01", Profile: "compute", Item: "smartos-20240104T000552Z", Args: "hostname=node-01",
+		{name: "chosen", facts: bios, files: everything, choice: machine.Choice{Host: "node-01", Profile: "compute", Item: "smartos-20240104T000552Z", Args: "hostname=node-01",
 			Console: "ttya", Timeout: &ever, Hide: []string{"*", "smartos-*"}}},
-		{name: "straight", files: everything, choice: Choice{Host: "node-02", Profile: "# odd", Item: "debian-bookworm-amd64", Straight: true, Args: "auto=true"}},
-		{name: "straight-told", facts: uefi, files: everything, choice: Choice{Item: Local, Straight: true}},
+		{name: "straight", files: everything, choice: machine.Choice{Host: "node-02", Profile: "# odd", Item: "debian-bookworm-amd64", Straight: true, Args: "auto=true"}},
+		{name: "straight-told", facts: uefi, files: everything, choice: machine.Choice{Item: catalog.Local, Straight: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newSite(t, Config{Menu: tc.menu, Choose: func(boot.Facts, netip.Addr) Choice { return tc.choice }})
+			s := newSite(t, Config{Menu: tc.menu, Choose: func(boot.Facts, netip.Addr) machine.Choice { return tc.choice }})
 			for _, f := range tc.files {
 				s.put("http/"+f, "x")
 			}
@@ -206,27 +207,6 @@ func TestMenuLeavesOutWhatCannotBoot(t *testing.T) {
 	}
 	if n := strings.Count(s.log.String(), "item=smartos-20140101T000000Z "); n != 1 {
 		t.Errorf("logged %d times, want once:\n%s", n, s.log)
-	}
-}
-
-func TestCommandLineLimit(t *testing.T) {
-	img := image.Image{Key: "smartos-x", Multiboot: true, BIOS: "u", Modules: []image.Module{{Path: "m"}}}
-	base := "http://h"
-	// http://h/u, blank, nothing, NUL; http://h/m, blank, argument, NUL
-	img.Modules[0].Args = strings.Repeat("a", script.MaxCommandLine-(10+2)-(10+2))
-	if n := commandLine(base, img, ""); n != script.MaxCommandLine {
-		t.Errorf("%d bytes, want %d", n, script.MaxCommandLine)
-	}
-	text := func() []byte {
-		return []byte("#!ipxe\nset base http://h\n" + commandsOf(img, wish{}) + "\n:failed\nexit 1\n")
-	}
-	if f := script.Lint(text()); f != nil {
-		t.Errorf("at the limit: %+v", f)
-	}
-	img.Modules[0].Args += "a"
-	f := script.Lint(text())
-	if len(f) != 1 || f[0].Code != script.LongMultiboot || !strings.Contains(f[0].Text, "513") {
-		t.Errorf("one byte over the limit: %+v", f)
 	}
 }
 

@@ -2,14 +2,14 @@ package ipxe
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/netip"
-	"strings"
 	"time"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/catalog"
+	"pxeagent/agent/machine"
 	"pxeagent/agent/script"
 )
 
@@ -25,7 +25,7 @@ type Menu struct {
 	Default  string        // key of the item that is booted when nobody chooses
 	Timeout  time.Duration // 0: it waits for ever
 	Straight bool          // Default is booted without a menu
-	Choice   Choice
+	Choice   machine.Choice
 	// Err is what keeps the menu from being the one that was asked for: a broken template (the last good one is served), an image whose
 	// command line is too long, a default that is not there. nil: nothing.
 	Err error
@@ -33,17 +33,18 @@ type Menu struct {
 
 // Menu is the menu of a machine that told these facts from this address. The error is of the disk; faults of the menu are in Menu.Err.
 func (l *Library) Menu(facts boot.Facts, addr netip.Addr) (Menu, error) {
-	own, _, err := l.users(boot.HTTP, strings.TrimPrefix(BootstrapPath, "/"))
+	own, err := l.catalog.Own()
 	if err == nil {
-		defer own.Close()
-		return l.ownMenu(own)
+		return ownMenu(own), nil
+	} else if errors.Is(err, catalog.ErrTooLong) {
+		return Menu{}, err
 	}
 	script, d, made := l.made(facts, addr)
 	if made != nil {
 		return Menu{}, made
 	}
-	m := Menu{Title: d.Title, Script: script, Shown: mask(script), Items: d.all, Default: d.Default, Timeout: d.timeout, Straight: d.straight, Choice: d.Choice, Err: d.err()}
-	if _, missing := l.source(TemplateFile); !errors.Is(missing, fs.ErrNotExist) {
+	m := Menu{Title: d.Title, Script: script, Shown: catalog.Mask(script), Items: d.all, Default: d.Default, Timeout: d.timeout, Straight: d.straight, Choice: d.Choice, Err: d.err()}
+	if _, missing := l.catalog.Source(TemplateFile); !errors.Is(missing, fs.ErrNotExist) {
 		m.Source = TemplateFile
 	}
 	if !errors.Is(err, fs.ErrNotExist) { // the user's own is there and cannot be served
@@ -53,20 +54,17 @@ func (l *Library) Menu(facts boot.Facts, addr netip.Addr) (Menu, error) {
 }
 
 // ownMenu is the user's own script as far as it can be read without running it. It is the same for every machine.
-func (l *Library) ownMenu(f *File) (Menu, error) {
-	if f.Size > maxMenu {
-		return Menu{}, fmt.Errorf("%s has %d bytes; iPXE would take long over it", f.Name, f.Size)
+func ownMenu(own catalog.Text) Menu {
+	read := script.ReadMenu(own.Script)
+	m := Menu{
+		Source: own.Name, Script: own.Script, Shown: catalog.Mask(own.Script),
+		Title: read.Title, Default: read.Default, Timeout: read.Timeout,
 	}
-	text, err := f.all()
-	if err != nil {
-		return Menu{}, err
-	}
-	read := script.ReadMenu(text)
-	m := Menu{Source: f.Name, Script: text, Shown: mask(text), Title: read.Title, Default: read.Default, Timeout: read.Timeout}
 	for _, i := range read.Items {
-		m.Items = append(m.Items, Item{Key: i.Label, Title: i.Title, Shown: true, Default: i.Label == read.Default})
+		item := catalog.Item{Key: i.Label, Title: i.Title}
+		m.Items = append(m.Items, Item{Item: item, Shown: true, Default: i.Label == read.Default})
 	}
-	return m, nil
+	return m
 }
 
 // lintOwn logs what will not work in a user's own script, once as long as it is the same. It is served all the same.
@@ -75,7 +73,7 @@ func (l *Library) lintOwn(f *File) {
 	l.mu.Lock()
 	known := l.said[key] == f.ETag
 	l.mu.Unlock()
-	if known || f.Size > maxSource {
+	if known || f.Size > maxMenu {
 		return
 	}
 	text, err := f.all()

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"pxeagent/agent/catalog"
 )
 
 // Book is what the configuration says of machines. It is not changed after New; the nil Book says nothing.
@@ -222,7 +224,7 @@ func (p *Profile) check() (found Mistakes) {
 	if !isName(p.Name) {
 		wrong("", "%q is no name; want letters, digits, dots, dashes and underscores, 64 at most", p.Name)
 	}
-	if p.Image != "" && !IsItem(p.Image) {
+	if p.Image != "" && !catalog.IsKey(p.Image) {
 		wrong("image", "%q is no item of the menu; want a key such as those that `pxeagent menu show` lists", p.Image)
 	}
 	if p.Image == "" {
@@ -242,14 +244,7 @@ func (p *Profile) check() (found Mistakes) {
 }
 
 // isName: of a host, a profile, a label. Names become parts of file names and of commands.
-func isName(s string) bool { return len(s) <= 64 && IsItem(s) && !strings.ContainsAny(s, ":+") }
-
-// IsItem reports whether s can be the key of a menu's item: 1 to 128 letters, digits, '.', '_', '-', '+', ':', not beginning with '.' or '-'.
-func IsItem(s string) bool {
-	return s != "" && len(s) <= 128 && s[0] != '.' && s[0] != '-' && !strings.ContainsFunc(s, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("._-+:", r))
-	})
-}
+func isName(s string) bool { return len(s) <= 64 && catalog.IsKey(s) && !strings.ContainsAny(s, ":+") }
 
 func thereAre(names []string) string {
 	if len(names) == 0 {

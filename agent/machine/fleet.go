@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/catalog"
 )
 
 // Fleet is all machines: what the configuration says of them, and what is kept of what they were told and have done. It may be used from many goroutines.
@@ -21,7 +22,7 @@ type Fleet struct {
 	Trials *Trials
 
 	book      atomic.Pointer[Book]
-	items     func() ([]Item, error)
+	items     func() ([]catalog.Item, error)
 	documents string
 	neighbour func(netip.Addr) Holder
 	seen      seen
@@ -39,7 +40,7 @@ type Config struct {
 	State string
 	// Documents is the folder with the templates of documents; "": there are none.
 	Documents string
-	Items     func() ([]Item, error) // what the menu has now
+	Items     func() ([]catalog.Item, error) // what the menu has now
 	// Neighbour is who has an address on the wire; nil: that is never known. Called from many goroutines.
 	Neighbour func(netip.Addr) Holder
 	Log       *slog.Logger // nil: no log
@@ -73,18 +74,6 @@ func (f *Fleet) SetBook(b *Book) { f.book.Store(b) }
 // Book is what the configuration says now.
 func (f *Fleet) Book() *Book { return f.book.Load() }
 
-// Choice is what a machine is to boot. Its fields are those of ipxe.Choice.
-type Choice struct {
-	Host, Profile string
-	Item          string // "": the menu's default
-	Straight      bool   // Item without a menu
-	Once          bool   // by an order of Once
-	Args, Console string
-	Timeout       *time.Duration
-	Hide          []string
-	Why           []string
-}
-
 // Choose decides what the machine with these facts at that address is to boot. It changes nothing. server is the agent's URL as that machine has it.
 func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice {
 	who := f.identify(facts, addr)
@@ -99,7 +88,7 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 		c.Console, c.Timeout, c.Hide = p.Console, p.Timeout, p.Hide
 	}
 	values := newValues(who.facts, d, addrText(addr), server)
-	arguments := func(i Item) string {
+	arguments := func(i catalog.Item) string {
 		// What a profile adds is for its own image, not for a memory test that somebody ordered.
 		if has && (p.Image == "" || i.Key == p.Image || slices.Contains(i.Names, p.Image)) {
 			return Expand(p.Args, values)
@@ -108,7 +97,7 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 	}
 	straight := true
 	if order, ok := f.Once.Peek(d.IDs...); ok {
-		if i := slices.IndexFunc(items, func(i Item) bool { return i.Key == order.Item }); i >= 0 {
+		if i := slices.IndexFunc(items, func(i catalog.Item) bool { return i.Key == order.Item }); i >= 0 {
 			c.Item, c.Straight, c.Once, c.Args = order.Item, true, true, arguments(items[i])
 			c.Why = append(c.Why, fmt.Sprintf("%s boots %s once, as ordered at %s", order.ID, order.Item, order.Set.UTC().Format(time.RFC3339)))
 			f.forget(string(order.ID))
@@ -120,13 +109,13 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 		f.tell(string(order.ID), slog.LevelWarn, why)
 	}
 	if !has || p.Image == "" {
-		c.Args = arguments(Item{})
+		c.Args = arguments(catalog.Item{})
 		return c
 	}
 	c.Why = append(c.Why, fmt.Sprintf("profile %s (line %d) boots %s", p.Name, p.Line, p.Image))
 	if p.Once && !f.firstTime(&c, p, who) {
 		if p.Straight && straight {
-			c.Item, c.Straight = local, true
+			c.Item, c.Straight = catalog.Local, true
 		}
 		return c
 	}
@@ -141,9 +130,6 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 	c.Item, c.Straight, c.Args = got.item.Key, p.Straight && straight, arguments(got.item)
 	return c
 }
-
-// local is the key of the menu's item for the machine's own disk.
-const local = "local"
 
 // firstTime reports whether the machine is still to boot what it boots once only.
 func (f *Fleet) firstTime(c *Choice, p Profile, d identity) bool {
@@ -233,7 +219,7 @@ func (f *Fleet) Fetched(addr netip.Addr, items []string) {
 // Booted takes note that a machine has all files of an item.
 func (f *Fleet) Booted(facts boot.Facts, addr netip.Addr, item string) {
 	d := f.identify(facts, addr)
-	if !isCanary(d.Decision) || len(d.IDs) == 0 || !IsItem(item) {
+	if !isCanary(d.Decision) || len(d.IDs) == 0 || !catalog.IsKey(item) {
 		return
 	}
 	if err := f.Trials.Booted(item, string(d.IDs[0])); err != nil {

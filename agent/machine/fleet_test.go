@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/catalog"
 )
 
 // world is a fleet with a clock and a neighbour table of its own.
@@ -22,16 +23,16 @@ type world struct {
 	dir   string
 	now   time.Time
 	arp   map[string]string // the MAC of an address
-	stock []Item
+	stock []catalog.Item
 	log   bytes.Buffer
 }
 
-func newWorld(t *testing.T, b *Book, items ...Item) *world {
+func newWorld(t *testing.T, b *Book, items ...catalog.Item) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), arp: map[string]string{}, stock: items}
 	w.Fleet = OpenFleet(Config{
 		Book: b, State: filepath.Join(w.dir, "state"), Documents: filepath.Join(w.dir, "provision"),
-		Items:     func() ([]Item, error) { return w.stock, nil },
+		Items:     func() ([]catalog.Item, error) { return w.stock, nil },
 		Log:       slog.New(slog.NewTextHandler(&w.log, nil)),
 		Neighbour: w.holder,
 		now:       func() time.Time { return w.now },
@@ -84,11 +85,11 @@ func (w *world) fetch(mac, at string, items ...string) {
 }
 
 var (
-	old1 = Item{Key: "smartos-1", Names: []string{"smartos"}, Version: "1"}
-	old2 = Item{Key: "smartos-2", Names: []string{"smartos"}, Version: "2"}
-	new3 = Item{Key: "smartos-3", Names: []string{"smartos"}, Version: "3"}
-	deb  = Item{Key: "debian-12", Names: []string{"debian"}, Version: "12"}
-	mem  = Item{Key: "memtest"}
+	old1 = catalog.Item{Key: "smartos-1", Names: []string{"smartos"}, Version: "1"}
+	old2 = catalog.Item{Key: "smartos-2", Names: []string{"smartos"}, Version: "2"}
+	new3 = catalog.Item{Key: "smartos-3", Names: []string{"smartos"}, Version: "3"}
+	deb  = catalog.Item{Key: "debian-12", Names: []string{"debian"}, Version: "12"}
+	mem  = catalog.Item{Key: "memtest"}
 )
 
 func TestBootOnceIsUsedUpByTheKernel(t *testing.T) {
@@ -163,7 +164,7 @@ func TestAProfileThatBootsOnce(t *testing.T) {
 	w.fetch(mac2, "10.0.0.22", "debian-12")
 	w.want(mac2, "menu")
 	// A new version, even a changed profile, does not install again.
-	w.stock = append(w.stock, Item{Key: "debian-13", Names: []string{"debian"}, Version: "13"})
+	w.stock = append(w.stock, catalog.Item{Key: "debian-13", Names: []string{"debian"}, Version: "13"})
 	w.want(mac1, "local!")
 	if w.Waits(addr("10.0.0.21")) {
 		t.Error("there is nothing to wait for")
@@ -257,7 +258,7 @@ func TestCanary(t *testing.T) {
 	}
 	both("smartos-3!", "smartos-3!")
 	why("good, by a person's word")
-	w.stock = []Item{old1, new3} // what was proven is pruned
+	w.stock = []catalog.Item{old1, new3} // what was proven is pruned
 	both("smartos-3!", "smartos-3!")
 
 	// All of it is on disk.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"pxeagent/agent/catalog"
 )
 
 // Once is what machines are to boot once: a folder with one small file for each machine, named by it ("52-54-00-12-34-56"). Files come into being
@@ -45,7 +47,7 @@ func OpenOnce(dir string, log *slog.Logger) *Once {
 
 // Set makes item what that machine boots next, in place of what it had to boot before.
 func (o *Once) Set(id ID, item string) error {
-	if !IsItem(item) {
+	if !catalog.IsKey(item) {
 		return fmt.Errorf("%q is no item of the menu", item)
 	}
 	text, err := json.Marshal(Order{id, item, time.Now().UTC().Truncate(time.Second)})
@@ -171,7 +173,7 @@ func (o *Once) readAs(file, name string) (Order, error) {
 	if err := json.Unmarshal(text, &order); err != nil {
 		return Order{}, fmt.Errorf("it is no order: %w", err)
 	}
-	if !IsItem(order.Item) {
+	if !catalog.IsKey(order.Item) {
 		return Order{}, fmt.Errorf("it names %.100q, which is no item of the menu", order.Item)
 	}
 	order.ID = id // the name counts

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pxeagent/agent/catalog"
 )
 
 // envChild makes the test binary a process that uses a folder of orders.
@@ -382,7 +384,7 @@ func FuzzOrder(f *testing.F) {
 		}
 		o := &Once{folder: folder(dir), log: slog.New(slog.DiscardHandler), said: map[string]bool{}}
 		order, ok := o.Peek(mac1)
-		if ok && (!IsItem(order.Item) || order.ID != mac1) {
+		if ok && (!catalog.IsKey(order.Item) || order.ID != mac1) {
 			t.Fatalf("%+v", order)
 		}
 		if !ok {

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"pxeagent/agent/catalog"
 )
 
 // Trials are the versions that canaries have booted: a file for each item.
@@ -65,7 +67,7 @@ func (t *Trials) Approve(item string) error {
 const trialSuffix = ".json"
 
 func (t *Trials) write(is Trial) error {
-	if !IsItem(is.Item) {
+	if !catalog.IsKey(is.Item) {
 		return fmt.Errorf("%q is no item of the menu", is.Item)
 	}
 	text, err := json.Marshal(is)
@@ -80,7 +82,7 @@ func (t *Trials) write(is Trial) error {
 
 // Trial is what is known of an item. A file that cannot be understood is as none.
 func (t *Trials) Trial(item string) (Trial, bool) {
-	if !IsItem(item) {
+	if !catalog.IsKey(item) {
 		return Trial{}, false
 	}
 	text, err := t.folder.read(item + trialSuffix)

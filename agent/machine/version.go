@@ -6,27 +6,21 @@ import (
 	"strings"
 	"time"
 
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/version"
 )
 
-// Item is something that can be booted, as the menu has it.
-type Item struct {
-	Key     string
-	Names   []string // what Profile.Image may call it besides: its system ("smartos"), its recipe
-	Version string   // "" where it has none
-}
-
 // pick is the item that a profile asks for.
 type pick struct {
-	item Item
+	item catalog.Item
 	ok   bool
 	why  []string
 }
 
 // pick finds the profile's item. canary: the host boots later versions first; canaries: there is such a host for this profile; trial is how an
 // item did on canaries.
-func (p *Profile) pick(items []Item, canary, canaries bool, trial func(item string) Trial, now time.Time) pick {
-	var all []Item
+func (p *Profile) pick(items []catalog.Item, canary, canaries bool, trial func(item string) Trial, now time.Time) pick {
+	var all []catalog.Item
 	for _, i := range items {
 		if i.Key == p.Image {
 			return pick{i, true, nil}
@@ -39,7 +33,7 @@ func (p *Profile) pick(items []Item, canary, canaries bool, trial func(item stri
 	if len(all) == 0 {
 		return no("%s is not here", p.Image)
 	}
-	slices.SortStableFunc(all, func(a, b Item) int { return version.Compare(b.Version, a.Version) })
+	slices.SortStableFunc(all, func(a, b catalog.Item) int { return version.Compare(b.Version, a.Version) })
 	if !p.latest() {
 		for _, i := range all {
 			if i.Version == p.Version {
@@ -49,7 +43,7 @@ func (p *Profile) pick(items []Item, canary, canaries bool, trial func(item stri
 		return no("version %s of %s is not here; there are %s", p.Version, p.Image, versions(all))
 	}
 	newest := all[0]
-	yes := func(i Item, format string, args ...any) pick {
+	yes := func(i catalog.Item, format string, args ...any) pick {
 		return pick{i, true, []string{fmt.Sprintf(format, args...)}}
 	}
 	switch {
@@ -82,7 +76,7 @@ func (p *Profile) pick(items []Item, canary, canaries bool, trial func(item stri
 }
 
 // waits says what keeps the newest from the other hosts.
-func waits(newest Item, is Trial, after time.Duration, now time.Time) string {
+func waits(newest catalog.Item, is Trial, after time.Duration, now time.Time) string {
 	switch {
 	case is.Machine == "":
 		return fmt.Sprintf("%s waits for a canary to boot it", newest.Version)
@@ -93,22 +87,10 @@ func waits(newest Item, is Trial, after time.Duration, now time.Time) string {
 		is.Booted.Add(after).UTC().Format(time.RFC3339), is.Machine, is.Booted.UTC().Format(time.RFC3339), after)
 }
 
-func versions(all []Item) string {
+func versions(all []catalog.Item) string {
 	var texts []string
 	for _, i := range all {
 		texts = append(texts, i.Version)
 	}
 	return strings.Join(texts, ", ")
-}
-
-// Newest is the newest of the items that have that name besides their key.
-func Newest(items []Item, name string) (Item, bool) {
-	var newest Item
-	found := false
-	for _, i := range items {
-		if slices.Contains(i.Names, name) && (!found || version.Compare(i.Version, newest.Version) > 0) {
-			newest, found = i, true
-		}
-	}
-	return newest, found
 }

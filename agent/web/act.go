@@ -8,22 +8,18 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+
+	"pxeagent/agent/catalog"
 )
 
 // Actions are what whoever has the token may do.
 type Actions interface {
 	// Check starts a check of every network, unless one is under way.
 	Check()
-	// Once makes the machine with that MAC boot an item of the menu the next time, and with item "" takes that back. An error is shown to
-	// who asked.
+	// Once makes the machine with that MAC boot an item of the menu the next time, and with item "" takes that back. An error
+	// that is catalog.ErrUnknownItem or ErrNotOnce is shown to who asked.
 	Once(mac net.HardwareAddr, item string) error
 }
-
-// What Once returns for what the one who asked can mend.
-var (
-	ErrUnknownItem = errors.New("the menu has no such item")
-	ErrNoOnce      = errors.New("this item cannot be booted once: a machine fetches nothing for it by which that would be seen")
-)
 
 // guarded lets a request through to h where it may act.
 func (s *server) guarded(h http.HandlerFunc) http.HandlerFunc {
@@ -75,10 +71,8 @@ func (s *server) once(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch err := s.Actions.Once(mac, *wish.Item); {
-	case errors.Is(err, ErrUnknownItem):
-		plain(w, http.StatusBadRequest, ErrUnknownItem.Error())
-	case errors.Is(err, ErrNoOnce):
-		plain(w, http.StatusBadRequest, ErrNoOnce.Error())
+	case errors.Is(err, catalog.ErrUnknownItem), errors.Is(err, catalog.ErrNotOnce):
+		plain(w, http.StatusBadRequest, err.Error())
 	case err != nil:
 		s.Log.Error("Booting once, asked for on the page", "mac", mac, "item", *wish.Item, "err", err)
 		plain(w, http.StatusInternalServerError, "it could not be kept: see the log")

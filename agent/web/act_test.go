@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"pxeagent/agent/catalog"
 )
 
 const theToken = "a-token-for-tests-0123456789"
@@ -26,9 +28,9 @@ func (d *deeds) Once(mac net.HardwareAddr, item string) error {
 	defer d.mu.Unlock()
 	switch item {
 	case "nothing":
-		return ErrUnknownItem
+		return catalog.ErrUnknownItem
 	case "shell":
-		return ErrNoOnce
+		return catalog.ErrNotOnce
 	case "broken":
 		return io.ErrShortWrite
 	}

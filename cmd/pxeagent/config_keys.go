@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/ipxe"
 )
 
@@ -118,7 +119,7 @@ var keys = []key{
 		set:   one(func(c *Config) *time.Duration { return &c.Menu.Timeout }, parseMenuTimeout)},
 	{name: "menu.console",
 		usage: "console of the kernels: text, ttya to ttyd or ttyS0 to ttyS3, with a speed behind a comma where it is not 115200; default: each kernel's own",
-		set:   one(func(c *Config) *ipxe.Console { return &c.Menu.Console }, ipxe.ParseConsole)},
+		set:   one(func(c *Config) *catalog.Console { return &c.Menu.Console }, catalog.ParseConsole)},
 	{name: "menu.rescue", def: "true", shape: yesno,
 		usage: "a second item for each SmartOS that leaves the pools alone",
 		set:   one(func(c *Config) *bool { return &c.Menu.Rescue }, parseBool)},

@@ -10,7 +10,7 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/boot"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/machine"
 )
 
@@ -139,7 +139,7 @@ func parseMachineArgs(s string) (string, error) {
 }
 
 func parseMachineConsole(s string) (string, error) {
-	_, err := ipxe.ParseConsole(s)
+	_, err := catalog.ParseConsole(s)
 	return s, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/script"
 )
@@ -34,7 +35,7 @@ func parseEntry(n partNode) (ipxe.MenuEntry, bool) {
 		"item":    into(&e.Item, parseItemPattern),
 		"title":   into(&e.Title, parseHeading),
 		"args":    into(&e.Args, parseKernelArgs),
-		"console": into(&e.Console, ipxe.ParseConsole),
+		"console": into(&e.Console, catalog.ParseConsole),
 		"hidden":  into(&e.Hidden, parseBool),
 	})
 	switch {
@@ -56,7 +57,7 @@ func parseHeading(s string) (string, error) {
 	return parseLine(s)
 }
 
-func parseItemPattern(s string) (string, error) { return s, ipxe.CheckPattern(s) }
+func parseItemPattern(s string) (string, error) { return s, catalog.CheckPattern(s) }
 
 func parseKernelArgs(s string) (string, error) {
 	if err := script.CheckArgs(s); err != nil {
@@ -77,7 +78,7 @@ func (l loaded) menu() (ipxe.MenuConfig, error) {
 	if err != nil {
 		return m, err
 	}
-	if m.RootShadow, err = ipxe.ParseShadow(secret.Reveal()); err != nil {
+	if m.RootShadow, err = catalog.ParseShadow(secret.Reveal()); err != nil {
 		return m, failure{
 			code:  exitUsage,
 			err:   fmt.Errorf("%s: %w", rootShadow.fileKey, err),

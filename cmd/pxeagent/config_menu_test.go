@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/ipxe"
 )
 
@@ -21,8 +22,8 @@ const entriesSample = `menu:
 
 var sampleEntries = []ipxe.MenuEntry{
 	{Group: "Production"},
-	{Item: "smartos-20130808T195337Z", Title: "SmartOS, the tested one", Args: "-kd hostname=${hostname}", Console: ipxe.Console{Port: 'b'}},
-	{Item: "debian-*", Hidden: true, Console: ipxe.Console{Port: 'b', Speed: 9600}},
+	{Item: "smartos-20130808T195337Z", Title: "SmartOS, the tested one", Args: "-kd hostname=${hostname}", Console: catalog.Console{Port: 'b'}},
+	{Item: "debian-*", Hidden: true, Console: catalog.Console{Port: 'b', Speed: 9600}},
 }
 
 func TestEntriesMistakes(t *testing.T) {
@@ -87,7 +88,7 @@ func TestRootShadowOfTheMenu(t *testing.T) {
 		}
 		m, err := l.menu()
 		if tc.want == "" {
-			want, parseErr := ipxe.ParseShadow(hash)
+			want, parseErr := catalog.ParseShadow(hash)
 			if err != nil || parseErr != nil || m.RootShadow != want {
 				t.Errorf("%s: %v, %v", name, err, parseErr)
 			}
@@ -103,7 +104,7 @@ func TestRootShadowOfTheMenu(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, err := l.menu(); err != nil || m.RootShadow == (ipxe.Shadow{}) {
+	if m, err := l.menu(); err != nil || m.RootShadow == (catalog.Shadow{}) {
 		t.Errorf("from the variable: %v", err)
 	}
 }

@@ -16,10 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"pxeagent/agent/catalog"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"pxeagent/agent/ipxe"
 )
 
 // isolate keeps a test from this machine's configuration, and gives it a working directory.
@@ -159,7 +159,7 @@ var samples = map[string]struct {
 	"menu.title":            {"Boot, please", "Boot, please", func(c *Config) { c.Menu.Title = "Boot, please" }},
 	"menu.default":          {"shell", "shell", func(c *Config) { c.Menu.Default = "shell" }},
 	"menu.timeout":          {"0", "0", func(c *Config) { c.Menu.Timeout = 0 }},
-	"menu.console":          {"ttyb,9600", "ttyb,9600", func(c *Config) { c.Menu.Console = ipxe.Console{Port: 'b', Speed: 9600} }},
+	"menu.console":          {"ttyb,9600", "ttyb,9600", func(c *Config) { c.Menu.Console = catalog.Console{Port: 'b', Speed: 9600} }},
 	"menu.rescue":           {"false", "false", func(c *Config) { c.Menu.Rescue = false }},
 	"menu.root_shadow_file": {"/shadow", "/shadow", func(c *Config) { c.Menu.RootShadowFile = "/shadow" }},
 	"menu.hide":             {"config,debian-*", "[config, 'debian-*']", func(c *Config) { c.Menu.Hide = []string{"config", "debian-*"} }},

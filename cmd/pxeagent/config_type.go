@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
@@ -108,7 +109,7 @@ type MenuConfig struct {
 	Title   string
 	Default string        // the item that is chosen after Timeout
 	Timeout time.Duration // 0: waits for ever
-	Console ipxe.Console
+	Console catalog.Console
 	Rescue  bool // SmartOS has a rescue item
 	// RootShadowFile is absolute, or "". What is in it is not here: see loaded.menu.
 	RootShadowFile string

@@ -13,6 +13,7 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/boot"
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/ipxe"
 )
 
@@ -28,7 +29,7 @@ func (d *demonstration) boot(ctx context.Context) error {
 		{"UefiHttpBoot/1.0", "/" + ipxe.EFI64, ""},
 		{"iPXE/1.21.1", "/" + ipxe.EFI64, ""}, // the loop, which is broken here
 		{"iPXE/1.21.1", agent.ScriptURL(d.place.Base).Path, told},
-		{"iPXE/1.21.1", ipxe.LocalPath, told},
+		{"iPXE/1.21.1", catalog.LocalPath, told},
 	} {
 		if err := d.fetch(ctx, ask.who, ask.path, ask.query); err != nil {
 			return fmt.Errorf("a machine that boots: %w", err)

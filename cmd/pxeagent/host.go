@@ -12,9 +12,8 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/boot"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/machine"
-	"pxeagent/agent/web"
 )
 
 func newHostCmd(a *app) *cobra.Command {
@@ -257,13 +256,13 @@ func (a *app) cancelOnce(fleet *machine.Fleet, ids []machine.ID, asJSON bool) er
 func noItem(c agent.Config, name string, err error) error {
 	f := failure{code: exitNoImage, err: err, hints: []string{"`pxeagent menu show` lists what there is"}}
 	switch {
-	case errors.Is(err, agent.ErrNotOnce):
-		return failure{code: exitUsage, err: err, hints: []string{"images, scripts in " + ipxe.FragmentDir + " and " + ipxe.Local + " can be booted once"}}
-	case !errors.Is(err, web.ErrUnknownItem):
+	case errors.Is(err, catalog.ErrNotOnce):
+		return failure{code: exitUsage, err: err, hints: []string{"images, scripts in " + catalog.FragmentDir + " and " + catalog.Local + " can be booted once"}}
+	case !errors.Is(err, catalog.ErrUnknownItem):
 		return rootFailure(c.Root, err)
 	}
-	if keys, err := agent.ItemKeys(c); err == nil {
-		if near := nearest(name, keys); near != "" {
+	if items, err := listed(c.Root, c.Menu.NoRescue); err == nil {
+		if near := nearest(name, catalog.Names(items)); near != "" {
 			f.hints = []string{"did you mean " + near + "? `pxeagent menu show` lists what there is"}
 		}
 	}

@@ -5,17 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
 
+	"pxeagent/agent/catalog"
+
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
-
-	"pxeagent/agent/ipxe"
 )
 
 func newImageDefaultCmd(a *app) *cobra.Command {
@@ -76,16 +74,9 @@ func (l loaded) menuItem(key string) (item string, installs bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	// Of the addresses nothing but the length of URLs depends.
-	lib, err := ipxe.NewLibrary(ipxe.Config{
-		Root: l.Config.Serve.Root, NextServer: netip.MustParseAddr("127.0.0.1"), HTTP: &url.URL{Scheme: "http", Host: "127.0.0.1"}, Menu: menu,
-	})
+	items, err := listed(l.Config.Serve.Root, menu.NoRescue)
 	if err != nil {
 		return "", false, rootFailure(l.Config.Serve.Root, err)
-	}
-	items, err := lib.Items()
-	if err != nil {
-		return "", false, err
 	}
 	var keys []string
 	for _, i := range items {
@@ -104,6 +95,15 @@ func (l loaded) menuItem(key string) (item string, installs bool, err error) {
 	}
 	in, err := s.Find(key)
 	return key, err == nil && in.Installs, nil
+}
+
+// listed are the items that there are below a root folder.
+func listed(root string, noRescue bool) ([]catalog.Item, error) {
+	c, err := catalog.New(catalog.Config{Root: root, NoRescue: noRescue})
+	if err != nil {
+		return nil, err
+	}
+	return c.Items()
 }
 
 // setDefault writes menu.default into the configuration file, and returns the file and the value before.

@@ -12,6 +12,7 @@ import (
 	"pxeagent/agent"
 	"pxeagent/agent/boot"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/machine"
 )
 
 func newMenuCmd(a *app) *cobra.Command {
@@ -103,16 +104,16 @@ func (l loaded) menuAgent() (agent.Config, error) {
 
 // menuJSON is a menu for --json.
 type menuJSON struct {
-	Source   string      `json:"source,omitempty"`
-	Title    string      `json:"title"`
-	Facts    boot.Facts  `json:"facts"`
-	Items    []ipxe.Item `json:"items"`
-	Default  string      `json:"default"`
-	Timeout  float64     `json:"timeout_seconds"`
-	Straight bool        `json:"straight"`
-	Choice   ipxe.Choice `json:"choice"`
-	Problems []string    `json:"problems,omitempty"`
-	Script   string      `json:"script"`
+	Source   string         `json:"source,omitempty"`
+	Title    string         `json:"title"`
+	Facts    boot.Facts     `json:"facts"`
+	Items    []ipxe.Item    `json:"items"`
+	Default  string         `json:"default"`
+	Timeout  float64        `json:"timeout_seconds"`
+	Straight bool           `json:"straight"`
+	Choice   machine.Choice `json:"choice"`
+	Problems []string       `json:"problems,omitempty"`
+	Script   string         `json:"script"`
 }
 
 func menuOf(m ipxe.Menu, f boot.Facts, script string) menuJSON {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/catalog"
 	"pxeagent/agent/script"
 )
 
@@ -35,7 +35,7 @@ func newMenuLintCmd(a *app) *cobra.Command {
 		Long: `Read iPXE scripts without running them: labels and items that are not there, command lines that
 BIOS iPXE would cut off at 512 bytes, what a BIOS machine would hang on. With no FILE: the
 menus for BIOS, UEFI and ARM64 as they are served, or your own bootstrap.ipxe, and the
-scripts in ` + ipxe.FragmentDir + `. A FILE that ends in .tmpl is a template of the menu; - is
+scripts in ` + catalog.FragmentDir + `. A FILE that ends in .tmpl is a template of the menu; - is
 standard input. Exits 46 if something was found.`,
 		Example: "  pxeagent menu lint\n  pxeagent menu lint ./bootstrap.ipxe\n  pxeagent menu lint ./bootstrap.ipxe.tmpl --json",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -74,10 +74,10 @@ standard input. Exits 46 if something was found.`,
 }
 
 // lintTexts are the scripts to be read.
-func (l loaded) lintTexts(a *app, args []string) ([]ipxe.Text, error) {
+func (l loaded) lintTexts(a *app, args []string) ([]catalog.Text, error) {
 	if len(args) == 1 && !strings.HasSuffix(args[0], ".tmpl") {
 		text, err := a.readScript(args[0])
-		return []ipxe.Text{{Name: args[0], Script: text}}, err
+		return []catalog.Text{{Name: args[0], Script: text}}, err
 	}
 	menu, err := l.menu()
 	if err != nil {
@@ -125,7 +125,7 @@ func (a *app) readScript(name string) ([]byte, error) {
 	return b, nil
 }
 
-func lint(t ipxe.Text) []lintFinding {
+func lint(t catalog.Text) []lintFinding {
 	var found []lintFinding
 	if t.Err != nil {
 		code := lintMenu
@@ -148,7 +148,7 @@ func lint(t ipxe.Text) []lintFinding {
 	return found
 }
 
-func printFindings(w io.Writer, texts []ipxe.Text, found []lintFinding) error {
+func printFindings(w io.Writer, texts []catalog.Text, found []lintFinding) error {
 	for _, f := range found {
 		at := plain(f.Script)
 		if f.Line > 0 {

@@ -1,4 +1,4 @@
-package ipxe
+package catalog
 
 import (
 	"errors"
@@ -53,7 +53,7 @@ func (s Shadow) property() string {
 // shadowProperty finds the property in a script, whoever wrote it there.
 var shadowProperty = regexp.MustCompile(`(root_shadow=)('[^'\n]*'|"[^"\n]*"|[^\s,]*)`)
 
-// mask is a script as people may see it.
-func mask(script []byte) []byte {
+// Mask is a script as people may see it: without the hash.
+func Mask(script []byte) []byte {
 	return shadowProperty.ReplaceAll(script, []byte("${1}'"+hidden+"'"))
 }

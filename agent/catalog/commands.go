@@ -1,16 +1,57 @@
-package ipxe
+package catalog
 
 import (
 	"cmp"
 	"fmt"
 	"strings"
 
-	"pxeagent/agent/boot"
 	"pxeagent/agent/image"
 	"pxeagent/agent/script"
 )
 
-// commandLine is how much of that an image needs with these arguments for its kernel; 0 where the limit is none of its.
+// Options are how an item is to be booted, besides what it says itself. Items that are no image's heed none of them.
+type Options struct {
+	Console    Console
+	RootShadow Shadow
+	Args       string // more kernel arguments
+	// Platform is iPXE's ${platform} where it is known for certain, and nothing is left for iPXE to decide; else "".
+	Platform string
+}
+
+// Check says why an item cannot be booted so. base is the URL under which machines find the HTTP tree, whose length
+// counts.
+func (i Item) Check(base string, o Options) error {
+	if i.image == nil {
+		return nil
+	}
+	if err := script.CheckArgs(o.Args); err != nil {
+		return fmt.Errorf("its arguments cannot be passed: %w", err)
+	}
+	if n := commandLine(base, *i.image, arguments(base, *i.image, o, i.rescue)); n > script.MaxCommandLine {
+		return fmt.Errorf("its command lines need %d bytes, and BIOS iPXE has %d", n, script.MaxCommandLine)
+	}
+	return nil
+}
+
+// Commands boot the item, line by line; they leave by "goto failed", "goto start", or for good. ${base} in them is the
+// URL under which machines find the HTTP tree.
+func (i Item) Commands(o Options) string {
+	if i.image == nil {
+		return i.commands
+	}
+	img := *i.image
+	switch o.Platform {
+	case "":
+	case "efi":
+		img.BIOS = ""
+	default:
+		img.EFI = ""
+	}
+	return commandsOf(img, o, i.rescue)
+}
+
+// commandLine is how much of BIOS iPXE's 512 bytes an image needs with these arguments for its kernel; 0 where the
+// limit is none of its.
 func commandLine(base string, i image.Image, args string) int {
 	if !i.Multiboot {
 		return 0
@@ -22,30 +63,22 @@ func commandLine(base string, i image.Image, args string) int {
 	return n
 }
 
-// wish is how an image is to be booted, besides what it says itself.
-type wish struct {
-	console Console
-	shadow  Shadow
-	rescue  bool   // SmartOS that leaves the disks alone
-	args    string // more arguments
-}
-
 // arguments are those of an image's kernel. base stands before paths.
-func arguments(base string, i image.Image, w wish) string {
+func arguments(base string, i image.Image, o Options, rescue bool) string {
 	var out []string
 	for n, a := range i.Args {
 		switch {
 		case n > 0 && i.Args[n-1].Text == "-B" && a.Path == "":
-			out = append(out, strings.Join(properties(i, a.Text, w), ","))
-		case len(linuxConsole(i, w.console)) > 0 && strings.HasPrefix(a.Text, "console="):
+			out = append(out, strings.Join(properties(i, a.Text, o, rescue), ","))
+		case len(linuxConsole(i, o.Console)) > 0 && strings.HasPrefix(a.Text, "console="):
 		case a.Path != "":
 			out = append(out, a.Text+script.URL(base, a.Path))
 		default:
 			out = append(out, a.Text)
 		}
 	}
-	out = append(out, linuxConsole(i, w.console)...)
-	for _, a := range strings.Fields(w.args) {
+	out = append(out, linuxConsole(i, o.Console)...)
+	for _, a := range strings.Fields(o.Args) {
 		if !takesProperties(i) || !isProperty(a) {
 			out = append(out, a)
 		}
@@ -86,25 +119,25 @@ func isProperty(arg string) bool { return !strings.HasPrefix(arg, "-") && string
 
 // properties puts together the boot properties of illumos. In SmartOS smartos=true makes the system look for its settings, root's password among
 // them, on the disks; the rescue entry is the one without it, where root_shadow counts.
-func properties(i image.Image, own string, w wish) []string {
-	all := w.console.withConsole(splitProperties(own))
+func properties(i image.Image, own string, o Options, rescue bool) []string {
+	all := o.Console.withConsole(splitProperties(own))
 	head := 0
 	for head < len(all) && (strings.HasPrefix(all[head], "console=") || strings.HasPrefix(all[head], "tty")) {
 		head++
 	}
 	out := append([]string{}, all[:head]...)
-	if shadow := w.shadow.property(); shadow != "" && i.System == smartOS {
+	if shadow := o.RootShadow.property(); shadow != "" && i.System == smartOS {
 		out = append(out, shadow)
 	}
 	for _, p := range all[head:] {
-		if !w.rescue || !strings.HasPrefix(p, "smartos=") {
+		if !rescue || !strings.HasPrefix(p, "smartos=") {
 			out = append(out, p)
 		}
 	}
-	if w.rescue {
+	if rescue {
 		out = append(out, "noimport=true")
 	}
-	for _, a := range strings.Fields(w.args) {
+	for _, a := range strings.Fields(o.Args) {
 		if isProperty(a) {
 			out = append(out, a)
 		}
@@ -133,41 +166,8 @@ func splitProperties(s string) []string {
 	return append(out, s[start:])
 }
 
-// need is what a machine must be to boot an image. The zero need is any machine.
-type need struct {
-	when         string // before a command: it is run on such machines
-	unless, tail string // around a command: it is run on all others
-	what         string // "an ARM64 machine"
-	fits         func(boot.Facts) bool
-}
-
-var (
-	needARM = need{"iseq ${buildarch} arm64 && ", "iseq ${buildarch} arm64 || ", "", "an ARM64 machine",
-		func(f boot.Facts) bool { return f.Arch == "arm64" }}
-	needBIOS = need{"iseq ${platform} pcbios && ", "iseq ${platform} pcbios || ", "", "a machine with BIOS",
-		func(f boot.Facts) bool { return f.Platform == "pcbios" }}
-	needEFI = need{"iseq ${buildarch} x86_64 && iseq ${platform} efi && ", "iseq ${buildarch} x86_64 && iseq ${platform} efi || ", "", "an x86 machine with UEFI",
-		func(f boot.Facts) bool { return f.Platform == "efi" && f.Arch == "x86_64" }}
-	needX86 = need{"iseq ${buildarch} arm64 || ", "iseq ${buildarch} arm64 && ", " ||", "an x86 machine",
-		// UEFI of 32 bits starts no kernel of 64.
-		func(f boot.Facts) bool { return f.Arch == "x86_64" || f.Arch == "i386" && f.Platform == "pcbios" }}
-)
-
-// needOf an image. iPXE calls a BIOS "pcbios"; what it calls the processor there is how it was built, not what the machine has.
-func needOf(i image.Image) need {
-	switch {
-	case i.CPU == image.ARM64:
-		return needARM
-	case i.EFI == "":
-		return needBIOS
-	case i.BIOS == "":
-		return needEFI
-	}
-	return needX86 // there is no BIOS on ARM
-}
-
 // commandsOf boot an image.
-func commandsOf(i image.Image, w wish) string {
+func commandsOf(i image.Image, o Options, rescue bool) string {
 	const base = "${base}" // a variable in the script keeps it readable
 	var b strings.Builder
 	kernel := script.URL(base, cmp.Or(i.BIOS, i.EFI))
@@ -179,7 +179,7 @@ func commandsOf(i image.Image, w wish) string {
 		fmt.Fprintf(&b, "sanboot --no-describe %s || goto failed\ngoto start", kernel)
 		return b.String()
 	}
-	fmt.Fprintf(&b, "%s || goto failed\n", strings.TrimRight("kernel "+kernel+" "+arguments(base, i, w), " "))
+	fmt.Fprintf(&b, "%s || goto failed\n", strings.TrimRight("kernel "+kernel+" "+arguments(base, i, o, rescue), " "))
 	for _, m := range i.Modules {
 		command, args := "initrd", ""
 		switch {

@@ -1,12 +1,18 @@
-package ipxe
+package catalog
+
+// Local is the key of the item that boots the machine's own disk.
+const Local = "local"
+
+// reserved are labels of the menu that are no items.
+var reserved = []string{"start", "failed"}
 
 // tools are the items that are always there, behind all others.
 var tools = []Item{
-	{Key: "shell", Title: "iPXE shell", Hot: "s", Commands: "echo Type exit to come back to the menu\nshell ||\n" + toMenu},
-	{Key: "config", Title: "iPXE settings", Hot: "c", Commands: "config ||\n" + toMenu},
-	{Key: "reboot", Title: "Reboot", Hot: "r", Commands: "reboot ||\n" + toMenu},
+	{Key: "shell", Title: "iPXE shell", Hot: "s", commands: "echo Type exit to come back to the menu\nshell ||\n" + toMenu},
+	{Key: "config", Title: "iPXE settings", Hot: "c", commands: "config ||\n" + toMenu},
+	{Key: "reboot", Title: "Reboot", Hot: "r", commands: "reboot ||\n" + toMenu},
 	// Network cards' iPXE has no such command.
-	{Key: "poweroff", Title: "Switch off", Hot: "p", Commands: "poweroff ||\necho This iPXE cannot switch the machine off\nprompt --timeout 5000 Press a key for the menu ||\n" + toMenu},
+	{Key: "poweroff", Title: "Switch off", Hot: "p", commands: "poweroff ||\necho This iPXE cannot switch the machine off\nprompt --timeout 5000 Press a key for the menu ||\n" + toMenu},
 }
 
 // toMenu goes back to the menu, which then waits for ever: somebody is there.

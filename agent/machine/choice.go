@@ -1,4 +1,4 @@
-package ipxe
+package machine
 
 import "time"
 
@@ -7,16 +7,16 @@ import "time"
 type Choice struct {
 	Host    string `json:"host,omitempty"`    // name of the configuration; "": not known
 	Profile string `json:"profile,omitempty"` // name of the configuration; "": none
-	// Item is the key of the menu's item that is chosen when nobody chooses; "": MenuConfig.Default. What is not there, or cannot be booted
+	// Item is the key of the menu's item that is chosen when nobody chooses; "": the menu's. What is not there, or cannot be booted
 	// by this machine, is the local disk.
 	Item string `json:"item,omitempty"`
 	// Straight: Item is booted without a menu. The menu comes where that fails.
 	Straight bool   `json:"straight,omitempty"`
 	Once     bool   `json:"once,omitempty"`    // Item is for this boot only; for people
 	Args     string `json:"args,omitempty"`    // more kernel arguments for Item
-	Console  string `json:"console,omitempty"` // for every item; see ParseConsole. "": the item's or the menu's own
-	// Timeout replaces MenuConfig.Timeout, 0: for ever; nil: it does not.
+	Console  string `json:"console,omitempty"` // for every item; see catalog.ParseConsole. "": the item's or the menu's own
+	// Timeout replaces the menu's, 0: for ever; nil: it does not.
 	Timeout *time.Duration `json:"timeout_ns,omitempty"`
-	Hide    []string       `json:"hide,omitempty"` // keys or patterns of items that are not shown, in addition to MenuConfig.Hide
+	Hide    []string       `json:"hide,omitempty"` // keys or patterns of items that are not shown, in addition to the menu's
 	Why     []string       `json:"why,omitempty"`  // for people: how this was found, a line each
 }

@@ -1,4 +1,4 @@
-package ipxe
+package catalog
 
 import (
 	"errors"
@@ -14,20 +14,56 @@ import (
 // maxListed bounds how many names of one folder are looked at for another spelling.
 const maxListed = 4096
 
-// tree is one of the user's folders. It is opened for each request, so that it may come, go and be
+// Tree is one of the user's folders. It is opened for each request, so that it may come, go and be
 // replaced while we run. Paths are judged by os.Root alone; the folder itself may be a symbolic link,
 // since it is the operator who says where it is.
-type tree string
+type Tree string
 
-// open opens a plain file. The error unwraps to fs.ErrNotExist, ErrRefused, fs.ErrPermission, or is
+// ErrRefused: what has a name is no plain file, or lies outside the tree.
+var ErrRefused = errors.New("refused")
+
+// Open opens a plain file. The error unwraps to fs.ErrNotExist, ErrRefused, fs.ErrPermission, or is
 // about this machine.
-func (t tree) open(name string) (*os.File, os.FileInfo, error) {
-	root, err := os.OpenRoot(string(t))
+func (t Tree) Open(name string) (*os.File, os.FileInfo, error) {
+	root, err := t.root()
 	if err != nil {
 		return nil, nil, err
 	}
 	defer root.Close()
 	return openPlain(root, name)
+}
+
+// OpenFold is Open, and where there is no such file, of the one whose name differs in upper and lower case only. It
+// returns the name that the file has.
+func (t Tree) OpenFold(name string) (*os.File, os.FileInfo, string, error) {
+	f, info, err := t.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if other, ok := t.fold(name); ok {
+			name = other
+			f, info, err = t.Open(name)
+		}
+	}
+	return f, info, name, err
+}
+
+// root is the folder; fs.ErrNotExist for the Tree "".
+func (t Tree) root() (*os.Root, error) {
+	if t == "" {
+		return nil, fs.ErrNotExist
+	}
+	return os.OpenRoot(string(t))
+}
+
+// list are the names in a folder, in order; none where it cannot be read.
+func (t Tree) list(dir string) []string {
+	root, err := t.root()
+	if err != nil {
+		return nil
+	}
+	defer root.Close()
+	names := list(root, dir)
+	slices.Sort(names)
+	return names
 }
 
 func openPlain(root *os.Root, name string) (*os.File, os.FileInfo, error) {
@@ -85,8 +121,8 @@ func judge(err error) error {
 
 // fold finds the name of a file whose name is the same but for upper and lower case: old DOS-minded
 // firmware and hand-typed DHCP settings send them so. Where several fit, the first that the folder lists wins.
-func (t tree) fold(name string) (string, bool) {
-	root, err := os.OpenRoot(string(t))
+func (t Tree) fold(name string) (string, bool) {
+	root, err := t.root()
 	if err != nil {
 		return "", false
 	}
@@ -122,10 +158,10 @@ func list(root *os.Root, dir string) []string {
 	return names
 }
 
-// near is the name that exists and looks most like the one that does not, or "".
-func (t tree) near(name string, builtin []string) string {
+// Near is the name that exists and looks most like the one that does not, or "".
+func (t Tree) Near(name string, builtin []string) string {
 	names := slices.Clone(builtin)
-	if root, err := os.OpenRoot(string(t)); err == nil {
+	if root, err := t.root(); err == nil {
 		defer root.Close()
 		dir := path.Dir(name)
 		for _, have := range list(root, dir) {

@@ -1,0 +1,110 @@
+package catalog
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+
+	"pxeagent/agent/script"
+)
+
+// FragmentDir is the folder of the HTTP tree in which each script is one more item of the menu.
+const FragmentDir = "ipxe/menu.d"
+
+// fragmentSystem is Item.System of such an item.
+const fragmentSystem = "script"
+
+// Bounds on what is read for the menu.
+const (
+	maxFragments = 100
+	maxSource    = 256 << 10 // bytes of a template, or of a file that it includes
+)
+
+// fragmentRE is the name of a script that becomes an item; its key is what comes before the ending.
+var fragmentRE = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*)\.ipxe$`)
+
+// titleRE is the comment in a script that is its item's title.
+var titleRE = regexp.MustCompile(`(?im)^#[ \t]*title:[ \t]*(\S.*)$`)
+
+// Text is a script, with where it comes from.
+type Text struct {
+	Name   string // a path below the HTTP tree, or what it is made for
+	Script []byte
+	Err    error // why there is none, or what is wrong with it that script.Lint cannot see
+}
+
+// Fragments are the user's scripts in FragmentDir, as they are.
+func (c *Catalog) Fragments() []Text {
+	var texts []Text
+	for _, n := range c.tree.list(FragmentDir) {
+		if !fragmentRE.MatchString(n) {
+			continue
+		}
+		name := path.Join(FragmentDir, n)
+		text, err := c.Source(name)
+		texts = append(texts, Text{name, text, err})
+	}
+	return texts
+}
+
+// fragments are items that each run one of the user's scripts, and come back to the menu when it ends. Being scripts of
+// their own, they cannot break the menu.
+func (l *Listing) fragments(texts []Text) []Item {
+	var items []Item
+	for _, t := range texts {
+		if len(items) == maxFragments {
+			l.leaveOut("fragments", "%s has more than %d scripts: the others are no items", FragmentDir, maxFragments)
+			break
+		}
+		base := path.Base(t.Name)
+		err := t.Err
+		if err == nil {
+			err = script.Validate(t.Script)
+		}
+		if err != nil {
+			l.leaveOut(base, "%s is left out: %w", t.Name, err)
+			continue
+		}
+		key := fragmentRE.FindStringSubmatch(base)[1]
+		item := Item{Key: key, Title: key, System: fragmentSystem,
+			commands: "chain " + script.URL("${base}", t.Name) + " || goto failed\ngoto start"}
+		if title := titleRE.FindSubmatch(t.Script); title != nil {
+			item.Title = strings.TrimSpace(string(title[1]))
+		}
+		items = append(items, item)
+	}
+	return items
+}
+
+var errSource = errors.New("it has more than 256 KiB")
+
+// readSource reads a file below root that is a text of the menu's.
+func readSource(root *os.Root, name string) ([]byte, error) {
+	f, info, err := openPlain(root, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info.Size() > maxSource {
+		return nil, errSource
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxSource+1))
+	if err == nil && len(b) > maxSource {
+		err = errSource
+	}
+	return b, err
+}
+
+// Source reads a text of the HTTP tree, of at most 256 KiB: a template, what it includes, a script. fs.ErrNotExist where
+// there is none.
+func (c *Catalog) Source(name string) ([]byte, error) {
+	root, err := c.tree.root()
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return readSource(root, name)
+}
