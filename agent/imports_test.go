@@ -17,7 +17,10 @@ var allowed = map[string][]string{
 	"cmd/pxeagent": {
 		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe",
 		"agent/script", "agent/store", "agent/tftp", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest",
+		"cmd/pxeagent/cli",
 	},
+	// What commands, configuration and backends say to a terminal and to scripts.
+	"cmd/pxeagent/cli": {},
 	"agent": {
 		"agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe",
 		"agent/store", "agent/tftp", "agent/web",

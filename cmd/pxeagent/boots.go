@@ -13,6 +13,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/web"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newBootsCmd(a *app) *cobra.Command {
@@ -40,7 +41,7 @@ Results: booted, stalled, looped, failed, local_disk; under-way for those that h
 			}
 			want, err := web.ParseFilter(q)
 			if err != nil {
-				return usagef("`pxeagent boots --help` lists the flags", "%w", err)
+				return cli.Usagef("`pxeagent boots --help` lists the flags", "%w", err)
 			}
 			d := newControl(l.Config.StateDir)
 			p := newBootPrinter(a.stdout, asJSON)
@@ -73,7 +74,7 @@ func newBootsShowCmd(a *app) *cobra.Command {
 		Example: "  pxeagent boots show 3f2a",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("`pxeagent boots` lists boots with their IDs", "boots show wants the ID of one boot, and was given %s", count(len(args), "argument"))
+				return cli.Usagef("`pxeagent boots` lists boots with their IDs", "boots show wants the ID of one boot, and was given %s", cli.Count(len(args), "argument"))
 			}
 			return nil
 		},
@@ -87,7 +88,7 @@ func newBootsShowCmd(a *app) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return writeJSON(a.stdout, b)
+				return cli.WriteJSON(a.stdout, b)
 			}
 			return newBootPrinter(a.stdout, false).timeline(b)
 		},
@@ -127,7 +128,7 @@ func followBoots(ctx context.Context, d control, q url.Values, want boot.Filter,
 // list prints boots that came the newest first.
 func (p *bootPrinter) list(all []boot.Boot) error {
 	if p.json {
-		return writeJSON(p.out, map[string]any{"boots": all})
+		return cli.WriteJSON(p.out, map[string]any{"boots": all})
 	}
 	if len(all) == 0 {
 		_, err := io.WriteString(p.out, "no boots\n")

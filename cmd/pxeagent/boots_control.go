@@ -19,6 +19,7 @@ import (
 	"pxeagent/agent"
 	"pxeagent/agent/boot"
 	"pxeagent/agent/web"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // control is the socket of the one that runs on this machine with the same state_dir.
@@ -52,11 +53,11 @@ func (d control) get(ctx context.Context, path string) (*http.Response, error) {
 		resp.Body.Close()
 		return nil, fmt.Errorf("asking the daemon: it answered with status %d", resp.StatusCode)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return nil, failure{code: exitNotRunning, err: fmt.Errorf("the daemon is not running: nothing answers at %s", d.socket),
-			hints: []string{"start it: `pxeagent serve`, or systemctl start pxeagent", "or name the folder that it uses: state_dir, --state-dir"}}
+		return nil, cli.Failure{Code: cli.NotRunning, Err: fmt.Errorf("the daemon is not running: nothing answers at %s", d.socket),
+			Hints: []string{"start it: `pxeagent serve`, or systemctl start pxeagent", "or name the folder that it uses: state_dir, --state-dir"}}
 	case errors.Is(err, fs.ErrPermission):
-		return nil, failure{code: exitPermission, err: fmt.Errorf("%s is closed to this user: %w", d.socket, fs.ErrPermission),
-			hints: []string{"run this as the user that the daemon runs as, or as root"}}
+		return nil, cli.Failure{Code: cli.Permission, Err: fmt.Errorf("%s is closed to this user: %w", d.socket, fs.ErrPermission),
+			Hints: []string{"run this as the user that the daemon runs as, or as root"}}
 	}
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -85,8 +86,8 @@ func (d control) boot(ctx context.Context, id string) (boot.Boot, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusNotFound {
-		return boot.Boot{}, failure{code: exitNoBoot, err: fmt.Errorf("there is no boot %q, or it is kept no longer", id),
-			hints: []string{"`pxeagent boots --limit 1000` lists them; boots.keep and boots.max_age say how many are kept, and how long"}}
+		return boot.Boot{}, cli.Failure{Code: cli.NoBoot, Err: fmt.Errorf("there is no boot %q, or it is kept no longer", id),
+			Hints: []string{"`pxeagent boots --limit 1000` lists them; boots.keep and boots.max_age say how many are kept, and how long"}}
 	}
 	var b boot.Boot
 	if err := json.NewDecoder(resp.Body).Decode(&b); err != nil {
@@ -108,7 +109,7 @@ func (d control) follow(ctx context.Context, begun func() error, changed func(bo
 		line, err := lines.ReadString('\n')
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return failure{code: exitNotRunning, err: errors.New("the daemon was stopped")}
+			return cli.Failure{Code: cli.NotRunning, Err: errors.New("the daemon was stopped")}
 		case err != nil:
 			return fmt.Errorf("following the daemon: %w", err)
 		case !started:

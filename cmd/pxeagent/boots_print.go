@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"pxeagent/agent/boot"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 const timeLayout = "2006-01-02 15:04:05"
@@ -164,9 +165,9 @@ func (p *bootPrinter) timeline(b boot.Boot) error {
 	t.WriteByte('\n')
 	for _, s := range b.Stages {
 		fmt.Fprintf(&t, "  %-7s %s %8s  %9s  %s", s.Stage, p.bar(whole, s.Start.Sub(b.Started), s.End.Sub(b.Started)),
-			seconds(s.End.Sub(s.Start)), bytesText(s.Bytes), count(s.Files, "file"))
+			seconds(s.End.Sub(s.Start)), bytesText(s.Bytes), cli.Count(s.Files, "file"))
 		if s.Resent > 0 {
-			fmt.Fprintf(&t, ", %s sent again", count(s.Resent, "packet"))
+			fmt.Fprintf(&t, ", %s sent again", cli.Count(s.Resent, "packet"))
 		}
 		t.WriteByte('\n')
 	}
@@ -178,7 +179,7 @@ func (p *bootPrinter) timeline(b boot.Boot) error {
 			bytesText(f.Bytes), seconds(f.Took), plainText(f.Name))
 	}
 	if b.More > 0 {
-		fmt.Fprintf(&t, "  and %s more\n", count(b.More, "file"))
+		fmt.Fprintf(&t, "  and %s more\n", cli.Count(b.More, "file"))
 	}
 	_, err := io.WriteString(p.out, t.String())
 	return err

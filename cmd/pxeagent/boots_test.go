@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pxeagent/agent/boot"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // servedBoots is a daemon in this process, on loopback.
@@ -32,7 +33,7 @@ func serveBoots(t *testing.T, args ...string) *servedBoots {
 		t.Fatal(err)
 	}
 	s := &servedBoots{t: t, state: filepath.Join(dir, "state"), log: newLines()}
-	code := make(chan int, 1)
+	code := make(chan cli.Code, 1)
 	go func() {
 		code <- run(append([]string{"serve", "--root", dir, "--tftp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--next-server", "127.0.0.1", "--state-dir", s.state}, args...), io.Discard, s.log)
 	}()
@@ -46,8 +47,8 @@ func serveBoots(t *testing.T, args ...string) *servedBoots {
 		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		if c := <-code; c != 0 {
-			t.Errorf("serve: exit %d", c)
+		if c := <-code; c != cli.Done {
+			t.Errorf("serve: exit %v", c)
 		}
 	}
 	t.Cleanup(s.end)
@@ -75,11 +76,11 @@ func (s *servedBoots) fetch(path, userAgent string) {
 func TestBootsCommand(t *testing.T) {
 	s := serveBoots(t)
 	state := "--state-dir=" + s.state
-	if r := pxeagent("boots", state); r.code != exitDone || r.stdout != "no boots\n" {
+	if r := pxeagent("boots", state); r.code != cli.Done || r.stdout != "no boots\n" {
 		t.Errorf("%+v", r)
 	}
 	followed := newLines()
-	code := make(chan int, 1)
+	code := make(chan cli.Code, 1)
 	go func() { code <- run([]string{"boots", "--follow", state}, followed, io.Discard) }()
 	asJSON := newLines()
 	go func() { code <- run([]string{"boots", "--follow", "--json", state}, asJSON, io.Discard) }()
@@ -96,7 +97,7 @@ func TestBootsCommand(t *testing.T) {
 		t.Errorf("%v: %s", err, last)
 	}
 
-	if r := pxeagent("boots", state); r.code != exitDone || !strings.Contains(r.stdout, "STARTED") || !strings.Contains(r.stdout, id) {
+	if r := pxeagent("boots", state); r.code != cli.Done || !strings.Contains(r.stdout, "STARTED") || !strings.Contains(r.stdout, id) {
 		t.Errorf("%+v", r)
 	}
 	var list struct{ Boots []boot.Boot }
@@ -113,30 +114,30 @@ func TestBootsCommand(t *testing.T) {
 			t.Errorf("the timeline lacks %q:\n%s", want, r.stdout)
 		}
 	}
-	if r := pxeagent("boots", "show", "nothing", state); r.code != exitNoBoot || !strings.Contains(r.stderr, "hint: ") {
+	if r := pxeagent("boots", "show", "nothing", state); r.code != cli.NoBoot || !strings.Contains(r.stderr, "hint: ") {
 		t.Errorf("%+v", r)
 	}
 	for _, args := range [][]string{{"boots", "--limit", "0"}, {"boots", "--mac", "x"}, {"boots", "--result", "x"}, {"boots", "show"}, {"boots", "list"}} {
-		if r := pxeagent(append(args, state)...); r.code != exitUsage {
+		if r := pxeagent(append(args, state)...); r.code != cli.Usage {
 			t.Errorf("%q: %+v", args, r)
 		}
 	}
-	if r := pxeagent("serve", "--root="+filepath.Dir(s.state), "--tftp=127.0.0.1:0", "--http=127.0.0.1:0", "--next-server=127.0.0.1", state); r.code != exitRunning || !strings.Contains(r.stderr, "hint: ") {
+	if r := pxeagent("serve", "--root="+filepath.Dir(s.state), "--tftp=127.0.0.1:0", "--http=127.0.0.1:0", "--next-server=127.0.0.1", state); r.code != cli.Running || !strings.Contains(r.stderr, "hint: ") {
 		t.Errorf("a second daemon: %+v", r)
 	}
 	s.end()
 	for range 2 { // SIGTERM went to all of this process
-		if c := <-code; c != int(exitDone) && c != int(exitNotRunning) {
-			t.Errorf("--follow: exit %d", c)
+		if c := <-code; c != cli.Done && c != cli.NotRunning {
+			t.Errorf("--follow: exit %v", c)
 		}
 	}
 	for _, args := range [][]string{{"boots"}, {"boots", "--follow"}, {"boots", "show", id}} {
 		r := pxeagent(append(args, state)...)
-		if r.code != exitNotRunning || !strings.Contains(r.stderr, "the daemon is not running") || !strings.Contains(r.stderr, "hint: ") {
+		if r.code != cli.NotRunning || !strings.Contains(r.stderr, "the daemon is not running") || !strings.Contains(r.stderr, "hint: ") {
 			t.Errorf("%q without a daemon: %+v", args, r)
 		}
 	}
-	if r := pxeagent("boots", "--json", state); r.code != exitNotRunning || !strings.Contains(r.stdout, `"name": "not-running"`) {
+	if r := pxeagent("boots", "--json", state); r.code != cli.NotRunning || !strings.Contains(r.stdout, `"code": "not-running"`) {
 		t.Errorf("%+v", r)
 	}
 }
@@ -154,7 +155,7 @@ func TestSocketOfAnother(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "pxeagent.sock"), 0); err != nil {
 		t.Fatal(err)
 	}
-	if r := pxeagent("boots", "--state-dir="+dir); r.code != exitPermission {
+	if r := pxeagent("boots", "--state-dir="+dir); r.code != cli.Permission {
 		t.Errorf("%+v", r)
 	}
 }
@@ -178,7 +179,7 @@ func TestWebhookSecret(t *testing.T) {
 	if err := os.Chmod("s", 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := load(); explain(err).code != exitPermission || strings.Contains(err.Error(), "a secret") {
+	if _, err := load(); explain(err).Code != cli.Permission || strings.Contains(err.Error(), "a secret") {
 		t.Errorf("readable by all: %v", err)
 	}
 	t.Setenv(envWebhook, "from the environment")

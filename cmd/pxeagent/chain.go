@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pxeagent/agent/ipxe"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newChainCmd(a *app) *cobra.Command {
@@ -37,7 +38,7 @@ does for a DHCP server that has one name for all. Asks nobody.`,
 			}
 			e := explained{Chain: l.Config.Chain, Menu: lib.ScriptURL(), Universal: l.Config.Serve.Universal, Machines: lib.Explain(l.tellsIPXE(), l.tellsURL())}
 			if asJSON {
-				return writeJSON(a.stdout, e)
+				return cli.WriteJSON(a.stdout, e)
 			}
 			return e.print(a.stdout)
 		},
@@ -115,13 +116,13 @@ func (e explained) print(w io.Writer) error {
 		if r.Own != "" {
 			from = r.Own
 		}
-		fmt.Fprintf(tw, "\n%s\t%s, %s\n", r.Machine, plain(r.NBP), plain(from))
+		fmt.Fprintf(tw, "\n%s\t%s, %s\n", r.Machine, cli.Plain(r.NBP), cli.Plain(from))
 		for _, way := range append(r.Before, r.Ways...) {
 			mark := "no "
 			if way.Used {
 				mark = "yes"
 			}
-			fmt.Fprintf(tw, "  %s %s\t%s\n", mark, way.Name, plain(way.Why))
+			fmt.Fprintf(tw, "  %s %s\t%s\n", mark, way.Name, cli.Plain(way.Why))
 		}
 		end := "the loop ends by " + r.Ends()
 		if r.Ends() == "" {

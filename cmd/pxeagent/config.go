@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v3"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // origin is where a value came from. Its order is the order of precedence.
@@ -221,7 +223,7 @@ func (l *loaded) check(wrong mistakes) mistakes {
 	}
 	if n, m := len(c.Probe.Devices), len(c.Interfaces); n > 0 && ok("interface") && n != max(m, 1) {
 		add("probe.device", "names %s for %s; want one device for each interface, in the same order, or none",
-			count(n, "device"), count(m, "interface"))
+			cli.Count(n, "device"), cli.Count(m, "interface"))
 	}
 	if c.DHCP.Backend == PfSense && ok("dhcp.backend") {
 		p := c.DHCP.PfSense

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 
 	"github.com/spf13/cobra"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newConfigCmd(a *app) *cobra.Command {
@@ -37,7 +37,7 @@ A note names what is right and works otherwise than it looks. Exits 3 if there i
 				if len(notes) > 0 {
 					out["notes"] = notes
 				}
-				return writeJSON(a.stdout, out)
+				return cli.WriteJSON(a.stdout, out)
 			}
 			_, err = fmt.Fprintf(a.stdout, "ok: %s\n", l.source())
 			for _, n := range notes {
@@ -82,7 +82,7 @@ flag. Paths are made absolute. Secrets are not shown.`,
 				return err
 			}
 			if asJSON {
-				return writeJSON(a.stdout, map[string]any{"file": l.File, "settings": l.rows()})
+				return cli.WriteJSON(a.stdout, map[string]any{"file": l.File, "settings": l.rows()})
 			}
 			return printRows(a.stdout, l.rows())
 		},
@@ -109,7 +109,7 @@ func (l loaded) rows() []row {
 	for _, p := range l.Parts {
 		r := row{Key: p.name, From: p.from.String()}
 		if p.entries > 0 {
-			r.Value = count(p.entries, "entry")
+			r.Value = cli.Count(p.entries, "entry")
 		}
 		rows = append(rows, r)
 	}
@@ -132,25 +132,17 @@ func printRows(w io.Writer, rows []row) error {
 		value := "-"
 		switch v := r.Value.(type) {
 		case string:
-			value = plain(v)
+			value = cli.Plain(v)
 		case []string:
 			quoted := make([]string, len(v))
 			for i, e := range v {
-				quoted[i] = plain(e)
+				quoted[i] = cli.Plain(e)
 			}
 			value = strings.Join(quoted, ", ")
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\n", r.Key, value, r.From)
 	}
 	return tw.Flush()
-}
-
-// plain quotes what would spoil a table or a terminal.
-func plain(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(s)
-	}
-	return s
 }
 
 // keysMarkdown is the table of keys for the documentation.

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 const envPrefix = "PXEAGENT_"
@@ -42,20 +44,15 @@ func checkEnviron(environ []string) mistakes {
 }
 
 func unknownVariable(name string) string {
-	var names []string
+	var rests []string
 	for _, k := range keys {
-		names = append(names, k.env())
+		rests = append(rests, strings.TrimPrefix(k.env(), envPrefix))
 	}
-	names = append(names, envConfig, envPassword, envAPIKey, envPageToken, envWebhook, envRootShadow)
-	slip := strings.ToUpper(name)
-	best, slips := "", len(slip)/4
-	for _, n := range names {
-		if d := distance(slip, n); d < slips {
-			best, slips = n, d
-		}
+	for _, n := range []string{envConfig, envPassword, envAPIKey, envPageToken, envWebhook, envRootShadow} {
+		rests = append(rests, strings.TrimPrefix(n, envPrefix))
 	}
-	if best != "" {
-		return "there is no such variable; did you mean " + best + "?"
+	if best := cli.Nearest(strings.TrimPrefix(name, envPrefix), rests); best != "" {
+		return "there is no such variable; did you mean " + envPrefix + best + "?"
 	}
 	return "there is no such variable; `pxeagent config show` lists the keys, and each is a variable"
 }

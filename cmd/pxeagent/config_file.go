@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"go.yaml.in/yaml/v3"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // Where a file is looked for when none is named. The first that exists is the only one read.
@@ -86,20 +88,20 @@ func readLimited(path string) ([]byte, error) {
 }
 
 func unreadable(path string, err error) error {
-	code, hints := exitUsage, []string(nil)
+	code, hints := cli.Usage, []string(nil)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		hints = []string{"without --config and PXEAGENT_CONFIG, " + strings.Join(configPaths, " and ") + " are looked for, and none is needed"}
 	case errors.Is(err, syscall.EISDIR):
 		hints = []string{"name the file in it: --config " + filepath.Join(path, "pxeagent.yaml")}
 	case errors.Is(err, fs.ErrPermission):
-		code, hints = exitPermission, []string{"run as a user who may read it; no secret needs to stand in it"}
+		code, hints = cli.Permission, []string{"run as a user who may read it; no secret needs to stand in it"}
 	}
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
 		err = pe.Err
 	}
-	return failure{code: code, err: fmt.Errorf("reading the configuration %s: %w", path, err), hints: hints}
+	return cli.Failure{Code: code, Err: fmt.Errorf("reading the configuration %s: %w", path, err), Hints: hints}
 }
 
 // parseFile takes text apart. What is wrong does not keep the rest from being read, save a

@@ -64,7 +64,7 @@ mirrors:
 		}
 	}
 	if len(ms) != len(want) {
-		t.Errorf("%d mistakes, want %d", len(ms), len(want))
+		t.Errorf("%d mistakes, want %v", len(ms), len(want))
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // nic is a network device of this machine.
@@ -65,7 +67,7 @@ type wantLocal struct {
 // localAddr finds the device and this machine's IPv4 address in the network: the device that
 // was named, else one named like the network, else the one with an address in prefix. With
 // nothing to go by, the only device that has an address at all. Of several addresses it takes
-// the first, which is the primary one. A failure carries exitNoInterface and names the
+// the first, which is the primary one. A failure carries cli.NoInterface and names the
 // addresses that there are.
 func localAddr(nics []nic, want wantLocal) (local, error) {
 	if want.device != "" {
@@ -140,7 +142,7 @@ func (n nic) local(nics []nic, want wantLocal) (local, error) {
 	return local{}, noLocal(nics, "device %s has no IPv4 address", n.name)
 }
 
-func noLocal(nics []nic, format string, args ...any) failure {
+func noLocal(nics []nic, format string, args ...any) cli.Failure {
 	var have []string
 	for _, n := range nics {
 		for _, p := range n.addrs {
@@ -149,13 +151,13 @@ func noLocal(nics []nic, format string, args ...any) failure {
 			}
 		}
 	}
-	f := failure{code: exitNoInterface, err: fmt.Errorf(format, args...)}
+	f := cli.Failure{Code: cli.NoInterface, Err: fmt.Errorf(format, args...)}
 	if len(have) == 0 {
-		f.hints = append(f.hints, "this machine has no IPv4 address beyond loopback")
+		f.Hints = append(f.Hints, "this machine has no IPv4 address beyond loopback")
 	} else {
-		f.hints = append(f.hints, "this machine's addresses: "+strings.Join(have, ", "))
+		f.Hints = append(f.Hints, "this machine's addresses: "+strings.Join(have, ", "))
 	}
-	f.hints = append(f.hints, "set next_server (--next-server) to the address at which machines reach this agent, or probe.device (--probe-device) to the device in that network")
+	f.Hints = append(f.Hints, "set next_server (--next-server) to the address at which machines reach this agent, or probe.device (--probe-device) to the device in that network")
 	return f
 }
 

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func device(name string, addrs ...string) nic {
@@ -55,8 +57,8 @@ func TestLocalAddr(t *testing.T) {
 		text := got.String()
 		if err != nil {
 			text = err.Error()
-			var f failure
-			if !errors.As(err, &f) || f.code != exitNoInterface || len(f.hints) != 2 || f.hints[0] != c.hint || !strings.HasPrefix(f.hints[1], "set next_server (--next-server)") {
+			var f cli.Failure
+			if !errors.As(err, &f) || f.Code != cli.NoInterface || len(f.Hints) != 2 || f.Hints[0] != c.hint || !strings.HasPrefix(f.Hints[1], "set next_server (--next-server)") {
 				t.Errorf("%s: %+v", c.name, f)
 			}
 		}

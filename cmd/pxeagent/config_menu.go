@@ -9,6 +9,7 @@ import (
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/script"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // rootShadow is the hash of root's password in SmartOS.
@@ -79,10 +80,10 @@ func (l loaded) menu() (ipxe.MenuConfig, error) {
 		return m, err
 	}
 	if m.RootShadow, err = catalog.ParseShadow(secret.Reveal()); err != nil {
-		return m, failure{
-			code:  exitUsage,
-			err:   fmt.Errorf("%s: %w", rootShadow.fileKey, err),
-			hints: []string{"openssl passwd -5 asks for a password and prints its hash: `umask 077; openssl passwd -5 > FILE`"},
+		return m, cli.Failure{
+			Code:  cli.Usage,
+			Err:   fmt.Errorf("%s: %w", rootShadow.fileKey, err),
+			Hints: []string{"openssl passwd -5 asks for a password and prints its hash: `umask 077; openssl passwd -5 > FILE`"},
 		}
 	}
 	return m, nil

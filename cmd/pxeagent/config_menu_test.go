@@ -8,6 +8,7 @@ import (
 
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/ipxe"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 const entriesSample = `menu:
@@ -66,15 +67,15 @@ func TestRootShadowOfTheMenu(t *testing.T) {
 		text string
 		mode os.FileMode
 		want string // of the error; "": none
-		code exitCode
+		code cli.Code
 	}{
-		"a hash":               {hash + "\n", 0o600, "", exitDone},
-		"the password":         {"correct horse\n", 0o600, "menu.root_shadow_file: it is no hash of a password, which begins with $", exitUsage},
-		"quotes in it":         {"$5$a'b$c\n", 0o600, "has characters that no hash of a password has", exitUsage},
-		"open to everyone":     {hash, 0o644, "can be read or written by others", exitPermission},
-		"two lines":            {hash + "\n" + hash + "\n", 0o600, "more than one line", exitUnexpected},
-		"a setting of iPXE's":  {"$5$${ip}$x", 0o600, "has characters", exitUsage},
-		"larger than any hash": {"$5$" + strings.Repeat("x", 300), 0o600, "no hash of a password has more than", exitUsage},
+		"a hash":               {hash + "\n", 0o600, "", cli.Done},
+		"the password":         {"correct horse\n", 0o600, "menu.root_shadow_file: it is no hash of a password, which begins with $", cli.Usage},
+		"quotes in it":         {"$5$a'b$c\n", 0o600, "has characters that no hash of a password has", cli.Usage},
+		"open to everyone":     {hash, 0o644, "can be read or written by others", cli.Permission},
+		"two lines":            {hash + "\n" + hash + "\n", 0o600, "more than one line", cli.Unexpected},
+		"a setting of iPXE's":  {"$5$${ip}$x", 0o600, "has characters", cli.Usage},
+		"larger than any hash": {"$5$" + strings.Repeat("x", 300), 0o600, "no hash of a password has more than", cli.Usage},
 	} {
 		dir := isolate(t)
 		file := filepath.Join(dir, "shadow")
@@ -94,8 +95,8 @@ func TestRootShadowOfTheMenu(t *testing.T) {
 			}
 			continue
 		}
-		if err == nil || !strings.Contains(err.Error(), tc.want) || explain(err).code != tc.code || strings.Contains(err.Error(), "correct horse") {
-			t.Errorf("%s: %v (exit %v), want %q (%v)", name, err, explain(err).code, tc.want, tc.code)
+		if err == nil || !strings.Contains(err.Error(), tc.want) || explain(err).Code != tc.code || strings.Contains(err.Error(), "correct horse") {
+			t.Errorf("%s: %v (exit %v), want %q (%v)", name, err, explain(err).Code, tc.want, tc.code)
 		}
 	}
 	isolate(t)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // mistake is one thing that is wrong with the configuration.
@@ -45,12 +47,27 @@ func (ms mistakes) sort() {
 	})
 }
 
+// Mistakes are those of the error, for --json.
+func (ms mistakes) Mistakes() any {
+	out := make([]mistakeJSON, len(ms))
+	for i, m := range ms {
+		out[i] = mistakeJSON{m.key, m.text, m.from.String()}
+	}
+	return out
+}
+
+type mistakeJSON struct {
+	Key  string `json:"key,omitempty"`
+	Text string `json:"text"`
+	From string `json:"from"`
+}
+
 func (ms mistakes) Error() string {
 	if len(ms) == 1 {
 		return ms[0].String()
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s in the configuration", count(len(ms), "mistake"))
+	fmt.Fprintf(&b, "%s in the configuration", cli.Count(len(ms), "mistake"))
 	for _, m := range ms {
 		fmt.Fprintf(&b, "\n  %s", m)
 	}
@@ -67,7 +84,7 @@ func nearKey(name string) string {
 			sameEnd = append(sameEnd, name)
 		}
 	}
-	if near := nearest(norm, all); near != "" {
+	if near := cli.Nearest(norm, all); near != "" {
 		return near
 	}
 	if len(sameEnd) == 1 {
@@ -78,7 +95,7 @@ func nearKey(name string) string {
 	for _, k := range all {
 		ends = append(ends, lastPart(k))
 	}
-	if near := nearest(lastPart(norm), ends); near != "" && count1(ends, near) {
+	if near := cli.Nearest(lastPart(norm), ends); near != "" && count1(ends, near) {
 		return all[slices.Index(ends, near)]
 	}
 	return ""
@@ -95,40 +112,3 @@ func count1(all []string, s string) bool {
 }
 
 func lastPart(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
-
-// nearest is the one of names that is the fewest slips away from s, if these are few for its
-// length, else "".
-func nearest(s string, names []string) string {
-	s = strings.ToLower(s)
-	best, slips := "", max(1, len(s)/4)+1
-	for _, n := range names {
-		if d := distance(s, n); d < slips {
-			best, slips = n, d
-		}
-	}
-	return best
-}
-
-// distance counts the letters to insert, delete, change, or swap with their neighbour.
-func distance(a, b string) int {
-	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)}
-	for j := range rows[1] {
-		rows[1][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		before, above, row := rows[0], rows[1], rows[2]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := above[j-1]
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			row[j] = min(change, above[j]+1, row[j-1]+1)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		rows[0], rows[1], rows[2] = above, row, before
-	}
-	return rows[1][len(b)]
-}

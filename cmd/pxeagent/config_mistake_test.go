@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // mistakesOf are the messages for a file, variables and flags, with FILE for the file's path.
@@ -196,27 +198,27 @@ func TestValues(t *testing.T) {
 // Where several files, folders and rights go wrong before there is anything to parse.
 func TestFileThatCannotBeRead(t *testing.T) {
 	dir := isolate(t)
-	if r := pxeagent("config", "check", "--config", "nowhere.yaml"); r.code != exitUsage ||
-		r.stderr != "pxeagent: reading the configuration "+dir+"/nowhere.yaml: no such file or directory\n"+
+	if r := pxeagent("config", "check", "--config", "nowhere.yaml"); r.code != cli.Usage ||
+		r.stderr != "pxeagent: reading the configuration "+dir+"/nowhere.yaml: no such file or directory [usage]\n"+
 			"hint: without --config and PXEAGENT_CONFIG, "+dir+"/etc/pxeagent.yaml and ./pxeagent.yaml are looked for, and none is needed\n" {
 		t.Errorf("missing: %+v", r)
 	}
-	if r := pxeagent("config", "check", "--config", dir); r.code != exitUsage ||
-		r.stderr != "pxeagent: reading the configuration "+dir+": is a directory\nhint: name the file in it: --config "+dir+"/pxeagent.yaml\n" {
+	if r := pxeagent("config", "check", "--config", dir); r.code != cli.Usage ||
+		r.stderr != "pxeagent: reading the configuration "+dir+": is a directory [usage]\nhint: name the file in it: --config "+dir+"/pxeagent.yaml\n" {
 		t.Errorf("folder: %+v", r)
 	}
 	t.Setenv(envConfig, "/dev/zero")
-	if r := pxeagent("config", "check"); r.code != exitUsage || !strings.Contains(r.stderr, "larger than 1048576 bytes") {
+	if r := pxeagent("config", "check"); r.code != cli.Usage || !strings.Contains(r.stderr, "larger than 1048576 bytes") {
 		t.Errorf("endless: %+v", r)
 	}
 	f := explain(unreadable("/x.yaml", &fs.PathError{Op: "open", Path: "/x.yaml", Err: syscall.EACCES}))
-	if f.code != exitPermission || f.Error() != "reading the configuration /x.yaml: permission denied" || len(f.hints) != 1 {
+	if f.Code != cli.Permission || f.Error() != "reading the configuration /x.yaml: permission denied" || len(f.Hints) != 1 {
 		t.Errorf("forbidden: %+v", f)
 	}
 	if os.Geteuid() != 0 {
 		write(t, "secret.yaml", "")
 		os.Chmod("secret.yaml", 0)
-		if r := pxeagent("config", "check", "--config", "secret.yaml"); r.code != exitPermission {
+		if r := pxeagent("config", "check", "--config", "secret.yaml"); r.code != cli.Permission {
 			t.Errorf("forbidden: %+v", r)
 		}
 	}
@@ -258,36 +260,19 @@ func TestMistakesInJSON(t *testing.T) {
 	r := pxeagent("config", "check", "--json", "--tftp=69", "--chain=x")
 	var out struct {
 		Error struct {
-			Code     int
-			Name     string
+			Exit     int
+			Code     string
 			Mistakes []map[string]string
 		}
 	}
 	if err := json.Unmarshal([]byte(r.stdout), &out); err != nil {
 		t.Fatalf("%v: %s", err, r.stdout)
 	}
-	if r.code != exitUsage || out.Error.Code != 3 || out.Error.Name != "usage" || len(out.Error.Mistakes) != 2 || r.stderr != "" {
+	if r.code != cli.Usage || out.Error.Exit != 3 || out.Error.Code != "usage" || len(out.Error.Mistakes) != 2 || r.stderr != "" {
 		t.Errorf("%+v", r)
 	}
 	if m := out.Error.Mistakes[1]; m["key"] != "serve.tftp" || m["text"] != `"69" has no colon; want :69` || m["from"] != "--tftp" {
 		t.Errorf("%v", m)
-	}
-}
-
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "abc", 0}, {"abc", "abd", 1}, {"abc", "acb", 1},
-		{"abc", "ab", 1}, {"kitten", "sitting", 3}, {"ab", "ba", 1},
-	} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("%q to %q: %d, want %d", c.a, c.b, got, c.want)
-		}
-		if got := distance(c.b, c.a); got != c.want {
-			t.Errorf("%q to %q: %d, want %d", c.b, c.a, got, c.want)
-		}
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // The parsers return a clause about the value that follows its key in the message.
@@ -245,7 +247,7 @@ func parseFingerprint(s string) (*[32]byte, error) {
 		return nil, fmt.Errorf("%q is not hex; want the 64 digits of a SHA-256", s)
 	}
 	if len(b) != 32 {
-		return nil, fmt.Errorf("%q is %s; want the 32 of a SHA-256", s, count(len(b), "byte"))
+		return nil, fmt.Errorf("%q is %s; want the 32 of a SHA-256", s, cli.Count(len(b), "byte"))
 	}
 	return (*[32]byte)(b), nil
 }
@@ -262,23 +264,8 @@ func parseLevel(s string) (slog.Level, error) {
 func notOneOf(s string, names []string) error {
 	last := len(names) - 1
 	text := fmt.Sprintf("%q is not known; want %s or %s", s, strings.Join(names[:last], ", "), names[last])
-	if near := nearest(s, names); near != "" {
+	if near := cli.Nearest(s, names); near != "" {
 		text = fmt.Sprintf("%q is not known; did you mean %s? There are %s and %s", s, near, strings.Join(names[:last], ", "), names[last])
 	}
 	return errors.New(text)
-}
-
-// count is "1 device", "2 devices".
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %s", n, plural(thing))
-}
-
-func plural(thing string) string {
-	if stem, ry := strings.CutSuffix(thing, "ry"); ry { // entry, but not key
-		return stem + "ries"
-	}
-	return thing + "s"
 }

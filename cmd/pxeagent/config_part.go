@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // part is a piece of the file with a shape of its own: lists, and maps whose keys people choose. Such a piece has no flag
@@ -133,7 +135,7 @@ func (n partNode) fields(take map[string]func(partNode)) {
 	slices.Sort(names)
 	for _, e := range n.entries() {
 		set, known := take[e.key]
-		switch near := nearest(e.key, names); {
+		switch near := cli.Nearest(e.key, names); {
 		case known && e.value.empty():
 		case known:
 			set(e.value)

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // hidden stands wherever a secret would be shown.
@@ -80,10 +82,10 @@ func readSecret(c Config, src secretSource, stdin io.Reader) (Secret, error) {
 		}
 	}
 	if path == "" {
-		return Secret{}, failure{
-			code:  exitUsage,
-			err:   fmt.Errorf("%s: %w", src.key, errNoSecret),
-			hints: []string{fmt.Sprintf("name a file that holds it in %s, or set %s, or give the unit LoadCredential=%s:FILE", src.fileKey, src.env, src.credential)},
+		return Secret{}, cli.Failure{
+			Code:  cli.Usage,
+			Err:   fmt.Errorf("%s: %w", src.key, errNoSecret),
+			Hints: []string{fmt.Sprintf("name a file that holds it in %s, or set %s, or give the unit LoadCredential=%s:FILE", src.fileKey, src.env, src.credential)},
 		}
 	}
 	if path == stdinName {
@@ -99,9 +101,9 @@ func readSecret(c Config, src secretSource, stdin io.Reader) (Secret, error) {
 	}
 	text, err := readSecretFile(path, private)
 	if err != nil {
-		var f failure
+		var f cli.Failure
 		if errors.As(err, &f) {
-			f.err = fmt.Errorf("%s: %w", key, f.err)
+			f.Err = fmt.Errorf("%s: %w", key, f.Err)
 			return Secret{}, f
 		}
 		return Secret{}, fmt.Errorf("%s: %w", key, err)
@@ -133,10 +135,10 @@ func readSecretFile(path string, private bool) (string, error) {
 		return "", fmt.Errorf("%s is a folder; want a file that holds the secret", path)
 	}
 	if mode := info.Mode(); !private && mode.Type() != fs.ModeNamedPipe && mode.Perm()&0o077 != 0 {
-		return "", failure{
-			code:  exitPermission,
-			err:   fmt.Errorf("%s can be read or written by others (mode %04o)", path, mode.Perm()),
-			hints: []string{"chmod 600 " + path, "and change the secret if others may have read it"},
+		return "", cli.Failure{
+			Code:  cli.Permission,
+			Err:   fmt.Errorf("%s can be read or written by others (mode %04o)", path, mode.Perm()),
+			Hints: []string{"chmod 600 " + path, "and change the secret if others may have read it"},
 		}
 	}
 	return secretText(f, path)

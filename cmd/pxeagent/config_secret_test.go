@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 const theSecret = "hunter2 with blanks "
@@ -21,7 +23,7 @@ func withFile(path string) Config {
 func TestSecretFromEachSource(t *testing.T) {
 	dir := isolate(t)
 	cred := filepath.Join(dir, "cred")
-	if _, err := readSecret(Config{}, firewallPassword, nil); !errors.Is(err, errNoSecret) || explain(err).code != exitUsage {
+	if _, err := readSecret(Config{}, firewallPassword, nil); !errors.Is(err, errNoSecret) || explain(err).Code != cli.Usage {
 		t.Errorf("none: %v", err)
 	}
 	read := func(c Config) string {
@@ -67,14 +69,14 @@ func TestSecretFileThatIsWrong(t *testing.T) {
 		text string
 		mode os.FileMode
 		want string
-		code exitCode
+		code cli.Code
 		hint string
 	}{
-		{theSecret, 0o644, "dhcp.pfsense.password_file: " + pw + " can be read or written by others (mode 0644)", exitPermission, "chmod 600 " + pw},
-		{theSecret, 0o620, "dhcp.pfsense.password_file: " + pw + " can be read or written by others (mode 0620)", exitPermission, "chmod 600 " + pw},
-		{"\n", 0o600, "dhcp.pfsense.password_file: " + pw + " is empty", exitUnexpected, ""},
-		{theSecret + "\n" + theSecret, 0o600, "dhcp.pfsense.password_file: " + pw + " has more than one line; want the secret alone", exitUnexpected, ""},
-		{strings.Repeat(theSecret, 300), 0o600, "dhcp.pfsense.password_file: " + pw + " is larger than 4096 bytes, which no password is", exitUnexpected, ""},
+		{theSecret, 0o644, "dhcp.pfsense.password_file: " + pw + " can be read or written by others (mode 0644)", cli.Permission, "chmod 600 " + pw},
+		{theSecret, 0o620, "dhcp.pfsense.password_file: " + pw + " can be read or written by others (mode 0620)", cli.Permission, "chmod 600 " + pw},
+		{"\n", 0o600, "dhcp.pfsense.password_file: " + pw + " is empty", cli.Unexpected, ""},
+		{theSecret + "\n" + theSecret, 0o600, "dhcp.pfsense.password_file: " + pw + " has more than one line; want the secret alone", cli.Unexpected, ""},
+		{strings.Repeat(theSecret, 300), 0o600, "dhcp.pfsense.password_file: " + pw + " is larger than 4096 bytes, which no password is", cli.Unexpected, ""},
 	} {
 		write(t, pw, c.text)
 		if err := os.Chmod(pw, c.mode); err != nil {
@@ -82,8 +84,8 @@ func TestSecretFileThatIsWrong(t *testing.T) {
 		}
 		_, err := readSecret(withFile(pw), firewallPassword, nil)
 		f := explain(err)
-		if err == nil || f.Error() != c.want || f.code != c.code || c.hint != "" && (len(f.hints) == 0 || f.hints[0] != c.hint) {
-			t.Errorf("got %v, %d %q\nwant %s", err, f.code, f.hints, c.want)
+		if err == nil || f.Error() != c.want || f.Code != c.code || c.hint != "" && (len(f.Hints) == 0 || f.Hints[0] != c.hint) {
+			t.Errorf("got %v, %v %q\nwant %s", err, f.Code, f.Hints, c.want)
 		}
 		os.Chmod(pw, 0o600)
 	}

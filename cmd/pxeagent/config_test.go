@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // isolate keeps a test from this machine's configuration, and gives it a working directory.
@@ -45,14 +46,14 @@ func isolate(t *testing.T) string {
 
 // result is what a command line did.
 type result struct {
-	code           exitCode
+	code           cli.Code
 	stdout, stderr string
 }
 
 func pxeagent(args ...string) result {
 	var stdout, stderr bytes.Buffer
 	code := run(args, &stdout, &stderr)
-	return result{exitCode(code), stdout.String(), stderr.String()}
+	return result{code, stdout.String(), stderr.String()}
 }
 
 func write(t *testing.T, path, text string) {
@@ -412,13 +413,13 @@ func TestShow(t *testing.T) {
 	write(t, "pxeagent.yaml", "interface: [eth1, eth2]\nmenu:\n  title: \"a\\tb\"\n")
 	file := filepath.Join(dir, "pxeagent.yaml")
 	// A control character is a mistake in the end, and must not reach the terminal as it is.
-	if r := pxeagent("config", "show"); r.code != exitUsage || !strings.Contains(r.stderr, `"a\tb" holds a control character`) {
+	if r := pxeagent("config", "show"); r.code != cli.Usage || !strings.Contains(r.stderr, `"a\tb" holds a control character`) {
 		t.Errorf("%+v", r)
 	}
 	write(t, "pxeagent.yaml", "interface: [eth1, eth2]\nmenu:\n  title: Boot\n")
 	t.Setenv("PXEAGENT_SERVE_HTTP", ":8080")
 	r := pxeagent("config", "show", "--tftp", ":6969")
-	if r.code != exitDone || r.stderr != "" {
+	if r.code != cli.Done || r.stderr != "" {
 		t.Fatalf("%+v", r)
 	}
 	for _, want := range []string{

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newConfigureCmd(a *app) *cobra.Command {
@@ -101,7 +102,7 @@ func (t *teller) end(r dhcp.Result, dryRun bool, err error) error {
 		fmt.Fprintf(t.out, "  %s\n", summary(r, dryRun))
 	}
 	if dryRun && !r.InSync {
-		return exitWith(exitDiffers)
+		return cli.Exit(cli.Differs)
 	}
 	return nil
 }
@@ -125,23 +126,23 @@ func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON bool, do func(con
 		return err
 	}
 	var outcomes []outcome
-	first := exitDone
+	first := cli.Done
 	for _, n := range all {
 		o, code := a.oneNetwork(cmd.Context(), l, log, n, asJSON, do)
 		outcomes = append(outcomes, o)
-		if first == exitDone {
+		if first == cli.Done {
 			first = code
 		}
 	}
 	if asJSON {
-		if err := writeJSON(a.stdout, map[string]any{"networks": outcomes}); err != nil {
+		if err := cli.WriteJSON(a.stdout, map[string]any{"networks": outcomes}); err != nil {
 			return err
 		}
 	}
-	return exitWith(first)
+	return cli.Exit(first)
 }
 
-func (a *app) oneNetwork(ctx context.Context, l loaded, log *slog.Logger, n network, asJSON bool, do func(context.Context, loaded, network, dhcp.Server, *teller) (dhcp.Result, error)) (outcome, exitCode) {
+func (a *app) oneNetwork(ctx context.Context, l loaded, log *slog.Logger, n network, asJSON bool, do func(context.Context, loaded, network, dhcp.Server, *teller) (dhcp.Result, error)) (outcome, cli.Code) {
 	t := &teller{}
 	s, err := l.server(n, log)
 	if err != nil {

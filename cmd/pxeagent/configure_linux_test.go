@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/deploy/lab"
 	"pxeagent/deploy/lab/site"
 )
@@ -17,13 +18,13 @@ import (
 func TestConfigureAgainRevert(t *testing.T) {
 	s := site.New(t, site.Leasing, "")
 	before := tree(s, "dnsmasq.d")
-	s.Must(int(exitNotServing), "configure")
+	s.Must(cli.NotServing.Exit, "configure")
 	if tree(s, "dnsmasq.d") != before || s.Restarts() != 1 {
 		t.Fatal("a refused configure wrote something")
 	}
 	s.Serve()
 
-	out := s.Must(int(exitDiffers), "configure", "--dry-run")
+	out := s.Must(cli.Differs.Exit, "configure", "--dry-run")
 	for _, want := range []string{"next-server", "undionly.kpxe", "ipxe.efi", "http://" + site.Addr + "/ipxe/bootstrap.ipxe"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the plan does not show %q:\n%s", want, out)
@@ -49,13 +50,13 @@ func TestConfigureAgainRevert(t *testing.T) {
 		t.Errorf("the second configure does not say so:\n%s", out)
 	}
 
-	s.Must(int(exitDiffers), "revert", "--dry-run")
+	s.Must(cli.Differs.Exit, "revert", "--dry-run")
 	s.Must(0, "revert")
 	if got := tree(s, "dnsmasq.d"); got != before {
 		t.Errorf("after revert:\n%s\nwant:\n%s", got, before)
 	}
-	s.Must(int(exitNoJournal), "revert")
-	s.Must(int(exitWrong), "probe")
+	s.Must(cli.NoJournal.Exit, "revert")
+	s.Must(cli.Wrong.Exit, "probe")
 }
 
 func TestRevertRefusesAfterAForeignEdit(t *testing.T) {
@@ -65,7 +66,7 @@ func TestRevertRefusesAfterAForeignEdit(t *testing.T) {
 	drop := "dnsmasq.d/pxeagent-eth1.conf"
 	edited := s.Read(drop) + "dhcp-option=tag:eth1,42,10.77.0.1\n"
 	s.Write(drop, edited)
-	out := s.Must(int(exitChanged), "revert")
+	out := s.Must(cli.Changed.Exit, "revert")
 	if s.Read(drop) != edited {
 		t.Errorf("the edit is gone:\n%s", out)
 	}
@@ -100,7 +101,7 @@ func TestARestartThatFailsPutsBack(t *testing.T) {
 	good := s.Read("restart")
 	// It comes up only without our file.
 	s.Write("restart", strings.Replace(good, "echo restarted", "[ ! -e '"+s.Path("dnsmasq.d/pxeagent-eth1.conf")+"' ] || exit 1\necho restarted", 1))
-	out := s.Must(int(exitRestart), "configure")
+	out := s.Must(cli.Restart.Exit, "configure")
 	if tree(s, "dnsmasq.d") != before {
 		t.Errorf("the old files are not back:\n%s", out)
 	}
@@ -120,7 +121,7 @@ func TestOneConfigureAtATime(t *testing.T) {
 	}
 	first := s.Box.Start(path, "configure", "--config", s.Config)
 	waitFor(t, s.Path("waiting"))
-	out := s.Must(int(exitLocked), "configure")
+	out := s.Must(cli.Locked.Exit, "configure")
 	if !strings.Contains(out, "hint:") {
 		t.Errorf("no hint:\n%s", out)
 	}
@@ -153,7 +154,7 @@ func TestConfigureJSON(t *testing.T) {
 			Interface string
 			Result    struct{ Wrote bool }
 			Steps     []struct{ Step string }
-			Error     *struct{ Name string }
+			Error     *struct{ Code string }
 		}
 	}
 	out := s.Must(0, "configure", "--json")
@@ -165,8 +166,8 @@ func TestConfigureJSON(t *testing.T) {
 	}
 	s.Agent.Stop()
 	s.Write("dnsmasq.d/pxeagent-eth1.conf", s.Read("dnsmasq.d/pxeagent-eth1.conf")+"#\n")
-	out = s.Must(int(exitNotServing), "configure", "--json")
-	if err := json.Unmarshal([]byte(out), &got); err != nil || got.Networks[0].Error == nil || got.Networks[0].Error.Name != "not-serving" {
+	out = s.Must(cli.NotServing.Exit, "configure", "--json")
+	if err := json.Unmarshal([]byte(out), &got); err != nil || got.Networks[0].Error == nil || got.Networks[0].Error.Code != "not-serving" {
 		t.Errorf("%v: %s", err, out)
 	}
 }
@@ -177,7 +178,7 @@ func TestConfigureWithoutADeviceThere(t *testing.T) {
 	s.Serve()
 	s.Box.IP("addr", "del", site.Addr+"/24", "dev", "eth1")
 	s.Box.IP("addr", "add", "10.78.0.7/24", "dev", "lo")
-	out := s.Must(int(exitNoInterface), "configure")
+	out := s.Must(cli.NoInterface.Exit, "configure")
 	if !strings.Contains(out, "10.78.0.7") && !strings.Contains(out, "no IPv4 address") {
 		t.Errorf("the error does not say what there is:\n%s", out)
 	}
@@ -206,7 +207,7 @@ func TestDiskFull(t *testing.T) {
 			}
 			f.Close()
 			before := tree(s, "dnsmasq.d")
-			out := s.Must(int(exitNotWritable), "configure")
+			out := s.Must(cli.NotWritable.Exit, "configure")
 			if !strings.Contains(out, "hint:") || tree(s, "dnsmasq.d") != before {
 				t.Errorf("something was lost, or there is no hint:\n%s\n%s", out, tree(s, "dnsmasq.d"))
 			}
@@ -237,25 +238,25 @@ func TestBadSurroundings(t *testing.T) {
 	cases := []struct {
 		name string
 		run  func() (int, string)
-		code exitCode
+		code cli.Code
 		says string
 	}{
-		{"no such interface", func() (int, string) { return s.Run("configure", "--interface", "eth9") }, exitNoInterface, "eth9"},
+		{"no such interface", func() (int, string) { return s.Run("configure", "--interface", "eth9") }, cli.NoInterface, "eth9"},
 		{"the same, with next-server", func() (int, string) {
 			return s.Run("configure", "--interface", "eth9", "--next-server", site.Addr, "--not-serving-yet")
-		}, exitNoInterface, "eth9"},
-		{"no root folder", func() (int, string) { return s.Run("serve", "--root", s.Path("nowhere")) }, exitRoot, "nowhere"},
-		{"root is a file", func() (int, string) { return s.Run("serve", "--root", s.Config) }, exitRoot, "pxeagent.yaml"},
+		}, cli.NoInterface, "eth9"},
+		{"no root folder", func() (int, string) { return s.Run("serve", "--root", s.Path("nowhere")) }, cli.Root, "nowhere"},
+		{"root is a file", func() (int, string) { return s.Run("serve", "--root", s.Config) }, cli.Root, "pxeagent.yaml"},
 		{"root may not be read", func() (int, string) {
 			if err := os.MkdirAll(s.Path("secret"), 0o700); err != nil {
 				t.Fatal(err)
 			}
 			return nobody("serve", "--root", s.Path("secret"), "--next-server", site.Addr, "--tftp", ":6969", "--http", ":8080")
-		}, exitRoot, "secret"},
+		}, cli.Root, "secret"},
 		{"no right to port 69", func() (int, string) {
 			return nobody("serve", "--root", "/", "--next-server", site.Addr)
-		}, exitPermission, "setcap"},
-		{"no right to a raw socket", func() (int, string) { return nobody("probe", "--interface", "eth1") }, exitPermission, "setcap"},
+		}, cli.Permission, "setcap"},
+		{"no right to a raw socket", func() (int, string) { return nobody("probe", "--interface", "eth1") }, cli.Permission, "setcap"},
 		{"YAML", func() (int, string) {
 			s.Write("bad.yaml", "interface: [eth1\nserve: x\n")
 			path, _ := site.Binary()
@@ -264,15 +265,15 @@ func TestBadSurroundings(t *testing.T) {
 				return exit.ExitCode(), out
 			}
 			return 0, out
-		}, exitUsage, "bad.yaml"},
+		}, cli.Usage, "bad.yaml"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			code, out := c.run()
-			if code != int(c.code) || !strings.Contains(out, c.says) {
-				t.Errorf("exit %d, want %d and %q:\n%s", code, c.code, c.says, out)
+			if code != c.code.Exit || !strings.Contains(out, c.says) {
+				t.Errorf("exit %v, want %v and %q:\n%s", code, c.code, c.says, out)
 			}
-			if lines := strings.Count(out, "pxeagent: "); lines != 1 || !strings.Contains(out, "hint: ") && c.code != exitUsage {
+			if lines := strings.Count(out, "pxeagent: "); lines != 1 || !strings.Contains(out, "hint: ") && c.code != cli.Usage {
 				t.Errorf("want one line of error and a hint:\n%s", out)
 			}
 		})
@@ -280,8 +281,8 @@ func TestBadSurroundings(t *testing.T) {
 	t.Run("port taken", func(t *testing.T) {
 		s.Serve()
 		code, out := s.Run("serve")
-		if code != int(exitPortTaken) || !strings.Contains(out, "hint: ") {
-			t.Errorf("exit %d:\n%s", code, out)
+		if code != cli.PortTaken.Exit || !strings.Contains(out, "hint: ") {
+			t.Errorf("exit %v:\n%s", code, out)
 		}
 	})
 	t.Run("dnsmasq is not installed", func(t *testing.T) {
@@ -293,7 +294,7 @@ func TestBadSurroundings(t *testing.T) {
 		}
 		out, err := s.Box.Run("unshare", "--mount", s.Path("hide"), must(t, site.Binary), "configure", "--config", s.Config, "--not-serving-yet")
 		exit, ok := err.(*exec.ExitError)
-		if !ok || exit.ExitCode() != int(exitNoProgram) || !strings.Contains(out, "hint: ") {
+		if !ok || exit.ExitCode() != cli.NoProgram.Exit || !strings.Contains(out, "hint: ") {
 			t.Errorf("%v:\n%s", err, out)
 		}
 	})

@@ -21,6 +21,7 @@ import (
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/probe"
+	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/pfsense"
 )
 
@@ -130,7 +131,7 @@ func (d *demonstration) tour(ctx context.Context) error {
 	}
 	for _, o := range report.Offers {
 		name, where := o.BootFile()
-		d.say("offer          %-7s next-server %s, %s in %s", o.Client, o.NextServer, value(name), value(where))
+		d.say("offer          %-7s next-server %s, %s in %s", o.Client, o.NextServer, cli.Value(name), cli.Value(where))
 	}
 	if err := d.machines(ctx, report); err != nil {
 		return err
@@ -230,7 +231,7 @@ func (d *demonstration) machines(ctx context.Context, report probe.Report) error
 		}
 		d.say("machine %-6s %-6s %s%s", h.Client, h.Stage, h.What, size)
 		if !h.OK {
-			return failure{code: exitWrong, err: fmt.Errorf("%s machine, %s: %s", h.Client, h.Stage, h.Text)}
+			return cli.Failure{Code: cli.Wrong, Err: fmt.Errorf("%s machine, %s: %s", h.Client, h.Stage, h.Text)}
 		}
 	}
 	return nil

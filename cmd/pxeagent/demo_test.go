@@ -10,14 +10,15 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/pfsense/pfsensetest"
 )
 
 func TestDemoConfiguresAFirewall(t *testing.T) {
 	isolate(t)
 	var out, logs bytes.Buffer
-	if code := run([]string{"demo"}, &out, &logs); code != 0 {
-		t.Fatalf("exit %d:\n%s%s", code, out.String(), logs.String())
+	if code := run([]string{"demo"}, &out, &logs); code != cli.Done {
+		t.Fatalf("exit %v:\n%s%s", code, out.String(), logs.String())
 	}
 	for _, want := range []string{
 		`firewall +https://127\.0\.0\.1:\d+, certificate pinned, SHA-256 ([0-9A-F]{2}:){7}`,

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"pxeagent/agent/ipxe"
+	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/pfsense"
 )
 
@@ -42,7 +43,7 @@ func addRetryAuth(flags *pflag.FlagSet) {
 func (l loaded) pfsense(iface string) (*pfsense.Server, error) {
 	p := l.Config.DHCP.PfSense
 	if p.URL == nil {
-		return nil, failure{code: exitUsage, err: errors.New("dhcp.pfsense.url: is not set"), hints: []string{"name the firewall: --pfsense https://fw.lan"}}
+		return nil, cli.Failure{Code: cli.Usage, Err: errors.New("dhcp.pfsense.url: is not set"), Hints: []string{"name the firewall: --pfsense https://fw.lan"}}
 	}
 	retry := l.login.retry
 	l.login.retry = false

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/deploy/lab"
 	"pxeagent/deploy/lab/site"
 	"pxeagent/pfsense/pfsensetest"
@@ -73,7 +74,7 @@ func (w *wired) serve() {
 }
 
 // do runs one command, and wants an exit code and texts in what it prints.
-func (w *wired) do(want exitCode, texts []string, args ...string) {
+func (w *wired) do(want cli.Code, texts []string, args ...string) {
 	w.t.Helper()
 	out, err := w.box.Run(w.cmd, append(args, "--config", w.config())...)
 	code := 0
@@ -82,8 +83,8 @@ func (w *wired) do(want exitCode, texts []string, args ...string) {
 			w.t.Fatalf("%q: %v\n%s", args, err, out)
 		}
 	}
-	if exitCode(code) != want || leaksFirewallSecret(out) {
-		w.t.Errorf("%q: exit %d, want %d\n%s", args, code, want, out)
+	if code != want.Exit || leaksFirewallSecret(out) {
+		w.t.Errorf("%q: exit %v, want %v\n%s", args, code, want, out)
 	}
 	for _, text := range texts {
 		if !strings.Contains(out, text) {
@@ -99,20 +100,20 @@ func TestFirewallOnTheWire(t *testing.T) {
 	w := newWired(t, "", func(pfsensetest.Tree) {})
 	before := w.fw.Saved()
 	// Nothing serves yet: refused, and the network's addresses are known from now on.
-	w.do(exitNotServing, []string{"nothing serves at next-server"}, "configure")
+	w.do(cli.NotServing, []string{"nothing serves at next-server"}, "configure")
 	asked := len(w.fw.Requests())
 	w.serve()
 	if len(w.fw.Requests()) != asked {
 		t.Error("serve asked the firewall")
 	}
 
-	w.do(exitDiffers, []string{"settings  differ", "wire      differs"}, "status")
-	w.do(exitDone, []string{"pfSense 10.99.0.1, interface ADMIN (opt1)", "the wire agrees", "proven on the wire"}, "configure")
-	w.do(exitDone, []string{"settings  as wished for", "wire      as wished for"}, "status")
-	w.do(exitDone, []string{"in sync: nothing was written"}, "configure")
-	w.do(exitDone, []string{"10.99.0.7"}, "probe")
-	w.do(exitDone, []string{"bootstrap.ipxe"}, "check")
-	w.do(exitDone, []string{"the old settings are back"}, "revert")
+	w.do(cli.Differs, []string{"settings  differ", "wire      differs"}, "status")
+	w.do(cli.Done, []string{"pfSense 10.99.0.1, interface ADMIN (opt1)", "the wire agrees", "proven on the wire"}, "configure")
+	w.do(cli.Done, []string{"settings  as wished for", "wire      as wished for"}, "status")
+	w.do(cli.Done, []string{"in sync: nothing was written"}, "configure")
+	w.do(cli.Done, []string{"10.99.0.7"}, "probe")
+	w.do(cli.Done, []string{"bootstrap.ipxe"}, "check")
+	w.do(cli.Done, []string{"the old settings are back"}, "revert")
 	if now := w.fw.Saved(); fmt.Sprint(now) != fmt.Sprint(before) {
 		t.Errorf("after the revert:\n%v, want\n%v", now, before)
 	}
@@ -127,22 +128,22 @@ func TestFirewallTellsIPXE(t *testing.T) {
 		c.Set("kea/custom_kea_config", base64.StdEncoding.EncodeToString([]byte(`{"client-classes": []}`)))
 	})
 	before := w.fw.Saved()
-	w.do(exitNotServing, []string{"nothing serves at next-server"}, "configure")
+	w.do(cli.NotServing, []string{"nothing serves at next-server"}, "configure")
 	w.serve()
 	const script = "http://10.99.0.7/ipxe/bootstrap.ipxe"
-	w.do(exitDiffers, []string{"script", script}, "configure", "--dry-run")
-	w.do(exitDone, []string{"script", script, "the wire agrees", "proven on the wire"}, "configure")
-	w.do(exitDone, []string{"settings  as wished for", "wire      as wished for"}, "status")
-	w.do(exitDone, []string{script}, "probe")
-	w.do(exitDone, []string{script}, "check")
-	w.do(exitDone, []string{"yes dhcp", "the loop ends by dhcp"}, "chain", "explain")
-	w.do(exitDiffers, []string{script}, "status", "--chain", "auto")
-	w.do(exitDone, []string{"proven on the wire"}, "configure", "--chain", "auto")
+	w.do(cli.Differs, []string{"script", script}, "configure", "--dry-run")
+	w.do(cli.Done, []string{"script", script, "the wire agrees", "proven on the wire"}, "configure")
+	w.do(cli.Done, []string{"settings  as wished for", "wire      as wished for"}, "status")
+	w.do(cli.Done, []string{script}, "probe")
+	w.do(cli.Done, []string{script}, "check")
+	w.do(cli.Done, []string{"yes dhcp", "the loop ends by dhcp"}, "chain", "explain")
+	w.do(cli.Differs, []string{script}, "status", "--chain", "auto")
+	w.do(cli.Done, []string{"proven on the wire"}, "configure", "--chain", "auto")
 	if field, _ := w.fw.Saved().Text("kea/custom_kea_config"); field != base64.StdEncoding.EncodeToString([]byte(`{"client-classes": []}`)) {
 		t.Errorf("chain: auto leaves %q", field)
 	}
-	w.do(exitDone, []string{"proven on the wire"}, "configure")
-	w.do(exitDone, []string{"the old settings are back"}, "revert")
+	w.do(cli.Done, []string{"proven on the wire"}, "configure")
+	w.do(cli.Done, []string{"the old settings are back"}, "revert")
 	if now := w.fw.Saved(); fmt.Sprint(now) != fmt.Sprint(before) {
 		t.Errorf("after the revert:\n%v, want\n%v", now, before)
 	}

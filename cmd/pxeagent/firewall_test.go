@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/pfsense"
 	"pxeagent/pfsense/pfsensetest"
 )
@@ -67,21 +68,8 @@ func (s *fwSite) run(input, line string) result {
 func (s *fwSite) plain(input string, args ...string) result {
 	s.t.Helper()
 	var stdout, stderr bytes.Buffer
-	root := newRootCmd(&app{stdin: strings.NewReader(input), stdout: &stdout, stderr: &stderr})
-	root.SetArgs(args)
-	root.SetOut(&stdout)
-	root.SetErr(&stderr)
-	code := exitDone
-	if _, err := root.ExecuteContextC(s.t.Context()); err != nil {
-		f := explain(err)
-		code = f.code
-		f.print(&stderr)
-	}
-	for _, secret := range []string{firewallWord, firewallWord[:15], wrongPassword, wrongPassword[:15], firewallAPI, firewallAPI[:15]} {
-		if strings.Contains(stdout.String()+stderr.String(), secret) {
-			s.t.Errorf("%q shows a secret:\n%s%s", args, stdout.String(), stderr.String())
-		}
-	}
+	a := &app{stdin: strings.NewReader(input), stdout: &stdout, stderr: &stderr}
+	code := a.run(s.t.Context(), args)
 	return result{code, stdout.String(), stderr.String()}
 }
 
@@ -101,11 +89,11 @@ func TestFirewallFromFlags(t *testing.T) {
 		if strings.HasSuffix(way.flags, "-") {
 			input = firewallWord + "\n"
 		}
-		do := func(line string, want exitCode, texts ...string) {
+		do := func(line string, want cli.Code, texts ...string) {
 			t.Helper()
 			r := s.run(input, line+" "+way.flags)
 			if r.code != want {
-				t.Errorf("%s %s: exit %d (%s), want %s\n%s%s", line, way.flags, r.code, r.code, want, r.stdout, r.stderr)
+				t.Errorf("%s %s: exit %v (%s), want %s\n%s%s", line, way.flags, r.code, r.code, want, r.stdout, r.stderr)
 			}
 			for _, text := range texts {
 				if !strings.Contains(r.stdout+r.stderr, text) {
@@ -114,21 +102,21 @@ func TestFirewallFromFlags(t *testing.T) {
 			}
 		}
 		before := s.fw.Keys("opt1")
-		do("configure --dry-run -v"+wish, exitDiffers, "interface ADMIN (opt1)", "undionly.kpxe", way.shown, "way into the firewall")
-		do("status --interface opt1 --next-server 10.99.0.7", exitDiffers, "differ from what is wished for", "not asked")
+		do("configure --dry-run -v"+wish, cli.Differs, "interface ADMIN (opt1)", "undionly.kpxe", way.shown, "way into the firewall")
+		do("status --interface opt1 --next-server 10.99.0.7", cli.Differs, "differ from what is wished for", "not asked")
 		if s.fw.Writes() != 0 || !cmp.Equal(s.fw.Keys("opt1"), before) {
 			t.Fatalf("%s: a dry run or status wrote", way.flags)
 		}
-		do("configure"+wish, exitNotProven, "written and read back")
-		do("status --interface igb2 --next-server 10.99.0.7", exitDone, "settings  as wished for")
-		do("configure"+strings.Replace(wish, "admin", "ADMIN", 1), exitNotProven, "the settings are as wanted")
+		do("configure"+wish, cli.NotProven, "written and read back")
+		do("status --interface igb2 --next-server 10.99.0.7", cli.Done, "settings  as wished for")
+		do("configure"+strings.Replace(wish, "admin", "ADMIN", 1), cli.NotProven, "the settings are as wanted")
 		if n := s.fw.Writes(); n != 1 {
 			t.Errorf("%s: %d writes", way.flags, n)
 		}
-		do("pfsense interfaces", exitDone, "ADMIN", "opt1", "igb2", "10.99.0.0/24", "on", "isc", "undionly.kpxe")
-		do("configure --off --interface admin", exitNotProven)
+		do("pfsense interfaces", cli.Done, "ADMIN", "opt1", "igb2", "10.99.0.0/24", "on", "isc", "undionly.kpxe")
+		do("configure --off --interface admin", cli.NotProven)
 		// The journal goes by the interface's id, whatever it is called.
-		do("revert --interface opt1", exitNotProven)
+		do("revert --interface opt1", cli.NotProven)
 		if diff := cmp.Diff(before, s.fw.Keys("opt1")); diff != "" {
 			t.Errorf("%s: after the revert (-before +now)\n%s", way.flags, diff)
 		}
@@ -144,28 +132,28 @@ func TestFirewallFails(t *testing.T) {
 		name  string
 		flags string
 		fault pfsensetest.Kind
-		code  exitCode
+		code  cli.Code
 		text  string
 	}{
-		{"wrong password", "--password-file wrong", "", exitLogin, `refused the login of user "pxeagent" by REST`},
-		{"wrong password, XML-RPC", "--password-file wrong --transport xmlrpc", "", exitLogin, "by XML-RPC"},
-		{"no privilege", "", pfsensetest.NoPrivilege, exitPrivilege, "needs api-v2-diagnostics-command-prompt-post"},
-		{"no privilege, XML-RPC", "--transport xmlrpc", pfsensetest.NoPrivilege, exitPrivilege, "needs system-xmlrpc-ha-sync"},
-		{"access list", "", pfsensetest.NotAllowed, exitPrivilege, "does not admit this machine"},
-		{"no package", "--transport rest", pfsensetest.NoPackage, exitNoPackage, "not installed"},
-		{"no package, API key", "--api-key-file key", pfsensetest.NoPackage, exitNoPackage, "not installed"},
-		{"read-only", "", pfsensetest.ReadOnly, exitReadOnly, "read-only mode"},
-		{"switched off", "", pfsensetest.Disabled, exitUnavailable, "turn the REST API on"},
-		{"PHP down", "--transport xmlrpc", pfsensetest.Down, exitUnavailable, "503"},
-		{"cut", "", pfsensetest.CutBefore, exitUnreachable, "the connection was cut"},
-		{"fatal", "", pfsensetest.Fatal, exitFirewall, "did not run the program"},
-		{"fatal, XML-RPC", "--transport xmlrpc", pfsensetest.Fatal, exitFirewall, "did not run the program"},
-		{"thrown", "--transport xmlrpc", pfsensetest.Throw, exitFirewall, "Unhandled PHP Exception"},
-		{"no result", "--transport xmlrpc", pfsensetest.NoResult, exitFirewall, "left no result"},
-		{"a lost piece", "", pfsensetest.LosePiece, exitFirewall, "did not arrive whole"},
-		{"a changed piece", "", pfsensetest.ChangePiece, exitFirewall, "did not arrive whole"},
-		{"no such interface", "--interface dmz", "", exitNoInterface, `"ADMIN" (opt1, igb2)`},
-		{"another certificate", "--tls-sha256=" + strings.Repeat("00", 32), "", exitCertificate, "somebody else answers"},
+		{"wrong password", "--password-file wrong", "", cli.Login, `refused the login of user "pxeagent" by REST`},
+		{"wrong password, XML-RPC", "--password-file wrong --transport xmlrpc", "", cli.Login, "by XML-RPC"},
+		{"no privilege", "", pfsensetest.NoPrivilege, cli.Privilege, "needs api-v2-diagnostics-command-prompt-post"},
+		{"no privilege, XML-RPC", "--transport xmlrpc", pfsensetest.NoPrivilege, cli.Privilege, "needs system-xmlrpc-ha-sync"},
+		{"access list", "", pfsensetest.NotAllowed, cli.Privilege, "does not admit this machine"},
+		{"no package", "--transport rest", pfsensetest.NoPackage, cli.NoPackage, "not installed"},
+		{"no package, API key", "--api-key-file key", pfsensetest.NoPackage, cli.NoPackage, "not installed"},
+		{"read-only", "", pfsensetest.ReadOnly, cli.ReadOnly, "read-only mode"},
+		{"switched off", "", pfsensetest.Disabled, cli.Unavailable, "turn the REST API on"},
+		{"PHP down", "--transport xmlrpc", pfsensetest.Down, cli.Unavailable, "503"},
+		{"cut", "", pfsensetest.CutBefore, cli.Unreachable, "the connection was cut"},
+		{"fatal", "", pfsensetest.Fatal, cli.Firewall, "did not run the program"},
+		{"fatal, XML-RPC", "--transport xmlrpc", pfsensetest.Fatal, cli.Firewall, "did not run the program"},
+		{"thrown", "--transport xmlrpc", pfsensetest.Throw, cli.Firewall, "Unhandled PHP Exception"},
+		{"no result", "--transport xmlrpc", pfsensetest.NoResult, cli.Firewall, "left no result"},
+		{"a lost piece", "", pfsensetest.LosePiece, cli.Firewall, "did not arrive whole"},
+		{"a changed piece", "", pfsensetest.ChangePiece, cli.Firewall, "did not arrive whole"},
+		{"no such interface", "--interface dmz", "", cli.NoInterface, `"ADMIN" (opt1, igb2)`},
+		{"another certificate", "--tls-sha256=" + strings.Repeat("00", 32), "", cli.Certificate, "somebody else answers"},
 	} {
 		s := newFirewallSite(t, pfsensetest.Options{})
 		if c.fault != "" {
@@ -177,7 +165,7 @@ func TestFirewallFails(t *testing.T) {
 		}
 		r := s.run("", line)
 		if r.code != c.code || !strings.Contains(r.stderr, c.text) || !strings.Contains(r.stderr, "hint: ") {
-			t.Errorf("%s: exit %d (%s), want %s with %q\n%s%s", c.name, r.code, r.code, c.code, c.text, r.stdout, r.stderr)
+			t.Errorf("%s: exit %v (%s), want %s with %q\n%s%s", c.name, r.code, r.code, c.code, c.text, r.stdout, r.stderr)
 		}
 		if n := s.fw.Writes() + s.fw.Loads(); n != 0 {
 			t.Errorf("%s: something was written or loaded", c.name)
@@ -189,12 +177,12 @@ func TestFirewallWithoutLogin(t *testing.T) {
 	s := newFirewallSite(t, pfsensetest.Options{})
 	for _, args := range [][]string{{"--user", "pxeagent"}, {"--password-file", "password"}, {"--transport", "rest"}} {
 		r := s.plain("", append([]string{"pfsense", "interfaces", "--pfsense", s.fw.URL().String(), s.pin()}, args...)...)
-		if r.code != exitUsage || !strings.Contains(r.stderr, "nothing to log in with") || !strings.Contains(r.stderr, "--password-file") || len(s.fw.Requests()) != 0 {
-			t.Errorf("%q: exit %d\n%s%s", args, r.code, r.stdout, r.stderr)
+		if r.code != cli.Usage || !strings.Contains(r.stderr, "nothing to log in with") || !strings.Contains(r.stderr, "--password-file") || len(s.fw.Requests()) != 0 {
+			t.Errorf("%q: exit %v\n%s%s", args, r.code, r.stdout, r.stderr)
 		}
 	}
-	if r := s.plain("", "pfsense", "interfaces"); r.code != exitUsage || !strings.Contains(r.stderr, "--pfsense https://fw.lan") {
-		t.Errorf("no firewall: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	if r := s.plain("", "pfsense", "interfaces"); r.code != cli.Usage || !strings.Contains(r.stderr, "--pfsense https://fw.lan") {
+		t.Errorf("no firewall: exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
 
@@ -206,14 +194,14 @@ func TestFirewallRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		edit func(pfsensetest.Tree)
-		code exitCode
+		code cli.Code
 	}{
-		{"no DHCP settings", func(c pfsensetest.Tree) { delete(c["dhcpd"].(pfsensetest.Tree), "opt1") }, exitNoDHCP},
-		{"DHCP off", section(func(s pfsensetest.Tree) { delete(s, "enable") }), exitDHCPOff},
-		{"relay", func(c pfsensetest.Tree) { c["dhcrelay"] = pfsensetest.Tree{"enable": "", "interface": "opt1"} }, exitRelay},
+		{"no DHCP settings", func(c pfsensetest.Tree) { delete(c["dhcpd"].(pfsensetest.Tree), "opt1") }, cli.NoDHCP},
+		{"DHCP off", section(func(s pfsensetest.Tree) { delete(s, "enable") }), cli.DHCPOff},
+		{"relay", func(c pfsensetest.Tree) { c["dhcrelay"] = pfsensetest.Tree{"enable": "", "interface": "opt1"} }, cli.Relay},
 		{"a quote elsewhere", func(c pfsensetest.Tree) {
 			c["dhcpd"].(pfsensetest.Tree)["lan"].(pfsensetest.Tree)["rootpath"] = `a"b`
-		}, exitRefused},
+		}, cli.Refused},
 	} {
 		s := newFirewallSite(t, pfsensetest.Options{})
 		s.fw.Edit("a test", c.edit)
@@ -221,7 +209,7 @@ func TestFirewallRefuses(t *testing.T) {
 		loads, writes := s.fw.Loads(), s.fw.Writes()
 		r := s.run("", "configure"+wish)
 		if r.code != c.code || !strings.Contains(r.stdout, "STOP") || !strings.Contains(r.stderr, "hint: ") {
-			t.Errorf("%s: exit %d (%s), want %s\n%s%s", c.name, r.code, r.code, c.code, r.stdout, r.stderr)
+			t.Errorf("%s: exit %v (%s), want %s\n%s%s", c.name, r.code, r.code, c.code, r.stdout, r.stderr)
 		}
 		if s.fw.Loads() != loads || s.fw.Writes() != writes {
 			t.Errorf("%s: something was written or loaded", c.name)
@@ -244,14 +232,14 @@ func TestFirewallRefuses(t *testing.T) {
 		c.edit(config)
 		s := newFirewallSite(t, pfsensetest.Options{Config: config, Release: c.release})
 		r := s.run("", "configure --chain dhcp"+wish)
-		if r.code != exitRefused || !strings.Contains(r.stderr, "hint: use chain: auto") || !strings.Contains(r.stderr, c.hint) || s.fw.Writes() != 0 {
-			t.Errorf("%s: exit %d\n%s%s", c.name, r.code, r.stdout, r.stderr)
+		if r.code != cli.Refused || !strings.Contains(r.stderr, "hint: use chain: auto") || !strings.Contains(r.stderr, c.hint) || s.fw.Writes() != 0 {
+			t.Errorf("%s: exit %v\n%s%s", c.name, r.code, r.stdout, r.stderr)
 		}
 	}
 	s := newFirewallSite(t, pfsensetest.Options{})
 	s.fw.SetDirty(true)
-	if r := s.run("", "configure"+wish); r.code != exitUnapplied || !strings.Contains(r.stderr, "apply or discard") {
-		t.Errorf("saved and not applied: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	if r := s.run("", "configure"+wish); r.code != cli.Unapplied || !strings.Contains(r.stderr, "apply or discard") {
+		t.Errorf("saved and not applied: exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
 
@@ -259,20 +247,20 @@ func TestFirewallRefuses(t *testing.T) {
 func TestFirewallRefusesLogin(t *testing.T) {
 	s := newFirewallSite(t, pfsensetest.Options{LockOut: 4})
 	two := "status --password-file wrong --interface admin,lan --next-server 10.99.0.7 --json"
-	if r := s.run("", two); r.code != exitLogin || s.fw.Refused() != 1 {
-		t.Fatalf("exit %d, %d refused\n%s%s", r.code, s.fw.Refused(), r.stdout, r.stderr)
+	if r := s.run("", two); r.code != cli.Login || s.fw.Refused() != 1 {
+		t.Fatalf("exit %v, %d refused\n%s%s", r.code, s.fw.Refused(), r.stdout, r.stderr)
 	}
 	for _, line := range []string{two, "configure --password-file wrong" + wish, "pfsense interfaces --password-file wrong --transport xmlrpc", "revert --password-file wrong --interface admin"} {
 		r := s.run("", line)
-		if r.code != exitLogin || !strings.Contains(r.stderr+r.stdout, "--retry-auth") || s.fw.Refused() != 1 {
-			t.Errorf("%s: exit %d, %d refused\n%s%s", line, r.code, s.fw.Refused(), r.stdout, r.stderr)
+		if r.code != cli.Login || !strings.Contains(r.stderr+r.stdout, "--retry-auth") || s.fw.Refused() != 1 {
+			t.Errorf("%s: exit %v, %d refused\n%s%s", line, r.code, s.fw.Refused(), r.stdout, r.stderr)
 		}
 	}
-	if r := s.run("", two+" --retry-auth"); r.code != exitLogin || s.fw.Refused() != 2 {
-		t.Errorf("--retry-auth: exit %d, %d refused\n%s%s", r.code, s.fw.Refused(), r.stdout, r.stderr)
+	if r := s.run("", two+" --retry-auth"); r.code != cli.Login || s.fw.Refused() != 2 {
+		t.Errorf("--retry-auth: exit %v, %d refused\n%s%s", r.code, s.fw.Refused(), r.stdout, r.stderr)
 	}
-	if r := s.run("", "pfsense interfaces"); r.code != exitDone {
-		t.Errorf("the right one: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	if r := s.run("", "pfsense interfaces"); r.code != cli.Done {
+		t.Errorf("the right one: exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
 
@@ -282,17 +270,17 @@ func TestFirewallTrust(t *testing.T) {
 	r := s.plain("", "pfsense", "trust", url)
 	pin := fmt.Sprintf("tls_sha256: %x", s.fw.Fingerprint())
 	for _, text := range []string{pin, pfsense.Fingerprint(s.fw.Fingerprint()), "signed by itself", "valid", "openssl s_client -connect 127.0.0.1:" + s.fw.URL().Port()} {
-		if r.code != exitDone || !strings.Contains(r.stdout, text) {
-			t.Errorf("exit %d, %q is not in\n%s%s", r.code, text, r.stdout, r.stderr)
+		if r.code != cli.Done || !strings.Contains(r.stdout, text) {
+			t.Errorf("exit %v, %q is not in\n%s%s", r.code, text, r.stdout, r.stderr)
 		}
 	}
 	// The line it prints is one that the file takes.
 	write(t, "pxeagent.yaml", "interface: admin\nnext_server: 10.99.0.7\nstate_dir: state\ndhcp:\n  pfsense:\n    url: "+url+"\n    user: pxeagent\n    password_file: password\n    "+pin+"\n")
-	if r := s.plain("", "configure", "--not-serving-yet", "--dry-run"); r.code != exitDiffers {
-		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	if r := s.plain("", "configure", "--not-serving-yet", "--dry-run"); r.code != cli.Differs {
+		t.Errorf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
-	if r := s.plain("", "pfsense", "trust"); r.code != exitDone || !strings.Contains(r.stdout, "It is the one that is pinned.") {
-		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	if r := s.plain("", "pfsense", "trust"); r.code != cli.Done || !strings.Contains(r.stdout, "It is the one that is pinned.") {
+		t.Errorf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	old := s.fw.Fingerprint()
 	if err := s.fw.ChangeCertificate(); err != nil {
@@ -300,8 +288,8 @@ func TestFirewallTrust(t *testing.T) {
 	}
 	asked := len(s.fw.Requests())
 	r = s.plain("", "configure", "--not-serving-yet")
-	if r.code != exitCertificate || !strings.Contains(r.stderr, pfsense.Fingerprint(old)) || !strings.Contains(r.stderr, pfsense.Fingerprint(s.fw.Fingerprint())) {
-		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	if r.code != cli.Certificate || !strings.Contains(r.stderr, pfsense.Fingerprint(old)) || !strings.Contains(r.stderr, pfsense.Fingerprint(s.fw.Fingerprint())) {
+		t.Errorf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	if len(s.fw.Requests()) != asked {
 		t.Error("something was asked of a changed certificate")
@@ -311,15 +299,15 @@ func TestFirewallTrust(t *testing.T) {
 		SHA256 string `json:"tls_sha256"`
 		Pinned string
 	}
-	if err := json.Unmarshal([]byte(r.stdout), &said); err != nil || r.code != exitDiffers || said.SHA256 != fmt.Sprintf("%x", s.fw.Fingerprint()) || said.Pinned != fmt.Sprintf("%x", old) {
-		t.Errorf("exit %d, %v\n%s%s", r.code, err, r.stdout, r.stderr)
+	if err := json.Unmarshal([]byte(r.stdout), &said); err != nil || r.code != cli.Differs || said.SHA256 != fmt.Sprintf("%x", s.fw.Fingerprint()) || said.Pinned != fmt.Sprintf("%x", old) {
+		t.Errorf("exit %v, %v\n%s%s", r.code, err, r.stdout, r.stderr)
 	}
 	if len(s.fw.Requests()) != asked {
 		t.Error("trust asked something")
 	}
 	for _, args := range [][]string{{"pfsense", "trust", "fw.lan"}, {"pfsense", "trust", "https://a", "https://b"}, {"pfsense", "trust", "http://fw.lan"}} {
-		if r := s.plain("", args...); r.code != exitUsage {
-			t.Errorf("%q: exit %d\n%s%s", args, r.code, r.stdout, r.stderr)
+		if r := s.plain("", args...); r.code != cli.Usage {
+			t.Errorf("%q: exit %v\n%s%s", args, r.code, r.stdout, r.stderr)
 		}
 	}
 }
@@ -346,15 +334,15 @@ func TestLearnedNetwork(t *testing.T) {
 	if n, err := at(eth0); err != nil || n.device != "eth0" {
 		t.Errorf("one device: %+v, %v", n, err)
 	}
-	if _, err := at(eth0, eth1); explain(err).code != exitNoInterface || !strings.Contains(strings.Join(explain(err).hints, "\n"), "pxeagent configure") {
-		t.Errorf("before: %v, %q", err, explain(err).hints)
+	if _, err := at(eth0, eth1); explain(err).Code != cli.NoInterface || !strings.Contains(strings.Join(explain(err).Hints, "\n"), "pxeagent configure") {
+		t.Errorf("before: %v, %q", err, explain(err).Hints)
 	}
 	s.run("", "configure --dry-run"+wish)
 	if _, err := os.Stat("state/networks.json"); !os.IsNotExist(err) {
 		t.Errorf("a dry run kept something: %v", err)
 	}
-	if r := s.run("", "configure"+wish); r.code != exitNotProven {
-		t.Fatalf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	if r := s.run("", "configure"+wish); r.code != cli.NotProven {
+		t.Fatalf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	asked := len(s.fw.Requests())
 	n, err := at(eth0, eth1)
@@ -382,8 +370,8 @@ func TestStatusJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.stdout), &said); err != nil {
 		t.Fatalf("%v\n%s", err, r.stdout)
 	}
-	if len(said.Networks) != 2 || r.code != exitDiffers || said.Networks[0].Settings != differs || said.Networks[0].Wire != notAsked || len(said.Networks[0].Changes) == 0 {
-		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	if len(said.Networks) != 2 || r.code != cli.Differs || said.Networks[0].Settings != differs || said.Networks[0].Wire != notAsked || len(said.Networks[0].Changes) == 0 {
+		t.Errorf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	if _, err := os.Stat("state"); !os.IsNotExist(err) {
 		t.Errorf("status wrote to the state folder: %v", err)

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -20,155 +19,131 @@ import (
 	"pxeagent/agent/probe"
 	"pxeagent/agent/store"
 	"pxeagent/agent/tftp"
+	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/dnsmasq"
 	"pxeagent/pfsense"
 )
-
-// rule is how an error is explained. The first that fits has the exit code.
-type rule struct {
-	is    func(error) bool
-	code  exitCode
-	hints func(error) []string
-	// ending: it says how a run ended and not what caused that. A cause adds its hints, not its code.
-	ending bool
-}
-
-// on is a rule for a sentinel, with hints that need nothing from the error.
-func on(sentinel error, code exitCode, hints ...string) rule {
-	return rule{
-		is:    func(err error) bool { return errors.Is(err, sentinel) },
-		code:  code,
-		hints: func(error) []string { return hints },
-	}
-}
-
-// ending is on, for how a run ended.
-func ending(sentinel error, code exitCode, hints ...string) rule {
-	r := on(sentinel, code, hints...)
-	r.ending = true
-	return r
-}
 
 // useAuto is for where chain: dhcp cannot be had of a pfSense.
 const useAuto = "use chain: auto (--chain): iPXE is then told from a ROM as it asks for files, and the firewall need not know"
 
 // rules go from how a run ended to what caused that, and from the particular to the general.
-var rules = []rule{
-	{is: isMistakes, code: exitUsage},
+var rules = []cli.Rule{
+	{Is: isMistakes, Code: cli.Usage},
 
 	// The order of package dhcp: where several hold, the first is the one to act on.
-	ending(dhcp.ErrRevertFailed, exitRevertFailed, "do that first; once the cause is gone, `pxeagent revert` does it as well"),
-	ending(dhcp.ErrReverted, exitPutBack, "`pxeagent probe` shows what each DHCP server offers now"),
-	ending(dhcp.ErrForeign, exitForeign, "turn off network boot at that server, or the server; `pxeagent probe` shows what each one offers"),
-	ending(dhcp.ErrNotProven, exitNotProven, "`pxeagent probe` asks again; it can be run on any machine in that network"),
-	refused("unapplied", exitUnapplied, unappliedHint),
-	refused("no-dhcp", exitNoDHCP, "turn the DHCP server on there first: Services > DHCP Server on the firewall"),
-	refused("dhcp-off", exitDHCPOff, "turn it on there first: Services > DHCP Server on the firewall"),
-	refused("relay", exitRelay, "configure the DHCP server that it relays to, or turn the relay off: Services > DHCP Relay on the firewall"),
-	refused("ha-secondary", exitSecondary, "name the primary in dhcp.pfsense.url (--pfsense); it copies its settings to this one"),
-	refused("script-isc", exitRefused, useAuto, "or choose Kea: System > Advanced > Networking on the firewall, DHCP Options, Server Backend"),
-	refused("script-version", exitRefused, useAuto, "or update the firewall"),
-	refused("kea-custom-unreadable", exitRefused, useAuto, "or correct the custom configuration: Services > DHCP Server > Settings on the firewall"),
-	ending(dhcp.ErrRefused, exitRefused, "correct what the plan names and run it again; --dry-run shows the plan and writes nothing"),
-	ending(dhcp.ErrNotServing, exitNotServing, "start `pxeagent serve` at next-server first, or go on all the same with --not-serving-yet"),
-	on(dhcp.ErrLocked, exitLocked, "wait until it is done: the lock ends with its process"),
-	on(dhcp.ErrNoJournal, exitNoJournal,
+	cli.Ending(dhcp.ErrRevertFailed, cli.RevertFailed, "do that first; once the cause is gone, `pxeagent revert` does it as well"),
+	cli.Ending(dhcp.ErrReverted, cli.PutBack, "`pxeagent probe` shows what each DHCP server offers now"),
+	cli.Ending(dhcp.ErrForeign, cli.Foreign, "turn off network boot at that server, or the server; `pxeagent probe` shows what each one offers"),
+	cli.Ending(dhcp.ErrNotProven, cli.NotProven, "`pxeagent probe` asks again; it can be run on any machine in that network"),
+	refused("unapplied", cli.Unapplied, unappliedHint),
+	refused("no-dhcp", cli.NoDHCP, "turn the DHCP server on there first: Services > DHCP Server on the firewall"),
+	refused("dhcp-off", cli.DHCPOff, "turn it on there first: Services > DHCP Server on the firewall"),
+	refused("relay", cli.Relay, "configure the DHCP server that it relays to, or turn the relay off: Services > DHCP Relay on the firewall"),
+	refused("ha-secondary", cli.Secondary, "name the primary in dhcp.pfsense.url (--pfsense); it copies its settings to this one"),
+	refused("script-isc", cli.Refused, useAuto, "or choose Kea: System > Advanced > Networking on the firewall, DHCP Options, Server Backend"),
+	refused("script-version", cli.Refused, useAuto, "or update the firewall"),
+	refused("kea-custom-unreadable", cli.Refused, useAuto, "or correct the custom configuration: Services > DHCP Server > Settings on the firewall"),
+	cli.Ending(dhcp.ErrRefused, cli.Refused, "correct what the plan names and run it again; --dry-run shows the plan and writes nothing"),
+	cli.Ending(dhcp.ErrNotServing, cli.NotServing, "start `pxeagent serve` at next-server first, or go on all the same with --not-serving-yet"),
+	cli.On(dhcp.ErrLocked, cli.Locked, "wait until it is done: the lock ends with its process"),
+	cli.On(dhcp.ErrNoJournal, cli.NoJournal,
 		"run it where it was configured from, with the same state_dir; there is the journal",
 		"by hand, for Dnsmasq: remove pxeagent-INTERFACE.conf from its conf_dir and restart it",
 		"by hand, for pfSense: Services > DHCP Server, the interface, Network Booting; Diagnostics > Backup & Restore > Config History shows what was there"),
-	ending(dhcp.ErrReload, exitRestart, "the DHCP server's own log says why: `journalctl -u dnsmasq` or the syslog; on pfSense Status > System Logs > DHCP"),
-	on(dhcp.ErrChanged, exitChanged,
+	cli.Ending(dhcp.ErrReload, cli.Restart, "the DHCP server's own log says why: `journalctl -u dnsmasq` or the syslog; on pfSense Status > System Logs > DHCP"),
+	cli.On(dhcp.ErrChanged, cli.Changed,
 		"run it again: it starts from what is there now, and --dry-run shows that first",
 		"`pxeagent revert --discard-later-changes` goes back whatever was changed since"),
 
-	on(dnsmasq.ErrNotInstalled, exitNoProgram, "install dnsmasq, or name the DHCP server in dhcp.backend (--backend)"),
-	on(dnsmasq.ErrNoInterface, exitNoInterface, "for Dnsmasq, interface is a device of this machine: `ip -br addr` lists them"),
-	on(dnsmasq.ErrNoAddress, exitNoInterface, "Dnsmasq answers only where the device has an address: `ip -br addr` shows which have"),
-	on(dnsmasq.ErrRejected, exitRefused, "`dnsmasq --test` alone says whether the fault was there before"),
-	ending(dnsmasq.ErrRestart, exitRestart, "see whether it runs at all: `systemctl status dnsmasq`; dhcp.dnsmasq.restart (--dnsmasq-restart) is the command to restart it",
+	cli.On(dnsmasq.ErrNotInstalled, cli.NoProgram, "install dnsmasq, or name the DHCP server in dhcp.backend (--backend)"),
+	cli.On(dnsmasq.ErrNoInterface, cli.NoInterface, "for Dnsmasq, interface is a device of this machine: `ip -br addr` lists them"),
+	cli.On(dnsmasq.ErrNoAddress, cli.NoInterface, "Dnsmasq answers only where the device has an address: `ip -br addr` shows which have"),
+	cli.On(dnsmasq.ErrRejected, cli.Refused, "`dnsmasq --test` alone says whether the fault was there before"),
+	cli.Ending(dnsmasq.ErrRestart, cli.Restart, "see whether it runs at all: `systemctl status dnsmasq`; dhcp.dnsmasq.restart (--dnsmasq-restart) is the command to restart it",
 		"where it says that the address is in use, the command must wait until the old process has ended"),
 
-	on(pfsense.ErrNoCredential, exitUsage,
+	cli.On(pfsense.ErrNoCredential, cli.Usage,
 		"name the user in dhcp.pfsense.user (--user) and a file with its password in dhcp.pfsense.password_file (--password-file, - for standard input), or set "+envPassword,
 		"with the REST package, an API key does as well: dhcp.pfsense.api_key_file (--api-key-file) or "+envAPIKey),
-	on(pfsense.ErrNotSent, exitLogin,
+	cli.On(pfsense.ErrNotSent, cli.Login,
 		"correct the user, the password or the API key: a changed one is sent at once",
 		"if the firewall was at fault and has been corrected, --retry-auth sends the same once more"),
-	on(pfsense.ErrCredential, exitLogin,
+	cli.On(pfsense.ErrCredential, cli.Login,
 		"correct the user, the password or the API key; it is not sent again until it changes, because the firewall shuts out an address after some failed logins",
 		"if it is right: the user may be disabled or not local, or the REST package does not take this kind of login (System > REST API > Settings); then correct that and use --retry-auth",
 		"where this address is shut out already, nothing answers any more: the firewall lists it under Diagnostics > Tables, sshguard"),
-	on(pfsense.ErrPrivilege, exitPrivilege,
+	cli.On(pfsense.ErrPrivilege, cli.Privilege,
 		"give the user that privilege: System > User Manager on the firewall, the user, Effective Privileges; it equals root, so use a user of its own",
 		"the other way in needs another privilege: dhcp.pfsense.transport rest or xmlrpc (--transport)",
 		"by XML-RPC the firewall counts this as a failed login: once the privilege is given, use --retry-auth"),
-	on(pfsense.ErrNotAllowed, exitPrivilege, "let this machine's address in: System > REST API > Access Lists on the firewall, or the proxy before it"),
-	on(pfsense.ErrNoPackage, exitNoPackage, "use what every pfSense has: dhcp.pfsense.transport auto or xmlrpc (--transport), with a user and a password; or install the package"),
-	on(pfsense.ErrReadOnly, exitReadOnly, "turn read-only mode off: System > REST API > Settings on the firewall; or use dhcp.pfsense.transport xmlrpc (--transport)"),
-	on(pfsense.ErrUnavailable, exitUnavailable, "turn the REST API on: System > REST API > Settings on the firewall; or use dhcp.pfsense.transport xmlrpc (--transport)"),
-	{is: isError(pfsense.ErrTLS), code: exitCertificate, hints: certificateHints},
-	on(pfsense.ErrTimeout, exitTimeout,
+	cli.On(pfsense.ErrNotAllowed, cli.Privilege, "let this machine's address in: System > REST API > Access Lists on the firewall, or the proxy before it"),
+	cli.On(pfsense.ErrNoPackage, cli.NoPackage, "use what every pfSense has: dhcp.pfsense.transport auto or xmlrpc (--transport), with a user and a password; or install the package"),
+	cli.On(pfsense.ErrReadOnly, cli.ReadOnly, "turn read-only mode off: System > REST API > Settings on the firewall; or use dhcp.pfsense.transport xmlrpc (--transport)"),
+	cli.On(pfsense.ErrUnavailable, cli.Unavailable, "turn the REST API on: System > REST API > Settings on the firewall; or use dhcp.pfsense.transport xmlrpc (--transport)"),
+	{Is: cli.IsError(pfsense.ErrTLS), Code: cli.Certificate, Hints: certificateHints},
+	cli.On(pfsense.ErrTimeout, cli.Timeout,
 		"look whether it works at all; a change may have been carried out, and running it again finds out",
 		"a firewall that has shut this address out after failed logins is silent as well: Diagnostics > Tables, sshguard"),
-	on(pfsense.ErrUnreachable, exitUnreachable, "see that dhcp.pfsense.url (--pfsense) is its address and port, and that its rules let this machine in"),
-	on(pfsense.ErrNotPfSense, exitNotPfSense, "see that dhcp.pfsense.url (--pfsense) is the address of pfSense's own web page, https://HOST[:PORT]"),
-	on(pfsense.ErrNoInterface, exitNoInterface, "`pxeagent pfsense interfaces` lists them; a description, an id or a device does"),
-	on(pfsense.ErrAmbiguous, exitNoInterface, "`pxeagent pfsense interfaces` lists them; the id is unique"),
-	on(pfsense.ErrUnapplied, exitUnapplied, unappliedHint),
-	on(pfsense.ErrNoSection, exitNoDHCP, "turn the DHCP server on there first: Services > DHCP Server on the firewall"),
-	on(pfsense.ErrStopped, exitRestart, "Status > System Logs > DHCP on the firewall says why; Status > Services starts it"),
-	on(pfsense.ErrUnfit, exitRefused, useAuto, "Kea names the place: it may be in what the site itself has in Services > DHCP Server > Settings"),
-	on(pfsense.ErrProgram, exitFirewall, "look at the PHP errors on the firewall (Diagnostics > Crash Reporter), and whether its disk is full"),
+	cli.On(pfsense.ErrUnreachable, cli.Unreachable, "see that dhcp.pfsense.url (--pfsense) is its address and port, and that its rules let this machine in"),
+	cli.On(pfsense.ErrNotPfSense, cli.NotPfSense, "see that dhcp.pfsense.url (--pfsense) is the address of pfSense's own web page, https://HOST[:PORT]"),
+	cli.On(pfsense.ErrNoInterface, cli.NoInterface, "`pxeagent pfsense interfaces` lists them; a description, an id or a device does"),
+	cli.On(pfsense.ErrAmbiguous, cli.NoInterface, "`pxeagent pfsense interfaces` lists them; the id is unique"),
+	cli.On(pfsense.ErrUnapplied, cli.Unapplied, unappliedHint),
+	cli.On(pfsense.ErrNoSection, cli.NoDHCP, "turn the DHCP server on there first: Services > DHCP Server on the firewall"),
+	cli.On(pfsense.ErrStopped, cli.Restart, "Status > System Logs > DHCP on the firewall says why; Status > Services starts it"),
+	cli.On(pfsense.ErrUnfit, cli.Refused, useAuto, "Kea names the place: it may be in what the site itself has in Services > DHCP Server > Settings"),
+	cli.On(pfsense.ErrProgram, cli.Firewall, "look at the PHP errors on the firewall (Diagnostics > Crash Reporter), and whether its disk is full"),
 
-	on(image.ErrNoSpace, exitNotWritable, "make room, or name another disk in serve.root (--root); `pxeagent image list` says what each image takes, `pxeagent image remove` removes one"),
-	on(image.ErrChecksum, exitChecksum,
+	cli.On(image.ErrNoSpace, cli.NotWritable, "make room, or name another disk in serve.root (--root); `pxeagent image list` says what each image takes, `pxeagent image remove` removes one"),
+	cli.On(image.ErrChecksum, cli.Checksum,
 		"what is there was kept; try again, or another mirror: --mirror URL, or mirrors in the configuration",
 		"if the maker's list is at fault, --sha256 gives the checksum that you know to be right"),
-	on(image.ErrArchive, exitBadImage, "what is there was kept; get the archive from the maker's own mirror, and compare its checksum"),
-	on(image.ErrUnbootable, exitBadImage, "what is there was kept; see whether the recipe is for this kind of file: `pxeagent image recipes`"),
-	on(image.ErrNoRecipe, exitNoVersion, "`pxeagent image recipes` lists them; one of your own is a YAML file in recipes/ in serve.root"),
-	on(image.ErrNoVersion, exitNoVersion, "`pxeagent image recipes` has a version of each; latest is the newest"),
-	on(image.ErrOrder, exitUsage, "`pxeagent image add --help` shows how each kind is added"),
-	on(image.ErrRecipe, exitUsage, "correct the file; deploy/guide/images.md has what stands in a recipe"),
-	on(image.ErrByHand, exitRefused, "remove its folder below http/ in serve.root yourself"),
-	on(image.ErrNoImage, exitNoImage, "`pxeagent image list` lists what there is"),
-	on(image.ErrDamaged, exitDamaged, "fetch it again: `pxeagent image add RECIPE VERSION --replace`; and see to the disk"),
-	on(image.ErrBusy, exitLocked, "wait until it is done: the lock ends with its process"),
-	on(image.ErrDownload, exitDownload,
+	cli.On(image.ErrArchive, cli.BadImage, "what is there was kept; get the archive from the maker's own mirror, and compare its checksum"),
+	cli.On(image.ErrUnbootable, cli.BadImage, "what is there was kept; see whether the recipe is for this kind of file: `pxeagent image recipes`"),
+	cli.On(image.ErrNoRecipe, cli.NoVersion, "`pxeagent image recipes` lists them; one of your own is a YAML file in recipes/ in serve.root"),
+	cli.On(image.ErrNoVersion, cli.NoVersion, "`pxeagent image recipes` has a version of each; latest is the newest"),
+	cli.On(image.ErrOrder, cli.Usage, "`pxeagent image add --help` shows how each kind is added"),
+	cli.On(image.ErrRecipe, cli.Usage, "correct the file; deploy/guide/images.md has what stands in a recipe"),
+	cli.On(image.ErrByHand, cli.Refused, "remove its folder below http/ in serve.root yourself"),
+	cli.On(image.ErrNoImage, cli.NoImage, "`pxeagent image list` lists what there is"),
+	cli.On(image.ErrDamaged, cli.Damaged, "fetch it again: `pxeagent image add RECIPE VERSION --replace`; and see to the disk"),
+	cli.On(image.ErrBusy, cli.Locked, "wait until it is done: the lock ends with its process"),
+	cli.On(image.ErrDownload, cli.Download,
 		"run it again: it goes on where it was cut off",
 		"another mirror: --mirror URL; a proxy: HTTPS_PROXY; without a network: --from FILE or DIR"),
-	on(image.ErrNotFound, exitDownload, "see that the mirror has it under that path; another mirror: --mirror URL"),
+	cli.On(image.ErrNotFound, cli.Download, "see that the mirror has it under that path; another mirror: --mirror URL"),
 
-	{is: isError(probe.ErrPermission), code: exitPermission, hints: capabilityHints},
-	on(probe.ErrNoDevice, exitNoInterface, "`ip -br link` lists this machine's devices; probe.device (--probe-device) names the one to ask from"),
-	on(probe.ErrNoAddress, exitNoInterface, "`ip -br addr` shows which devices have an address; probe.device (--probe-device) names the one to ask from"),
-	on(probe.ErrPortTaken, exitPortTaken, "as root, `"+whoListens("udp", 67)+"` says which program it is, most likely a DHCP server or relay"),
+	{Is: cli.IsError(probe.ErrPermission), Code: cli.Permission, Hints: capabilityHints},
+	cli.On(probe.ErrNoDevice, cli.NoInterface, "`ip -br link` lists this machine's devices; probe.device (--probe-device) names the one to ask from"),
+	cli.On(probe.ErrNoAddress, cli.NoInterface, "`ip -br addr` shows which devices have an address; probe.device (--probe-device) names the one to ask from"),
+	cli.On(probe.ErrPortTaken, cli.PortTaken, "as root, `"+whoListens("udp", 67)+"` says which program it is, most likely a DHCP server or relay"),
 
-	on(store.ErrLocked, exitRunning, "stop that one first, or give each a state_dir of its own (--state-dir)"),
-	{is: isRawSocket, code: exitPermission, hints: capabilityHints},
-	{is: isListen(syscall.EADDRINUSE), code: exitPortTaken, hints: portHints},
-	{is: isError(tftp.ErrPortTaken), code: exitPortTaken, hints: func(error) []string { return heldHints("udp", 0) }},
-	{is: isListen(syscall.EADDRNOTAVAIL), code: exitNoInterface, hints: addressHints},
-	{is: isListen(fs.ErrPermission), code: exitPermission, hints: lowPortHints},
-	on(syscall.ENODEV, exitNoInterface, "`ip link` lists this machine's devices"),
-	{is: isError(syscall.ENOSPC, syscall.EDQUOT), code: exitNotWritable, hints: diskHints},
-	{is: isError(syscall.EROFS), code: exitNotWritable, hints: readOnlyHints},
-	{is: isError(exec.ErrNotFound), code: exitNoProgram, hints: programHints},
-	{is: isError(fs.ErrPermission), code: exitPermission, hints: permissionHints},
-	on(context.Canceled, exitInterrupted),
+	cli.On(store.ErrLocked, cli.Running, "stop that one first, or give each a state_dir of its own (--state-dir)"),
+	{Is: isRawSocket, Code: cli.Permission, Hints: capabilityHints},
+	{Is: isListen(syscall.EADDRINUSE), Code: cli.PortTaken, Hints: portHints},
+	{Is: cli.IsError(tftp.ErrPortTaken), Code: cli.PortTaken, Hints: func(error) []string { return heldHints("udp", 0) }},
+	{Is: isListen(syscall.EADDRNOTAVAIL), Code: cli.NoInterface, Hints: addressHints},
+	{Is: isListen(fs.ErrPermission), Code: cli.Permission, Hints: lowPortHints},
+	cli.On(syscall.ENODEV, cli.NoInterface, "`ip link` lists this machine's devices"),
+	{Is: cli.IsError(syscall.ENOSPC, syscall.EDQUOT), Code: cli.NotWritable, Hints: diskHints},
+	{Is: cli.IsError(syscall.EROFS), Code: cli.NotWritable, Hints: readOnlyHints},
+	{Is: cli.IsError(exec.ErrNotFound), Code: cli.NoProgram, Hints: programHints},
+	{Is: cli.IsError(fs.ErrPermission), Code: cli.Permission, Hints: permissionHints},
+	cli.On(context.Canceled, cli.Interrupted),
 }
 
 const unappliedHint = "apply or discard them first: Services > DHCP Server on the firewall shows who has something to apply"
 
 // refused is a rule for the plan's problem of that code.
-func refused(problem string, code exitCode, hints ...string) rule {
-	return rule{
-		is: func(err error) bool {
+func refused(problem string, code cli.Code, hints ...string) cli.Rule {
+	return cli.Rule{
+		Is: func(err error) bool {
 			var r *dhcp.RefusedError
 			return errors.As(err, &r) && r.Problem.Code == problem
 		},
-		code:  code,
-		hints: func(error) []string { return hints },
+		Code:  code,
+		Hints: func(error) []string { return hints },
 	}
 }
 
@@ -190,12 +165,6 @@ func certificateHints(err error) []string {
 func isMistakes(err error) bool {
 	var ms mistakes
 	return errors.As(err, &ms)
-}
-
-func isError(sentinels ...error) func(error) bool {
-	return func(err error) bool {
-		return slices.ContainsFunc(sentinels, func(s error) bool { return errors.Is(err, s) })
-	}
 }
 
 func isListen(cause error) func(error) bool {

@@ -14,6 +14,7 @@ import (
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/machine"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newHostCmd(a *app) *cobra.Command {
@@ -48,7 +49,7 @@ func hostArgs(names ...string) cobra.PositionalArgs {
 		if len(args) == len(names) {
 			return nil
 		}
-		return usagef(fmt.Sprintf("`%s --help` shows how", cmd.CommandPath()), "want %s, and was given %q", strings.Join(names, " and "), args)
+		return cli.Usagef(fmt.Sprintf("`%s --help` shows how", cmd.CommandPath()), "want %s, and was given %q", strings.Join(names, " and "), args)
 	}
 }
 
@@ -58,11 +59,11 @@ func hostID(fleet *machine.Fleet, name string) (machine.ID, []machine.ID, error)
 		if ids := h.IDs(); len(ids) > 0 {
 			return ids[0], ids, nil
 		}
-		return "", nil, usagef("name the machine by its MAC; `pxeagent boots` shows those that were seen", "host %s has neither mac nor uuid, so it is not one machine", name)
+		return "", nil, cli.Usagef("name the machine by its MAC; `pxeagent boots` shows those that were seen", "host %s has neither mac nor uuid, so it is not one machine", name)
 	}
 	id, err := machine.ParseID(name)
 	if err != nil {
-		return "", nil, usagef("`pxeagent host list` shows the hosts of the configuration", "there is no host %q, and it is neither a MAC nor a UUID", name)
+		return "", nil, cli.Usagef("`pxeagent host list` shows the hosts of the configuration", "there is no host %q, and it is neither a MAC nor a UUID", name)
 	}
 	f := factsOf(id)
 	return id, fleet.Book().Resolve(f, netip.Addr{}).IDs, nil
@@ -103,7 +104,7 @@ func newHostListCmd(a *app) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return writeJSON(a.stdout, map[string]any{"hosts": rows})
+				return cli.WriteJSON(a.stdout, map[string]any{"hosts": rows})
 			}
 			if len(rows) == 0 {
 				_, err := fmt.Fprintln(a.stdout, "the configuration names no hosts, and nothing is to be booted once")
@@ -127,7 +128,7 @@ func hostCell(s string) string {
 	if s == "" {
 		return "-"
 	}
-	return plain(s)
+	return cli.Plain(s)
 }
 
 // hostRows are the hosts in the file's order, then the machines that are none and have something to boot once.
@@ -175,13 +176,13 @@ it back. What a machine boots always is said by its profile, in the file.`,
 			hint := fmt.Sprintf("`%s --help` shows how", cmd.CommandPath())
 			switch {
 			case cancel && len(args) != 1:
-				return usagef(hint, "--cancel wants a machine and nothing else, and was given %q", args)
+				return cli.Usagef(hint, "--cancel wants a machine and nothing else, and was given %q", args)
 			case cancel && once:
-				return usagef(hint, "--cancel and --once are opposites")
+				return cli.Usagef(hint, "--cancel and --once are opposites")
 			case !cancel && len(args) != 2:
-				return usagef(hint, "want a machine and an image, and was given %q", args)
+				return cli.Usagef(hint, "want a machine and an image, and was given %q", args)
 			case !cancel && !once:
-				return usagef("add --once; what a machine boots always is said by its profile, in hosts and profiles of the file", "for how often is not said")
+				return cli.Usagef("add --once; what a machine boots always is said by its profile, in hosts and profiles of the file", "for how often is not said")
 			}
 			return nil
 		},
@@ -213,7 +214,7 @@ it back. What a machine boots always is said by its profile, in the file.`,
 				return err
 			}
 			if asJSON {
-				return writeJSON(a.stdout, map[string]any{"machine": id, "item": item})
+				return cli.WriteJSON(a.stdout, map[string]any{"machine": id, "item": item})
 			}
 			_, err = fmt.Fprintf(a.stdout, "%s boots %s the next time, once\n", id, item)
 			return err
@@ -238,7 +239,7 @@ func (a *app) cancelOnce(fleet *machine.Fleet, ids []machine.ID, asJSON bool) er
 		}
 	}
 	if asJSON {
-		return writeJSON(a.stdout, map[string]any{"cancelled": cancelled})
+		return cli.WriteJSON(a.stdout, map[string]any{"cancelled": cancelled})
 	}
 	if len(cancelled) == 0 {
 		_, err := fmt.Fprintln(a.stdout, "nothing was to be booted once")
@@ -254,16 +255,16 @@ func (a *app) cancelOnce(fleet *machine.Fleet, ids []machine.ID, asJSON bool) er
 
 // noItem explains why an item cannot be booted once.
 func noItem(c agent.Config, name string, err error) error {
-	f := failure{code: exitNoImage, err: err, hints: []string{"`pxeagent menu show` lists what there is"}}
+	f := cli.Failure{Code: cli.NoImage, Err: err, Hints: []string{"`pxeagent menu show` lists what there is"}}
 	switch {
 	case errors.Is(err, catalog.ErrNotOnce):
-		return failure{code: exitUsage, err: err, hints: []string{"images, scripts in " + catalog.FragmentDir + " and " + catalog.Local + " can be booted once"}}
+		return cli.Failure{Code: cli.Usage, Err: err, Hints: []string{"images, scripts in " + catalog.FragmentDir + " and " + catalog.Local + " can be booted once"}}
 	case !errors.Is(err, catalog.ErrUnknownItem):
 		return rootFailure(c.Root, err)
 	}
 	if items, err := listed(c.Root, c.Menu.NoRescue); err == nil {
-		if near := nearest(name, catalog.Names(items)); near != "" {
-			f.hints = []string{"did you mean " + near + "? `pxeagent menu show` lists what there is"}
+		if near := cli.Nearest(name, catalog.Names(items)); near != "" {
+			f.Hints = []string{"did you mean " + near + "? `pxeagent menu show` lists what there is"}
 		}
 	}
 	return f
@@ -303,7 +304,7 @@ func newHostAgainCmd(a *app) *cobra.Command {
 				fmt.Fprintf(a.stdout, "%s "+word, args[0], p.Image, p.Name)
 			}
 			if !found {
-				return usagef("`pxeagent host show` says what it boots and why", "%s has no profile with when: once, and has booted nothing for one", args[0])
+				return cli.Usagef("`pxeagent host show` says what it boots and why", "%s has no profile with when: once, and has booted nothing for one", args[0])
 			}
 			return nil
 		},

@@ -17,6 +17,7 @@ import (
 	"pxeagent/agent/boot"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // hostView is what host show says.
@@ -73,7 +74,7 @@ daemon need run.`,
 			v := viewOf(fleet.Book().Resolve(facts, addr), menu, facts, addr)
 			switch {
 			case asJSON:
-				return writeJSON(a.stdout, v)
+				return cli.WriteJSON(a.stdout, v)
 			case script:
 				_, err := io.WriteString(a.stdout, v.Script)
 				return err
@@ -92,7 +93,7 @@ daemon need run.`,
 func hostFacts(fleet *machine.Fleet, args []string, facts boot.Facts, addr netip.Addr) (boot.Facts, netip.Addr, error) {
 	if len(args) == 0 {
 		if facts == (boot.Facts{}) && !addr.IsValid() {
-			return facts, addr, usagef("`pxeagent host list` shows the hosts of the configuration", "want a machine: a MAC, a UUID, the name of a host, or flags")
+			return facts, addr, cli.Usagef("`pxeagent host list` shows the hosts of the configuration", "want a machine: a MAC, a UUID, the name of a host, or flags")
 		}
 		return facts, addr, nil
 	}
@@ -105,7 +106,7 @@ func hostFacts(fleet *machine.Fleet, args []string, facts boot.Facts, addr netip
 	}
 	of := factsOf(id)
 	if facts.MAC != "" && of.MAC != "" || facts.UUID != "" && of.UUID != "" {
-		return facts, addr, usagef("leave one of them out", "the machine is named twice: %s, and by a flag", args[0])
+		return facts, addr, cli.Usagef("leave one of them out", "the machine is named twice: %s, and by a flag", args[0])
 	}
 	if of.MAC != "" {
 		facts.MAC = of.MAC
@@ -150,7 +151,7 @@ func viewOf(d machine.Decision, menu ipxe.Menu, facts boot.Facts, addr netip.Add
 // print is for a person. file is that of the configuration.
 func (v hostView) print(w io.Writer, file string) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line := func(name, text string) { fmt.Fprintf(tw, "%s\t%s\n", name, plain(text)) }
+	line := func(name, text string) { fmt.Fprintf(tw, "%s\t%s\n", name, cli.Plain(text)) }
 	if v.Host == "" {
 		line("host", "none of the configuration")
 	} else {
@@ -202,7 +203,7 @@ for a machine: DOCUMENT is its name without .tmpl. Secrets that it holds are pri
 			}
 			d, err := fleet.Preview(machine.Request{Name: args[1], Addr: addr, Facts: facts, Server: strings.TrimSuffix(c.Places[0].Base.String(), "/")})
 			if errors.Is(err, fs.ErrNotExist) {
-				return usagef(fmt.Sprintf("templates lie in %s/%s, and are named with .tmpl at their end", c.Root, agent.DocumentsFolder), "there is no document %q", args[1])
+				return cli.Usagef(fmt.Sprintf("templates lie in %s/%s, and are named with .tmpl at their end", c.Root, agent.DocumentsFolder), "there is no document %q", args[1])
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[1], err)

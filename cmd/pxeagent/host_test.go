@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 const hostFile = `serve: {root: root}
@@ -62,8 +64,8 @@ func TestHostShow(t *testing.T) {
 	} {
 		r := host(strings.Fields(tt.args)...)
 		for _, w := range tt.want {
-			if r.code != 0 || !strings.Contains(r.stdout, w) || r.stderr != "" {
-				t.Errorf("host %s: exit %d, want %q in\n%s%s", tt.args, r.code, w, r.stdout, r.stderr)
+			if r.code != cli.Done || !strings.Contains(r.stdout, w) || r.stderr != "" {
+				t.Errorf("host %s: exit %v, want %q in\n%s%s", tt.args, r.code, w, r.stdout, r.stderr)
 			}
 		}
 	}
@@ -108,15 +110,15 @@ func TestHostBootOnce(t *testing.T) {
 	}
 	for _, s := range steps {
 		r := host(strings.Fields(s.args)...)
-		if left := strings.Join(orders(), " "); r.code != 0 || !strings.Contains(r.stdout, s.want) || left != s.left {
-			t.Errorf("host %s: exit %d, %q is left, want %q, and\n%s\nin\n%s%s", s.args, r.code, left, s.left, s.want, r.stdout, r.stderr)
+		if left := strings.Join(orders(), " "); r.code != cli.Done || !strings.Contains(r.stdout, s.want) || left != s.left {
+			t.Errorf("host %s: exit %v, %q is left, want %q, and\n%s\nin\n%s%s", s.args, r.code, left, s.left, s.want, r.stdout, r.stderr)
 		}
 	}
 }
 
 func TestHostApproveAndAgain(t *testing.T) {
 	host := hosts(t)
-	if r := host("approve", "smartos-20140101T000000Z"); r.code != 0 {
+	if r := host("approve", "smartos-20140101T000000Z"); r.code != cli.Done {
 		t.Fatalf("%+v", r)
 	}
 	if r := host("show", "node-02"); !strings.Contains(r.stdout, "smartos-20140101T000000Z, without a menu") {
@@ -128,7 +130,7 @@ func TestHostApproveAndAgain(t *testing.T) {
 		t.Errorf("%s", r.stdout)
 	}
 	for _, want := range []string{"node-02 boots smartos of profile install the next time, once\n", "node-02 has not yet booted smartos of profile install, and still does so once\n"} {
-		if r := host("again", "node-02"); r.code != 0 || r.stdout != want {
+		if r := host("again", "node-02"); r.code != cli.Done || r.stdout != want {
 			t.Errorf("%+v, want %q", r, want)
 		}
 	}
@@ -137,7 +139,7 @@ func TestHostApproveAndAgain(t *testing.T) {
 	}
 	// A machine that was known by its address: nothing but what it did says which profile it has.
 	write(t, "state/done/52-54-00-12-34-77.install", `{"at":"2026-01-02T03:04:05Z"}`)
-	if r := host("again", "52:54:00:12:34:77"); r.code != 0 || r.stdout != "52:54:00:12:34:77 boots smartos of profile install the next time, once\n" {
+	if r := host("again", "52:54:00:12:34:77"); r.code != cli.Done || r.stdout != "52:54:00:12:34:77 boots smartos of profile install the next time, once\n" {
 		t.Errorf("%+v", r)
 	}
 	if _, err := os.Stat("state/done/52-54-00-12-34-77.install"); !errors.Is(err, fs.ErrNotExist) {
@@ -149,30 +151,30 @@ func TestHostMistakes(t *testing.T) {
 	host := hosts(t)
 	for _, tt := range []struct {
 		args string
-		code exitCode
+		code cli.Code
 		want string
 	}{
-		{"show", exitUsage, "want a machine: a MAC, a UUID, the name of a host, or flags"},
-		{"show node-9", exitUsage, `there is no host "node-9", and it is neither a MAC nor a UUID`},
-		{"show 52:54:00:12:34:01 --mac 52:54:00:12:34:02", exitUsage, "the machine is named twice"},
-		{"show --address x", exitUsage, "no IP address"},
-		{"boot node-01 smartos", exitUsage, "hint: add --once"},
-		{"boot node-01", exitUsage, "want a machine and an image"},
-		{"boot node-01 x --cancel", exitUsage, "--cancel wants a machine and nothing else"},
-		{"boot lab smartos --once", exitUsage, "host lab has neither mac nor uuid, so it is not one machine"},
-		{"boot 01:00:5e:00:00:01 smartos --once", exitUsage, "neither a MAC nor a UUID"},
-		{"boot node-01 shell --once", exitUsage, "cannot be booted once"},
-		{"boot node-01 smartoss --once", exitNoImage, "hint: did you mean smartos?"},
-		{"boot node-01 ../x --once", exitNoImage, "the menu has no such item"},
-		{"approve nothing", exitNoImage, "the menu has no such item"},
-		{"again node-01", exitUsage, "node-01 has no profile with when: once, and has booted nothing for one"},
-		{"render node-02 x.ks", exitUnexpected, `no entry for key "rack"`},
-		{"render node-01 y.ks", exitUsage, `there is no document "y.ks"`},
-		{"render node-01", exitUsage, "want a machine and a document"},
+		{"show", cli.Usage, "want a machine: a MAC, a UUID, the name of a host, or flags"},
+		{"show node-9", cli.Usage, `there is no host "node-9", and it is neither a MAC nor a UUID`},
+		{"show 52:54:00:12:34:01 --mac 52:54:00:12:34:02", cli.Usage, "the machine is named twice"},
+		{"show --address x", cli.Usage, "no IP address"},
+		{"boot node-01 smartos", cli.Usage, "hint: add --once"},
+		{"boot node-01", cli.Usage, "want a machine and an image"},
+		{"boot node-01 x --cancel", cli.Usage, "--cancel wants a machine and nothing else"},
+		{"boot lab smartos --once", cli.Usage, "host lab has neither mac nor uuid, so it is not one machine"},
+		{"boot 01:00:5e:00:00:01 smartos --once", cli.Usage, "neither a MAC nor a UUID"},
+		{"boot node-01 shell --once", cli.Usage, "cannot be booted once"},
+		{"boot node-01 smartoss --once", cli.NoImage, "hint: did you mean smartos?"},
+		{"boot node-01 ../x --once", cli.NoImage, "the menu has no such item"},
+		{"approve nothing", cli.NoImage, "the menu has no such item"},
+		{"again node-01", cli.Usage, "node-01 has no profile with when: once, and has booted nothing for one"},
+		{"render node-02 x.ks", cli.Unexpected, `no entry for key "rack"`},
+		{"render node-01 y.ks", cli.Usage, `there is no document "y.ks"`},
+		{"render node-01", cli.Usage, "want a machine and a document"},
 	} {
 		r := host(strings.Fields(tt.args)...)
 		if r.code != tt.code || !strings.Contains(r.stderr, tt.want) || strings.Count(r.stderr, "pxeagent: ") != 1 {
-			t.Errorf("host %s: exit %d, want %d and %q:\n%s", tt.args, r.code, tt.code, tt.want, r.stderr)
+			t.Errorf("host %s: exit %v, want %v and %q:\n%s", tt.args, r.code, tt.code, tt.want, r.stderr)
 		}
 	}
 }

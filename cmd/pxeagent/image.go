@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pxeagent/agent/image"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newImageCmd(a *app) *cobra.Command {
@@ -85,7 +86,7 @@ trees that were put there by hand and are known by their layout.`,
 				return err
 			}
 			if asJSON {
-				return writeJSON(a.stdout, map[string]any{"images": append([]image.Installed{}, all...), "default": l.Config.Menu.Default})
+				return cli.WriteJSON(a.stdout, map[string]any{"images": append([]image.Installed{}, all...), "default": l.Config.Menu.Default})
 			}
 			return printImages(a.stdout, all, l.Config.Menu.Default)
 		},
@@ -127,7 +128,7 @@ func verifiedText(in image.Installed) string {
 	case in.Verified.IsZero():
 		return "never"
 	case in.Fault != "":
-		return "WRONG: " + plain(in.Fault)
+		return "WRONG: " + cli.Plain(in.Fault)
 	case in.Recipe != "" && !in.Checked:
 		return dayText(in.Verified) + " (no checksum published)"
 	}
@@ -166,7 +167,7 @@ name replaces the built-in one. Exits 3 if one of them is wrong, and says what.`
 				for _, r := range all {
 					rows = append(rows, row{r.Name, r.About, r.Example, append([]string{}, r.Mirrors...), r.Latest != nil, r.File()})
 				}
-				if err := writeJSON(a.stdout, map[string]any{"recipes": rows}); err != nil {
+				if err := cli.WriteJSON(a.stdout, map[string]any{"recipes": rows}); err != nil {
 					return err
 				}
 				return wrong

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pxeagent/agent/image"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newImageAddCmd(a *app) *cobra.Command {
@@ -35,7 +36,7 @@ HTTP_PROXY and NO_PROXY.`,
   pxeagent image add generic rescue --from ./vmlinuz --from ./initrd.img`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usagef("`pxeagent image recipes` lists recipes with a version of each; latest is the newest", "image add takes a recipe and a version, and was given %q", args)
+				return cli.Usagef("`pxeagent image recipes` lists recipes with a version of each; latest is the newest", "image add takes a recipe and a version, and was given %q", args)
 			}
 			return nil
 		},
@@ -58,13 +59,13 @@ HTTP_PROXY and NO_PROXY.`,
 			in, err := s.Add(cmd.Context(), o)
 			there := errors.Is(err, image.ErrThere)
 			if there && in.Key == "" {
-				return failure{code: exitRefused, err: err, hints: []string{"look what lies there; --replace puts the image in its place"}}
+				return cli.Failure{Code: cli.Refused, Err: err, Hints: []string{"look what lies there; --replace puts the image in its place"}}
 			}
 			if err != nil && !there {
 				return imageFailure(l, err)
 			}
 			if asJSON {
-				return writeJSON(a.stdout, map[string]any{"image": in, "added": !there})
+				return cli.WriteJSON(a.stdout, map[string]any{"image": in, "added": !there})
 			}
 			return a.added(l, in, there)
 		},
@@ -87,23 +88,23 @@ func checkOrder(o *image.Order) (err error) {
 	const hint = "`pxeagent image add --help` shows how each kind is added"
 	for _, m := range o.Mirrors {
 		if _, err := parseMirror(m); err != nil {
-			return usagef("files and folders are named with --from", "--mirror: %w", err)
+			return cli.Usagef("files and folders are named with --from", "--mirror: %w", err)
 		}
 	}
 	for i, f := range o.From {
 		if strings.Contains(f, "://") {
 			if _, err := parseMirror(f); err != nil {
-				return usagef(hint, "--from: %w", err)
+				return cli.Usagef(hint, "--from: %w", err)
 			}
 		} else if o.From[i], err = filepath.Abs(f); err != nil {
 			return fmt.Errorf("--from %s: %w", f, err)
 		} else if _, err := os.Stat(f); errors.Is(err, fs.ErrNotExist) {
-			return usagef(hint, "--from: there is no %s", f)
+			return cli.Usagef(hint, "--from: there is no %s", f)
 		}
 	}
 	if o.SHA256 != "" {
 		if o.SHA256, err = parseSHA256(o.SHA256); err != nil {
-			return usagef(hint, "--sha256: %w", err)
+			return cli.Usagef(hint, "--sha256: %w", err)
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newImageDefaultCmd(a *app) *cobra.Command {
@@ -28,7 +29,7 @@ adding an image never changes what machines boot.`,
 		Example: "  pxeagent image default smartos-20130808T195337Z\n  pxeagent image default local",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("`pxeagent image list` lists the items of the menu", "image default takes one key, and was given %q", args)
+				return cli.Usagef("`pxeagent image list` lists the items of the menu", "image default takes one key, and was given %q", args)
 			}
 			return nil
 		},
@@ -43,14 +44,14 @@ adding an image never changes what machines boot.`,
 			}
 			from := l.from("menu.default")
 			if from.layer == fromEnv || from.layer == fromFlag {
-				return failure{code: exitRefused, err: fmt.Errorf("menu.default is set by %s, which wins over the file", from), hints: []string{"set it there, or unset that"}}
+				return cli.Failure{Code: cli.Refused, Err: fmt.Errorf("menu.default is set by %s, which wins over the file", from), Hints: []string{"set it there, or unset that"}}
 			}
 			file, before, err := setDefault(l, item)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return writeJSON(a.stdout, map[string]any{"default": item, "before": before, "file": file})
+				return cli.WriteJSON(a.stdout, map[string]any{"default": item, "before": before, "file": file})
 			}
 			if item == before {
 				fmt.Fprintf(a.stdout, "menu.default is %s already\n", item)
@@ -83,9 +84,9 @@ func (l loaded) menuItem(key string) (item string, installs bool, err error) {
 		keys = append(keys, i.Key)
 	}
 	if !slices.Contains(keys, key) {
-		f := failure{code: exitNoImage, err: fmt.Errorf("the menu has no item %q", key), hints: []string{"it has " + strings.Join(keys, ", ")}}
-		if near := nearest(key, keys); near != "" {
-			f.hints = []string{"did you mean " + near + "?"}
+		f := cli.Failure{Code: cli.NoImage, Err: fmt.Errorf("the menu has no item %q", key), Hints: []string{"it has " + strings.Join(keys, ", ")}}
+		if near := cli.Nearest(key, keys); near != "" {
+			f.Hints = []string{"did you mean " + near + "?"}
 		}
 		return "", false, f
 	}
@@ -125,10 +126,10 @@ func setDefault(l loaded, item string) (file, before string, err error) {
 	}
 	changed, err := withDefault(text, item)
 	if err != nil {
-		return file, before, failure{code: exitRefused, err: fmt.Errorf("%s: %w", file, err), hints: []string{fmt.Sprintf("write it yourself: under menu, `default: %s`", item)}}
+		return file, before, cli.Failure{Code: cli.Refused, Err: fmt.Errorf("%s: %w", file, err), Hints: []string{fmt.Sprintf("write it yourself: under menu, `default: %s`", item)}}
 	}
 	if target, err := os.Readlink(file); err == nil && target != "" {
-		return file, before, failure{code: exitRefused, err: fmt.Errorf("%s is a link to %s, and would be replaced by a file", file, target), hints: []string{fmt.Sprintf("write it yourself: under menu, `default: %s`", item)}}
+		return file, before, cli.Failure{Code: cli.Refused, Err: fmt.Errorf("%s is a link to %s, and would be replaced by a file", file, target), Hints: []string{fmt.Sprintf("write it yourself: under menu, `default: %s`", item)}}
 	}
 	if err := renameio.WriteFile(file, changed, mode, renameio.WithExistingPermissions()); err != nil {
 		return file, before, fmt.Errorf("writing the configuration: %w", err)

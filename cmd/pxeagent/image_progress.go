@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"pxeagent/agent/image"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // progress shows what a Store does: on a terminal a bar with rate and remaining time, elsewhere a line for each step.
@@ -66,7 +67,7 @@ func (p *progress) event(e image.Event) {
 
 func (p *progress) line(text string) {
 	if p.steps != nil {
-		fmt.Fprintln(p.steps, plain(text))
+		fmt.Fprintln(p.steps, cli.Plain(text))
 	}
 }
 

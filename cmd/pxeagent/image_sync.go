@@ -12,6 +12,7 @@ import (
 	"pxeagent/agent"
 	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newImageSyncCmd(a *app) *cobra.Command {
@@ -32,7 +33,7 @@ something is to be done.`,
 				return err
 			}
 			if len(l.Config.Images) == 0 {
-				return failure{code: exitUsage, err: errors.New("images: the configuration lists none"), hints: []string{"list them in the file, such as `images: [{recipe: smartos, version: latest, keep: 3}]`"}}
+				return cli.Failure{Code: cli.Usage, Err: errors.New("images: the configuration lists none"), Hints: []string{"list them in the file, such as `images: [{recipe: smartos, version: latest, keep: 3}]`"}}
 			}
 			s, err := l.store(a.newProgress(asJSON).event)
 			if err != nil {
@@ -65,11 +66,11 @@ something is to be done.`,
 func (a *app) synced(l loaded, all []image.Action, err error, dryRun, asJSON bool) error {
 	todo := slices.ContainsFunc(all, func(act image.Action) bool { return act.Do != image.DoNone && act.Do != image.DoSpare })
 	if asJSON {
-		if werr := writeJSON(a.stdout, map[string]any{"actions": all, "dry_run": dryRun}); werr != nil {
+		if werr := cli.WriteJSON(a.stdout, map[string]any{"actions": all, "dry_run": dryRun}); werr != nil {
 			return werr
 		}
 		if err != nil {
-			return exitWith(explain(err).code)
+			return cli.Exit(explain(err).Code)
 		}
 	}
 	switch {
@@ -84,11 +85,11 @@ func (a *app) synced(l loaded, all []image.Action, err error, dryRun, asJSON boo
 		}
 		if failed > 1 {
 			f := explain(err)
-			return failure{code: f.code, err: fmt.Errorf("%s could not be added", count(failed, "image")), hints: f.hints}
+			return cli.Failure{Code: f.Code, Err: fmt.Errorf("%s could not be added", cli.Count(failed, "image")), Hints: f.Hints}
 		}
 		return imageFailure(l, err)
 	case dryRun && todo:
-		return exitWith(exitDiffers)
+		return cli.Exit(cli.Differs)
 	case !todo && !asJSON:
 		_, err := fmt.Fprintln(a.stdout, "in sync: nothing was fetched, nothing was removed")
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pxeagent/agent/image/imagetest"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 const stamp = "20130808T195337Z"
@@ -38,7 +39,7 @@ func TestImageCommands(t *testing.T) {
 		"SINGLE_USER_ROOT_PASSWORD.txt is kept in " + dir + "/state/images/" + key + "/SINGLE_USER_ROOT_PASSWORD.txt, which is not served", "added " + key + ", ", "the menu's default is still local",
 	}
 	lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
-	if r.code != exitDone || r.stderr != "" || len(lines) != len(want) {
+	if r.code != cli.Done || r.stderr != "" || len(lines) != len(want) {
 		t.Fatalf("%+v", r)
 	}
 	for i, l := range lines {
@@ -46,22 +47,22 @@ func TestImageCommands(t *testing.T) {
 			t.Errorf("line %d is %q, want %q", i, l, want[i])
 		}
 	}
-	if r := imageCmd("add", "smartos", stamp); r.code != exitDone || !strings.HasPrefix(r.stdout, key+" is there already; nothing was fetched") {
+	if r := imageCmd("add", "smartos", stamp); r.code != cli.Done || !strings.HasPrefix(r.stdout, key+" is there already; nothing was fetched") {
 		t.Errorf("again: %+v", r)
 	}
 	if r := imageCmd("list"); !strings.Contains(r.stdout, key) || !strings.HasPrefix(r.stdout, "KEY ") {
 		t.Errorf("list: %+v", r)
 	}
-	if r := imageCmd("verify"); r.code != exitDone || !strings.Contains(r.stdout, key+" is as it was added: 3 files") {
+	if r := imageCmd("verify"); r.code != cli.Done || !strings.Contains(r.stdout, key+" is as it was added: 3 files") {
 		t.Errorf("verify: %+v", r)
 	}
-	if r := imageCmd("default", key); r.code != exitDone || !strings.Contains(r.stdout, "menu.default is now "+key+", and was local") {
+	if r := imageCmd("default", key); r.code != cli.Done || !strings.Contains(r.stdout, "menu.default is now "+key+", and was local") {
 		t.Errorf("default: %+v", r)
 	}
 	if text, _ := os.ReadFile("pxeagent.yaml"); string(text) != "# ours\nserve:\n  root: root # here\nstate_dir: state\nmenu:\n  default: "+key+"\n" {
 		t.Errorf("the file is now\n%s", text)
 	}
-	if r := imageCmd("remove", key); r.code != exitRefused || !strings.Contains(r.stderr, "it is the menu's default") {
+	if r := imageCmd("remove", key); r.code != cli.Refused || !strings.Contains(r.stderr, "it is the menu's default") {
 		t.Errorf("removing the default: %+v", r)
 	}
 	imageCmd("default", "local")
@@ -73,17 +74,17 @@ func TestImageCommands(t *testing.T) {
 			Changed []string
 		}
 	}
-	if err := json.Unmarshal([]byte(r.stdout), &seen); err != nil || r.code != exitDamaged || len(seen.Images) != 1 || seen.Images[0].Result != "wrong" || len(seen.Images[0].Changed) != 1 {
+	if err := json.Unmarshal([]byte(r.stdout), &seen); err != nil || r.code != cli.Damaged || len(seen.Images) != 1 || seen.Images[0].Result != "wrong" || len(seen.Images[0].Changed) != 1 {
 		t.Errorf("verify of what has changed: %+v, %v", r, err)
 	}
 	if r := imageCmd("list"); !strings.Contains(r.stdout, "WRONG: platform/i86pc/amd64/boot_archive has changed") {
 		t.Errorf("list: %+v", r)
 	}
-	if r := imageCmd("remove", key); r.code != exitDone || !strings.HasPrefix(r.stdout, "removed "+key) {
+	if r := imageCmd("remove", key); r.code != cli.Done || !strings.HasPrefix(r.stdout, "removed "+key) {
 		t.Errorf("remove: %+v", r)
 	}
 	for _, command := range []string{"list", "verify"} {
-		if r := imageCmd(command); r.code != exitDone || r.stdout != "no images; `pxeagent image recipes` lists what can be added\n" {
+		if r := imageCmd(command); r.code != cli.Done || r.stdout != "no images; `pxeagent image recipes` lists what can be added\n" {
 			t.Errorf("%s: %+v", command, r)
 		}
 	}
@@ -102,27 +103,27 @@ func TestImageExitCodes(t *testing.T) {
 	write(t, "root/http/memtest86/memtest86-5.01", "mine")
 	for _, c := range []struct {
 		args string
-		code exitCode
+		code cli.Code
 		text string
 	}{
-		{"add smartos", exitUsage, "takes a recipe and a version"},
-		{"add windows 11", exitNoVersion, `there is no such recipe: "windows"`},
-		{"add smartos 2013", exitNoVersion, "there is no such version of smartos"},
-		{"add smartos 20250109T000000Z", exitNoVersion, "404"},
-		{"add smartos 20250101T000000Z", exitDownload, "403"},
-		{"add smartos 20250102T000000Z", exitChecksum, "sha256sums.txt says"},
-		{"add smartos 20250103T000000Z", exitBadImage, "leads out of the folder"},
-		{"add iso x", exitUsage, "published nowhere"},
-		{"add talos v1.0.0", exitRefused, "the folder talos/v1.0.0/amd64"},
-		{"verify smartos-1", exitNoImage, `"smartos-1"`},
-		{"remove smartos-1", exitNoImage, `"smartos-1"`},
-		{"remove memtest-memtest86-5.01", exitRefused, "put there by hand"},
-		{"default smartos-1", exitNoImage, `no item "smartos-1"`},
-		{"sync", exitUsage, "lists none"},
-		{"add smartos latest --mirror file:///mnt", exitUsage, `--mirror: "file:///mnt" has the scheme file; want https or http`},
-		{"add iso x --from ftp://mirror.lan/x.iso", exitUsage, `--from: "ftp://mirror.lan/x.iso" has the scheme ftp`},
-		{"add iso x --from nowhere.iso", exitUsage, "--from: there is no nowhere.iso"},
-		{"add iso x --from pxeagent.yaml --sha256 12", exitUsage, `--sha256: "12" is no SHA-256`},
+		{"add smartos", cli.Usage, "takes a recipe and a version"},
+		{"add windows 11", cli.NoVersion, `there is no such recipe: "windows"`},
+		{"add smartos 2013", cli.NoVersion, "there is no such version of smartos"},
+		{"add smartos 20250109T000000Z", cli.NoVersion, "404"},
+		{"add smartos 20250101T000000Z", cli.Download, "403"},
+		{"add smartos 20250102T000000Z", cli.Checksum, "sha256sums.txt says"},
+		{"add smartos 20250103T000000Z", cli.BadImage, "leads out of the folder"},
+		{"add iso x", cli.Usage, "published nowhere"},
+		{"add talos v1.0.0", cli.Refused, "the folder talos/v1.0.0/amd64"},
+		{"verify smartos-1", cli.NoImage, `"smartos-1"`},
+		{"remove smartos-1", cli.NoImage, `"smartos-1"`},
+		{"remove memtest-memtest86-5.01", cli.Refused, "put there by hand"},
+		{"default smartos-1", cli.NoImage, `no item "smartos-1"`},
+		{"sync", cli.Usage, "lists none"},
+		{"add smartos latest --mirror file:///mnt", cli.Usage, `--mirror: "file:///mnt" has the scheme file; want https or http`},
+		{"add iso x --from ftp://mirror.lan/x.iso", cli.Usage, `--from: "ftp://mirror.lan/x.iso" has the scheme ftp`},
+		{"add iso x --from nowhere.iso", cli.Usage, "--from: there is no nowhere.iso"},
+		{"add iso x --from pxeagent.yaml --sha256 12", cli.Usage, `--sha256: "12" is no SHA-256`},
 	} {
 		args := strings.Fields(c.args)
 		if args[0] == "add" {
@@ -133,12 +134,12 @@ func TestImageExitCodes(t *testing.T) {
 		}
 		r := imageCmd(args...)
 		if r.code != c.code || !strings.Contains(r.stderr, c.text) || !strings.Contains(r.stderr, "\nhint: ") {
-			t.Errorf("image %s: exit %d, want %d with %q\n%s", c.args, r.code, c.code, c.text, r.stderr)
+			t.Errorf("image %s: exit %v, want %v with %q\n%s", c.args, r.code, c.code, c.text, r.stderr)
 		}
 	}
 	write(t, "sync.yaml", "images: [{recipe: smartos, version: "+stamp+"}]\nmirrors: {smartos: \""+m.URL+"\"}\n")
 	for _, args := range []string{"add smartos " + stamp, "list", "verify", "sync --config sync.yaml", "default local"} {
-		if r := imageCmd(append(strings.Fields(args), "--root", "nowhere")...); r.code != exitRoot {
+		if r := imageCmd(append(strings.Fields(args), "--root", "nowhere")...); r.code != cli.Root {
 			t.Errorf("%s where the folder is not there: %+v", args, r)
 		}
 	}
@@ -151,19 +152,19 @@ func TestImageSync(t *testing.T) {
 		m.PublishOldSmartOS(t, s)
 	}
 	for _, s := range []string{"20110101T000000Z", "20120101T000000Z"} {
-		if r := imageCmd("add", "smartos", s, "--mirror", m.URL); r.code != exitDone {
+		if r := imageCmd("add", "smartos", s, "--mirror", m.URL); r.code != cli.Done {
 			t.Fatalf("%+v", r)
 		}
 	}
 	write(t, "pxeagent.yaml", "serve: {root: root}\nstate_dir: state\nmirrors: {smartos: \""+m.URL+"\"}\nimages:\n  - {recipe: smartos, keep: 1}\nprofiles:\n  old: {image: smartos-20110101T000000Z}\n")
 	did := "the latest version of smartos is " + stamp + "\nadd     smartos-" + stamp + "\n"
-	if r := imageCmd("sync", "--dry-run"); r.code != exitDiffers || !strings.HasPrefix(r.stdout, did) || !strings.Contains(r.stdout, "remove  smartos-20120101T000000Z: 1 are kept") {
+	if r := imageCmd("sync", "--dry-run"); r.code != cli.Differs || !strings.HasPrefix(r.stdout, did) || !strings.Contains(r.stdout, "remove  smartos-20120101T000000Z: 1 are kept") {
 		t.Errorf("dry run: %+v", r)
 	}
-	if r := imageCmd("sync"); r.code != exitDone || !strings.Contains(r.stdout, "spare   smartos-20110101T000000Z: profile old boots it") {
+	if r := imageCmd("sync"); r.code != cli.Done || !strings.Contains(r.stdout, "spare   smartos-20110101T000000Z: profile old boots it") {
 		t.Errorf("sync: %+v", r)
 	}
-	if r := imageCmd("sync"); r.code != exitDone || !strings.HasSuffix(r.stdout, "in sync: nothing was fetched, nothing was removed\n") {
+	if r := imageCmd("sync"); r.code != cli.Done || !strings.HasSuffix(r.stdout, "in sync: nothing was fetched, nothing was removed\n") {
 		t.Errorf("again: %+v", r)
 	}
 	r := imageCmd("list", "--json")
@@ -179,7 +180,7 @@ func TestImageSyncKeepsWhatMachinesBoot(t *testing.T) {
 	versions := []string{"20110101T000000Z", "20120101T000000Z", "20130101T000000Z", stamp}
 	for _, s := range versions {
 		m.PublishOldSmartOS(t, s)
-		if r := imageCmd("add", "smartos", s, "--mirror", m.URL); r.code != exitDone {
+		if r := imageCmd("add", "smartos", s, "--mirror", m.URL); r.code != cli.Done {
 			t.Fatalf("%+v", r)
 		}
 	}
@@ -188,11 +189,11 @@ func TestImageSyncKeepsWhatMachinesBoot(t *testing.T) {
 		"  - {name: b, mac: 52:54:00:00:00:02, profile: p, labels: {canary: \"true\"}}\n")
 	r := imageCmd("sync")
 	for _, want := range []string{"spare   smartos-20110101T000000Z: profile p boots it", "spare   smartos-20120101T000000Z: it is the menu's default", "remove  smartos-20130101T000000Z"} {
-		if r.code != exitDone || !strings.Contains(r.stdout, want) {
+		if r.code != cli.Done || !strings.Contains(r.stdout, want) {
 			t.Errorf("want %s: %+v", want, r)
 		}
 	}
-	if r := imageCmd("remove", "smartos-20110101T000000Z"); r.code != exitRefused || !strings.Contains(r.stderr, "profile p boots it") {
+	if r := imageCmd("remove", "smartos-20110101T000000Z"); r.code != cli.Refused || !strings.Contains(r.stderr, "profile p boots it") {
 		t.Errorf("%+v", r)
 	}
 }
@@ -202,11 +203,11 @@ func TestOwnRecipeThatIsWrong(t *testing.T) {
 	m, _ := imageSite(t)
 	write(t, "root/recipes/mine.yaml", "name: mine\ntitel: Mine\n")
 	r := imageCmd("recipes")
-	if r.code != exitUsage || !strings.Contains(r.stdout, "\nsmartos ") || !strings.Contains(r.stderr, "recipes/mine.yaml: line 2: there is no key titel") {
+	if r.code != cli.Usage || !strings.Contains(r.stdout, "\nsmartos ") || !strings.Contains(r.stderr, "recipes/mine.yaml: line 2: there is no key titel") {
 		t.Errorf("%+v", r)
 	}
 	m.PublishOldSmartOS(t, stamp)
-	if r := imageCmd("add", "smartos", stamp, "--mirror", m.URL); r.code != exitDone || !strings.Contains(r.stderr, "mine.yaml") {
+	if r := imageCmd("add", "smartos", stamp, "--mirror", m.URL); r.code != cli.Done || !strings.Contains(r.stderr, "mine.yaml") {
 		t.Errorf("%+v", r)
 	}
 }
@@ -238,7 +239,7 @@ func TestWithDefault(t *testing.T) {
 func TestImageDefaultRefuses(t *testing.T) {
 	_, dir := imageSite(t)
 	t.Setenv("PXEAGENT_MENU_DEFAULT", "local")
-	if r := imageCmd("default", "shell"); r.code != exitRefused || !strings.Contains(r.stderr, "PXEAGENT_MENU_DEFAULT, which wins") {
+	if r := imageCmd("default", "shell"); r.code != cli.Refused || !strings.Contains(r.stderr, "PXEAGENT_MENU_DEFAULT, which wins") {
 		t.Errorf("%+v", r)
 	}
 	os.Unsetenv("PXEAGENT_MENU_DEFAULT")
@@ -248,7 +249,7 @@ func TestImageDefaultRefuses(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "real.yaml"), "pxeagent.yaml"); err != nil {
 		t.Fatal(err)
 	}
-	if r := imageCmd("default", "shell"); r.code != exitRefused || !strings.Contains(r.stderr, "is a link to") {
+	if r := imageCmd("default", "shell"); r.code != cli.Refused || !strings.Contains(r.stderr, "is a link to") {
 		t.Errorf("%+v", r)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pxeagent/agent/image"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newImageVerifyCmd(a *app) *cobra.Command {
@@ -17,7 +18,7 @@ func newImageVerifyCmd(a *app) *cobra.Command {
 		Short: "Read images in full and compare them with what was added",
 		Long: `Read every file of the named images, or of all, and compare it with what it was when the image was
 added; of SmartOS trees that were put there by hand, boot_archive with its .hash. When and with
-what outcome is written down beside the image: list, the page and the metrics show it. Exits 42
+what outcome is written down beside the image: list, the page and the metrics show it. Exits 2
 where one differs.`,
 		Example: "  pxeagent image verify\n  pxeagent image verify smartos-20130808T195337Z --json",
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -59,16 +60,16 @@ where one differs.`,
 				}
 			}
 			if asJSON {
-				if err := writeJSON(a.stdout, map[string]any{"images": seen}); err != nil {
+				if err := cli.WriteJSON(a.stdout, map[string]any{"images": seen}); err != nil {
 					return err
 				}
-				return exitWith(verifyCode(errs))
+				return cli.Exit(verifyCode(errs))
 			}
 			if len(names) == 0 {
 				return printImages(a.stdout, nil, "")
 			}
 			if len(errs) > 1 {
-				return failure{code: verifyCode(errs), err: fmt.Errorf("%d of %s are not as they should be", len(errs), count(len(names), "image"))}
+				return cli.Failure{Code: verifyCode(errs), Err: fmt.Errorf("%d of %s are not as they should be", len(errs), cli.Count(len(names), "image"))}
 			}
 			return errors.Join(errs...)
 		},
@@ -79,11 +80,11 @@ where one differs.`,
 }
 
 // verifyCode is the exit code of the first of errs.
-func verifyCode(errs []error) exitCode {
+func verifyCode(errs []error) cli.Code {
 	if len(errs) == 0 {
-		return exitDone
+		return cli.Done
 	}
-	return explain(errs[0]).code
+	return explain(errs[0]).Code
 }
 
 // verified is an image's outcome, for --json.
@@ -100,11 +101,11 @@ func (v verified) print(a *app) {
 	}
 	for what, files := range map[string][]string{"missing": v.Missing, "changed": v.Changed} {
 		for _, f := range files {
-			fmt.Fprintf(a.stdout, "%s: %s: %s\n", v.Key, what, plain(f))
+			fmt.Fprintf(a.stdout, "%s: %s: %s\n", v.Key, what, cli.Plain(f))
 		}
 	}
 	if n := len(v.Extra); n > 0 {
-		fmt.Fprintf(a.stdout, "%s: %s that it did not come with: %s\n", v.Key, count(n, "file"), plain(strings.Join(v.Extra[:min(n, 5)], ", ")))
+		fmt.Fprintf(a.stdout, "%s: %s that it did not come with: %s\n", v.Key, cli.Count(n, "file"), cli.Plain(strings.Join(v.Extra[:min(n, 5)], ", ")))
 	}
 }
 
@@ -118,7 +119,7 @@ removed, nor what is the menu's default or named by a profile or a machine's nex
 		Example: "  pxeagent image remove smartos-20130808T195337Z",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("`pxeagent image list` lists the keys", "image remove takes one key, and was given %q", args)
+				return cli.Usagef("`pxeagent image list` lists the keys", "image remove takes one key, and was given %q", args)
 			}
 			return nil
 		},
@@ -142,7 +143,7 @@ removed, nor what is the menu's default or named by a profile or a machine's nex
 				}
 				for _, k := range append([]string{in.Key}, in.Items...) {
 					if why := needed(k); why != "" {
-						return failure{code: exitRefused, err: fmt.Errorf("%s is needed: %s", k, why), hints: []string{"change that first"}}
+						return cli.Failure{Code: cli.Refused, Err: fmt.Errorf("%s is needed: %s", k, why), Hints: []string{"change that first"}}
 					}
 				}
 			}
@@ -150,7 +151,7 @@ removed, nor what is the menu's default or named by a profile or a machine's nex
 				return err
 			}
 			if asJSON {
-				return writeJSON(a.stdout, map[string]any{"removed": in})
+				return cli.WriteJSON(a.stdout, map[string]any{"removed": in})
 			}
 			_, err = fmt.Fprintf(a.stdout, "removed %s, %s\n", in.Key, image.SizeText(in.Bytes))
 			return err

@@ -13,6 +13,7 @@ import (
 
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/script"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newIPXEBuildCmd(a *app) *cobra.Command {
@@ -35,7 +36,7 @@ make, such as bin-x86_64-efi/snponly.efi.`,
 				return err
 			}
 			if source == "" {
-				return usagef("name the folder of a clone or an unpacked archive of iPXE: --source DIR", "--source is not set")
+				return cli.Usagef("name the folder of a clone or an unpacked archive of iPXE: --source DIR", "--source is not set")
 			}
 			text, named, err := l.embed(script)
 			if err != nil {
@@ -72,7 +73,7 @@ func (l loaded) embed(file string) ([]byte, string, error) {
 	}
 	text, err := os.ReadFile(abs)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, "", usagef("--script takes an iPXE script; without it pxeagent's own is embedded", "--script: %w", err)
+		return nil, "", cli.Usagef("--script takes an iPXE script; without it pxeagent's own is embedded", "--script: %w", err)
 	}
 	return text, abs, err
 }
@@ -85,7 +86,7 @@ func (a *app) build(ctx context.Context, b ipxe.Build) error {
 	n, shown := 0, time.Now()
 	b.Progress = func(line string) {
 		if n++; time.Since(shown) >= time.Second {
-			fmt.Fprintf(a.stdout, "%5d  %s\n", n, plain(line))
+			fmt.Fprintf(a.stdout, "%5d  %s\n", n, cli.Plain(line))
 			shown = time.Now()
 		}
 	}
@@ -101,15 +102,15 @@ func buildFailure(err error) error {
 	var failed *ipxe.MakeError
 	switch {
 	case errors.Is(err, ipxe.ErrNoTools):
-		return failure{code: exitNoProgram, err: err, hints: []string{"on Debian: apt install make gcc binutils perl liblzma-dev; for ARM64 on x64 also gcc-aarch64-linux-gnu"}}
+		return cli.Failure{Code: cli.NoProgram, Err: err, Hints: []string{"on Debian: apt install make gcc binutils perl liblzma-dev; for ARM64 on x64 also gcc-aarch64-linux-gnu"}}
 	case errors.Is(err, ipxe.ErrNoSource):
-		return failure{code: exitUsage, err: err, hints: []string{"--source takes the folder of a clone or an unpacked archive of iPXE"}}
+		return cli.Failure{Code: cli.Usage, Err: err, Hints: []string{"--source takes the folder of a clone or an unpacked archive of iPXE"}}
 	case errors.Is(err, ipxe.ErrTarget), errors.Is(err, script.ErrNotScript):
-		return failure{code: exitUsage, err: err}
+		return cli.Failure{Code: cli.Usage, Err: err}
 	case errors.As(err, &failed):
-		f := failure{code: exitUnexpected, err: err, hints: []string{"what was installed before is still there"}}
+		f := cli.Failure{Code: cli.Unexpected, Err: err, Hints: []string{"what was installed before is still there"}}
 		if failed.NoLZMA {
-			f.hints = append(f.hints, "gcc does not find lzma.h, which BIOS targets need; on Debian: apt install liblzma-dev")
+			f.Hints = append(f.Hints, "gcc does not find lzma.h, which BIOS targets need; on Debian: apt install liblzma-dev")
 		}
 		return f
 	}

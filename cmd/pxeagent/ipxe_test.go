@@ -10,13 +10,14 @@ import (
 
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/script"
+	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/deploy/lab"
 )
 
 func TestIPXEScript(t *testing.T) {
 	isolate(t)
 	r := pxeagent("ipxe", "script", "--next-server", "10.0.0.7", "--http", ":8080")
-	if r.code != exitDone || r.stderr != "" {
+	if r.code != cli.Done || r.stderr != "" {
 		t.Fatalf("%+v", r)
 	}
 	if f := script.Lint([]byte(r.stdout)); f != nil {
@@ -39,7 +40,7 @@ func TestIPXEBuild(t *testing.T) {
 	write(t, "ipxe/src/Makefile", "bin/undionly.kpxe: $(EMBED)\n\t@mkdir -p $(@D)\n\t@cp $(EMBED) $@\n")
 	args := []string{"--root", filepath.Join(dir, "root"), "--next-server", "10.0.0.7"}
 	r := pxeagent(append([]string{"ipxe", "build", "--source", "ipxe"}, args...)...)
-	if r.code != exitDone || !strings.Contains(r.stdout, "bios: installed "+filepath.Join(dir, "root/tftp/undionly.kpxe")) {
+	if r.code != cli.Done || !strings.Contains(r.stdout, "bios: installed "+filepath.Join(dir, "root/tftp/undionly.kpxe")) {
 		t.Fatalf("%+v", r)
 	}
 	got, err := os.ReadFile("root/tftp/undionly.kpxe")
@@ -48,7 +49,7 @@ func TestIPXEBuild(t *testing.T) {
 	}
 	// Explained as it now is.
 	r = pxeagent(append([]string{"chain", "explain"}, args...)...)
-	if r.code != exitDone || !strings.Contains(r.stdout, "built with pxeagent's script to http://10.0.0.7/ipxe/bootstrap.ipxe") {
+	if r.code != cli.Done || !strings.Contains(r.stdout, "built with pxeagent's script to http://10.0.0.7/ipxe/bootstrap.ipxe") {
 		t.Errorf("%+v", r)
 	}
 	write(t, "mine.ipxe", "#!ipxe\nshell\n")
@@ -56,16 +57,16 @@ func TestIPXEBuild(t *testing.T) {
 	write(t, "broken/Makefile", "bin/undionly.kpxe:\n\t@echo core/main.c: no such file\n\t@false\n")
 	for _, tc := range []struct {
 		args   string
-		code   exitCode
+		code   cli.Code
 		stderr string
 	}{
-		{"--source ipxe --script mine.ipxe", exitDone, ""},
-		{"", exitUsage, "--source is not set"},
-		{"--source nowhere", exitUsage, "no source tree of iPXE"},
-		{"--source ipxe --script none.ipxe", exitUsage, "--script: "},
-		{"--source ipxe --script bad.ipxe", exitUsage, "not an iPXE script"},
-		{"--source ipxe --target clean", exitUsage, "no target of iPXE's"},
-		{"--source broken", exitUnexpected, "core/main.c: no such file"},
+		{"--source ipxe --script mine.ipxe", cli.Done, ""},
+		{"", cli.Usage, "--source is not set"},
+		{"--source nowhere", cli.Usage, "no source tree of iPXE"},
+		{"--source ipxe --script none.ipxe", cli.Usage, "--script: "},
+		{"--source ipxe --script bad.ipxe", cli.Usage, "not an iPXE script"},
+		{"--source ipxe --target clean", cli.Usage, "no target of iPXE's"},
+		{"--source broken", cli.Unexpected, "core/main.c: no such file"},
 	} {
 		r := pxeagent(append(append([]string{"ipxe", "build"}, args...), strings.Fields(tc.args)...)...)
 		if r.code != tc.code || tc.stderr == "" && r.stderr != "" || !strings.Contains(r.stderr, tc.stderr) {
@@ -76,7 +77,7 @@ func TestIPXEBuild(t *testing.T) {
 		t.Errorf("after builds that failed: %q, %v", got, err)
 	}
 	t.Setenv("PATH", t.TempDir())
-	if r := pxeagent(append([]string{"ipxe", "build", "--source", "ipxe"}, args...)...); r.code != exitNoProgram || !strings.Contains(r.stderr, "hint: on Debian: apt install make") {
+	if r := pxeagent(append([]string{"ipxe", "build", "--source", "ipxe"}, args...)...); r.code != cli.NoProgram || !strings.Contains(r.stderr, "hint: on Debian: apt install make") {
 		t.Errorf("without tools: %+v", r)
 	}
 }
@@ -107,7 +108,7 @@ func TestChainExplain(t *testing.T) {
 	} {
 		var m machines
 		r := explain(args + " --json")
-		if err := json.Unmarshal([]byte(r.stdout), &m); err != nil || r.code != exitDone {
+		if err := json.Unmarshal([]byte(r.stdout), &m); err != nil || r.code != cli.Done {
 			t.Errorf("%s: %v: %+v", args, err, r)
 			continue
 		}
@@ -139,7 +140,7 @@ func TestChainExplain(t *testing.T) {
 	if r := explain("--interface eth1"); !strings.Contains(r.stdout, "but not in [10.9.0.0/16]") {
 		t.Errorf("chain_except is not told: %+v", r)
 	}
-	if r := pxeagent("chain", "explain", "--root", "nowhere", "--next-server", "10.0.0.7"); r.code != exitRoot {
+	if r := pxeagent("chain", "explain", "--root", "nowhere", "--next-server", "10.0.0.7"); r.code != cli.Root {
 		t.Errorf("without a root folder: %+v", r)
 	}
 }

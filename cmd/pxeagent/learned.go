@@ -14,6 +14,7 @@ import (
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // Only configure, revert and status ask the firewall. What they learn of a network's addresses is kept in the state folder, so that serve,
@@ -60,7 +61,7 @@ func (l loaded) learned() (map[string]netip.Prefix, error) {
 		return nil, fmt.Errorf("reading which addresses the networks have: %w", err)
 	}
 	if err := json.Unmarshal(text, &known); err != nil || known == nil {
-		return nil, failure{code: exitUnexpected, err: fmt.Errorf("%s cannot be understood", l.learnedFile()), hints: []string{"remove it; `pxeagent configure` makes it again"}}
+		return nil, cli.Failure{Code: cli.Unexpected, Err: fmt.Errorf("%s cannot be understood", l.learnedFile()), Hints: []string{"remove it; `pxeagent configure` makes it again"}}
 	}
 	return known, nil
 }

@@ -13,6 +13,7 @@ import (
 	"pxeagent/agent/boot"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newMenuCmd(a *app) *cobra.Command {
@@ -55,7 +56,7 @@ tells nothing. Made from the configuration and the disk: no daemon need run.`,
 			}
 			switch {
 			case asJSON:
-				err = writeJSON(a.stdout, menuOf(menu, facts, string(script)))
+				err = cli.WriteJSON(a.stdout, menuOf(menu, facts, string(script)))
 			case scriptOnly:
 				_, err = a.stdout.Write(script)
 			default:
@@ -78,9 +79,9 @@ tells nothing. Made from the configuration and the disk: no daemon need run.`,
 // menuFault is a menu that is not the one that was asked for. It was shown before.
 func menuFault(err error) error {
 	lines := strings.Split(err.Error(), "\n")
-	f := failure{code: exitMenu, err: fmt.Errorf("the menu is not the one that was asked for: %s", lines[0])}
+	f := cli.Failure{Code: cli.Menu, Err: fmt.Errorf("the menu is not the one that was asked for: %s", lines[0])}
 	for _, line := range lines[1:] {
-		f.hints = append(f.hints, "besides: "+line)
+		f.Hints = append(f.Hints, "besides: "+line)
 	}
 	return f
 }
@@ -132,23 +133,23 @@ func printMenu(w io.Writer, m ipxe.Menu, script string) error {
 	if m.Source != "" {
 		from = m.Source
 	}
-	fmt.Fprintf(tw, "menu\t%s\t%s\n", plain(m.Title), plain(from))
-	fmt.Fprintf(tw, "boots\t%s\t%s\n", plain(m.Default), plain(when(m)))
+	fmt.Fprintf(tw, "menu\t%s\t%s\n", cli.Plain(m.Title), cli.Plain(from))
+	fmt.Fprintf(tw, "boots\t%s\t%s\n", cli.Plain(m.Default), cli.Plain(when(m)))
 	if m.Choice.Host != "" {
-		fmt.Fprintf(tw, "host\t%s\t%s\n", plain(m.Choice.Host), plain(strings.TrimSpace("profile "+m.Choice.Profile)))
+		fmt.Fprintf(tw, "host\t%s\t%s\n", cli.Plain(m.Choice.Host), cli.Plain(strings.TrimSpace("profile "+m.Choice.Profile)))
 	}
 	tw.Flush()
 	for _, why := range m.Choice.Why {
-		fmt.Fprintf(&b, "why    %s\n", plain(why))
+		fmt.Fprintf(&b, "why    %s\n", cli.Plain(why))
 	}
 	b.WriteString("\n")
 	group := ""
 	for _, i := range m.Items {
 		if i.Group != group && i.Group != "" {
-			fmt.Fprintf(tw, "-- %s\t\t\n", plain(i.Group))
+			fmt.Fprintf(tw, "-- %s\t\t\n", cli.Plain(i.Group))
 		}
 		group = i.Group
-		fmt.Fprintf(tw, "%s\t%s\t%s\n", plain(i.Key), plain(i.Title), plain(itemNote(i)))
+		fmt.Fprintf(tw, "%s\t%s\t%s\n", cli.Plain(i.Key), cli.Plain(i.Title), cli.Plain(itemNote(i)))
 	}
 	tw.Flush()
 	for line := range strings.Lines(b.String()) {

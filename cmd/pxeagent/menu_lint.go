@@ -10,6 +10,7 @@ import (
 
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/script"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // lintFinding is something that is wrong with a script.
@@ -36,11 +37,11 @@ func newMenuLintCmd(a *app) *cobra.Command {
 BIOS iPXE would cut off at 512 bytes, what a BIOS machine would hang on. With no FILE: the
 menus for BIOS, UEFI and ARM64 as they are served, or your own bootstrap.ipxe, and the
 scripts in ` + catalog.FragmentDir + `. A FILE that ends in .tmpl is a template of the menu; - is
-standard input. Exits 46 if something was found.`,
+standard input. Exits 2 if something was found.`,
 		Example: "  pxeagent menu lint\n  pxeagent menu lint ./bootstrap.ipxe\n  pxeagent menu lint ./bootstrap.ipxe.tmpl --json",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usagef("run it once for each", "menu lint takes one file, and was given %q", args)
+				return cli.Usagef("run it once for each", "menu lint takes one file, and was given %q", args)
 			}
 			return nil
 		},
@@ -58,12 +59,12 @@ standard input. Exits 46 if something was found.`,
 				found = append(found, lint(t)...)
 			}
 			if asJSON {
-				err = writeJSON(a.stdout, map[string]any{"ok": len(found) == 0, "scripts": len(texts), "findings": found})
+				err = cli.WriteJSON(a.stdout, map[string]any{"ok": len(found) == 0, "scripts": len(texts), "findings": found})
 			} else {
 				err = printFindings(a.stdout, texts, found)
 			}
 			if err == nil && len(found) > 0 {
-				err = exitWith(exitMenu)
+				err = cli.Exit(cli.Menu)
 			}
 			return err
 		},
@@ -110,7 +111,7 @@ func (a *app) readScript(name string) ([]byte, error) {
 	if name != stdinName {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, usagef("name a script, or none for what is served", "reading the script: %w", err)
+			return nil, cli.Usagef("name a script, or none for what is served", "reading the script: %w", err)
 		}
 		defer f.Close()
 		in = f
@@ -118,9 +119,9 @@ func (a *app) readScript(name string) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(in, maxLint+1))
 	switch {
 	case err != nil:
-		return nil, usagef("name a script, or none for what is served", "reading the script: %w", err)
+		return nil, cli.Usagef("name a script, or none for what is served", "reading the script: %w", err)
 	case len(b) > maxLint:
-		return nil, usagef("iPXE would not take it", "reading %s: it has more than %d bytes", name, maxLint)
+		return nil, cli.Usagef("iPXE would not take it", "reading %s: it has more than %d bytes", name, maxLint)
 	}
 	return b, nil
 }
@@ -150,11 +151,11 @@ func lint(t catalog.Text) []lintFinding {
 
 func printFindings(w io.Writer, texts []catalog.Text, found []lintFinding) error {
 	for _, f := range found {
-		at := plain(f.Script)
+		at := cli.Plain(f.Script)
 		if f.Line > 0 {
 			at = fmt.Sprintf("%s:%d", at, f.Line)
 		}
-		if _, err := fmt.Fprintf(w, "%s: %s (%s)\n", at, plain(f.Text), f.Code); err != nil {
+		if _, err := fmt.Fprintf(w, "%s: %s (%s)\n", at, cli.Plain(f.Text), f.Code); err != nil {
 			return err
 		}
 	}
@@ -162,7 +163,7 @@ func printFindings(w io.Writer, texts []catalog.Text, found []lintFinding) error
 		return nil
 	}
 	for _, t := range texts {
-		if _, err := fmt.Fprintf(w, "ok: %s\n", plain(t.Name)); err != nil {
+		if _, err := fmt.Fprintf(w, "ok: %s\n", cli.Plain(t.Name)); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"pxeagent/agent/boot"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // machineFlags name a machine by what iPXE tells of it.
@@ -40,7 +41,7 @@ func (m *machineFlags) read() (boot.Facts, netip.Addr, error) {
 	get := func(name string) string { return strings.TrimSpace(m.told[name].String()) }
 	f := boot.ReadFacts(get)
 	wrong := func(flag, value, want string) error {
-		return usagef("`pxeagent menu show --help` lists the flags", "--%s: %q is %s", flag, value, want)
+		return cli.Usagef("`pxeagent menu show --help` lists the flags", "--%s: %q is %s", flag, value, want)
 	}
 	if mac, err := net.ParseMAC(get("mac")); get("mac") != "" && (err != nil || len(mac) != 6) {
 		return f, netip.Addr{}, wrong("mac", get("mac"), "no MAC address such as 52:54:00:12:34:56")

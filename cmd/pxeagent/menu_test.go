@@ -9,6 +9,7 @@ import (
 
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/script"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 const rootHash = "$5$rbGKkqrW$c3rJPrkPCAc.Idnw0Tv0Grc3A6oHJuL131C2H4ykuXA"
@@ -44,23 +45,23 @@ func TestMenuShow(t *testing.T) {
 	for name, tc := range map[string]struct {
 		flags          []string
 		has, hasNot    []string
-		code           exitCode
+		code           cli.Code
 		stderr, script string
 	}{
 		"nothing is known": {nil,
 			[]string{"menu   Rack 7", "boots  local", "when nobody chooses for 30s", "item --gap -- -- Production", kernel + "console=text,root_shadow='(hidden)',smartos=true -v || goto failed\n"},
-			[]string{rootHash}, exitDone, "", ""},
-		"with what is secret": {[]string{"--secrets"}, []string{"root_shadow='" + rootHash + "',"}, []string{"(hidden)"}, exitDone, "", ""},
+			[]string{rootHash}, cli.Done, "", ""},
+		"with what is secret": {[]string{"--secrets"}, []string{"root_shadow='" + rootHash + "',"}, []string{"(hidden)"}, cli.Done, "", ""},
 		"a machine that is known": {[]string{"--mac", "52-54-00-12-34-56", "--platform", "bios"},
 			[]string{"boots  smartos-20130808T195337Z", "without a menu", "node-01", "profile compute", "by mac 52:54:00:12:34:56", kernel + `console=ttyb,ttyb-mode="115200,8,n,1,-",root_shadow=`, "\ngoto smartos-20130808T195337Z\n"},
-			nil, exitDone, "", ""},
+			nil, cli.Done, "", ""},
 		"the same under UEFI": {[]string{"--mac", "52:54:00:12:34:56", "--platform", "uefi"},
-			[]string{"boots  local", "not shown: SmartOS needs BIOS", "item --gap -- SmartOS needs BIOS"}, []string{kernel, "without a menu"}, exitMenu,
+			[]string{"boots  local", "not shown: SmartOS needs BIOS", "item --gap -- SmartOS needs BIOS"}, []string{kernel, "without a menu"}, cli.Menu,
 			"pxeagent: the menu is not the one that was asked for: the item to boot, smartos-20130808T195337Z, is not for this machine (SmartOS needs BIOS", ""},
-		"a MAC that is none":      {[]string{"--mac", "52:54"}, nil, nil, exitUsage, `--mac: "52:54" is no MAC address`, ""},
-		"a platform that is none": {[]string{"--platform", "openfirmware"}, nil, nil, exitUsage, `--platform: "openfirmware" is neither pcbios nor efi`, ""},
-		"an address that is none": {[]string{"--address", "x"}, nil, nil, exitUsage, `--address: "x" is no IP address`, ""},
-		"no such folder":          {[]string{"--root", "/nonexistent"}, nil, nil, exitRoot, "serve.root", ""},
+		"a MAC that is none":      {[]string{"--mac", "52:54"}, nil, nil, cli.Usage, `--mac: "52:54" is no MAC address`, ""},
+		"a platform that is none": {[]string{"--platform", "openfirmware"}, nil, nil, cli.Usage, `--platform: "openfirmware" is neither pcbios nor efi`, ""},
+		"an address that is none": {[]string{"--address", "x"}, nil, nil, cli.Usage, `--address: "x" is no IP address`, ""},
+		"no such folder":          {[]string{"--root", "/nonexistent"}, nil, nil, cli.Root, "serve.root", ""},
 	} {
 		r := show(tc.flags...)
 		if name == "no such folder" {
@@ -81,12 +82,12 @@ func TestMenuShow(t *testing.T) {
 		}
 	}
 	r := show("--script", "--platform", "pcbios")
-	if f := script.Lint([]byte(r.stdout)); r.code != exitDone || f != nil {
+	if f := script.Lint([]byte(r.stdout)); r.code != cli.Done || f != nil {
 		t.Errorf("the script alone: %+v\n%s", f, r.stdout)
 	}
 	r = show("--json", "--mac", "52:54:00:12:34:56", "--arch", "amd64", "--platform", "pcbios")
 	var m menuJSON
-	if err := json.Unmarshal([]byte(r.stdout), &m); err != nil || r.code != exitDone {
+	if err := json.Unmarshal([]byte(r.stdout), &m); err != nil || r.code != cli.Done {
 		t.Fatalf("%v, %+v", err, r)
 	}
 	if m.Title != "Rack 7" || m.Default != "smartos-20130808T195337Z" || !m.Straight || m.Choice.Host != "node-01" || m.Facts.Arch != "x86_64" || len(m.Problems) > 0 ||
@@ -104,19 +105,19 @@ func TestMenuLint(t *testing.T) {
 	write(t, "good.tmpl", ipxe.MenuTemplate)
 	for name, tc := range map[string]struct {
 		args []string
-		code exitCode
+		code cli.Code
 		want string // of both outputs
 	}{
-		"what is served":     {nil, exitDone, "ok: the menu for BIOS\nok: the menu for UEFI x64\n"},
-		"a good script":      {[]string{"good.ipxe"}, exitDone, "ok: good.ipxe\n"},
-		"a bad script":       {[]string{"bad.ipxe"}, exitMenu, "bad.ipxe:2: goto nowhere: there is no :nowhere (no-label)\n"},
-		"one that hangs":     {[]string{"hangs.ipxe"}, exitMenu, "hangs.ipxe:1: not an iPXE script"},
-		"a good template":    {[]string{"good.tmpl"}, exitDone, "ok: good.tmpl: the menu for UEFI ARM64\n"},
-		"a bad template":     {[]string{"bad.tmpl"}, exitMenu, "can't evaluate field Titel"},
-		"as JSON":            {[]string{"bad.ipxe", "--json"}, exitMenu, `"code": "no-label"`},
-		"good, as JSON":      {[]string{"--json"}, exitDone, `"findings": []`},
-		"a file that is not": {[]string{"none.ipxe"}, exitUsage, "reading the script: open none.ipxe"},
-		"two files":          {[]string{"good.ipxe", "bad.ipxe"}, exitUsage, "menu lint takes one file"},
+		"what is served":     {nil, cli.Done, "ok: the menu for BIOS\nok: the menu for UEFI x64\n"},
+		"a good script":      {[]string{"good.ipxe"}, cli.Done, "ok: good.ipxe\n"},
+		"a bad script":       {[]string{"bad.ipxe"}, cli.Menu, "bad.ipxe:2: goto nowhere: there is no :nowhere (no-label)\n"},
+		"one that hangs":     {[]string{"hangs.ipxe"}, cli.Menu, "hangs.ipxe:1: not an iPXE script"},
+		"a good template":    {[]string{"good.tmpl"}, cli.Done, "ok: good.tmpl: the menu for UEFI ARM64\n"},
+		"a bad template":     {[]string{"bad.tmpl"}, cli.Menu, "can't evaluate field Titel"},
+		"as JSON":            {[]string{"bad.ipxe", "--json"}, cli.Menu, `"code": "no-label"`},
+		"good, as JSON":      {[]string{"--json"}, cli.Done, `"findings": []`},
+		"a file that is not": {[]string{"none.ipxe"}, cli.Usage, "reading the script: open none.ipxe"},
+		"two files":          {[]string{"good.ipxe", "bad.ipxe"}, cli.Usage, "menu lint takes one file"},
 	} {
 		r := pxeagent(append(append([]string{"menu", "lint"}, tc.args...), flags...)...)
 		if r.code != tc.code || !strings.Contains(r.stdout+r.stderr, tc.want) {
@@ -127,11 +128,11 @@ func TestMenuLint(t *testing.T) {
 	write(t, "root/http/ipxe/menu.d/rack.ipxe", "#!ipxe\ngoto nowhere\n")
 	write(t, "root/http/"+ipxe.TemplateFile, "#!ipxe\n{{.Titel}}\n")
 	r := pxeagent(append([]string{"menu", "lint"}, flags...)...)
-	if r.code != exitMenu || !strings.Contains(r.stdout, "ipxe/menu.d/rack.ipxe:2: goto nowhere") || !strings.Contains(r.stdout, "can't evaluate field Titel") {
+	if r.code != cli.Menu || !strings.Contains(r.stdout, "ipxe/menu.d/rack.ipxe:2: goto nowhere") || !strings.Contains(r.stdout, "can't evaluate field Titel") {
 		t.Errorf("%+v", r)
 	}
 	write(t, "root/http/ipxe/bootstrap.ipxe", "#!ipxe\nmenu x\nchoose --default none t\n")
-	if r := pxeagent(append([]string{"menu", "lint"}, flags...)...); r.code != exitMenu || !strings.Contains(r.stdout, `ipxe/bootstrap.ipxe:3: the default "none" is no item`) || strings.Contains(r.stdout, "Titel") {
+	if r := pxeagent(append([]string{"menu", "lint"}, flags...)...); r.code != cli.Menu || !strings.Contains(r.stdout, `ipxe/bootstrap.ipxe:3: the default "none" is no item`) || strings.Contains(r.stdout, "Titel") {
 		t.Errorf("%+v", r)
 	}
 }
@@ -139,12 +140,12 @@ func TestMenuLint(t *testing.T) {
 func TestMenuTemplate(t *testing.T) {
 	flags := menuSite(t, nodeConfig)
 	r := pxeagent("menu", "template")
-	if r.code != exitDone || r.stdout != ipxe.MenuTemplate {
+	if r.code != cli.Done || r.stdout != ipxe.MenuTemplate {
 		t.Fatalf("%+v", r)
 	}
 	before := pxeagent(append([]string{"menu", "show", "--script"}, flags...)...)
 	write(t, "root/http/"+ipxe.TemplateFile, r.stdout)
-	if after := pxeagent(append([]string{"menu", "show", "--script"}, flags...)...); after.stdout != before.stdout || after.code != exitDone {
+	if after := pxeagent(append([]string{"menu", "show", "--script"}, flags...)...); after.stdout != before.stdout || after.code != cli.Done {
 		t.Errorf("%+v", after)
 	}
 }
@@ -156,7 +157,7 @@ func TestMenuRefusesOpenSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := pxeagent(append([]string{"menu", "show"}, flags...)...)
-	if r.code != exitPermission || !strings.Contains(r.stderr, "menu.root_shadow_file: ") || r.stdout != "" {
+	if r.code != cli.Permission || !strings.Contains(r.stderr, "menu.root_shadow_file: ") || r.stdout != "" {
 		t.Errorf("%+v", r)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/probe"
+	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/dnsmasq"
 )
 
@@ -32,8 +33,8 @@ type network struct {
 // address is no error. find asks the DHCP server about a network; nil: it is not asked.
 func (l loaded) networks(needNext bool, find func(name string) (found, error)) ([]network, error) {
 	if len(l.Config.Interfaces) == 0 {
-		return nil, failure{code: exitUsage, err: errors.New("interface: none is set"),
-			hints: []string{"name the network that is to boot: --interface eth1, or interface: in the file"}}
+		return nil, cli.Failure{Code: cli.Usage, Err: errors.New("interface: none is set"),
+			Hints: []string{"name the network that is to boot: --interface eth1, or interface: in the file"}}
 	}
 	nics, err := localNICs()
 	if err != nil {
@@ -66,9 +67,9 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f found) 
 	case err == nil:
 		n.device, n.own = at.device, at.addr.Addr()
 	case needNext && !c.NextServer.IsValid() || c.Probe.Device(i) != "":
-		var why failure
+		var why cli.Failure
 		if errors.As(err, &why) && c.Backend() == PfSense && !f.prefix.IsValid() {
-			why.hints = append(why.hints, "or run `pxeagent configure` on this machine first: the firewall tells it which addresses that network has")
+			why.Hints = append(why.Hints, "or run `pxeagent configure` on this machine first: the firewall tells it which addresses that network has")
 			err = why
 		}
 		return n, err
@@ -98,8 +99,8 @@ func (l loaded) server(n network, log *slog.Logger) (dhcp.Server, error) {
 	case PfSense:
 		return n.found.server, nil
 	}
-	return nil, failure{code: exitUsage, err: errors.New("dhcp.backend: none; there is no DHCP server to configure"),
-		hints: []string{"set dhcp.backend (--backend) to dnsmasq or pfsense"}}
+	return nil, cli.Failure{Code: cli.Usage, Err: errors.New("dhcp.backend: none; there is no DHCP server to configure"),
+		Hints: []string{"set dhcp.backend (--backend) to dnsmasq or pfsense"}}
 }
 
 // find is how the DHCP server is asked about a network before anything else; nil where its name says enough.

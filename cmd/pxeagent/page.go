@@ -9,6 +9,7 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/web"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // minToken is the fewest bytes that the page's token may have. Wrong ones are counted, but only by address.
@@ -24,8 +25,8 @@ func (l loaded) page() (agent.Page, error) {
 	case err != nil:
 		return p, err
 	case len(token.Reveal()) < minToken || strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }):
-		return p, failure{code: exitUsage, err: fmt.Errorf("page.token: want at least %d characters of ASCII, without blanks", minToken),
-			hints: []string{"make one: openssl rand -hex 20"}}
+		return p, cli.Failure{Code: cli.Usage, Err: fmt.Errorf("page.token: want at least %d characters of ASCII, without blanks", minToken),
+			Hints: []string{"make one: openssl rand -hex 20"}}
 	}
 	hosts := slices.Clone(l.Config.Page.Hosts)
 	if own, err := os.Hostname(); err == nil {

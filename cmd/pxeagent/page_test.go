@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pxeagent/agent/web"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 const aPageToken = "0123456789abcdef"
@@ -19,15 +20,15 @@ func TestPageToken(t *testing.T) {
 		mode os.FileMode
 		gate bool
 		want string // in the error; "": none
-		code exitCode
+		code cli.Code
 	}{
-		"none":               {"", 0, false, "", 0},
-		"a good one":         {aPageToken + "\n", 0o600, true, "", 0},
-		"others may read it": {aPageToken, 0o644, false, "page.token_file: FILE can be read or written by others (mode 0644)", exitPermission},
-		"too short":          {aPageToken[1:], 0o600, false, "page.token: want at least 16 characters", exitUsage},
-		"with a blank":       {"0123456789 abcdef", 0o600, false, "page.token: want at least 16 characters of ASCII, without blanks", exitUsage},
-		"no ASCII":           {"0123456789äbcdef", 0o600, false, "page.token: want", exitUsage},
-		"empty":              {"\n", 0o600, false, "page.token_file: FILE is empty", exitUnexpected},
+		"none":               {"", 0, false, "", cli.Done},
+		"a good one":         {aPageToken + "\n", 0o600, true, "", cli.Done},
+		"others may read it": {aPageToken, 0o644, false, "page.token_file: FILE can be read or written by others (mode 0644)", cli.Permission},
+		"too short":          {aPageToken[1:], 0o600, false, "page.token: want at least 16 characters", cli.Usage},
+		"with a blank":       {"0123456789 abcdef", 0o600, false, "page.token: want at least 16 characters of ASCII, without blanks", cli.Usage},
+		"no ASCII":           {"0123456789äbcdef", 0o600, false, "page.token: want", cli.Usage},
+		"empty":              {"\n", 0o600, false, "page.token_file: FILE is empty", cli.Unexpected},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := isolate(t)
@@ -46,8 +47,8 @@ func TestPageToken(t *testing.T) {
 			if err == nil {
 				return
 			}
-			if want := strings.ReplaceAll(test.want, "FILE", file); !strings.Contains(err.Error(), want) || explain(err).code != test.code {
-				t.Errorf("got %q, exit %d", err, explain(err).code)
+			if want := strings.ReplaceAll(test.want, "FILE", file); !strings.Contains(err.Error(), want) || explain(err).Code != test.code {
+				t.Errorf("got %q, exit %v", err, explain(err).Code)
 			}
 			if text := strings.TrimSpace(test.text); text != "" && strings.Contains(err.Error(), text) {
 				t.Errorf("the error holds the token: %v", err)

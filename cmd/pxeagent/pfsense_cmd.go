@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/pfsense"
 )
 
@@ -39,11 +40,11 @@ pinned now.`,
 			u := l.Config.DHCP.PfSense.URL
 			if len(args) == 1 {
 				if u, err = parseFirewallURL(args[0]); err != nil {
-					return usagef("for example `pxeagent pfsense trust https://fw.lan`", "the firewall's URL %w", err)
+					return cli.Usagef("for example `pxeagent pfsense trust https://fw.lan`", "the firewall's URL %w", err)
 				}
 			}
 			if u == nil {
-				return usagef("for example `pxeagent pfsense trust https://fw.lan`", "no firewall is named")
+				return cli.Usagef("for example `pxeagent pfsense trust https://fw.lan`", "no firewall is named")
 			}
 			c, err := pfsense.Presented(cmd.Context(), u)
 			if err != nil {
@@ -54,12 +55,12 @@ pinned now.`,
 				t.Pinned = nil // it is another firewall's
 			}
 			if asJSON {
-				err = writeJSON(a.stdout, t.json())
+				err = cli.WriteJSON(a.stdout, t.json())
 			} else {
 				err = t.print(a.stdout)
 			}
 			if err == nil && t.Pinned != nil && *t.Pinned != c.SHA256 {
-				return exitWith(exitDiffers)
+				return cli.Exit(cli.Differs)
 			}
 			return err
 		},
@@ -73,7 +74,7 @@ func atMostOneURL(cmd *cobra.Command, args []string) error {
 	if len(args) <= 1 {
 		return nil
 	}
-	return usagef("for example `pxeagent pfsense trust https://fw.lan`", "%s takes one URL, and was given %d", cmd.CommandPath(), len(args))
+	return cli.Usagef("for example `pxeagent pfsense trust https://fw.lan`", "%s takes one URL, and was given %d", cmd.CommandPath(), len(args))
 }
 
 // trust is a certificate as a person is to compare it.
@@ -88,14 +89,14 @@ func (t trust) print(w io.Writer) error {
 	fmt.Fprintf(w, "%s presents this certificate:\n\n", t.URL)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(tw, "  SHA-256\t%s\n", pfsense.Fingerprint(c.SHA256))
-	fmt.Fprintf(tw, "  subject\t%s\n", plain(c.Subject))
+	fmt.Fprintf(tw, "  subject\t%s\n", cli.Plain(c.Subject))
 	issuer := "signed by itself"
 	if c.Issuer != "" {
-		issuer = plain(c.Issuer)
+		issuer = cli.Plain(c.Issuer)
 	}
 	fmt.Fprintf(tw, "  issuer\t%s\n", issuer)
 	fmt.Fprintf(tw, "  valid\t%s\n", validity(c, time.Now()))
-	fmt.Fprintf(tw, "  for\t%s\n", dash(plain(strings.Join(c.Names, ", ")), strings.Join(c.Names, "")))
+	fmt.Fprintf(tw, "  for\t%s\n", cli.Dash(cli.Plain(strings.Join(c.Names, ", ")), strings.Join(c.Names, "")))
 	tw.Flush()
 	switch {
 	case t.Pinned == nil && c.Verified == nil:
@@ -172,7 +173,7 @@ now. Nothing is written. Each of the first three can stand in interface (--inter
 				return fmt.Errorf("listing the interfaces of %s: %w", l.Config.DHCP.PfSense.URL.Host, err)
 			}
 			if asJSON {
-				return writeJSON(a.stdout, map[string]any{"interfaces": list})
+				return cli.WriteJSON(a.stdout, map[string]any{"interfaces": list})
 			}
 			return printInterfaces(a.stdout, list)
 		},
@@ -194,7 +195,7 @@ func printInterfaces(w io.Writer, list []pfsense.Interface) error {
 		if i.DHCP {
 			on = "on"
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", dash(plain(i.Description), i.Description), plain(i.ID), plain(i.Device), network, on, plain(i.Engine), bootText(i.Boot))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cli.Dash(cli.Plain(i.Description), i.Description), cli.Plain(i.ID), cli.Plain(i.Device), network, on, cli.Plain(i.Engine), bootText(i.Boot))
 	}
 	return tw.Flush()
 }
@@ -206,7 +207,7 @@ func bootText(b dhcp.Boot) string {
 	}
 	var parts []string
 	for _, c := range dhcp.Diff(dhcp.Boot{}, b) {
-		if text := plain(c.After); !slices.Contains(parts, text) {
+		if text := cli.Plain(c.After); !slices.Contains(parts, text) {
 			parts = append(parts, text)
 		}
 	}

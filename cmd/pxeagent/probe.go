@@ -15,6 +15,7 @@ import (
 	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/probe"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newProbeCmd(a *app) *cobra.Command {
@@ -60,11 +61,11 @@ answers come to port 67 of this machine, which must be free.`,
 				seen = append(seen, p)
 			}
 			if asJSON {
-				if err := writeJSON(a.stdout, map[string]any{"probes": seen}); err != nil {
+				if err := cli.WriteJSON(a.stdout, map[string]any{"probes": seen}); err != nil {
 					return err
 				}
 			}
-			return exitWith(verdictCode(verdict))
+			return cli.Exit(verdictCode(verdict))
 		},
 	}
 	cmd.Flags().StringVar(&server, "server", "", "ask this DHCP server alone, ADDR[:PORT], as a relay agent would")
@@ -76,14 +77,14 @@ answers come to port 67 of this machine, which must be free.`,
 	return cmd
 }
 
-func verdictCode(v probe.Verdict) exitCode {
+func verdictCode(v probe.Verdict) cli.Code {
 	switch v {
 	case probe.VerdictNoOffer:
-		return exitNoOffer
+		return cli.NoOffer
 	case probe.VerdictWrong:
-		return exitWrong
+		return cli.Wrong
 	}
-	return exitDone
+	return cli.Done
 }
 
 // probed is one network's probe.
@@ -135,7 +136,7 @@ func parseServer(s string) (netip.AddrPort, error) {
 	}
 	at, err := netip.ParseAddrPort(s)
 	if err != nil || !at.Addr().Is4() {
-		return at, usagef("for example --server 10.0.0.1", "--server: %q is no IPv4 address, with or without a port", s)
+		return at, cli.Usagef("for example --server 10.0.0.1", "--server: %q is no IPv4 address, with or without a port", s)
 	}
 	return at, nil
 }
@@ -152,7 +153,7 @@ func (p probed) print(w io.Writer) {
 		}
 		for _, o := range offers {
 			name, where := o.BootFile()
-			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.Client, addr(o.Server), addr(o.YourIP), addr(o.NextServer), dash(value(name), name), dash(where, where), o.Via)
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.Client, addr(o.Server), addr(o.YourIP), addr(o.NextServer), cli.Dash(cli.Value(name), name), cli.Dash(where, where), o.Via)
 		}
 	}
 	tw.Flush()
@@ -178,13 +179,6 @@ func addr(a netip.Addr) string {
 	return a.String()
 }
 
-func dash(s, of string) string {
-	if of == "" {
-		return "-"
-	}
-	return s
-}
-
 func newCheckCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -192,7 +186,7 @@ func newCheckCmd(a *app) *cobra.Command {
 		Short: "Walk a machine's whole road: offer, NBP, script, every file that the script names",
 		Long: `Probe each network, then go on as the machines would: fetch the boot file from the
 next-server they are told, then the script, as iPXE asks for it, then ask for every kernel
-and image that the script names. Says which step is missing. Exits 19 if one is.`,
+and image that the script names. Says which step is missing. Exits 2 if one is.`,
 		Example: "  pxeagent check --interface eth1",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -205,7 +199,7 @@ and image that the script names. Says which step is missing. Exits 19 if one is.
 				return err
 			}
 			roads := map[string][]check.Hop{}
-			code := exitDone
+			code := cli.Done
 			for _, k := range asks {
 				hops, err := walk(cmd.Context(), k)
 				if err != nil {
@@ -213,18 +207,18 @@ and image that the script names. Says which step is missing. Exits 19 if one is.
 				}
 				roads[k.name] = hops
 				if !check.Complete(hops) {
-					code = exitWrong
+					code = cli.Wrong
 				}
 				if !asJSON {
 					printHops(a.stdout, k.name, hops)
 				}
 			}
 			if asJSON {
-				if err := writeJSON(a.stdout, map[string]any{"networks": roads}); err != nil {
+				if err := cli.WriteJSON(a.stdout, map[string]any{"networks": roads}); err != nil {
 					return err
 				}
 			}
-			return exitWith(code)
+			return cli.Exit(code)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
@@ -235,8 +229,8 @@ and image that the script names. Says which step is missing. Exits 19 if one is.
 // walk probes one network and goes the road of each client that something is wanted for.
 func walk(ctx context.Context, k asking) ([]check.Hop, error) {
 	if k.want == (dhcp.Boot{}) {
-		return nil, failure{code: exitUsage, err: errors.New("dhcp.backend: none; it is not known which machines are to boot here"),
-			hints: []string{"set dhcp.backend (--backend)"}}
+		return nil, cli.Failure{Code: cli.Usage, Err: errors.New("dhcp.backend: none; it is not known which machines are to boot here"),
+			Hints: []string{"set dhcp.backend (--backend)"}}
 	}
 	k.config.Clients = dhcp.ProbeClients(k.want)
 	report, err := probe.Run(ctx, k.config)

@@ -159,7 +159,6 @@ func (d *process) fetch(from, name string) string {
 	return ""
 }
 
-
 func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

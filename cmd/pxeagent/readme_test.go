@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // The tables of the reference are what the code has.
@@ -12,7 +14,7 @@ func TestReadmeTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, table := range map[string]string{"configuration keys": keysMarkdown(), "exit codes": exitMarkdown()} {
+	for name, table := range map[string]string{"configuration keys": keysMarkdown(), "exit codes": cli.ExitMarkdown(cli.Codes())} {
 		if !strings.Contains(string(b), table) {
 			t.Errorf("deploy/guide/reference.md lacks the table of %s:\n%s", name, table)
 		}

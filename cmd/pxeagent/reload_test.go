@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // served is a daemon with a file, on loopback.
@@ -17,14 +19,14 @@ type served struct {
 	file   string
 	base   string
 	log    *lines
-	code   chan int
+	code   chan cli.Code
 	folder string
 }
 
 func serveFile(t *testing.T, yaml string) *served {
 	t.Helper()
 	dir := isolate(t)
-	s := &served{t: t, file: filepath.Join(dir, "pxeagent.yaml"), log: newLines(), code: make(chan int, 1), folder: dir}
+	s := &served{t: t, file: filepath.Join(dir, "pxeagent.yaml"), log: newLines(), code: make(chan cli.Code, 1), folder: dir}
 	write(t, s.file, yaml)
 	for _, tree := range []string{"tftp", "http"} {
 		if err := os.MkdirAll(filepath.Join(dir, "root", tree), 0o755); err != nil {
@@ -40,8 +42,8 @@ func serveFile(t *testing.T, yaml string) *served {
 		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		if c := <-s.code; c != 0 {
-			t.Errorf("exit %d", c)
+		if c := <-s.code; c != cli.Done {
+			t.Errorf("exit %v", c)
 		}
 	})
 	return s

@@ -11,31 +11,37 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // run is the whole program, but for the process around it. The first ^C or SIGTERM cancels the
 // context that commands work under; the second ends the process at once.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdout, stderr io.Writer) cli.Code {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	return (&app{stdin: os.Stdin, stdout: stdout, stderr: stderr}).run(ctx, args)
+}
 
-	root := newRootCmd(&app{stdin: os.Stdin, stdout: stdout, stderr: stderr})
+// run runs one command line, and says why it failed.
+func (a *app) run(ctx context.Context, args []string) cli.Code {
+	root := newRootCmd(a)
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
-		return int(exitDone)
+		return cli.Done
 	}
 	f := explain(err)
 	if asked := lookupFlag(cmd.Flags(), "json"); asked != nil && asked.Value.String() == "true" {
-		if err := f.printJSON(stdout); err == nil {
-			return int(f.code)
+		if err := f.WriteJSON(a.stdout); err == nil {
+			return f.Code
 		}
 	}
-	f.print(stderr)
-	return int(f.code)
+	f.Print(a.stderr)
+	return f.Code
 }
 
 // app is what every command needs.
@@ -84,7 +90,7 @@ A flag wins over a variable, a variable over the file, the file over the default
 	}
 	root.Args = oneOfItsCommands
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef(fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath()), "%w", err)
+		return cli.Usagef(fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath()), "%w", err)
 	})
 	root.AddCommand(
 		newDemoCmd(a),
@@ -132,10 +138,10 @@ func oneOfItsCommands(cmd *cobra.Command, args []string) error {
 		}
 	}
 	hint := fmt.Sprintf("`%s --help` lists the commands", cmd.CommandPath())
-	if near := nearest(args[0], names); near != "" {
+	if near := cli.Nearest(args[0], names); near != "" {
 		hint = fmt.Sprintf("did you mean `%s %s`?", cmd.CommandPath(), near)
 	}
-	return usagef(hint, "%s has no command %q", cmd.CommandPath(), args[0])
+	return cli.Usagef(hint, "%s has no command %q", cmd.CommandPath(), args[0])
 }
 
 // noArgs is for commands that take flags only.
@@ -143,7 +149,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usagef(fmt.Sprintf("`%s --help` lists its flags", cmd.CommandPath()), "%s takes no argument, and was given %q", cmd.CommandPath(), args[0])
+	return cli.Usagef(fmt.Sprintf("`%s --help` lists its flags", cmd.CommandPath()), "%s takes no argument, and was given %q", cmd.CommandPath(), args[0])
 }
 
 func newExitCodesCmd(a *app) *cobra.Command {
@@ -151,12 +157,15 @@ func newExitCodesCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "exit-codes",
 		Short: "List what the exit codes mean",
-		Long:  "Exit codes, with the names that --json gives them:\n\n" + exitText(),
-		Args:  noArgs,
+		Long: `An exit code says what a script would do next; the code under it says why. That one is "code" in --json, and
+stands in brackets at the end of an error:
+
+` + cli.ExitText(cli.Codes()),
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			table := exitText()
+			table := cli.ExitText(cli.Codes())
 			if markdown {
-				table = exitMarkdown()
+				table = cli.ExitMarkdown(cli.Codes())
 			}
 			_, err := io.WriteString(a.stdout, table)
 			return err

@@ -8,41 +8,43 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func TestCommandLine(t *testing.T) {
 	isolate(t)
 	for _, c := range []struct {
 		args           string
-		code           exitCode
+		code           cli.Code
 		stdout, stderr string // beginnings; "" for nothing at all
 	}{
-		{"", exitDone, "pxeagent points a site's own DHCP server at itself", ""},
-		{"config", exitDone, "Check and show the configuration", ""},
-		{"config check", exitDone, "ok: no file, ", ""},
-		{"config check --json", exitDone, "{\n  \"file\": \"\",\n  \"ok\": true\n}\n", ""},
-		{"config check --tftp 69", exitUsage, "", "pxeagent: serve.tftp: \"69\" has no colon; want :69 (--tftp)\n"},
-		{"config check --tftp 69 --http 80", exitUsage, "", "pxeagent: 2 mistakes in the configuration\n  serve.tftp: "},
-		{"config chekc", exitUsage, "", "pxeagent: pxeagent config has no command \"chekc\"\nhint: did you mean `pxeagent config check`?\n"},
-		{"configg", exitUsage, "", "pxeagent: pxeagent has no command \"configg\"\nhint: did you mean `pxeagent config`?\n"},
-		{"dance", exitUsage, "", "pxeagent: pxeagent has no command \"dance\"\nhint: `pxeagent --help` lists the commands\n"},
-		{"config check now", exitUsage, "", "pxeagent: pxeagent config check takes no argument, and was given \"now\"\nhint: `pxeagent config check --help` lists its flags\n"},
-		{"config check --nexd-server x", exitUsage, "", "pxeagent: unknown flag: --nexd-server\nhint: `pxeagent config check --help` lists the flags\n"},
-		{"config check --tftp", exitUsage, "", "pxeagent: flag needs an argument: --tftp\n"},
-		{"version", exitDone, "pxeagent ", ""},
-		{"version --json", exitDone, "{\n  \"version\": ", ""},
-		{"--version", exitDone, "pxeagent ", ""},
-		{"exit-codes", exitDone, "  0  done             done, or nothing to do", ""},
-		{"exit-codes --markdown", exitDone, "| code | name | meaning |\n|---:|---|---|\n| 0 | `done` |", ""},
-		{"help exit-codes", exitDone, "Exit codes, with the names that --json gives them:\n\n  0  done", ""},
-		{"completion bash", exitDone, "# bash completion", ""},
+		{"", cli.Done, "pxeagent points a site's own DHCP server at itself", ""},
+		{"config", cli.Done, "Check and show the configuration", ""},
+		{"config check", cli.Done, "ok: no file, ", ""},
+		{"config check --json", cli.Done, "{\n  \"file\": \"\",\n  \"ok\": true\n}\n", ""},
+		{"config check --tftp 69", cli.Usage, "", "pxeagent: serve.tftp: \"69\" has no colon; want :69 (--tftp) [usage]\n"},
+		{"config check --tftp 69 --http 80", cli.Usage, "", "pxeagent: 2 mistakes in the configuration [usage]\n  serve.tftp: "},
+		{"config chekc", cli.Usage, "", "pxeagent: pxeagent config has no command \"chekc\" [usage]\nhint: did you mean `pxeagent config check`?\n"},
+		{"configg", cli.Usage, "", "pxeagent: pxeagent has no command \"configg\" [usage]\nhint: did you mean `pxeagent config`?\n"},
+		{"dance", cli.Usage, "", "pxeagent: pxeagent has no command \"dance\" [usage]\nhint: `pxeagent --help` lists the commands\n"},
+		{"config check now", cli.Usage, "", "pxeagent: pxeagent config check takes no argument, and was given \"now\" [usage]\nhint: `pxeagent config check --help` lists its flags\n"},
+		{"config check --nexd-server x", cli.Usage, "", "pxeagent: unknown flag: --nexd-server [usage]\nhint: `pxeagent config check --help` lists the flags\n"},
+		{"config check --tftp", cli.Usage, "", "pxeagent: flag needs an argument: --tftp [usage]\n"},
+		{"version", cli.Done, "pxeagent ", ""},
+		{"version --json", cli.Done, "{\n  \"version\": ", ""},
+		{"--version", cli.Done, "pxeagent ", ""},
+		{"exit-codes", cli.Done, "  0  done, or nothing to do\n     done             done, or nothing to do", ""},
+		{"exit-codes --markdown", cli.Done, "| exit | code | meaning |\n|---:|---|---|\n| 0 | `done` |", ""},
+		{"help exit-codes", cli.Done, "An exit code says what a script would do next", ""},
+		{"completion bash", cli.Done, "# bash completion", ""},
 	} {
 		r := pxeagent(strings.Fields(c.args)...)
 		begins := func(got, want string) bool {
 			return want == "" && got == "" || want != "" && strings.HasPrefix(got, want)
 		}
 		if r.code != c.code || !begins(r.stdout, c.stdout) || !begins(r.stderr, c.stderr) {
-			t.Errorf("pxeagent %s: exit %d\nstdout: %.200s\nstderr: %s", c.args, r.code, r.stdout, r.stderr)
+			t.Errorf("pxeagent %s: exit %v\nstdout: %.200s\nstderr: %s", c.args, r.code, r.stdout, r.stderr)
 		}
 	}
 }
@@ -56,7 +58,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 			t.Errorf("%s: short help %q", cmd.CommandPath(), cmd.Short)
 		}
 		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
-		if r := pxeagent(args...); r.code != exitDone || !strings.Contains(r.stdout, "Usage:") || r.stderr != "" {
+		if r := pxeagent(args...); r.code != cli.Done || !strings.Contains(r.stdout, "Usage:") || r.stderr != "" {
 			t.Errorf("%q: %+v", args, r)
 		}
 		cmd.InitDefaultHelpFlag()
@@ -100,8 +102,8 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	defer full.Close()
 	for _, args := range [][]string{{"config", "show"}, {"config", "show", "--json"}, {"config", "check"}, {"exit-codes"}, {"version"}} {
 		var stderr strings.Builder
-		if code := run(args, full, &stderr); exitCode(code) != exitNotWritable || !strings.Contains(stderr.String(), "no space left") {
-			t.Errorf("%q: exit %d, %s", args, code, stderr.String())
+		if code := run(args, full, &stderr); code != cli.NotWritable || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%q: exit %v, %s", args, code, stderr.String())
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/ipxe"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // serveGrace is how long transfers may go on when the daemon is told to stop. systemd's own limit is 90 s.
@@ -106,12 +107,12 @@ func rootFailure(root string, err error) error {
 	if !errors.As(err, &path) {
 		return err
 	}
-	f := failure{code: exitRoot, err: fmt.Errorf("serve.root: %w", err)}
+	f := cli.Failure{Code: cli.Root, Err: fmt.Errorf("serve.root: %w", err)}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		f.hints = []string{fmt.Sprintf("make it: mkdir -p %[1]s/tftp %[1]s/http; or name another with --root", root)}
+		f.Hints = []string{fmt.Sprintf("make it: mkdir -p %[1]s/tftp %[1]s/http; or name another with --root", root)}
 	default:
-		f.hints = append([]string{"want a folder that this user may read"}, permissionHints(err)...)
+		f.Hints = append([]string{"want a folder that this user may read"}, permissionHints(err)...)
 	}
 	return f
 }

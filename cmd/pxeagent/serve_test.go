@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // lines is where a command that goes on prints; a test waits for what it prints.
@@ -73,7 +75,7 @@ func TestServeOnLoopback(t *testing.T) {
 	}
 
 	log := newLines()
-	code := make(chan int, 1)
+	code := make(chan cli.Code, 1)
 	go func() {
 		code <- run([]string{"serve", "--root", dir, "--tftp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--next-server", "127.0.0.1", "--state-dir", filepath.Join(dir, "state")}, io.Discard, log)
 	}()
@@ -92,8 +94,8 @@ func TestServeOnLoopback(t *testing.T) {
 		t.Fatal(err)
 	}
 	told("STOPPING=1")
-	if c := <-code; c != 0 {
-		t.Errorf("exit %d", c)
+	if c := <-code; c != cli.Done {
+		t.Errorf("exit %v", c)
 	}
 	log.wait(t, `msg=stopped`)
 }

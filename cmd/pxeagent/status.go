@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newStatusCmd(a *app) *cobra.Command {
@@ -33,26 +34,26 @@ not in that network, the wire is not asked, and the line says so.`,
 				return err
 			}
 			var seen []status
-			first := exitDone
+			first := cli.Done
 			for _, n := range all {
 				st := l.status(cmd.Context(), n, log)
-				if first == exitDone {
+				if first == cli.Done {
 					first = st.code()
 				}
 				if !asJSON {
 					st.print(a.stdout)
 					if st.err != nil {
-						explain(st.err).print(a.stderr)
+						explain(st.err).Print(a.stderr)
 					}
 				}
 				seen = append(seen, st)
 			}
 			if asJSON {
-				if err := writeJSON(a.stdout, map[string]any{"networks": seen}); err != nil {
+				if err := cli.WriteJSON(a.stdout, map[string]any{"networks": seen}); err != nil {
 					return err
 				}
 			}
-			return exitWith(first)
+			return cli.Exit(first)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
@@ -63,14 +64,14 @@ not in that network, the wire is not asked, and the line says so.`,
 
 // status is one network's wish, settings and wire.
 type status struct {
-	Interface string         `json:"interface"`
-	Server    string         `json:"server,omitempty"`
-	Settings  string         `json:"settings"` // as-wished, differ, unknown
-	Wire      string         `json:"wire"`     // as-wished, differs, silent, not-asked
-	Changes   []dhcp.Change  `json:"changes"`  // what configure would change
-	Problems  []dhcp.Problem `json:"problems"`
-	Verdict   *dhcp.Verdict  `json:"verdict,omitempty"`
-	Error     *failureJSON   `json:"error"`
+	Interface string           `json:"interface"`
+	Server    string           `json:"server,omitempty"`
+	Settings  string           `json:"settings"` // as-wished, differ, unknown
+	Wire      string           `json:"wire"`     // as-wished, differs, silent, not-asked
+	Changes   []dhcp.Change    `json:"changes"`  // what configure would change
+	Problems  []dhcp.Problem   `json:"problems"`
+	Verdict   *dhcp.Verdict    `json:"verdict,omitempty"`
+	Error     *cli.FailureJSON `json:"error"`
 
 	err error
 }
@@ -110,7 +111,7 @@ func (l loaded) status(ctx context.Context, n network, log *slog.Logger) status 
 		return nil
 	}()
 	if st.err != nil {
-		j := explain(st.err).json()
+		j := explain(st.err).JSON()
 		st.Error = &j
 	}
 	return st
@@ -138,14 +139,14 @@ func (st *status) wire(v dhcp.Verdict) {
 }
 
 // code is 0 where nothing that could be looked at differs.
-func (st status) code() exitCode {
+func (st status) code() cli.Code {
 	switch {
 	case st.err != nil:
-		return explain(st.err).code
+		return explain(st.err).Code
 	case st.Settings != asWished, st.Wire != asWished && st.Wire != notAsked, slices.ContainsFunc(st.Problems, refuses):
-		return exitDiffers
+		return cli.Differs
 	}
-	return exitDone
+	return cli.Done
 }
 
 func refuses(p dhcp.Problem) bool { return p.Refuse }

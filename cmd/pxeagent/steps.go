@@ -3,19 +3,18 @@ package main
 import (
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"text/tabwriter"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // outcome is one network's run, for --json.
 type outcome struct {
-	Interface string       `json:"interface"`
-	Result    dhcp.Result  `json:"result"`
-	Steps     []dhcp.Step  `json:"steps"`
-	Error     *failureJSON `json:"error"`
+	Interface string           `json:"interface"`
+	Result    dhcp.Result      `json:"result"`
+	Steps     []dhcp.Step      `json:"steps"`
+	Error     *cli.FailureJSON `json:"error"`
 }
 
 // teller shows a run step by step, or keeps it for --json.
@@ -68,35 +67,24 @@ func suffix(err string) string {
 func printChanges(w io.Writer, changes []dhcp.Change) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range changes {
-		fmt.Fprintf(tw, "          %s\t%s\t->  %s\n", c.Field, value(c.Before), value(c.After))
+		fmt.Fprintf(tw, "          %s\t%s\t->  %s\n", c.Field, cli.Value(c.Before), cli.Value(c.After))
 	}
 	tw.Flush()
 }
 
-// value is a setting as it is shown: quoted where it would spoil the terminal.
-func value(s string) string {
-	switch {
-	case s == "":
-		return "(not set)"
-	case plain(s) != s || strings.ContainsAny(s, " \t"):
-		return strconv.Quote(s)
-	}
-	return s
-}
-
 // finish ends one network's run: it prints the error where a person reads, or files it for --json.
-func (t *teller) finish(a *app, n network, r dhcp.Result, err error) (outcome, exitCode) {
+func (t *teller) finish(a *app, n network, r dhcp.Result, err error) (outcome, cli.Code) {
 	o := outcome{Interface: n.name, Result: r, Steps: t.steps}
 	if err == nil {
-		return o, exitDone
+		return o, cli.Done
 	}
 	f := explain(err)
-	j := f.json()
+	j := f.JSON()
 	o.Error = &j
 	if t.out != nil {
-		f.print(a.stderr)
+		f.Print(a.stderr)
 	}
-	return o, f.code
+	return o, f.Code
 }
 
 // summary is the last line about a network that was brought to what was wanted.

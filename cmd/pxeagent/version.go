@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 // version is set by release builds: -ldflags "-X main.version=1.2.3".
@@ -67,7 +69,7 @@ func newVersionCmd(a *app) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			b := readBuild()
 			if asJSON {
-				return writeJSON(a.stdout, b)
+				return cli.WriteJSON(a.stdout, b)
 			}
 			_, err := fmt.Fprintln(a.stdout, b)
 			return err
