@@ -148,7 +148,7 @@ func New(c Config) (*Agent, error) {
 	})
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
-			Files: asked{lib.at(p.NextServer), a.machines, own}, Items: lib.at(p.NextServer).Items, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
+			Files: asked{lib.at(p.NextServer), a.machines, own}, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
 			Boots: api, Live: a.page, ShowMenu: a.showMenu(lib.at(p.NextServer)), Actions: actions{a.page, a.machines}, Gate: c.Page.Gate,
 			Documents: placed{a.machines.Fleet, baseText(p.Base)},
 		}), nil

@@ -26,7 +26,8 @@ type Page struct {
 func (a *Agent) newPage(lib libraries) *pageState {
 	host, _ := os.Hostname() // "": the page does without
 	page := newPageState(web.Running{
-		Host: host, Version: a.Build["version"], Started: time.Now(), TFTP: a.Sockets.TFTP().String(), HTTP: a.Sockets.HTTP().String(),
+		Host: host, Version: a.Build["version"], Started: time.Now(), TFTP: a.Sockets.TFTP().String(),
+		HTTP: a.Sockets.HTTP().String(),
 	}, a.Page.Settings, a.Watches)
 	for i := range page.networks {
 		for _, p := range a.Places {
@@ -51,7 +52,8 @@ func imagesOf(finder *image.Finder) []web.Image {
 	var out []web.Image
 	for _, i := range found.Installed {
 		out = append(out, web.Image{
-			Key: i.Key, Title: i.Title, Recipe: i.Recipe, Version: i.Version, Bytes: i.Bytes, Added: i.Added, Verified: i.Verified, Error: cut(i.Fault),
+			Key: i.Key, Title: i.Title, Recipe: i.Recipe, Version: i.Version, Bytes: i.Bytes, Added: i.Added,
+			Verified: i.Verified, Error: cut(i.Fault),
 		})
 	}
 	return out
@@ -73,7 +75,8 @@ func menuOf(lib *ipxe.Library) web.Menu {
 func items(all []ipxe.Item) []web.MenuItem {
 	out := []web.MenuItem{}
 	for _, i := range all {
-		out = append(out, web.MenuItem{Key: i.Key, Title: i.Title, Group: i.Group, Why: i.Why, Shown: i.Shown, Installs: i.Installs})
+		out = append(out, web.MenuItem{Key: i.Key, Title: i.Title, Group: i.Group, Why: i.Why, Shown: i.Shown,
+			Installs: i.Installs})
 	}
 	return out
 }
@@ -96,7 +99,8 @@ func (a *Agent) showMenu(lib *ipxe.Library) func(boot.Facts, netip.Addr) (web.Sh
 		}
 		c := m.Choice
 		s := web.Shown{
-			Title: m.Title, Items: items(m.Items), Chosen: m.Default, Timeout: m.Timeout.Seconds(), Straight: m.Straight, Once: c.Once,
+			Title: m.Title, Items: items(m.Items), Chosen: m.Default, Timeout: m.Timeout.Seconds(), Straight: m.Straight,
+			Once: c.Once,
 			Host: c.Host, Profile: c.Profile, Why: c.Why, Script: string(m.Shown),
 		}
 		if m.Err != nil {
@@ -119,9 +123,10 @@ func (a actions) Once(mac net.HardwareAddr, item string) error {
 	case err != nil:
 		return err
 	case item == "":
-		a.page.note(web.Event{Kind: web.Acted, Text: fmt.Sprintf("On this page: what %s was to boot once was taken back", mac)})
+		a.page.note(web.Event{Kind: web.Acted, Text: fmt.Sprintf("On this page: one-time boot of %s canceled",
+			mac)})
 	default:
-		a.page.note(web.Event{Kind: web.Acted, Text: fmt.Sprintf("On this page: %s is to boot %s once", mac, item)})
+		a.page.note(web.Event{Kind: web.Acted, Text: fmt.Sprintf("On this page: one-time boot of %s set to %s", mac, item)})
 	}
 	a.page.forget()
 	return nil

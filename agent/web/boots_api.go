@@ -29,7 +29,8 @@ const (
 	mostStreams = 64
 	// streamBoots is how many boots a stream begins with, at most.
 	streamBoots = 400
-	// streamBeat is how often a stream repeats the status, so that both sides notice a connection that is dead, and changes on disk show.
+	// streamBeat is how often a stream repeats the status, so that both sides notice a connection that is dead, and
+	// changes on disk show.
 	streamBeat = 15 * time.Second
 	// streamWait is how long a client may take for one event.
 	streamWait = 10 * time.Second
@@ -39,7 +40,8 @@ const (
 	resultUnderWay = "under-way"
 )
 
-// BootsAPI answers BootsPath and EventsPath. Whoever serves it says who may ask. Made once, so that its bound on streams holds.
+// BootsAPI answers BootsPath and EventsPath. Whoever serves it says who may ask. Made once, so that its bound on
+// streams holds.
 type BootsAPI struct {
 	feed *boot.Feed
 	live Live // for the event "status"; nil: there is none
@@ -123,8 +125,8 @@ func sendJSON(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(b.Bytes()) // that it was not read is seen by judge
 }
 
-// events streams changes until the client goes, or the feed is closed. It begins with the boots as they are: a client that asked for them
-// elsewhere could not know which of an event and an answer is the newer.
+// events streams changes until the client goes, or the feed is closed. It begins with the boots as they are: a client
+// that asked for them elsewhere could not know which of an event and an answer is the newer.
 func (a *BootsAPI) events(w http.ResponseWriter, r *http.Request) {
 	if a.streams.Add(1) > a.most {
 		a.streams.Add(-1)

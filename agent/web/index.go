@@ -3,88 +3,89 @@ package web
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/base64"
-	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strings"
-	"time"
 
-	"pxeagent/agent/boot"
 	"pxeagent/agent/ipxe"
 )
 
+// pageFiles are what the page is made of. Each panel is written once, in a script; page.html has its heading and an empty
+// box.
+//
+//go:embed page
+var pageFiles embed.FS
+
+// pageScripts are the parts of the page's script, in their order.
+var pageScripts = []string{"base", "machines", "path", "menu", "panels", "updates", "actions"}
+
 // The page is one file when it is sent: its style and its script stand in it, and the policy names them by their hash.
 var (
-	//go:embed page.html
-	pageHTML string
-	//go:embed page.css
-	pageCSS string
-	//go:embed page.js
-	pageJS string
+	pageTemplate = template.Must(template.ParseFS(pageFiles, "page/page.html"))
+	pageCSS      = pageFile("page.css")
+	pageJS       = pageScript()
+	// pageIcon is the data of the icon's URL.
+	pageIcon = template.URL(url.PathEscape(pageFile("icon.svg")))
 
-	page = template.Must(template.New("page").Funcs(template.FuncMap{
-		"show": visible, "clock": clock, "stamp": stamp, "result": resultWord, "name": boot.Boot.Machine, "verdict": verdict, "client": clientName, "mark": markWord, "size": size,
-	}).Parse(pageHTML))
-
-	// pagePolicy is the page's Content-Security-Policy. Nothing is loaded from anywhere, no text is ever turned into markup or script, no form leads
-	// anywhere, and no other page may show this one in a frame.
+	// pagePolicy is the page's Content-Security-Policy. Nothing is loaded from anywhere, no text is ever turned into markup or
+	// script, no form leads anywhere, and no other page may show this one in a frame.
 	pagePolicy = strings.Join([]string{
-		"default-src 'none'", "script-src " + hashOf(pageJS), "style-src " + hashOf(pageCSS), "connect-src 'self'", "img-src data:", "base-uri 'none'",
-		"form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
+		"default-src 'none'", "script-src " + hashOf(pageJS), "style-src " + hashOf(pageCSS), "connect-src 'self'",
+		"img-src data:", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+		"require-trusted-types-for 'script'", "trusted-types 'none'",
 	}, "; ")
 )
+
+func pageFile(name string) string {
+	b, err := pageFiles.ReadFile("page/" + name)
+	if err != nil {
+		panic(err) // it is built in
+	}
+	return string(b)
+}
+
+// pageScript is one strict function of all parts: they share names with each other, and none with the window.
+func pageScript() string {
+	var b strings.Builder
+	b.WriteString("\"use strict\";\n(() => {\n")
+	for _, name := range pageScripts {
+		b.WriteString(pageFile(name + ".js"))
+	}
+	b.WriteString("})();\n")
+	return b.String()
+}
 
 func hashOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// plainBoots is how many boots the page shows where there is no JavaScript.
-const plainBoots = 50
-
-// index is the live page. As it is sent it shows the state of the moment; its script then keeps it so.
+// index is the live page. Its script asks for all that it shows.
 func (s *server) index(w http.ResponseWriter, _ *http.Request) {
 	data := struct {
-		CSS            template.CSS
-		JS             template.JS
-		Status         Status
-		Boots          []boot.Boot
-		Good, UnderWay int
-		Script         string
-		Names          []string
-		Metrics        bool
+		CSS    template.CSS
+		JS     template.JS
+		Icon   template.URL
+		Agent  Running
+		Script string
+		Paths  []string
 	}{
-		CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Script: ipxe.BootstrapPath,
-		Names: []string{ipxe.Undionly, ipxe.EFI64, ipxe.EFIARM64, ipxe.Autoexec}, Metrics: s.Gatherer != nil,
+		CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Icon: pageIcon, Script: ipxe.BootstrapPath,
+		Paths: []string{
+			"/" + ipxe.Undionly, "/" + ipxe.EFI64, "/" + ipxe.EFIARM64, "/" + ipxe.Autoexec, "/healthz", "/readyz",
+		},
+	}
+	if s.Gatherer != nil {
+		data.Paths = append(data.Paths, "/metrics")
 	}
 	if s.Live != nil {
-		data.Status = s.Live.Status()
-	} else if s.Items != nil {
-		items, err := s.Items()
-		if err != nil {
-			s.Log.Error("Listing the menu's items", "err", err)
-		}
-		for _, i := range items {
-			data.Status.Menu.Items = append(data.Status.Menu.Items, MenuItem{Key: i.Key, Title: i.Title, Why: i.Why})
-		}
-	}
-	for _, n := range data.Status.Networks {
-		if n.Result == Agrees {
-			data.Good++
-		}
-	}
-	if s.Boots != nil {
-		data.Boots = s.Boots.feed.Boots(boot.Filter{Limit: plainBoots})
-	}
-	for _, b := range data.Boots {
-		if b.Result == boot.UnderWay {
-			data.UnderWay++
-		}
+		data.Agent = s.Live.Status().Agent
 	}
 	var b bytes.Buffer
-	if err := page.Execute(&b, data); err != nil {
+	if err := pageTemplate.Execute(&b, data); err != nil {
 		panic(err) // the template and its data are ours
 	}
 	h := w.Header()
@@ -95,78 +96,4 @@ func (s *server) index(w http.ResponseWriter, _ *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	_, _ = w.Write(b.Bytes()) // that it was not read is seen by judge
-}
-
-// visible writes out characters that would change how the text around them looks: controls, and marks that turn the direction of writing.
-func visible(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x061c || r >= 0x200b && r <= 0x200f || r >= 0x2028 && r <= 0x202e || r >= 0x2060 && r <= 0x2069 || r == 0xfeff {
-			return '\uFFFD'
-		}
-		return r
-	}, text)
-}
-
-func clock(t time.Time) string { return t.Format("2006-01-02 15:04:05") }
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-func resultWord(b boot.Boot) string {
-	switch b.Result {
-	case boot.UnderWay:
-		return "under way"
-	case boot.LocalDisk:
-		return "local disk"
-	}
-	return string(b.Result)
-}
-
-func verdict(n Network) string {
-	switch n.Result {
-	case Agrees:
-		return "all in order"
-	case Disagrees:
-		return "something is wrong"
-	case NoOffer:
-		return "no DHCP server answers"
-	case CheckError:
-		return "could not be checked"
-	}
-	return "not checked yet"
-}
-
-// clientName is a kind of machine, for people.
-func clientName(name string) string {
-	for _, c := range [][2]string{
-		{"bios", "BIOS"}, {"efi64", "UEFI x64"}, {"efi-bc", "UEFI x64 (9)"}, {"efi32", "UEFI IA32"}, {"arm64", "UEFI ARM64"}, {"http64", "UEFI HTTP"}, {"ipxe", "iPXE"},
-	} {
-		if c[0] == name {
-			return c[1]
-		}
-	}
-	return name
-}
-
-func markWord(state map[string]Mark, hop string) string {
-	switch state[hop] {
-	case Good:
-		return "ok"
-	case Bad:
-		return "wrong"
-	case Blind:
-		return "?"
-	}
-	return "–"
-}
-
-// size is a number of bytes for people, in powers of ten.
-func size(n int64) string {
-	units, f := []string{"B", "kB", "MB", "GB", "TB"}, float64(n)
-	for f >= 999.5 && len(units) > 1 {
-		units, f = units[1:], f/1000
-	}
-	unit := units[0]
-	if unit == "B" || f >= 100 {
-		return fmt.Sprintf("%.0f %s", f, unit)
-	}
-	return fmt.Sprintf("%.1f %s", f, unit)
 }

@@ -26,8 +26,8 @@ const countAnswers = `(() => {
 	};
 })()`
 
-// delayedSite is a proxy before a site that has no room for streams until it is opened, and holds back answers with boots: what they
-// say is what was true when they were asked for.
+// delayedSite is a proxy before a site that has no room for streams until it is opened, and holds back answers with
+// boots: what they say is what was true when they were asked for.
 type delayedSite struct {
 	url     string
 	full    atomic.Bool
@@ -74,17 +74,23 @@ func newDelayedSite(t *testing.T, s *site) *delayedSite {
 	return d
 }
 
-// An answer to a poll that was asked for before the stream was open may come long after it. What the stream said since must stay.
+// An answer to a poll that was asked for before the stream was open may come long after it. What the stream said since
+// must stay.
 func TestLatePollDoesNotUndoEvents(t *testing.T) {
 	b := lab.StartBrowser(t)
 	s, _, feed := newPageSite(t)
 	d := newDelayedSite(t, s)
 	early := someBoot(1, func(b *boot.Boot) { b.Host, b.MAC = "early", "52:54:00:00:10:01" })
 	feed.Set(early)
-	b.Do("opening the page", chromedp.EmulateViewport(1280, 1000), chromedp.ActionFunc(func(ctx context.Context) error {
-		_, err := cdppage.AddScriptToEvaluateOnNewDocument(countAnswers).Do(ctx)
-		return err
-	}), chromedp.Navigate(d.url+"/"))
+	b.Do(
+		"opening the page",
+		chromedp.EmulateViewport(1280, 1000),
+		chromedp.ActionFunc(func(ctx context.Context) error {
+			_, err := cdppage.AddScriptToEvaluateOnNewDocument(countAnswers).Do(ctx)
+			return err
+		}),
+		chromedp.Navigate(d.url+"/"),
+	)
 	<-d.asked
 
 	// These are in no list that the page has been sent, nor does any later event name them.
@@ -106,5 +112,6 @@ func TestLatePollDoesNotUndoEvents(t *testing.T) {
 
 // cardOf is JavaScript for the card of the machine with that name.
 func cardOf(name string) string {
-	return `[...document.querySelectorAll("article.machine")].find((a) => a.querySelector("h3").textContent === "` + name + `")`
+	return `[...document.querySelectorAll("article.machine")].find((a) => a.querySelector("h3").textContent === "` +
+		name + `")`
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"net/netip"
 	"os"
@@ -54,33 +55,102 @@ func (s *stage) set(change func(*Status)) {
 
 // hostile is what a machine may call itself.
 var hostile = []string{
-	`<script>document.title='owned'</script>`, `"><img src=x onerror="document.title='owned'">`, `</style><svg onload=alert(1)>`, "\u202egnp.exe\u2066", `{{.}}${x}`,
+	`<script>document.title='owned'</script>`, `"><img src=x onerror="document.title='owned'">`,
+	`</style><svg onload=alert(1)>`, "\u202egnp.exe\u2066", `{{.}}${x}`,
 	"\u0000\u001b[31mred\u0007", strings.Repeat("W", 200), `javascript:alert(1)`, "'-alert(1)-'",
 }
 
 // fullStatus has one of everything, and hostile texts wherever a machine or a DHCP server can put one.
 func fullStatus(now time.Time) Status {
 	s := Status{
-		Agent:    Running{Host: "boot-1", Version: "test", Started: now.Add(-time.Hour), TFTP: "127.0.0.1:69", HTTP: "127.0.0.1:80"},
+		Agent: Running{
+			Host:    "boot-1",
+			Version: "test",
+			Started: now.Add(-time.Hour),
+			TFTP:    "127.0.0.1:69",
+			HTTP:    "127.0.0.1:80",
+		},
 		Settings: []Setting{{"chain", "auto", "default"}, {"menu.title", hostile[0], "file:3"}},
-		Config:   Reload{OK: true}, Menu: Menu{OK: true, Items: []MenuItem{{Key: "local", Title: "Boot from the local disk", Shown: true}, {Key: "debian-12", Title: hostile[1], Why: hostile[0], Shown: true}}},
+		Config: Reload{
+			OK: true,
+		}, Menu: Menu{OK: true, Items: []MenuItem{{Key: "local", Title: "Boot from the local disk", Shown: true},
+			{Key: "debian-12", Title: hostile[1], Why: hostile[0], Shown: true}}},
 		Images: []Image{
-			{Key: "debian-12", Title: "Debian 12", Recipe: "debian", Bytes: 41e6, Added: now.Add(-48 * time.Hour), Verified: now.Add(-time.Hour)},
+			{
+				Key:      "debian-12",
+				Title:    "Debian 12",
+				Recipe:   "debian",
+				Bytes:    41e6,
+				Added:    now.Add(-48 * time.Hour),
+				Verified: now.Add(-time.Hour),
+			},
 			{Key: "bad", Title: hostile[1], Bytes: -1, Error: hostile[0]}, {Key: "hand", Title: "By hand", Bytes: 7},
 		},
 		Machines: []Machine{{MAC: "52:54:00:00:00:07", Name: "lab-7", Once: "debian-12"}},
 		Actions:  true,
 	}
 	for i, text := range hostile {
-		s.Events = append(s.Events, Event{ID: uint64(i + 1), At: now.Add(-time.Duration(i) * time.Minute), Kind: Looped, Bad: i%2 == 0, Text: text})
+		s.Events = append(
+			s.Events,
+			Event{
+				ID:   uint64(i + 1),
+				At:   now.Add(-time.Duration(i) * time.Minute),
+				Kind: Looped,
+				Bad:  i%2 == 0,
+				Text: text,
+			},
+		)
 	}
 	good := map[string]Mark{HopOffer: Good, HopNBP: Good, HopScript: Good, HopFiles: Good}
 	s.Networks = []Network{
-		{Name: "lab", Watched: true, NextServer: netip.MustParseAddr("192.0.2.1"), Every: 300, Checked: now, Result: Agrees, Clients: []Client{
-			{Name: "bios", Want: "undionly.kpxe", State: good, Steps: []Step{{Hop: HopOffer, Stage: "offer", What: hostile[3], OK: true, Bytes: -1}, {Hop: HopNBP, Stage: "nbp", What: "tftp://192.0.2.1/undionly.kpxe", OK: true, Bytes: 93955, Took: .01}}},
-			{Name: "ipxe", Want: "http://192.0.2.1/ipxe/bootstrap.ipxe", State: map[string]Mark{HopOffer: Good, HopScript: Good, HopFiles: Good}, Steps: []Step{}, As: "bios"}}},
-		{Name: hostile[4], Watched: true, Every: 300, Checked: now, Result: Disagrees, Foreign: []string{hostile[0]}, Clients: []Client{
-			{Name: "efi64", Want: "ipxe.efi", State: map[string]Mark{HopOffer: Bad, HopNBP: Blind, HopScript: Blind, HopFiles: Blind}, Wrong: []string{hostile[1]}, Steps: []Step{{Hop: HopOffer, Stage: "offer", What: hostile[1], Text: hostile[0], Bytes: -1}}}}},
+		{
+			Name:       "lab",
+			Watched:    true,
+			NextServer: netip.MustParseAddr("192.0.2.1"),
+			Every:      300,
+			Checked:    now,
+			Result:     Agrees,
+			Clients: []Client{
+				{
+					Name:  "bios",
+					Want:  "undionly.kpxe",
+					State: good,
+					Steps: []Step{
+						{Hop: HopOffer, Stage: "offer", What: hostile[3], OK: true, Bytes: -1},
+						{
+							Hop:   HopNBP,
+							Stage: "nbp",
+							What:  "tftp://192.0.2.1/undionly.kpxe",
+							OK:    true,
+							Bytes: 93955,
+							Took:  .01,
+						},
+					},
+				},
+				{
+					Name:  "ipxe",
+					Want:  "http://192.0.2.1/ipxe/bootstrap.ipxe",
+					State: map[string]Mark{HopOffer: Good, HopScript: Good, HopFiles: Good},
+					Steps: []Step{},
+					As:    "bios",
+				}},
+		},
+		{
+			Name:    hostile[4],
+			Watched: true,
+			Every:   300,
+			Checked: now,
+			Result:  Disagrees,
+			Foreign: []string{hostile[0]},
+			Clients: []Client{
+				{
+					Name:  "efi64",
+					Want:  "ipxe.efi",
+					State: map[string]Mark{HopOffer: Bad, HopNBP: Blind, HopScript: Blind, HopFiles: Blind},
+					Wrong: []string{hostile[1]},
+					Steps: []Step{{Hop: HopOffer, Stage: "offer", What: hostile[1], Text: hostile[0], Bytes: -1}},
+				}},
+		},
 	}
 	return s
 }
@@ -90,9 +160,24 @@ func someBoots(now time.Time) []boot.Boot {
 	var all []boot.Boot
 	for i, r := range append(boot.Results(), boot.UnderWay) {
 		start := now.Add(-time.Duration(60*(i+1)) * time.Second)
-		b := boot.Boot{ID: fmt.Sprintf("b%04d", i), MAC: fmt.Sprintf("52:54:00:00:00:%02x", i), Addr: netip.MustParseAddr("192.0.2.50"), Arch: "x86_64", Firmware: boot.FirmwareUEFI,
-			Facts: boot.Facts{Product: hostile[i%len(hostile)], Manufacturer: "Example"}, Started: start, Updated: start.Add(20 * time.Second), Result: r, At: boot.StageImage,
-			Item: hostile[1], File: hostile[0], Note: hostile[(i+1)%len(hostile)]}
+		b := boot.Boot{
+			ID:       fmt.Sprintf("b%04d", i),
+			MAC:      fmt.Sprintf("52:54:00:00:00:%02x", i),
+			Addr:     netip.MustParseAddr("192.0.2.50"),
+			Arch:     "x86_64",
+			Firmware: boot.FirmwareUEFI,
+			Facts: boot.Facts{
+				Product:      hostile[i%len(hostile)],
+				Manufacturer: "Example",
+			},
+			Started: start,
+			Updated: start.Add(20 * time.Second),
+			Result:  r,
+			At:      boot.StageImage,
+			Item:    hostile[1],
+			File:    hostile[0],
+			Note:    hostile[(i+1)%len(hostile)],
+		}
 		if r != boot.UnderWay {
 			b.Ended = b.Updated
 		}
@@ -103,7 +188,10 @@ func someBoots(now time.Time) []boot.Boot {
 			at = end
 		}
 		for _, name := range hostile {
-			b.Files = append(b.Files, boot.Fetch{Name: name, Artifact: boot.Image, Proto: boot.HTTP, Outcome: boot.NotFound, Start: start})
+			b.Files = append(
+				b.Files,
+				boot.Fetch{Name: name, Artifact: boot.Image, Proto: boot.HTTP, Outcome: boot.NotFound, Start: start},
+			)
 		}
 		all = append(all, b)
 	}
@@ -123,68 +211,59 @@ func newPageSite(t testing.TB) (*site, *stage, *boot.Feed) {
 		c.Live, c.Boots, c.Gate, c.Actions = live, api, NewGate(theToken), &deeds{}
 		c.ShowMenu = func(f boot.Facts, _ netip.Addr) (Shown, error) {
 			return Shown{Title: hostile[0], Items: []MenuItem{
-				{Key: "local", Title: "Local disk", Shown: true}, {Key: "debian-12", Title: hostile[1], Group: hostile[3], Why: hostile[0], Shown: true, Installs: true},
+				{
+					Key:   "local",
+					Title: "Local disk",
+					Shown: true,
+				}, {Key: "debian-12", Title: hostile[1], Group: hostile[3], Why: hostile[0], Shown: true, Installs: true},
 				{Key: "hidden", Title: "Needs BIOS", Why: hostile[5]},
 			}, Chosen: "debian-12", Timeout: 30, Host: f.MAC,
-				Why: []string{hostile[0]}, Script: "#!ipxe\nkernel /k root_shadow='$6$abcdefgh$0123456789' " + hostile[0]}, nil
+				Why: []string{
+					hostile[0],
+				}, Script: "#!ipxe\nkernel /k root_shadow='$6$abcdefgh$0123456789' " + hostile[0]}, nil
 		}
 	})
 	return s, live, feed
 }
 
-// unwell is JavaScript that lists what is wrong with the page as it is shown: words with too little contrast to what is behind them (WCAG 2.1,
-// 1.4.3: 4.5 to 1, and 3 to 1 where they are large), and whatever is wider than the window.
-const unwell = `(() => {
-	const canvas = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
-	const rgba = (c) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1); const d = canvas.getImageData(0, 0, 1, 1).data; return [d[0], d[1], d[2], d[3] / 255]; };
-	const over = (a, b) => [0, 1, 2].map((i) => a[i] * a[3] + b[i] * (1 - a[3]));
-	const behind = (e) => { let stack = []; for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); if (c[3] > 0) stack.push(c); if (c[3] === 1) break; } let at = [255, 255, 255]; for (const c of stack.reverse()) at = over(c, at); return at; };
-	const light = (c) => { const [r, g, b] = c.map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-	const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
-	const found = [];
-	for (const d of document.querySelectorAll("details")) d.open = true;
-	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-	let words = 0;
-	for (let n = walk.nextNode(); n; n = walk.nextNode()) {
-		const e = n.parentElement;
-		if (!n.textContent.trim() || ["SCRIPT", "STYLE", "NOSCRIPT", "OPTION"].includes(e.tagName) || e.closest("dialog:not([open])") || !e.checkVisibility() || e.closest(".unseen")) continue;
-		words++;
-		const style = getComputedStyle(e), back = behind(e), r = ratio(over(rgba(style.color), back), back);
-		const large = parseFloat(style.fontSize) >= 24 || parseFloat(style.fontSize) >= 18.66 && parseInt(style.fontWeight) >= 700;
-		if (r < (large ? 3 : 4.5)) found.push("contrast " + r.toFixed(2) + ": " + e.tagName + "." + e.className + " " + n.textContent.trim().slice(0, 30));
-	}
-	const panel = rgba(getComputedStyle(document.querySelector(".panel")).backgroundColor), gap = rgba(getComputedStyle(document.querySelector(".track")).backgroundColor);
-	for (const s of document.querySelectorAll("i.nbp, i.script, i.kernel, i.image")) { const r = ratio(rgba(getComputedStyle(s).backgroundColor).slice(0, 3), panel.slice(0, 3)); if (r < 3) found.push("contrast " + r.toFixed(2) + ": stage " + s.className); }
-	if (document.documentElement.scrollWidth > innerWidth) {
-		found.push("the page is " + document.documentElement.scrollWidth + " wide, the window " + innerWidth);
-		for (const e of document.querySelectorAll("body *")) if (e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".wide, pre, .skip, .unseen")) found.push("too wide: " + e.tagName + "." + e.className + " " + Math.round(e.getBoundingClientRect().right));
-	}
-	if (words < 100) found.push("only " + words + " words were looked at");
-	return found.slice(0, 20);
-})()`
+// illegible is JavaScript that lists what is wrong with the page as it is shown: text with too little contrast to what
+// is behind it (WCAG 2.1, 1.4.3: 4.5 to 1, and 3 to 1 where it is large), and whatever is wider than the window.
+//
+//go:embed testdata/legible.js
+var illegible string
 
 func scheme(name string) chromedp.Action {
-	return emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"}})
+	return emulation.SetEmulatedMedia().WithFeatures(
+		[]*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: name},
+			{Name: "prefers-reduced-motion", Value: "reduce"},
+		},
+	)
 }
 
 func TestPageInABrowser(t *testing.T) {
 	b := lab.StartBrowser(t)
 	s, live, feed := newPageSite(t)
 	b.Do("opening the page", chromedp.EmulateViewport(1400, 1000), scheme("dark"), chromedp.Navigate(s.url+"/"))
-	b.Until(`document.getElementById("contact").dataset.state === "live" && document.querySelectorAll("article.machine").length === 6`)
+	b.Until(
+		`document.getElementById("contact").dataset.state === "live" &&
+			document.querySelectorAll("article.machine").length === 6`,
+	)
 	b.Until(`document.querySelector(".screen")`)
 
 	t.Run("hostile texts are texts", func(t *testing.T) {
 		if title := lab.Eval[string](b, "document.title"); title != "pxeagent on boot-1" {
 			t.Errorf("the title is %q", title)
 		}
-		for _, tag := range []string{"img", "iframe", "object", "main script", "a[href^=javascript]", "[onload]", "[onerror]"} {
+		for _, tag := range []string{"img", "iframe", "object", "main script", "a[href^=javascript]", "[onload]",
+			"[onerror]"} {
 			if n := lab.Eval[int](b, fmt.Sprintf("document.querySelectorAll(%q).length", tag)); n != 0 {
 				t.Errorf("there are %d %s", n, tag)
 			}
 		}
 		text := lab.Eval[string](b, "document.body.textContent")
-		if !strings.Contains(text, hostile[0]) || !strings.Contains(text, `\u202egnp.exe\u2066`) || strings.ContainsAny(text, "\u202e\u2066\x1b") {
+		if !strings.Contains(text, hostile[0]) || !strings.Contains(text, `\u202egnp.exe\u2066`) ||
+			strings.ContainsAny(text, "\u202e\u2066\x1b") {
 			t.Error("texts are not shown as what they are")
 		}
 	})
@@ -192,10 +271,11 @@ func TestPageInABrowser(t *testing.T) {
 		name   string
 		width  int64
 		scheme string
-	}{{"dark", 1400, "dark"}, {"light", 1400, "light"}, {"tablet", 800, "light"}, {"phone, dark", 360, "dark"}, {"phone, light", 360, "light"}, {"small phone", 320, "dark"}} {
+	}{{"dark", 1400, "dark"}, {"light", 1400, "light"}, {"tablet", 800, "light"}, {"phone, dark", 360, "dark"},
+		{"phone, light", 360, "light"}, {"small phone", 320, "dark"}} {
 		t.Run(c.name, func(t *testing.T) {
 			b.Do("changing the window", chromedp.EmulateViewport(c.width, 900), scheme(c.scheme))
-			if found := lab.Eval[[]string](b, unwell); len(found) > 0 {
+			if found := lab.Eval[[]string](b, strings.TrimRight(illegible, ";\n")); len(found) > 0 {
 				t.Errorf("%s", strings.Join(found, "\n"))
 			}
 			if dir := os.Getenv("PXEAGENT_SHOTS"); dir != "" {
@@ -209,17 +289,33 @@ func TestPageInABrowser(t *testing.T) {
 	}
 	t.Run("what is new is shown, and what is open stays so", func(t *testing.T) {
 		b.Do("changing the window", chromedp.EmulateViewport(1400, 1000))
-		lab.Eval[bool](b, `(() => { const d = document.querySelector("article details"); d.open = true; d.querySelector("summary").focus(); window.kept = d.dataset.key; return true; })()`)
+		lab.Eval[bool](
+			b,
+			`(() => {
+				const d = document.querySelector("article details");
+				d.open = true;
+				d.querySelector("summary").focus();
+				window.kept = d.dataset.key;
+				return true;
+			})()`,
+		)
 		first := feed.Boots(boot.Filter{})[0]
 		first.Result, first.Ended, first.Host = boot.Booted, time.Now(), "renamed"
 		feed.Set(first)
 		b.Until(`[...document.querySelectorAll("article.machine h3")].some((h) => h.textContent === "renamed")`)
-		if !lab.Eval[bool](b, `document.querySelector('details[data-key="' + window.kept + '"]').open && document.activeElement.parentElement.dataset.key === window.kept`) {
+		if !lab.Eval[bool](
+			b,
+			`document.querySelector('details[data-key="' + window.kept + '"]').open &&
+				document.activeElement.parentElement.dataset.key === window.kept`,
+		) {
 			t.Error("what was open was closed, or the focus was lost")
 		}
 		b.Until(`document.getElementById("say").textContent.includes("renamed: Booted")`)
 		live.set(func(s *Status) { s.Config = Reload{Error: "menu.timeout: is out of range"} })
-		b.Until(`!document.getElementById("alarm").hidden && document.getElementById("alarm").textContent.includes("menu.timeout: is out of range")`)
+		b.Until(
+			`!document.getElementById("alarm").hidden &&
+				document.getElementById("alarm").textContent.includes("menu.timeout: is out of range")`,
+		)
 	})
 	t.Run("names and roles", func(t *testing.T) { testTree(t, b) })
 	t.Run("complaints", func(t *testing.T) {
@@ -258,13 +354,18 @@ func testTree(t *testing.T, b *lab.Browser) {
 		}
 	}
 	for role, names := range map[string][]string{
-		"banner": {""}, "main": {""}, "contentinfo": {""}, "status": {""}, "article": {"renamed"}, "searchbox": {"Find a machine"}, "combobox": {"Show"},
-		"region":       {"Machines", "Is the wire as it should be?", "Menu", "Images", "What happened", "Configuration"},
+		"banner": {""}, "main": {""}, "contentinfo": {""}, "status": {""}, "article": {"renamed"},
+		"searchbox": {"Find a machine"}, "combobox": {"Show"},
+		"region":       {"Machines", "DHCP and boot path", "Menu", "Images", "Events", "Configuration"},
 		"heading":      {"pxeagent", "Machines", "renamed"},
-		"columnheader": {"Offer", "Script", "Verified"}, "rowheader": {"BIOS", "iPXE"}, "button": {"Unlock"}, "link": {"To the machines"},
+		"columnheader": {"Offer", "Script", "Verified"}, "rowheader": {"BIOS", "iPXE"}, "button": {"Unlock"},
+		"link": {"Skip to the machines"},
 	} {
 		for _, name := range names {
-			if !slices.ContainsFunc(roles[role], func(n string) bool { return n == name || name != "" && strings.HasPrefix(n, name) }) {
+			if !slices.ContainsFunc(
+				roles[role],
+				func(n string) bool { return n == name || name != "" && strings.HasPrefix(n, name) },
+			) {
 				t.Errorf("there is no %s %q, but %q", role, name, roles[role])
 			}
 		}

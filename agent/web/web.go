@@ -30,11 +30,10 @@ type Files interface {
 // Config is what New needs. Only Files must be set.
 type Config struct {
 	Files    Files
-	Items    func() ([]ipxe.Item, error) // what the menu offers, for the page at /; nil: that is left out
 	Observer boot.Observer
 	Gatherer prometheus.Gatherer // for /metrics; nil: there is none
 	Boots    *BootsAPI           // nil: there is none
-	Live     Live                // for the page and /api/v1/status; nil: the page says what is served, and no more
+	Live     Live                // for the page and /api/v1/status; nil: the page has nothing to show
 	// ShowMenu is the menu as a machine will see it, for /api/v1/menu; nil: there is none.
 	ShowMenu func(boot.Facts, netip.Addr) (Shown, error)
 	Actions  Actions // nil: nothing can be done
