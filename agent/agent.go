@@ -19,11 +19,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
-	"pxeagent/agent/boot"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/logging"
 	"pxeagent/agent/machine"
 	"pxeagent/agent/neighbour"
+	"pxeagent/agent/recorder"
 	"pxeagent/agent/tftp"
 	"pxeagent/agent/web"
 )
@@ -84,9 +84,9 @@ type Config struct {
 	Grace      time.Duration  // how long transfers may go on after the end was asked for
 	Watches    []Watch
 	Page       Page
-	State      string        // folder for what outlives a restart; machines that boot once have theirs in it
-	Machines   *machine.Book // what the configuration says of them; nil: nothing
-	Boots      Boots
+	State      string            // folder for what outlives a restart; machines that boot once have theirs in it
+	Machines   *machine.Book     // what the configuration says of them; nil: nothing
+	Boots      recorder.Config   // Keep, MaxAge, Stall and Webhook; the rest is the agent's
 	Native     bool              // histograms are native ones, and no classic ones
 	Build      map[string]string // labels of the build_info metric
 	// Log gets lines of what is asked and served as well, which are bounded: see logging.Handler.
@@ -100,7 +100,7 @@ type Agent struct {
 	metrics   *metrics
 	page      *pageState
 	machines  *machines
-	boots     *boots
+	recorder  *recorder.Recorder
 	libraries libraries
 	tftp      *tftp.Server
 	http      *http.Server
@@ -119,7 +119,7 @@ func New(c Config) (*Agent, error) {
 	})
 	info.Set(1)
 	a.registry.MustRegister(info, newDisks(map[string]string{"root": c.Root, "state": c.State}))
-	a.metrics = newMetrics(a.registry, c.Native)
+	a.metrics = newMetrics(a.registry)
 
 	var err error
 	if a.machines, err = newMachines(c); err != nil {
@@ -133,16 +133,11 @@ func New(c Config) (*Agent, error) {
 	a.registry.MustRegister(menuOK(lib.first), newImages(c.Root, c.Log))
 	a.page = a.newPage(lib)
 	a.page.machines = a.machines.listed
-	a.boots, err = newBoots(c, a.metrics, boot.TrackerConfig{
-		Neighbour: neighbour.New(c.Log).MAC, Wants: func(kernel string) []string { return a.machines.catalog.Wants(kernel, a.machines.base) }, Name: a.machines.named,
-	})
-	if err != nil {
+	if a.recorder, err = recorder.New(a.recording()); err != nil {
 		return nil, err
 	}
-	a.boots.own, a.boots.looped = own, a.page.looped
-	a.boots.ended = []func(boot.Boot){a.page.booted, a.machines.finished}
-	api := web.NewBootsAPI(a.boots.feed, a.page)
-	obs := watched{observer{a.metrics, a.boots, c.Log}, a.machines, own}
+	api := web.NewBootsAPI(a.recorder.Feed(), a.page)
+	obs := watched{a.recorder, a.machines, own}
 	a.tftp = tftp.New(tftp.Config{
 		Opener: tftpFiles{lib}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace, Log: c.Log,
 	})
@@ -158,6 +153,34 @@ func New(c Config) (*Agent, error) {
 	return a, err
 }
 
+// newLines bounds the lines that an agent writes: anyone on the network causes some.
+func newLines(log *slog.Logger) *logging.Handler {
+	return logging.New(log.Handler(), logging.Config{
+		By:   []string{"proto", "outcome", "result"},
+		Long: map[string]int{"stack": 8 << 10, "remedy": 1 << 10}, // which are ours
+	})
+}
+
+// recording is the recorder's configuration: what the operator set, and where the agent's other parts come in.
+func (a *Agent) recording() recorder.Config {
+	c := a.Boots
+	c.State, c.MenuTimeout, c.LoopsBroken, c.Except, c.Native = a.State, a.Menu.Timeout, a.Chain.Breaks(), a.Except, a.Native
+	c.Wants = func(kernel string) []string { return a.machines.catalog.Wants(kernel, a.machines.base) }
+	c.Neighbour, c.Name, c.Own = neighbour.New(a.Log).MAC, a.machines.named, own
+	c.Event, c.Metrics, c.Log = a.recorded, a.registry, a.Log
+	return c
+}
+
+// recorded passes on what the recorder saw.
+func (a *Agent) recorded(e recorder.Event) {
+	if e.Loop != nil {
+		a.page.looped(*e.Loop, e.Remedy)
+		return
+	}
+	a.page.booted(*e.Ended)
+	a.machines.finished(*e.Ended)
+}
+
 var errNotServing = errors.New("not serving")
 
 func (a *Agent) ready() error {
@@ -169,7 +192,7 @@ func (a *Agent) ready() error {
 
 // Run serves until ctx ends, then lets transfers end within Grace. Cancelled is not an error.
 func (a *Agent) Run(ctx context.Context) error {
-	stop := a.boots.start(ctx)
+	stop := a.recorder.Start(ctx)
 	err := a.serve(ctx)
 	err = errors.Join(err, stop())
 	a.lines.Flush()
@@ -188,9 +211,7 @@ func (a *Agent) serve(ctx context.Context) error {
 	})
 	g.Go(func() error { return a.serveHTTP(ctx) })
 	g.Go(func() error { a.lines.Run(ctx); return nil })
-	if a.boots.control != nil {
-		g.Go(func() error { return a.boots.serveControl(ctx) })
-	}
+	g.Go(func() error { return a.recorder.ServeCommands(ctx, web.NewBootsAPI(a.recorder.Feed(), nil)) })
 	for i, w := range a.Watches {
 		g.Go(func() error { return w.watch(ctx, a.metrics, a.page, i, a.Log) })
 	}

@@ -21,6 +21,7 @@ import (
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/agent/recorder"
 	"pxeagent/agent/store"
 )
 
@@ -280,7 +281,7 @@ func (m box) tftp(name string) {
 // Commands of this machine ask over a socket that nobody else may open. What an agent that was killed left there is replaced.
 func TestControlSocket(t *testing.T) {
 	state := t.TempDir()
-	path := filepath.Join(state, agent.ControlFile)
+	path := filepath.Join(state, recorder.ControlFile)
 	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 // names. A backend imports agent/dhcp and no other; nothing but cmd imports a backend.
 var allowed = map[string][]string{
 	"cmd/pxeagent": {
-		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe",
+		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe", "agent/recorder",
 		"agent/script", "agent/store", "agent/tftp", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest",
 		"cmd/pxeagent/cli",
 	},
@@ -23,8 +23,8 @@ var allowed = map[string][]string{
 	"cmd/pxeagent/cli": {},
 	"agent": {
 		"agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe",
-		"agent/store", "agent/tftp", "agent/web",
-		"agent/logging", "agent/neighbour",
+		"agent/tftp", "agent/web",
+		"agent/logging", "agent/neighbour", "agent/recorder",
 	},
 	// Lines are bounded whatever they are about.
 	"agent/logging":  {},
@@ -37,9 +37,11 @@ var allowed = map[string][]string{
 	// check fetches what a boot configuration names, and calls files what the servers call them.
 	"agent/check":  {"agent/boot", "agent/dhcp", "agent/ipxe", "agent/script"},
 	"agent/script": {},
-	"agent/store":  {"agent/boot"},
-	"agent/tftp":   {"agent/boot"},
-	"agent/web":    {"agent/boot", "agent/catalog", "agent/ipxe", "agent/machine"},
+	// The store is the recorder's: it keeps boots.
+	"agent/recorder": {"agent/boot", "agent/store"},
+	"agent/store":    {"agent/boot"},
+	"agent/tftp":     {"agent/boot"},
+	"agent/web":      {"agent/boot", "agent/catalog", "agent/ipxe", "agent/machine"},
 	// The library answers by the kind of asker, and its menu lists the images.
 	"agent/ipxe":    {"agent/boot", "agent/catalog", "agent/image", "agent/machine", "agent/script"},
 	"agent/catalog": {"agent/boot", "agent/image", "agent/script", "agent/version"},

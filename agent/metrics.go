@@ -5,24 +5,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"pxeagent/agent/boot"
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/web"
 )
 
-// metrics are what the agent counts. Every label has a closed set of values: no name, MAC or
+// metrics are about watched networks and the configuration. Every label has a closed set of values: no name, MAC or
 // address that came over the wire is ever one.
 type metrics struct {
-	*bootMetrics
-	requests *prometheus.CounterVec
-	bytes    *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-	inFlight *prometheus.GaugeVec
-	resent   prometheus.Counter
-	broken   *prometheus.CounterVec
-	loops    prometheus.Counter
-	quirks   *prometheus.CounterVec
-
 	offerOK   *prometheus.GaugeVec
 	offerTook *prometheus.GaugeVec
 	probes    *prometheus.CounterVec
@@ -33,27 +22,9 @@ type metrics struct {
 	checkOK   *prometheus.GaugeVec
 }
 
-// transferBuckets reach from a menu (a millisecond) to an image over a slow link (half an hour), in seconds.
-var transferBuckets = []float64{.001, .005, .025, .1, .25, 1, 2.5, 10, 30, 120, 600, 1800}
-
-func newMetrics(reg prometheus.Registerer, native bool) *metrics {
-	request := []string{"protocol", "artifact", "outcome"}
+func newMetrics(reg prometheus.Registerer) *metrics {
 	network := []string{"interface"}
 	m := &metrics{
-		requests: counters("requests_total", "Finished requests for files, by kind of asker.", append(request, "class")),
-		bytes:    counters("sent_bytes_total", "File bytes sent: acknowledged (TFTP) or written (HTTP).", request),
-		duration: histograms("request_duration_seconds", "From a request to its end, retransmissions included.", transferBuckets, native, request...),
-		inFlight: gauges("requests_in_flight", "Requests under way.", []string{"protocol"}),
-		resent: prometheus.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "tftp_resent_packets_total", Help: "TFTP packets sent again for want of an answer.",
-		}),
-		broken: counters("loops_broken_total", "Requests of iPXE for an NBP that were answered with the script instead.", []string{"protocol"}),
-		loops: prometheus.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "loops_seen_total",
-			Help: "Machines seen fetching an NBP three times in five minutes with no script between.",
-		}),
-		quirks: counters("quirks_absorbed_total", "Oddities of firmware, in a requested name or in how it asks, that were put right, by kind.", []string{"kind"}),
-
 		offerOK:   gauges("probe_offer_ok", "1 where the last probe's offers to this kind of client were as wished, else 0.", append(network, "client")),
 		offerTook: gauges("probe_offer_duration_seconds", "From the DISCOVER to the first offer in the last probe; absent where none came.", append(network, "client")),
 		probes:    counters("probes_total", "DHCP probes made, by result: ok, wrong, no_offer, error.", append(network, "result")),
@@ -62,18 +33,8 @@ func newMetrics(reg prometheus.Registerer, native bool) *metrics {
 		foreign:   gauges("foreign_servers", "DHCP servers seen in the last probe that send machines elsewhere.", network),
 		checkOK:   gauges("check_ok", "1 where the last check found this part of every machine's road in order (offer, nbp, script, files), else 0.", append(network, "hop")),
 	}
-	reg.MustRegister(m.requests, m.bytes, m.duration, m.inFlight, m.resent, m.broken, m.loops, m.quirks,
-		m.offerOK, m.offerTook, m.probes, m.probed, m.inSync, m.foreign, m.checkOK)
-	// A series that is there from the start can be watched for its first change.
-	for _, p := range []boot.Proto{boot.TFTP, boot.HTTP} {
-		m.inFlight.WithLabelValues(string(p))
-		m.broken.WithLabelValues(string(p))
-	}
-	for _, k := range boot.Quirks() {
-		m.quirks.WithLabelValues(string(k))
-	}
+	reg.MustRegister(m.offerOK, m.offerTook, m.probes, m.probed, m.inSync, m.foreign, m.checkOK)
 	m.reload = newReloadMetrics(reg)
-	m.bootMetrics = newBootMetrics(reg, native)
 	return m
 }
 
@@ -85,25 +46,6 @@ func counters(name, help string, labels []string) *prometheus.CounterVec {
 
 func gauges(name, help string, labels []string) *prometheus.GaugeVec {
 	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
-}
-
-// Begin counts a request as under way.
-func (m *metrics) Begin(a boot.Ask) { m.inFlight.WithLabelValues(string(a.Proto)).Inc() }
-
-// End counts a request that ended.
-func (m *metrics) End(t boot.Transfer) {
-	proto, artifact, outcome := string(t.Proto), string(t.Artifact), string(t.Outcome)
-	m.inFlight.WithLabelValues(proto).Dec()
-	m.requests.WithLabelValues(proto, artifact, outcome, string(t.Class)).Inc()
-	m.bytes.WithLabelValues(proto, artifact, outcome).Add(float64(t.Bytes))
-	m.duration.WithLabelValues(proto, artifact, outcome).Observe(t.Took.Seconds())
-	m.resent.Add(float64(t.Resent))
-	if t.Broke {
-		m.broken.WithLabelValues(proto).Inc()
-	}
-	for _, k := range t.Quirks {
-		m.quirks.WithLabelValues(string(k)).Inc()
-	}
 }
 
 // probe sets what one probe of a network found.

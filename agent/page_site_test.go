@@ -27,6 +27,7 @@ import (
 	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/agent/recorder"
 	"pxeagent/agent/web"
 	"pxeagent/deploy/lab"
 )
@@ -94,7 +95,7 @@ func newSite(t *testing.T, o *offerer) *site {
 		Root: s.root, Chain: ipxe.ChainAuto, Grace: time.Second, Log: slog.New(slog.DiscardHandler),
 		Build: map[string]string{"version": "1.0"}, State: t.TempDir(),
 		Machines: book, Menu: ipxe.MenuConfig{Title: "Lab", Timeout: 30 * time.Second},
-		Boots: agent.Boots{Stall: 4 * time.Second},
+		Boots: recorder.Config{Stall: 4 * time.Second},
 		Page: agent.Page{Gate: web.NewGate(pageToken), Settings: []web.Setting{
 			{
 				Key:   "interface",

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"pxeagent/agent/recorder"
 )
 
 // describer collects what would be registered.
@@ -31,7 +33,10 @@ var descRE = regexp.MustCompile(`fqName: "([^"]+)", help: "([^"]+)".*variableLab
 // The table of metrics in the reference is what the code has.
 func TestReadmeListsTheMetrics(t *testing.T) {
 	var d describer
-	newMetrics(&d, false)
+	if _, err := recorder.New(recorder.Config{Metrics: &d}); err != nil {
+		t.Fatal(err)
+	}
+	newMetrics(&d)
 	d.MustRegister(newDisks(nil), menuOK(nil), newImages("", nil))
 	readme, err := os.ReadFile("../deploy/guide/reference.md")
 	if err != nil {

@@ -24,7 +24,7 @@ func (a *Agent) Reconfigure(c Changes) {
 		lib.Configure(c.Menu)
 	}
 	a.machines.SetBook(c.Machines)
-	a.boots.setMenu(c.Menu.Timeout)
+	a.recorder.SetMenuTimeout(c.Menu.Timeout)
 	a.metrics.reload.took(time.Now())
 	a.page.reloaded(c.Settings, nil)
 	a.page.forget()

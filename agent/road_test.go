@@ -122,7 +122,7 @@ func TestRoads(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			reg := prometheus.NewRegistry()
-			newMetrics(reg, false).road("lab", road)
+			newMetrics(reg).road("lab", road)
 			values := hopValues(t, reg)
 			if got := strings.Join(values, " "); got != test.metrics {
 				t.Errorf("metrics are %q, want %q", got, test.metrics)

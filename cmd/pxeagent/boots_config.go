@@ -4,13 +4,13 @@ import (
 	"errors"
 	"os"
 
-	"pxeagent/agent"
+	"pxeagent/agent/recorder"
 )
 
 // boots is how the daemon follows boots, and whom it tells.
-func (l loaded) boots() (agent.Boots, error) {
+func (l loaded) boots() (recorder.Config, error) {
 	c := l.Config
-	b := agent.Boots{Keep: c.Boots.Keep, MaxAge: c.Boots.MaxAge, Stall: c.Boots.Stall}
+	b := recorder.Config{Keep: c.Boots.Keep, MaxAge: c.Boots.MaxAge, Stall: c.Boots.Stall}
 	if c.Webhook.URL == nil {
 		return b, nil
 	}

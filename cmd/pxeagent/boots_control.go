@@ -16,8 +16,8 @@ import (
 	"syscall"
 	"time"
 
-	"pxeagent/agent"
 	"pxeagent/agent/boot"
+	"pxeagent/agent/recorder"
 	"pxeagent/agent/web"
 	"pxeagent/cmd/pxeagent/cli"
 )
@@ -29,7 +29,7 @@ type control struct {
 }
 
 func newControl(stateDir string) control {
-	d := control{socket: filepath.Join(stateDir, agent.ControlFile)}
+	d := control{socket: filepath.Join(stateDir, recorder.ControlFile)}
 	d.client = &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "unix", d.socket)

@@ -1,4 +1,4 @@
-package agent
+package recorder
 
 import (
 	"context"
@@ -15,17 +15,15 @@ import (
 	"pxeagent/agent/boot"
 )
 
-// newObserved is an observer whose boots nobody follows until run is called.
-func newObserved(t testing.TB) (observer, *prometheus.Registry) {
+// newObserved is a recorder that nobody runs until Start is called.
+func newObserved(t testing.TB) (*Recorder, *prometheus.Registry) {
 	t.Helper()
 	reg := prometheus.NewRegistry()
-	m := newMetrics(reg, false)
-	log := slog.New(slog.DiscardHandler)
-	b, err := newBoots(Config{Log: log}, m, boot.TrackerConfig{})
+	r, err := New(Config{Metrics: reg, Log: slog.New(slog.DiscardHandler), Event: func(Event) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return observer{m, b, log}, reg
+	return r, reg
 }
 
 func transferOf(i int) boot.Transfer {
@@ -74,17 +72,17 @@ func TestObserverNeverWaits(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := o.boots.start(ctx)(); err != nil {
+	if err := o.Start(ctx)(); err != nil {
 		t.Fatal(err)
 	}
-	if boots := len(o.boots.feed.Boots(boot.Filter{})); boots != defaultKeep {
+	if boots := len(o.feed.Boots(boot.Filter{})); boots != defaultKeep {
 		t.Errorf("%d boots came of those that found room, want %d", boots, defaultKeep)
 	}
 }
 
 // What a transfer pays for being followed: with a queue that is read, and with one that is full.
 func BenchmarkObserverEnd(b *testing.B) {
-	run := func(b *testing.B, o observer) {
+	run := func(b *testing.B, o *Recorder) {
 		b.ReportAllocs()
 		b.RunParallel(func(p *testing.PB) {
 			t := transferOf(7)
@@ -98,14 +96,14 @@ func BenchmarkObserverEnd(b *testing.B) {
 		b.RunParallel(func(p *testing.PB) {
 			t := transferOf(7)
 			for p.Next() {
-				o.metrics.End(t)
+				o.metrics.end(t)
 			}
 		})
 	})
 	b.Run("followed", func(b *testing.B) {
 		o, reg := newObserved(b)
 		ctx, cancel := context.WithCancel(context.Background())
-		stop := o.boots.start(ctx)
+		stop := o.Start(ctx)
 		run(b, o)
 		cancel()
 		if err := stop(); err != nil {

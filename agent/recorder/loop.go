@@ -1,4 +1,4 @@
-package agent
+package recorder
 
 import (
 	"context"
@@ -8,29 +8,28 @@ import (
 	"time"
 
 	"pxeagent/agent/boot"
-	"pxeagent/agent/ipxe"
 )
 
-// doctor names machines that load iPXE again and again, and says what would help. It is of one goroutine.
-type doctor struct {
-	chain  ipxe.Chain
-	except []netip.Prefix // see ipxe.Config
+// loopAlarm names machines that load iPXE again and again, and says what would help. It is of one goroutine.
+type loopAlarm struct {
+	broken bool           // see Config.LoopsBroken
+	except []netip.Prefix // see Config.Except
 
 	loops boot.Loops
 }
 
 // see reports a loop when it is seen first.
-func (d *doctor) see(t boot.Transfer, now time.Time) (boot.Loop, bool) {
-	return d.loops.See(t, now)
+func (a *loopAlarm) see(t boot.Transfer, now time.Time) (boot.Loop, bool) {
+	return a.loops.See(t, now)
 }
 
 // remedy is what a person can do about a loop.
-func (d *doctor) remedy(l boot.Loop) string {
+func (a *loopAlarm) remedy(l boot.Loop) string {
 	asks := func(c boot.Class) bool { return slices.Contains(l.Classes, c) }
 	switch {
-	case asks(boot.IPXE) && slices.ContainsFunc(d.except, func(n netip.Prefix) bool { return n.Contains(l.Client) }):
+	case asks(boot.IPXE) && slices.ContainsFunc(a.except, func(n netip.Prefix) bool { return n.Contains(l.Client) }):
 		return "the machine is in serve.chain_except, so its iPXE is given itself again: take its network out"
-	case asks(boot.IPXE) && !d.chain.Breaks():
+	case asks(boot.IPXE) && !a.broken:
 		return "its iPXE is told by DHCP to load itself again: set chain: auto, which answers it with the script"
 	case asks(boot.IPXE):
 		return "its iPXE asks for a boot program by a name that is not known as iPXE's own: name the file undionly.kpxe or ipxe.efi"
@@ -41,8 +40,8 @@ func (d *doctor) remedy(l boot.Loop) string {
 }
 
 // report writes the line.
-func (d *doctor) report(log *slog.Logger, l boot.Loop) {
+func (a *loopAlarm) report(log *slog.Logger, l boot.Loop) {
 	log.LogAttrs(context.Background(), slog.LevelWarn, "loop: a machine fetches its boot program again and again, and no script between",
 		slog.String("client", l.Client.String()), slog.String("file", l.File), slog.String("proto", string(l.Proto)), slog.Any("asked_by", l.Classes),
-		slog.Time("since", l.Since), slog.String("remedy", d.remedy(l)))
+		slog.Time("since", l.Since), slog.String("remedy", a.remedy(l)))
 }

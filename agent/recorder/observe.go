@@ -1,4 +1,4 @@
-package agent
+package recorder
 
 import (
 	"context"
@@ -6,37 +6,22 @@ import (
 	"time"
 
 	"pxeagent/agent/boot"
-	"pxeagent/agent/logging"
 )
 
-// newLines bounds the lines that an agent writes: anyone on the network causes some.
-func newLines(log *slog.Logger) *logging.Handler {
-	return logging.New(log.Handler(), logging.Config{
-		By:   []string{"proto", "outcome", "result"},
-		Long: map[string]int{"stack": 8 << 10, "remedy": 1 << 10}, // which are ours
-	})
-}
-
-// observer counts every request, writes a line about its end, and has it made part of a boot. Lines are short of nothing that
-// a person needs to find the machine that does not come up.
-type observer struct {
-	*metrics
-	boots *boots
-	log   *slog.Logger
-}
-
-// Begin counts a request as under way.
-func (o observer) Begin(a boot.Ask) {
-	o.metrics.Begin(a)
+// Begin counts a request as under way. It never waits.
+func (b *Recorder) Begin(a boot.Ask) {
+	b.metrics.begin(a)
 	if a.Class != boot.Tool { // whose requests are no boots
-		o.boots.tell(told{began: &a, at: time.Now()})
+		b.tell(told{began: &a, at: time.Now()})
 	}
 }
 
-func (o observer) End(t boot.Transfer) {
-	o.metrics.End(t)
+// End counts a request that ended, writes a line about it, and has it made part of a boot. Lines are short of nothing that a
+// person needs to find the machine that does not come up. It never waits.
+func (b *Recorder) End(t boot.Transfer) {
+	b.metrics.end(t)
 	if t.Class != boot.Tool {
-		o.boots.tell(told{ended: &t})
+		b.tell(told{ended: &t})
 	}
 	level := slog.LevelInfo
 	switch {
@@ -46,7 +31,7 @@ func (o observer) End(t boot.Transfer) {
 		level = slog.LevelWarn
 	}
 	ctx := context.Background()
-	if !o.log.Enabled(ctx, level) {
+	if !b.log.Enabled(ctx, level) {
 		return
 	}
 	attrs := []slog.Attr{
@@ -71,5 +56,5 @@ func (o observer) End(t boot.Transfer) {
 	if t.Err != nil {
 		attrs = append(attrs, slog.Any("err", t.Err))
 	}
-	o.log.LogAttrs(ctx, level, "served", attrs...)
+	b.log.LogAttrs(ctx, level, "served", attrs...)
 }

@@ -1,4 +1,6 @@
-package agent
+// Package recorder makes boots of the requests of machines: it follows and keeps them, raises the alarm where a machine
+// loops, and tells the log, the metrics, a webhook and whoever asks.
+package recorder
 
 import (
 	"context"
@@ -6,21 +8,47 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/store"
 )
 
-// Boots is how machines' boots are followed and kept.
-type Boots struct {
-	Keep    int           // how many are kept; 0: 1000
-	MaxAge  time.Duration // how long, since their end; 0: for ever
-	Stall   time.Duration // how long a machine may ask for nothing; 0: five minutes
-	Webhook Webhook
+// Config is what a Recorder is made of. All but Neighbour, Wants, Name, Event and Log may be zero.
+type Config struct {
+	Keep        int           // how many boots are kept; 0: 1000
+	MaxAge      time.Duration // how long, since their end; 0: for ever
+	Stall       time.Duration // how long a machine may ask for nothing; 0: five minutes
+	MenuTimeout time.Duration // of the menu; 0: it waits for ever
+	Webhook     Webhook
+	State       string // folder of the store and of the control socket; "": boots are in memory only
+	// LoopsBroken: a request of iPXE for an NBP is answered with the script.
+	LoopsBroken bool
+	Except      []netip.Prefix // whose loops are not broken all the same
+	Native      bool           // histograms are native ones, and no classic ones
+
+	// Neighbour, Wants and Name are those of boot.TrackerConfig. They are called from one goroutine.
+	Neighbour func(netip.Addr) string
+	Wants     func(kernel string) []string
+	Name      func(f boot.Facts, addr netip.Addr, kernel string) boot.Named
+	// Own reports a request that is no machine's; nil: none is. Called from one goroutine.
+	Own func(boot.Ask) bool
+	// Event is called with each thing that happened, from one goroutine.
+	Event   func(Event)
+	Metrics prometheus.Registerer
+	Log     *slog.Logger
+}
+
+// Event is a boot that ended, or a machine that loops. One of the two is set.
+type Event struct {
+	Ended  *boot.Boot
+	Loop   *boot.Loop
+	Remedy string // what a person can do about Loop
 }
 
 const (
@@ -42,67 +70,77 @@ type told struct {
 	at    time.Time // began
 }
 
-// boots makes boots of requests, keeps them, and tells who wants to know. All but tell and the feed is of the goroutine that runs it.
-type boots struct {
+// Recorder makes boots of requests, keeps them, and tells who wants to know. It is the servers' boot.Observer. All but that
+// and the feed is of the goroutine that runs it.
+type Recorder struct {
 	queue   chan told
 	feed    *boot.Feed
 	tracker *boot.Tracker
-	doctor  *doctor
+	alarm   *loopAlarm
 	store   *store.Store // nil: there is none
 	hook    *webhook     // nil: there is none
 	control net.Listener // where commands ask; nil: nowhere
 	menu    atomic.Int64 // how long it waits for a person, in nanoseconds
 	metrics *metrics
-	ended   []func(boot.Boot)       // called with each boot that ended
-	looped  func(boot.Loop, string) // called with each machine that loops, and the remedy
-	own     func(boot.Ask) bool     // a request that is no machine's
+	event   func(Event)
+	own     func(boot.Ask) bool // a request that is no machine's
 	maxAge  time.Duration
 	log     *slog.Logger
 }
 
-// newBoots opens the store, if there is a folder for it. That another daemon has it is an error; else boots are in memory only, and the log says so.
-func newBoots(c Config, m *metrics, t boot.TrackerConfig) (*boots, error) {
-	keep := c.Boots.Keep
-	if keep <= 0 {
-		keep = defaultKeep
+// New opens the store, if there is a folder for it. That another daemon has it is an error; else boots are in memory only,
+// and the log says so.
+func New(c Config) (*Recorder, error) {
+	if c.Keep <= 0 {
+		c.Keep = defaultKeep
 	}
-	b := &boots{
-		queue: make(chan told, bootQueue), feed: boot.NewFeed(keep), doctor: &doctor{chain: c.Chain, except: c.Except},
-		metrics: m, looped: func(boot.Loop, string) {}, own: func(boot.Ask) bool { return false }, maxAge: c.Boots.MaxAge, log: c.Log,
+	if c.Own == nil {
+		c.Own = func(boot.Ask) bool { return false }
 	}
-	b.setMenu(c.Menu.Timeout)
-	t.Stall, t.MenuWait = c.Boots.Stall, func() time.Duration { return time.Duration(b.menu.Load()) }
-	b.tracker = boot.NewTracker(t)
-	if c.Boots.Webhook.URL != nil {
-		b.hook = newWebhook(c.Boots.Webhook, m.deliveries, c.Log)
+	b := &Recorder{
+		queue: make(chan told, bootQueue), feed: boot.NewFeed(c.Keep), alarm: &loopAlarm{broken: c.LoopsBroken, except: c.Except},
+		metrics: newMetrics(c.Metrics, c.Native), event: c.Event, own: c.Own, maxAge: c.MaxAge, log: c.Log,
+	}
+	b.SetMenuTimeout(c.MenuTimeout)
+	b.tracker = boot.NewTracker(boot.TrackerConfig{
+		Stall: c.Stall, MenuWait: func() time.Duration { return time.Duration(b.menu.Load()) },
+		Neighbour: c.Neighbour, Wants: c.Wants, Name: c.Name,
+	})
+	if c.Webhook.URL != nil {
+		b.hook = newWebhook(c.Webhook, b.metrics.deliveries, c.Log)
 	}
 	if c.State == "" {
 		return b, nil
 	}
-	st, kept, err := store.Open(c.State, store.Config{Keep: keep, MaxAge: c.Boots.MaxAge, Log: c.Log, Failed: m.storeErrors.Inc})
+	st, kept, err := store.Open(c.State, store.Config{
+		Keep: c.Keep, MaxAge: c.MaxAge, Log: c.Log, Failed: b.metrics.storeErrors.Inc,
+	})
 	switch {
 	case errors.Is(err, store.ErrLocked):
 		return nil, fmt.Errorf("state_dir: %w", err)
 	case err != nil:
-		m.storeErrors.Inc()
+		b.metrics.storeErrors.Inc()
 		c.Log.Warn("Boots are kept in memory only, until the agent stops", "err", err)
 		return b, nil
 	}
 	b.store = st
-	m.stored = st.Stored
+	b.metrics.stored = st.Stored
 	for _, k := range kept {
 		b.feed.Set(k)
 	}
 	b.tracker.Resume(kept)
-	m.underWay.Set(float64(b.tracker.UnderWay()))
+	b.metrics.underWay.Set(float64(b.tracker.UnderWay()))
 	if b.control, err = listenControl(c.State); err != nil {
 		c.Log.Warn("Commands cannot ask this agent", "err", err)
 	}
 	return b, nil
 }
 
+// Feed has the boots, those under way included.
+func (b *Recorder) Feed() *boot.Feed { return b.feed }
+
 // tell never waits.
-func (b *boots) tell(t told) {
+func (b *Recorder) tell(t told) {
 	select {
 	case b.queue <- t:
 	default:
@@ -110,9 +148,9 @@ func (b *boots) tell(t told) {
 	}
 }
 
-// start has boots followed until stop is called, after the last request has ended. Whoever follows the feed is left alone from then on
+// Start has boots followed until stop is called, after the last request has ended. Whoever follows the feed is left alone from then on
 // where ctx ends: they would keep the agent from stopping.
-func (b *boots) start(ctx context.Context) (stop func() error) {
+func (b *Recorder) Start(ctx context.Context) (stop func() error) {
 	context.AfterFunc(ctx, b.feed.Close)
 	follow, followed := context.WithCancel(context.WithoutCancel(ctx))
 	pass, passed := context.WithCancel(context.WithoutCancel(ctx))
@@ -137,7 +175,7 @@ func (b *boots) start(ctx context.Context) (stop func() error) {
 }
 
 // run follows boots until ctx ends, and then what is waiting.
-func (b *boots) run(ctx context.Context) error {
+func (b *Recorder) run(ctx context.Context) error {
 	beat := time.NewTicker(bootBeat)
 	defer beat.Stop()
 	for {
@@ -149,7 +187,7 @@ func (b *boots) run(ctx context.Context) error {
 			if b.maxAge > 0 {
 				b.feed.Forget(now.Add(-b.maxAge))
 			}
-			b.spread()
+			b.publish()
 		case <-ctx.Done():
 			for len(b.queue) > 0 {
 				b.take(<-b.queue)
@@ -160,7 +198,7 @@ func (b *boots) run(ctx context.Context) error {
 }
 
 // take looks at a request, and at those that wait behind it.
-func (b *boots) take(t told) {
+func (b *Recorder) take(t told) {
 	for n := 1; ; n++ {
 		b.look(t)
 		if n == bootBatch {
@@ -173,10 +211,10 @@ func (b *boots) take(t told) {
 		}
 		break
 	}
-	b.spread()
+	b.publish()
 }
 
-func (b *boots) look(t told) {
+func (b *Recorder) look(t told) {
 	if t.began != nil {
 		if !b.own(*t.began) {
 			b.tracker.Begin(*t.began, t.at)
@@ -188,17 +226,17 @@ func (b *boots) look(t told) {
 		return
 	}
 	b.tracker.End(*t.ended)
-	if l, found := b.doctor.see(*t.ended, t.ended.Start.Add(t.ended.Took)); found {
-		remedy := b.doctor.remedy(l)
+	if l, found := b.alarm.see(*t.ended, t.ended.Start.Add(t.ended.Took)); found {
+		remedy := b.alarm.remedy(l)
 		b.metrics.loops.Inc()
-		b.doctor.report(b.log, l)
+		b.alarm.report(b.log, l)
 		b.tracker.Looped(l, remedy)
-		b.looped(l, remedy)
+		b.event(Event{Loop: &l, Remedy: remedy})
 	}
 }
 
-// spread tells all who want to know what became of boots.
-func (b *boots) spread() {
+// publish tells all who want to know what became of boots.
+func (b *Recorder) publish() {
 	changed, ended := b.tracker.Take()
 	for _, c := range changed {
 		b.feed.Set(c)
@@ -214,14 +252,12 @@ func (b *boots) spread() {
 		if b.hook != nil {
 			b.hook.send(e)
 		}
-		for _, f := range b.ended {
-			f(e)
-		}
+		b.event(Event{Ended: &e})
 	}
 }
 
 // report writes the line of a boot that ended.
-func (b *boots) report(e boot.Boot) {
+func (b *Recorder) report(e boot.Boot) {
 	level := slog.LevelInfo
 	if e.Result != boot.Booted && e.Result != boot.LocalDisk {
 		level = slog.LevelWarn
@@ -250,8 +286,8 @@ func (b *boots) report(e boot.Boot) {
 	b.log.LogAttrs(context.Background(), level, "boot ended", attrs...)
 }
 
-// setMenu takes the menu's timeout; 0: it waits for ever.
-func (b *boots) setMenu(timeout time.Duration) {
+// SetMenuTimeout takes the menu's timeout; 0: it waits for ever.
+func (b *Recorder) SetMenuTimeout(timeout time.Duration) {
 	if timeout == 0 {
 		timeout = menuForEver
 	}

@@ -1,4 +1,4 @@
-package agent
+package recorder
 
 import (
 	"github.com/prometheus/client_golang/prometheus"

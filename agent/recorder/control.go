@@ -1,4 +1,4 @@
-package agent
+package recorder
 
 import (
 	"context"
@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"pxeagent/agent/web"
 )
 
 // ControlFile is the socket in the folder for state where commands of this machine ask the agent; its mode is 0600.
@@ -43,9 +41,13 @@ func listenControl(dir string) (net.Listener, error) {
 	return l, nil
 }
 
-// serveControl answers commands until ctx ends. They read what anyone may by HTTP, so all of them may at once.
-func (b *boots) serveControl(ctx context.Context) error {
-	s := &http.Server{Handler: web.NewBootsAPI(b.feed, nil), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+// ServeCommands answers commands by HTTP on the control socket until ctx ends; without a socket it does nothing. Commands
+// read what anyone may by HTTP, so all of them may at once.
+func (b *Recorder) ServeCommands(ctx context.Context, answer http.Handler) error {
+	if b.control == nil {
+		return nil
+	}
+	s := &http.Server{Handler: answer, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
 	if err := s.Serve(b.control); !errors.Is(err, http.ErrServerClosed) {
