@@ -1,10 +1,12 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path"
 	"path/filepath"
@@ -19,7 +21,7 @@ type Order struct {
 	Version string   // "latest": the newest that the mirrors have
 	Arch    string   // amd64, arm64, or as the maker calls it; "": amd64
 	From    []string // files, folders and URLs in place of the mirrors
-	SHA256  string   // in hex, for the one file that is fetched
+	SHA256  string   // in hex, of the file; of several, separated by commas
 	Mirrors []string // in place of the recipe's
 	Title   string   // for the menu, in place of the recipe's
 	Args    []string // more arguments for the kernel
@@ -122,12 +124,9 @@ func (s *Store) gather(ctx context.Context, r Recipe, o Order, words vocabulary)
 	if err != nil {
 		return nil, err
 	}
-	given := checksum("")
-	if o.SHA256 != "" {
-		var ok bool
-		if given, ok = parseChecksum(o.SHA256); !ok || given.kind() != sha256Sum {
-			return nil, fmt.Errorf("%w: %q is no SHA-256; want 64 hex digits", ErrOrder, o.SHA256)
-		}
+	given, err := givenSums(o.SHA256)
+	if err != nil {
+		return nil, err
 	}
 	var out []source
 	if len(o.From) > 0 {
@@ -137,9 +136,13 @@ func (s *Store) gather(ctx context.Context, r Recipe, o Order, words vocabulary)
 			if w.Instead {
 				continue
 			}
+			given := given
+			if w.lists(all) {
+				given = nil
+			}
 			src, ok, err := s.fromMirrors(ctx, r, o, words, w, given)
 			if err != nil {
-				return nil, err
+				return out, err
 			}
 			if ok {
 				out = append(out, src)
@@ -151,54 +154,65 @@ func (s *Store) gather(ctx context.Context, r Recipe, o Order, words vocabulary)
 			s.Checked = "the checksums of the others"
 		}
 	}
-	if err == nil && given != "" && len(out) != 1 {
-		err = fmt.Errorf("%w: --sha256 is for one file, and this image is made of %d", ErrOrder, len(out))
+	for _, sum := range given {
+		if err == nil && !slices.ContainsFunc(out, func(s source) bool { return s.SHA256 == string(sum) }) {
+			err = fmt.Errorf("%w: no file of the image has the given SHA-256 %s", ErrOrder, short(sum))
+		}
 	}
 	return out, err
 }
 
+// givenSums reads the checksums of --sha256, separated by commas: each file of the image must have one of them.
+func givenSums(text string) ([]checksum, error) {
+	var out []checksum
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		sum, ok := parseChecksum(word)
+		if !ok || sum.kind() != sha256Sum {
+			return nil, fmt.Errorf("%w: %q is no SHA-256; want 64 hex digits", ErrOrder, word)
+		}
+		out = append(out, sum)
+	}
+	return out, nil
+}
+
+// bySHA256 is what --sha256 says of a file; nothing where it was not given.
+func bySHA256(given []checksum, name string) expected {
+	return expected{sums: given, where: "--sha256", name: name}
+}
+
 // gatherFrom takes the files that the user names.
-func (s *Store) gatherFrom(ctx context.Context, r Recipe, o Order, words vocabulary, all []wanted, given checksum) ([]source, error) {
+func (s *Store) gatherFrom(ctx context.Context, r Recipe, o Order, words vocabulary, all []wanted, given []checksum) ([]source, error) {
 	have, err := offers(o.From)
 	if err != nil {
 		return nil, err
 	}
-	var required []wanted
+	chosen, err := choose(all, have)
+	if err != nil {
+		return nil, err
+	}
 	instead := false
-	for _, w := range all {
-		instead = instead || w.Instead && len(w.fits(have)) > 0
-		if !w.Optional && !w.Instead {
-			required = append(required, w)
-		}
+	for i, w := range all {
+		instead = instead || w.Instead && len(chosen[i]) > 0
 	}
 	var out []source
-	used := map[offered]bool{}
-	for _, w := range all {
-		fits := w.fits(have)
-		if len(fits) == 0 && len(required) == 1 && !w.Optional && !w.Instead && len(have) == 1 && !instead {
-			fits = have // one file for one: it may be called as it likes
-		}
-		fits = slices.DeleteFunc(fits, func(f offered) bool { return used[f] })
+	for i, w := range all {
 		switch {
-		case len(fits) == 0 && (w.Optional || w.Instead || instead):
+		case len(chosen[i]) > 0:
+		case w.Optional || w.Instead || instead:
 			continue
-		case len(fits) == 0 && w.Fill:
-			src, _, err := s.fromMirrors(ctx, r, o, words, w, "")
+		case w.Fill:
+			src, _, err := s.fromMirrors(ctx, r, o, words, w, nil)
 			if err != nil {
-				return nil, err
+				return out, err
 			}
 			out = append(out, src)
-			continue
-		case len(fits) == 0:
-			return nil, fmt.Errorf("%w: %s has no file for it: %s", ErrOrder, strings.Join(o.From, ", "), w.name())
-		case !w.Many:
-			fits = fits[:1]
+		default:
+			return out, fmt.Errorf("%w: %s has no file for it: %s", ErrOrder, strings.Join(o.From, ", "), w.name())
 		}
-		for _, f := range fits {
-			used[f] = true
+		for _, f := range chosen[i] {
 			src, err := s.fromOffer(ctx, words, w, f, given)
 			if err != nil {
-				return nil, err
+				return out, err
 			}
 			out = append(out, src)
 		}
@@ -207,53 +221,39 @@ func (s *Store) gatherFrom(ctx context.Context, r Recipe, o Order, words vocabul
 }
 
 // fromOffer takes one file that the user names.
-func (s *Store) fromOffer(ctx context.Context, words vocabulary, w wanted, f offered, given checksum) (source, error) {
+func (s *Store) fromOffer(ctx context.Context, words vocabulary, w wanted, f offered, given []checksum) (source, error) {
+	want := bySHA256(given, f.name)
 	if f.url != "" {
-		want := expected{given, "--sha256", f.name}
-		if given == "" {
+		if len(given) == 0 {
 			lists := w
-			lists.names, lists.Sums = []string{f.name}, nil
+			lists.names, lists.match, lists.Sums = []string{f.name}, nil, nil
 			for _, l := range w.Sums {
-				lists.Sums = append(lists.Sums, Sums{URL: listName(withFile(words, f.name).expand(l.URL)), As: ""})
+				lists.Sums = append(lists.Sums, Sums{URL: listName(withFile(words, f.name).expand(l.URL)), Optional: true})
 			}
-			var err error
-			if want, err = s.published(ctx, strings.TrimSuffix(f.url, f.name), words, lists); err != nil {
+			all, _, err := s.published(ctx, strings.TrimSuffix(f.url, f.name), words, lists)
+			if err != nil {
 				return source{}, err
+			}
+			if len(all) > 0 {
+				want = all[0]
 			}
 		}
 		return s.download(ctx, w, f.url, f.name, want)
 	}
-	want := expected{given, "--sha256", f.name}
-	if given == "" {
-		want = beside(f.path, words, w)
+	if len(given) == 0 {
+		var err error
+		if want, err = beside(f, words, w); err != nil {
+			return source{}, fmt.Errorf("%s: %w", f.name, err)
+		}
 	}
 	src := source{want: w, name: f.name, path: f.path, Source: Source{From: f.path}}
 	return src, s.checkFile(&src, want)
 }
 
 // fromMirrors fetches one file. ok is false where it is optional and nowhere.
-func (s *Store) fromMirrors(ctx context.Context, r Recipe, o Order, words vocabulary, w wanted, given checksum) (src source, ok bool, err error) {
+func (s *Store) fromMirrors(ctx context.Context, r Recipe, o Order, words vocabulary, w wanted, given []checksum) (src source, ok bool, err error) {
 	_, err = s.onMirrors(r, o, func(mirror string) (string, error) {
-		want := expected{sum: given, where: "--sha256"}
-		if given == "" {
-			var err error
-			if want, err = s.published(ctx, mirror, words, w); err != nil {
-				return "", err
-			}
-		}
-		name := want.name
-		if name == "" {
-			if len(w.names) == 0 {
-				return "", fmt.Errorf("%w: no list on %s has %s", ErrNotFound, shownURL(mirror), w.name())
-			}
-			name = w.names[0]
-		}
-		at := withFile(words, name).expand(w.URL)
-		if at == "" {
-			at = name
-		}
-		var err error
-		src, err = s.download(ctx, w, join(mirror, at), name, want)
+		src, err = s.fromMirror(ctx, mirror, words, w, given)
 		return "", err
 	})
 	switch {
@@ -265,6 +265,41 @@ func (s *Store) fromMirrors(ctx context.Context, r Recipe, o Order, words vocabu
 		return source{}, false, fmt.Errorf("%w of %s: %s: %w", ErrNoVersion, r.Name, words["version"], err)
 	}
 	return source{}, false, err
+}
+
+// fromMirror fetches one file under the first of its names that is there. ErrNotFound: it is not.
+func (s *Store) fromMirror(ctx context.Context, mirror string, words vocabulary, w wanted, given []checksum) (source, error) {
+	at := func(name string) string {
+		u := withFile(words, name).expand(w.URL)
+		if u == "" {
+			u = name
+		}
+		return join(mirror, u)
+	}
+	var names []expected
+	for _, n := range w.names {
+		names = append(names, bySHA256(given, n))
+	}
+	if len(given) == 0 {
+		listed, absent, err := s.published(ctx, mirror, words, w)
+		if absent && len(names) > 0 { // no list and no file: what is missing is not the list
+			err = cmp.Or(s.fetch.there(ctx, at(names[0].name)), err)
+		}
+		if err != nil {
+			return source{}, err
+		}
+		if len(listed) > 0 {
+			names = listed
+		}
+	}
+	err := fmt.Errorf("%w: no list on %s has %s", ErrNotFound, shownURL(mirror), w.name())
+	for _, want := range names {
+		var src source
+		if src, err = s.download(ctx, w, at(want.name), want.name, want); !errors.Is(err, ErrNotFound) {
+			return src, err
+		}
+	}
+	return source{}, err
 }
 
 // download fetches a file and checks it. One that was put together from the tries of several runs and is wrong is fetched once more.
@@ -301,28 +336,48 @@ func (s *Store) checkFile(src *source, want expected) error {
 		return fmt.Errorf("reading %s: %w", src.name, err)
 	}
 	defer f.Close()
-	ours, theirs := sha256Sum.new(), want.sum.kind().new()
-	out := io.Writer(ours)
-	if want.sum != "" {
+	ours := sha256Sum.new()
+	theirs, out := ours, io.Writer(ours)
+	if len(want.sums) > 0 && want.sums[0].kind() != sha256Sum {
+		theirs = want.sums[0].kind().new()
 		out = io.MultiWriter(ours, theirs)
 	}
 	if src.Bytes, err = io.Copy(out, f); err != nil {
 		return fmt.Errorf("reading %s: %w", src.name, err)
 	}
 	src.SHA256 = fmt.Sprintf("%x", ours.Sum(nil))
-	if want.sum == "" {
-		s.report.step(fmt.Sprintf("%s: no checksum is published; its SHA-256 is %s", src.name, src.SHA256))
+	if len(want.sums) == 0 {
+		if err := s.refusePage(f, *src); err != nil {
+			return err
+		}
+		why := "no checksum is published"
+		if want.lacking != "" {
+			why = want.lacking + " does not name it"
+		}
+		s.report.step(fmt.Sprintf("%s: %s; its SHA-256 is %s", src.name, why, src.SHA256))
 		return nil
 	}
-	if got := checksum(fmt.Sprintf("%x", theirs.Sum(nil))); got != want.sum {
-		return wrongSum(src.name, want.sum, got, want.where)
+	kind := want.sums[0].kind()
+	if got := checksum(fmt.Sprintf("%x", theirs.Sum(nil))); !slices.Contains(want.sums, got) {
+		return wrongSum(src.name, want.sums[0], got, want.where)
 	}
-	src.Checked = fmt.Sprintf("%s in %s", want.sum.kind(), want.where)
+	src.Checked = fmt.Sprintf("%s in %s", kind, want.where)
 	if want.where == "--sha256" {
 		src.Checked = "SHA-256 as given"
 	}
-	s.report.step(fmt.Sprintf("%s: %s agrees with %s", src.name, want.sum.kind(), want.where))
+	s.report.step(fmt.Sprintf("%s: %s agrees with %s", src.name, kind, want.where))
 	return nil
+}
+
+// refusePage fails where a download that no checksum tells about is a page for people, as the login of a network is: no image begins so.
+func (s *Store) refusePage(f io.ReaderAt, src source) error {
+	head := make([]byte, 512)
+	n, _ := f.ReadAt(head, 0)
+	if src.partial == nil || !strings.HasPrefix(http.DetectContentType(head[:n]), "text/html") {
+		return nil
+	}
+	src.partial.forget()
+	return fmt.Errorf("%w: %s is a page for people, not the file%w", ErrDownload, src.From, errLasting)
 }
 
 // private keeps what comes with the image and is not for everyone where only this user reads it.

@@ -68,13 +68,68 @@ func TestAddOldSmartOS(t *testing.T) {
 	}
 }
 
-// Without any list the image is taken, and that nothing was published is said and kept.
+// Where a maker publishes no list, the image is taken, and that is said and kept.
 func TestNoChecksumIsPublished(t *testing.T) {
 	b := newBench(t)
-	b.mirror.Put(stamp+"/platform-"+stamp+".tgz", imagetest.SmartOS(t, stamp))
-	in := b.add(Order{Recipe: "smartos", Version: stamp})
+	b.mirror.PublishMemtest(t, "8.10")
+	b.mirror.Remove("download/v8.10/sha256sum.txt")
+	in := b.add(Order{Recipe: "memtest", Version: "8.10"})
 	if in.Checked || !b.said("no checksum is published; its SHA-256 is ") {
 		t.Errorf("checked %v, said:\n%s", in.Checked, strings.Join(b.steps, "\n"))
+	}
+}
+
+// A list that should name the file and does not, or is not there, is no reason to do without: nothing is fetched, and --sha256 is the way out.
+func TestChecksumThatCannotBeCompared(t *testing.T) {
+	page := []byte("<!DOCTYPE html><html><body>Welcome to our network. Please log in.</body></html>")
+	for name, publish := range map[string]func(*imagetest.Mirror, string){
+		"a page in place of each list": func(m *imagetest.Mirror, at string) { m.Put(at+"sha256sums.txt", page); m.Put(at+"md5sums.txt", page) },
+		"a list of other files": func(m *imagetest.Mirror, at string) {
+			m.Put(at+"md5sums.txt", []byte(imagetest.SumLine("md5", "other.tgz", nil)))
+		},
+		"no list": func(*imagetest.Mirror, string) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			archive := imagetest.SmartOS(t, stamp)
+			path := stamp + "/platform-" + stamp + ".tgz"
+			b.mirror.Put(path, archive)
+			publish(b.mirror, stamp+"/")
+			b.fails(Order{Recipe: "smartos", Version: stamp}, ErrUnverified, "platform-"+stamp+".tgz")
+			if b.said("no checksum is published") || b.said("downloading") {
+				t.Errorf("said:\n%s", strings.Join(b.steps, "\n"))
+			}
+			if in := b.add(Order{Recipe: "smartos", Version: stamp, SHA256: imagetest.Sum("sha256", archive)}); !in.Checked {
+				t.Errorf("with --sha256: %+v", in)
+			}
+		})
+	}
+	b := newBench(t)
+	b.mirror.PublishDebian("trixie", "amd64")
+	b.mirror.Put("dists/trixie/InRelease", page)
+	b.fails(Order{Recipe: "debian", Version: "trixie"}, ErrUnverified, "InRelease does not name SHA256SUMS")
+	linux, initrd := imagetest.Sum("sha256", []byte("linux amd64")), imagetest.Sum("sha256", []byte("initrd amd64"))
+	b.fails(Order{Recipe: "debian", Version: "trixie", SHA256: linux + "," + initrd + "," + strings.Repeat("0", 64)}, ErrOrder, "0000000000000000…")
+	if in := b.add(Order{Recipe: "debian", Version: "trixie", SHA256: linux + "," + initrd}); !in.Checked {
+		t.Errorf("with the checksums of both files: %+v", in)
+	}
+	// Of a file that has no list a page is known by how it begins.
+	b.mirror.Put("latest/download/wimboot", page)
+	media := t.TempDir()
+	put(t, media, "boot/bcd", "efi/microsoft/boot/bcd", "boot/boot.sdi", "sources/boot.wim")
+	b.fails(Order{Recipe: "wimboot", Version: "pe", From: []string{media}}, ErrDownload, "is a page for people")
+}
+
+// A list may have a file that is not there; another that it names is taken.
+func TestListNamesWhatIsNotThere(t *testing.T) {
+	b := newBench(t)
+	b.mirror.PublishOldSmartOS(t, stamp)
+	archive := imagetest.SmartOS(t, stamp)
+	b.mirror.Put(stamp+"/sha256sums.txt", []byte(imagetest.SumLine("sha256", "platform-release-20260430-"+stamp+".tgz", []byte("gone"))+
+		imagetest.SumLine("sha256", "platform-joyent_"+stamp[:8]+"-"+stamp+".tgz", archive)))
+	b.mirror.Put(stamp+"/platform-joyent_"+stamp[:8]+"-"+stamp+".tgz", archive)
+	if in := b.add(Order{Recipe: "smartos", Version: stamp}); !in.Checked || !b.said("platform-joyent_"+stamp[:8]+"-"+stamp+".tgz: SHA-256 agrees") {
+		t.Errorf("%+v\n%s", in, strings.Join(b.steps, "\n"))
 	}
 }
 
@@ -109,9 +164,7 @@ func TestWrongChecksum(t *testing.T) {
 	bad := imagetest.TGZ(t, imagetest.Entry{Name: "p/i86pc/kernel/amd64/unix"}, imagetest.Entry{Name: "p/i86pc/amd64/boot_archive", Body: "x"},
 		imagetest.Entry{Name: "p/i86pc/amd64/boot_archive.hash", Body: strings.Repeat("a", 40)})
 	b.mirror.Put(stamp+"/platform-"+stamp+".tgz", bad)
-	b.mirror.Remove(stamp + "/sha256sums.txt")
-	b.mirror.Remove(stamp + "/md5sums.txt")
-	b.fails(Order{Recipe: "smartos", Version: stamp}, ErrChecksum, "boot_archive.hash says aaaa")
+	b.fails(Order{Recipe: "smartos", Version: stamp, SHA256: imagetest.Sum("sha256", bad)}, ErrChecksum, "boot_archive.hash says aaaa")
 }
 
 // The list itself has a checksum in a signed file: one that was changed on the way is noticed.
@@ -128,8 +181,9 @@ func TestListOfChecksumsIsChecked(t *testing.T) {
 func TestUnbootable(t *testing.T) {
 	b := newBench(t)
 	for lacks, name := range map[string]string{"boot_archive": "kernel/amd64/unix", "unix": "amd64/boot_archive"} {
-		b.mirror.Put(stamp+"/platform-"+stamp+".tgz", imagetest.TGZ(t, imagetest.Entry{Name: "platform/i86pc/" + name}))
-		b.fails(Order{Recipe: "smartos", Version: stamp}, ErrUnbootable, lacks)
+		archive := imagetest.TGZ(t, imagetest.Entry{Name: "platform/i86pc/" + name})
+		b.mirror.Put(stamp+"/platform-"+stamp+".tgz", archive)
+		b.fails(Order{Recipe: "smartos", Version: stamp, SHA256: imagetest.Sum("sha256", archive)}, ErrUnbootable, lacks)
 	}
 	b.mirror.Put("download/v7.20/mt86plus_7.20.binaries.zip", imagetest.Zip(t, imagetest.Entry{Name: "README"}))
 	b.fails(Order{Recipe: "memtest86+", Version: "7.20"}, ErrUnbootable, "it has no")
@@ -143,7 +197,7 @@ func TestOrdersThatCannotBe(t *testing.T) {
 		text  string
 	}{
 		{Order{Recipe: "windows", Version: "1"}, ErrNoRecipe, `"windows"`},
-		{Order{Recipe: "smartos", Version: "2013"}, ErrNoVersion, "one is 20130808T195337Z"},
+		{Order{Recipe: "smartos", Version: "2013"}, ErrNoVersion, "one is 20260430T145637Z"},
 		{Order{Recipe: "generic", Version: "../x"}, ErrNoVersion, `"../x"`},
 		{Order{Recipe: "smartos", Version: stamp, Arch: "arm64"}, ErrOrder, "not made for"},
 		{Order{Recipe: "smartos", Version: stamp}, ErrNoVersion, "404"},

@@ -8,6 +8,8 @@ var (
 	ErrRecipe     = errors.New("the recipe is wrong")
 	ErrNoVersion  = errors.New("there is no such version")
 	ErrOrder      = errors.New("this cannot be asked of the recipe")
+	ErrAmbiguous  = errors.New("it is not clear which file is meant")
+	ErrUnverified = errors.New("the checksum cannot be compared")
 	ErrDownload   = errors.New("the download did not come through")
 	ErrNotFound   = errors.New("the server does not have it")
 	ErrChecksum   = errors.New("the checksum is wrong")

@@ -203,6 +203,15 @@ func (f *fetcher) text(ctx context.Context, from string, limit int64) (text []by
 	return text, at, err
 }
 
+// there fails where the server does not send the file. One request tells; nothing of the file is read.
+func (f *fetcher) there(ctx context.Context, from string) error {
+	a, err := f.ask(ctx, from, nil)
+	if err == nil {
+		a.Close()
+	}
+	return err
+}
+
 // contentRange reads "bytes 10-99/100"; total is -1 where it is not told.
 func contentRange(s string) (start, total int64, ok bool) {
 	s, ok = strings.CutPrefix(s, "bytes ")

@@ -21,6 +21,8 @@ type wanted struct {
 	File
 	names []string       // that it may have, the likeliest first
 	match *regexp.Regexp // nil: no others
+	// prefer is for the path below --from; nil: each is as good.
+	prefer *regexp.Regexp
 }
 
 func (r Recipe) wanted(w vocabulary) ([]wanted, error) {
@@ -30,12 +32,15 @@ func (r Recipe) wanted(w vocabulary) ([]wanted, error) {
 		if f.Name != "" {
 			want.names = []string{w.expand(f.Name)}
 		}
-		if f.Match != "" {
-			re, err := w.pattern(f.Match)
+		for text, to := range map[string]**regexp.Regexp{f.Match: &want.match, f.Prefer: &want.prefer} {
+			if text == "" {
+				continue
+			}
+			re, err := w.pattern(text)
 			if err != nil {
 				return nil, fmt.Errorf("%w: %s: %w", ErrRecipe, r.Name, err)
 			}
-			want.match = re
+			*to = re
 		}
 		out = append(out, want)
 	}
@@ -62,6 +67,8 @@ type offered struct {
 	name string // base name
 	path string // "" for a URL
 	url  string
+	root string // the folder that --from names and it lies in; "": it was named itself
+	rel  string // its path below root, with slashes
 }
 
 // maxOffered bounds how many files of a folder are looked at: --from / is a mistake.
@@ -92,7 +99,11 @@ func offers(from []string) ([]offered, error) {
 				return fmt.Errorf("looking at what to add: %w", err)
 			}
 			if d.Type().IsRegular() {
-				out = append(out, offered{name: d.Name(), path: p})
+				rel, err := filepath.Rel(f, p)
+				if err != nil {
+					return err
+				}
+				out = append(out, offered{name: d.Name(), path: p, root: filepath.Clean(f), rel: filepath.ToSlash(rel)})
 			}
 			if len(out) > maxOffered {
 				return fmt.Errorf("%w: %s has more than %d files", ErrOrder, f, maxOffered)
@@ -108,38 +119,23 @@ func offers(from []string) ([]offered, error) {
 
 func isURL(s string) bool { return strings.Contains(s, "://") }
 
-// fits are the offered files that are w, the shallowest first, so that what lies deeper is a copy.
-func (w wanted) fits(all []offered) []offered {
-	var out []offered
-	for _, n := range w.names {
-		for _, o := range all {
-			if o.name == n {
-				out = append(out, o)
-			}
-		}
-	}
-	for _, o := range all {
-		if w.match != nil && w.match.MatchString(o.name) && !slices.Contains(out, o) {
-			out = append(out, o)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b offered) int { return strings.Count(a.path, "/") - strings.Count(b.path, "/") })
-	return out
-}
-
 // listName is the base name of a list of checksums.
 func listName(u string) string { return path.Base(u) }
 
-// expected is the checksum that a file should have, and where that is said; "" where nothing says it.
+// expected is what a file's checksum should be, and where that is said.
 type expected struct {
-	sum   checksum
-	where string // for people: "…/sha256sums.txt"
-	name  string // of the file in the list
+	sums  []checksum // of one kind; it must have one of them. None: nothing says it
+	where string     // for people: "…/sha256sums.txt"
+	name  string     // of the file in the list
+	// lacking is a list that lies beside the file and does not name it; must: it ought to.
+	lacking string
+	must    bool
 }
 
-// published looks for the file in the lists of a mirror. An error other than that there is no list, or that the file is not in it, is one of
-// the network. Nothing found is no error.
-func (s *Store) published(ctx context.Context, mirror string, words vocabulary, w wanted) (expected, error) {
+// published looks for the file in the lists of a mirror, and returns the names under which they have it, the likeliest first. None where
+// the recipe has no lists. ErrUnverified: it has some, and none names the file; absent: because they are not there.
+func (s *Store) published(ctx context.Context, mirror string, words vocabulary, w wanted) (out []expected, absent bool, err error) {
+	var lacking, missing []string
 	for _, l := range w.Sums {
 		for _, name := range append(slices.Clone(w.names), "") {
 			if name == "" && len(w.names) > 0 {
@@ -147,36 +143,50 @@ func (s *Store) published(ctx context.Context, mirror string, words vocabulary, 
 			}
 			at := join(mirror, withFile(words, name).expand(l.URL))
 			got, err := s.inList(ctx, mirror, words, l, at, w)
-			if errors.Is(err, ErrNotFound) || errors.Is(err, errNotListed) {
-				continue
+			switch {
+			case errors.Is(err, ErrNotFound) && l.Optional:
+			case errors.Is(err, ErrNotFound):
+				missing = append(missing, shownURL(at))
+			case errors.Is(err, errNotListed):
+				lacking = append(lacking, shownURL(at))
+			default:
+				return got, false, err
 			}
-			return got, err
 		}
 	}
-	return expected{}, nil
+	switch {
+	case len(lacking) > 0:
+		return nil, false, fmt.Errorf("%w: %s does not name %s", ErrUnverified, strings.Join(lacking, ", "), w.name())
+	case len(missing) > 0:
+		return nil, true, fmt.Errorf("%w: the server has no %s to look up %s in", ErrUnverified, strings.Join(missing, ", "), w.name())
+	}
+	return nil, false, nil
 }
 
 var errNotListed = errors.New("it is not listed")
 
+// maxListed is under how many names a file is looked for: a list may have files that are not there.
+const maxListed = 5
+
 // inList fetches one list, checks it against the lists that have its own checksum, and looks the file up.
-func (s *Store) inList(ctx context.Context, mirror string, words vocabulary, l Sums, at string, w wanted) (expected, error) {
+func (s *Store) inList(ctx context.Context, mirror string, words vocabulary, l Sums, at string, w wanted) ([]expected, error) {
 	text, _, err := s.fetch.text(ctx, at, maxList)
 	if err != nil {
-		return expected{}, fmt.Errorf("the list of checksums: %w", err)
+		return nil, fmt.Errorf("the list of checksums: %w", err)
 	}
 	if len(l.In) > 0 {
 		list := wanted{File: File{Sums: l.In}, names: []string{listName(at)}}
-		want, err := s.published(ctx, mirror, words, list)
+		want, _, err := s.published(ctx, mirror, words, list)
 		if err != nil {
-			return expected{}, err
+			return nil, err
 		}
-		if want.sum != "" {
-			got, err := sumOf(strings.NewReader(string(text)), want.sum.kind())
+		if len(want) > 0 {
+			got, err := sumOf(strings.NewReader(string(text)), want[0].sums[0].kind())
 			if err != nil {
-				return expected{}, err
+				return nil, err
 			}
-			if got != want.sum {
-				return expected{}, wrongSum(shownURL(at), want.sum, got, want.where)
+			if !slices.Contains(want[0].sums, got) {
+				return nil, wrongSum(shownURL(at), want[0].sums[0], got, want[0].where)
 			}
 		}
 	}
@@ -184,34 +194,24 @@ func (s *Store) inList(ctx context.Context, mirror string, words vocabulary, l S
 	if l.As != "" {
 		names = []string{words.expand(l.As)}
 	}
-	found, ok := pick(parseSums(text), names, w.match)
-	if !ok {
-		return expected{}, errNotListed
-	}
-	name := path.Base(found.name)
-	if l.As != "" || found.name == nameless {
-		name = w.names[0]
-	}
-	return expected{found.sum, shownURL(at), name}, nil
-}
-
-// beside looks for the file in lists that lie in one folder with it, as on a USB stick.
-func beside(file string, words vocabulary, w wanted) expected {
-	for _, l := range w.Sums {
-		at := filepath.Join(filepath.Dir(file), listName(withFile(words, filepath.Base(file)).expand(l.URL)))
-		text, err := readSmall(at, maxList)
-		if err != nil {
-			continue
+	var out []expected
+	list := parseSums(text)
+	for len(out) < maxListed {
+		found, ok := pick(list, names, w.match)
+		if !ok {
+			break
 		}
-		names := []string{filepath.Base(file)}
-		if l.As != "" {
-			names = append(names, words.expand(l.As))
+		name := path.Base(found.name)
+		if l.As != "" || found.name == nameless {
+			name = w.names[0]
 		}
-		if found, ok := pick(parseSums(text), names, nil); ok {
-			return expected{found.sum, at, filepath.Base(file)}
-		}
+		out = append(out, expected{sums: []checksum{found.sum}, where: shownURL(at), name: name})
+		list = slices.DeleteFunc(list, func(o listed) bool { return path.Base(o.name) == path.Base(found.name) })
 	}
-	return expected{}
+	if len(out) == 0 {
+		return nil, errNotListed
+	}
+	return out, nil
 }
 
 func withFile(words vocabulary, name string) vocabulary {
@@ -282,7 +282,8 @@ func (s *Store) onMirrors(r Recipe, o Order, try func(mirror string) (string, er
 		if err == nil {
 			return got, nil
 		}
-		if !errors.Is(err, ErrDownload) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrChecksum) && !errors.Is(err, ErrNoVersion) {
+		if !errors.Is(err, ErrDownload) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrChecksum) && !errors.Is(err, ErrNoVersion) &&
+			!errors.Is(err, ErrUnverified) {
 			return "", err
 		}
 		if first == nil {

@@ -50,6 +50,7 @@ type Latest struct {
 type File struct {
 	Name     string `yaml:"name"`     // template
 	Match    string `yaml:"match"`    // regular expression, and template, for other names that it may have in lists and in --from
+	Prefer   string `yaml:"prefer"`   // regular expression, and template, for the path below --from of the one to take where several fit
 	URL      string `yaml:"url"`      // template, below a mirror; {file} is the name that was found. "": {file}
 	Sums     []Sums `yaml:"sums"`     // lists of checksums, the best first
 	To       string `yaml:"to"`       // template of its path in the image's folder; for an archive a folder. "": its own name
@@ -63,11 +64,12 @@ type File struct {
 	Fill bool `yaml:"fill"`
 }
 
-// Sums is a list of checksums.
+// Sums is a list of checksums. A file that has lists and is named by none of them is not added.
 type Sums struct {
-	URL string `yaml:"url"` // template, below a mirror
-	As  string `yaml:"as"`  // template; what the file is called in it. "": its own name
-	In  []Sums `yaml:"in"`  // lists that have the checksum of this list
+	URL      string `yaml:"url"`      // template, below a mirror
+	As       string `yaml:"as"`       // template; what the file is called in it. "": its own name
+	In       []Sums `yaml:"in"`       // lists that have the checksum of this list
+	Optional bool   `yaml:"optional"` // nothing is amiss where the list is not there
 }
 
 // Hashed is a file in the image that another one has the checksum of, in hex; its length says which kind.
@@ -188,6 +190,9 @@ func (r Recipe) checkFile(key string, f File, words vocabulary, wrong func(strin
 	template(key+".name", f.Name)
 	if _, err := words.pattern(f.Match); err != nil {
 		wrong(key+".match", "%q is no regular expression", f.Match)
+	}
+	if _, err := words.pattern(f.Prefer); err != nil {
+		wrong(key+".prefer", "%q is no regular expression", f.Prefer)
 	}
 	withFile := vocabulary{"file": "f"}
 	for w, text := range words {

@@ -95,6 +95,8 @@ func (s *Store) place(u *unpacker, words vocabulary, src source, dir string) err
 		return nil
 	}
 	switch {
+	case to == "" && len(src.want.names) > 0 && !src.want.fits(offered{name: src.name}):
+		to = src.want.names[0] // taken whatever it was called
 	case to == "":
 		to = src.name
 	case src.want.Many || to == ".":

@@ -107,12 +107,17 @@ func parseKeep(s string) (int, error) {
 	return n, nil
 }
 
+// parseSHA256 takes one checksum, or several of an image of several files, separated by commas.
 func parseSHA256(s string) (string, error) {
-	sum, err := parseFingerprint(s)
-	if err != nil {
-		return "", fmt.Errorf("%q is no SHA-256; want 64 hex digits", s)
+	var out []string
+	for word := range strings.SplitSeq(s, ",") {
+		sum, err := parseFingerprint(strings.TrimSpace(word))
+		if err != nil {
+			return "", fmt.Errorf("%q is no SHA-256; want 64 hex digits", strings.TrimSpace(word))
+		}
+		out = append(out, fmt.Sprintf("%x", *sum))
 	}
-	return fmt.Sprintf("%x", *sum), nil
+	return strings.Join(out, ","), nil
 }
 
 // imageConfig is where images are, for the commands.

@@ -26,8 +26,11 @@ switch it over in one step: half an image is never served, and what goes wrong l
 was there. A download that was cut off is gone on with by the next run. The menu lists the
 image at once; what the menu chooses by itself stays as it was.
 
-With --from nothing else is asked for: files and folders, such as a USB stick, or URLs. Lists
-of checksums that lie beside the files are used. Proxies are taken from HTTPS_PROXY,
+With --from nothing else is asked for: files and folders, such as a USB stick, or URLs. Files that
+are named one by one are taken whatever they are called; of a folder's files the names decide, and
+where several fit none is guessed at. Lists of checksums that lie beside the files (SHA256SUMS,
+FILE.sha256, md5sums.txt) are compared. A file that a list should name and does not is not
+added: --sha256 says what it should be. Proxies are taken from HTTPS_PROXY,
 HTTP_PROXY and NO_PROXY.`,
 		Example: `  pxeagent image add smartos latest
   pxeagent image add smartos 20130808T195337Z --from /mnt/usb
@@ -72,7 +75,7 @@ HTTP_PROXY and NO_PROXY.`,
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.From, "from", nil, "file, folder or URL in place of the mirrors (repeatable)")
-	f.StringVar(&o.SHA256, "sha256", "", "SHA-256 that the file must have, in hex, in place of the published ones")
+	f.StringVar(&o.SHA256, "sha256", "", "SHA-256 that the file must have, in hex, in place of the published ones; of several files, separated by commas")
 	f.StringArrayVar(&o.Mirrors, "mirror", nil, "URL in place of the recipe's mirrors (repeatable: the next one is tried where one fails)")
 	f.StringVar(&o.Arch, "arch", "", "amd64 or arm64; default: amd64")
 	f.StringVar(&o.Title, "title", "", "title in the menu; default: the recipe's")

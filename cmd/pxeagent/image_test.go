@@ -98,7 +98,13 @@ func TestImageExitCodes(t *testing.T) {
 	m.PutFile("20250101T000000Z/platform-20250101T000000Z.tgz", &imagetest.File{Fails: []int{403, 403}})
 	m.Put("20250102T000000Z/platform-20250102T000000Z.tgz", archive)
 	m.Put("20250102T000000Z/sha256sums.txt", []byte(imagetest.SumLine("sha256", "platform-20250102T000000Z.tgz", []byte("x"))))
-	m.Put("20250103T000000Z/platform-20250103T000000Z.tgz", imagetest.TGZ(t, imagetest.Entry{Name: "../evil", Body: "x"}))
+	evil := imagetest.TGZ(t, imagetest.Entry{Name: "../evil", Body: "x"})
+	m.Put("20250103T000000Z/platform-20250103T000000Z.tgz", evil)
+	m.Put("20250103T000000Z/md5sums.txt", []byte(imagetest.SumLine("md5", "platform-20250103T000000Z.tgz", evil)))
+	m.Put("20250104T000000Z/platform-20250104T000000Z.tgz", archive)
+	m.Put("20250104T000000Z/md5sums.txt", []byte("<html>please log in</html>"))
+	write(t, "two/a.iso", "a")
+	write(t, "two/b.iso", "b")
 	write(t, "root/http/talos/v1.0.0/amd64/README", "mine")
 	write(t, "root/http/memtest86/memtest86-5.01", "mine")
 	for _, c := range []struct {
@@ -113,6 +119,8 @@ func TestImageExitCodes(t *testing.T) {
 		{"add smartos 20250101T000000Z", cli.Download, "403"},
 		{"add smartos 20250102T000000Z", cli.Checksum, "sha256sums.txt says"},
 		{"add smartos 20250103T000000Z", cli.BadImage, "leads out of the folder"},
+		{"add smartos 20250104T000000Z", cli.Checksum, "md5sums.txt does not name platform-20250104T000000Z.tgz"},
+		{"add iso x --from two", cli.Usage, "/two/a.iso, "},
 		{"add iso x", cli.Usage, "published nowhere"},
 		{"add talos v1.0.0", cli.Refused, "the folder talos/v1.0.0/amd64"},
 		{"verify smartos-1", cli.NoImage, `"smartos-1"`},
