@@ -48,6 +48,7 @@ func (s *Store) Add(ctx context.Context, o Order) (in Installed, err error) {
 	if err != nil {
 		return Installed{}, err
 	}
+	r = r.forArch(o.Arch)
 	words, err := r.words(o.Version, o.Arch)
 	if err != nil {
 		return Installed{}, err

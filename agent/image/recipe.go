@@ -27,7 +27,11 @@ type Recipe struct {
 	Arch    map[string]string `yaml:"arch"`
 	Mirrors []string          `yaml:"mirrors"` // URLs, the best first. None: the files are the user's own, and --from names them
 	Latest  *Latest           `yaml:"latest"`  // how the newest version is found; nil: it cannot be
-	Folder  string            `yaml:"folder"`  // template; below the tree of HTTP
+	// Words are more words for templates, each of which another one decides.
+	Words map[string]Word `yaml:"words"`
+	// PerArch has, by amd64 or arm64, what its maker publishes elsewhere for that processor.
+	PerArch map[string]Elsewhere `yaml:"per_arch"`
+	Folder  string               `yaml:"folder"` // template; below the tree of HTTP
 	// Installs: left alone it overwrites the machine's disk.
 	Installs bool     `yaml:"installs"`
 	Files    []File   `yaml:"files"`
@@ -40,10 +44,37 @@ type Recipe struct {
 	from string // the file that it was read from
 }
 
+// Word is a word for templates that another one decides: {codename} is noble where {release} is 24.04.
+type Word struct {
+	Of string            `yaml:"of"` // the other word
+	Is map[string]string `yaml:"is"` // by its value; one that is missing is the other word itself
+}
+
+// Elsewhere takes the place of a recipe's own keys for one processor.
+type Elsewhere struct {
+	Mirrors []string `yaml:"mirrors"`
+	Latest  *Latest  `yaml:"latest"`
+	Files   []File   `yaml:"files"`
+}
+
+// forArch is the recipe for one processor.
+func (r Recipe) forArch(arch string) Recipe {
+	e, ok := r.PerArch[arch]
+	if !ok {
+		return r
+	}
+	r.Mirrors, r.Latest, r.Files = e.Mirrors, e.Latest, e.Files
+	return r
+}
+
 // Latest is a page or file that names versions.
 type Latest struct {
 	URL  string `yaml:"url"`  // template, below a mirror
 	Find string `yaml:"find"` // regular expression; its first group, or all of it, is a version. The newest that is found counts
+	// Needs is the template of the URL of a file, below a mirror. Versions without it are passed over. "": each will do.
+	Needs string `yaml:"needs"`
+	// Older is a template as URL is, of a page that names more versions, for where the newest is passed over; "": there is none.
+	Older string `yaml:"older"`
 }
 
 // File is one file that is fetched.
@@ -100,7 +131,7 @@ type BootModule struct {
 
 var (
 	nameRE    = regexp.MustCompile(`\A[a-z][a-z0-9-]{0,30}\z`)
-	versionRE = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9._+~-]{0,63}\z`) // what any version must fit, since it becomes a folder
+	versionRE = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9._+~-]{0,95}\z`) // what any version must fit, since it becomes a folder
 )
 
 // check says all that is wrong with a recipe, with the key of each.
@@ -113,9 +144,6 @@ func (r Recipe) check() error {
 	if r.Title == "" {
 		wrong("title", "is not set")
 	}
-	if len(r.Files) == 0 {
-		wrong("files", "has none")
-	}
 	version, err := regexp.Compile(r.Version)
 	if err != nil || r.Version == "" {
 		wrong("version", "%q is no regular expression that a version can fit", r.Version)
@@ -126,6 +154,22 @@ func (r Recipe) check() error {
 		if g != "" {
 			words[g] = "1"
 		}
+	}
+	for w, as := range r.Words {
+		if !wordRE.MatchString("{"+w+"}") || words[w] != "" {
+			wrong("words", "{%s} cannot be one", w)
+		}
+		if words[as.Of] == "" {
+			wrong("words."+w+".of", "{%s} is no word of the version's pattern", as.Of)
+		}
+		for _, v := range as.Is {
+			if !versionRE.MatchString(v) {
+				wrong("words."+w+".is", "%q cannot stand in a path", v)
+			}
+		}
+	}
+	for w := range r.Words {
+		words[w] = "1"
 	}
 	template := func(key, s string) {
 		if err := words.checkTemplate(s); err != nil {
@@ -143,25 +187,18 @@ func (r Recipe) check() error {
 			wrong("arch", "%q is none; there are amd64 and arm64", a)
 		}
 	}
-	for i, m := range r.Mirrors {
-		if err := checkURL(m); err != nil {
-			wrong(fmt.Sprintf("mirrors[%d]", i), "%v", err)
+	r.checkOrigin("", Elsewhere{r.Mirrors, r.Latest, r.Files}, words, wrong, template, inFolder)
+	for a, e := range r.PerArch {
+		if r.Arch[a] == "" {
+			wrong("per_arch", "%q is not in arch", a)
 		}
+		r.checkOrigin("per_arch."+a+".", e, words, wrong, template, inFolder)
 	}
 	inFolder("folder", r.Folder)
 	if r.Folder == "" || r.Folder == "." || !strings.Contains(r.Folder, "{version}") {
 		wrong("folder", "%q is not one for each version; want {version} in it", r.Folder)
 	}
 	template("title", r.Title)
-	if l := r.Latest; l != nil {
-		template("latest.url", l.URL)
-		if _, err := words.pattern(l.Find); err != nil || l.Find == "" {
-			wrong("latest.find", "%q is no regular expression", l.Find)
-		}
-	}
-	for i, f := range r.Files {
-		r.checkFile(fmt.Sprintf("files[%d]", i), f, words, wrong, template, inFolder)
-	}
 	for i, p := range r.Private {
 		template(fmt.Sprintf("private[%d]", i), p)
 	}
@@ -181,6 +218,29 @@ func (r Recipe) check() error {
 		checkBoot(fmt.Sprintf("boot[%d]", i), b, wrong, template, inFolder)
 	}
 	return errors.Join(errs...)
+}
+
+// checkOrigin looks at what says where files come from; at is the key that it stands under.
+func (r Recipe) checkOrigin(at string, e Elsewhere, words vocabulary, wrong func(string, string, ...any), template, inFolder func(string, string)) {
+	for i, m := range e.Mirrors {
+		if err := checkURL(m); err != nil {
+			wrong(fmt.Sprintf("%smirrors[%d]", at, i), "%v", err)
+		}
+	}
+	if l := e.Latest; l != nil {
+		template(at+"latest.url", l.URL)
+		template(at+"latest.needs", l.Needs)
+		template(at+"latest.older", l.Older)
+		if _, err := words.pattern(l.Find); err != nil || l.Find == "" {
+			wrong(at+"latest.find", "%q is no regular expression", l.Find)
+		}
+	}
+	if len(e.Files) == 0 {
+		wrong(at+"files", "has none")
+	}
+	for i, f := range e.Files {
+		r.checkFile(fmt.Sprintf("%sfiles[%d]", at, i), f, words, wrong, template, inFolder)
+	}
 }
 
 func (r Recipe) checkFile(key string, f File, words vocabulary, wrong func(string, string, ...any), template, inFolder func(string, string)) {
@@ -296,6 +356,11 @@ func (r Recipe) words(version, arch string) (vocabulary, error) {
 	}
 	if v["cpu"], v["arch"], err = r.arch(arch); err != nil {
 		return nil, err
+	}
+	for w, as := range r.Words {
+		if v[w] = as.Is[v[as.Of]]; v[w] == "" {
+			v[w] = v[as.Of]
+		}
 	}
 	return v, nil
 }

@@ -59,6 +59,10 @@ func NewStore(c Config) (*Store, error) {
 	for i, r := range s.recipes {
 		if m := c.Mirrors[r.Name]; len(m) > 0 {
 			s.recipes[i].Mirrors = m
+			for a, e := range r.PerArch {
+				e.Mirrors = m
+				r.PerArch[a] = e
+			}
 		}
 	}
 	s.fetch = newFetcher(partials(s.own(partialDir)), s.report)
@@ -114,6 +118,7 @@ func (s *Store) Resolve(ctx context.Context, o Order) (Order, string, error) {
 		return o, "", err
 	}
 	o.Arch = arch
+	r = r.forArch(arch)
 	if o.Version == "latest" {
 		if o.Version, err = s.latest(ctx, r, o, vocabulary{"arch": theirs, "cpu": arch}); err != nil {
 			return o, "", err

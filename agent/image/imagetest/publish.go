@@ -121,3 +121,42 @@ func (m *Mirror) PublishTalos(version string) {
 	m.PutFile("latest", &File{Redirect: m.URL + "/releases/tag/" + version})
 	m.Put("releases/tag/"+version, []byte("<html>"))
 }
+
+// PublishUbuntuARM publishes a point release as cdimage.ubuntu.com has it: below the release's code name.
+func (m *Mirror) PublishUbuntuARM(t testing.TB, codename, release, point string) {
+	netboot, iso := "ubuntu-"+point+"-netboot-arm64.tar.gz", "ubuntu-"+point+"-live-server-arm64.iso"
+	archive := TGZ(t, Entry{Name: "./arm64/"}, Entry{Name: "./arm64/linux", Body: "linux"}, Entry{Name: "./arm64/initrd", Body: "initrd"})
+	at := codename + "/release/"
+	m.Put(at+netboot, archive)
+	m.Put(at+iso, []byte("the iso"))
+	m.Put(at+"SHA256SUMS", []byte(SumLine("sha256", "*"+iso, []byte("the iso"))+SumLine("sha256", "*"+netboot, archive)))
+	m.Put("", []byte(`<a href="`+codename+`/">`+codename+`</a> <a href="`+release+`/">`+release+`</a>`))
+}
+
+// PublishMemtest8 publishes memtest86+ as since version 8: one file for BIOS and EFI, and no list of checksums.
+func (m *Mirror) PublishMemtest8(t testing.TB, version string) {
+	digits := strings.ReplaceAll(version, ".", "")
+	var entries []Entry
+	for _, cpu := range []string{"x86_64", "i586", "la64"} {
+		entries = append(entries, Entry{Name: "mt86p_" + digits + "_" + cpu, Body: cpu})
+	}
+	name := "mt86plus_" + version + ".binaries.zip"
+	m.Put("download/v"+version+"/"+name, Zip(t, entries...))
+	m.Put("", []byte(`<a href="/download/v7.20/mt86plus_7.20.binaries.zip">old</a> <a href="/download/v`+version+`/`+name+`">new</a>`))
+}
+
+// PublishTalosFactory publishes what Image Factory makes of a schematic.
+func (m *Mirror) PublishTalosFactory(schematic, version string) {
+	for _, name := range []string{"kernel-amd64", "initramfs-amd64.xz"} {
+		m.Put(schematic+"/"+version+"/"+name, []byte(name))
+	}
+}
+
+// PublishUnpackedSmartOS publishes a version as netboot.smartos.org does.
+func (m *Mirror) PublishUnpackedSmartOS(stamp string) {
+	at := stamp + "/platform/i86pc/"
+	archive := []byte("boot_archive of " + stamp)
+	m.Put(at+"kernel/amd64/unix", []byte("unix of "+stamp))
+	m.Put(at+"amd64/boot_archive", archive)
+	m.Put(at+"amd64/boot_archive.hash", []byte(Sum("sha1", archive)+"\n"))
+}
