@@ -135,11 +135,11 @@ func TestCommandLineLimit(t *testing.T) {
 	text := func() []byte {
 		return []byte("#!ipxe\nset base http://h\n" + commandsOf(img, Options{}, false) + "\n:failed\nexit 1\n")
 	}
-	if f := script.Lint(text()); f != nil {
+	if f := script.Faults(text()); f != nil {
 		t.Errorf("at the limit: %+v", f)
 	}
 	img.Modules[0].Args += "a"
-	f := script.Lint(text())
+	f := script.Faults(text())
 	if len(f) != 1 || f[0].Code != script.LongMultiboot || !strings.Contains(f[0].Text, "513") {
 		t.Errorf("one byte over the limit: %+v", f)
 	}

@@ -34,6 +34,7 @@ type Text struct {
 	Name   string // a path below the HTTP tree, or what it is made for
 	Script []byte
 	Err    error // why there is none, or what is wrong with it that script.Lint cannot see
+	Made   bool  // by us, from a template: what it has and never needs is no fault of anybody's
 }
 
 // Fragments are the user's scripts in FragmentDir, as they are.
@@ -45,7 +46,7 @@ func (c *Catalog) Fragments() []Text {
 		}
 		name := path.Join(FragmentDir, n)
 		text, err := c.Source(name)
-		texts = append(texts, Text{name, text, err})
+		texts = append(texts, Text{Name: name, Script: text, Err: err})
 	}
 	return texts
 }

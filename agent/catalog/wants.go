@@ -81,32 +81,45 @@ func (c *Catalog) CheckOnce(key string, base *url.URL) error {
 // kernels are the paths below the HTTP tree of what an item boots.
 func (c *Catalog) kernels(i Item, base *url.URL) []string {
 	if i.image == nil {
-		return c.kernelsOf(i.commands, base, 0)
+		return c.kernelsOf(i.commands, base)
 	}
 	return slices.DeleteFunc([]string{i.image.BIOS, i.image.EFI}, func(p string) bool { return p == "" })
 }
 
-// kernelsOf are the paths of what commands boot. A script that they run is looked into, and one that this one runs.
-func (c *Catalog) kernelsOf(commands string, base *url.URL, depth int) []string {
+// kernelsOf are the paths of what commands boot. Scripts of ours that they run are followed.
+func (c *Catalog) kernelsOf(commands string, base *url.URL) []string {
 	here := base.ResolveReference(&url.URL{Path: "/"})
-	set := "set base " + strings.TrimSuffix(here.String(), "/")
-	refs, _ := script.References([]byte(script.Magic+"\n"+set+"\n"+commands), base.JoinPath(OwnScript))
-	boots := slices.ContainsFunc(refs, func(r script.Reference) bool { return r.Kind == script.Kernel })
-	var paths []string
-	for _, r := range refs {
-		u, err := url.Parse(r.URL)
-		if err != nil || u.Host != base.Host {
-			continue
+	text := script.Magic + "\nset base " + strings.TrimSuffix(here.String(), "/") + "\n" + commands
+	report := script.Run([]byte(text), base.JoinPath(OwnScript), script.Machine{Open: true}, func(u string) (script.Chained, bool) {
+		file, ours := ownPath(u, base)
+		if !ours || image.Private(file) {
+			return script.Chained{}, false
 		}
-		file := strings.TrimLeft(u.Path, "/")
+		text, err := c.Source(file)
+		return script.Chained{Text: text}, err == nil
+	})
+	var kernels, others []string
+	for _, r := range report.References {
+		file, ours := ownPath(r.URL, base)
 		switch {
-		case r.Kind == script.Kernel, r.Kind == script.Image && !boots:
-			paths = append(paths, file)
-		case r.Kind == script.Script && depth < 2 && !image.Private(file):
-			if text, err := c.Source(file); err == nil {
-				paths = append(paths, c.kernelsOf(string(text), base, depth+1)...)
-			}
+		case !ours, r.Role == script.Script:
+		case r.Role == script.Kernel:
+			kernels = append(kernels, file)
+		default:
+			others = append(others, file)
 		}
 	}
-	return paths
+	if kernels == nil {
+		return others
+	}
+	return kernels
+}
+
+// ownPath is the path below the HTTP tree of a URL, and whether it is one of base's host.
+func ownPath(text string, base *url.URL) (file string, ours bool) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host != base.Host {
+		return "", false
+	}
+	return strings.TrimLeft(u.Path, "/"), true
 }

@@ -67,6 +67,13 @@ func TestWants(t *testing.T) {
 	// A user's own script says more, and what is on disk less.
 	put("http/ipxe/bootstrap.ipxe", `#!ipxe
 set root http://10.0.0.7:8080/my%20own
+menu Own
+item a A
+item b B
+item c C
+item d D
+choose x || exit
+goto ${x}
 :a
 kernel --name k ${root}/vmlinuz x
 initrd ${root}/a.img
@@ -79,10 +86,12 @@ initrd http://elsewhere/c.img
 boot
 :c
 kernel ../other
+boot
 :d
 initrd /stray
 kernel /alpine/3.20/boot/vmlinuz-lts
 initrd /more.img
+boot
 `)
 	for kernel, want := range map[string][]string{
 		"/my own/vmlinuz":               {"/my own/vmlinuz", "/my own/both.img"},

@@ -157,6 +157,11 @@ func telling(client dhcp.Client, u string) string {
 	if err != nil || script.Path != ipxe.BootstrapPath || script.RawQuery != "" {
 		return u
 	}
+	return ipxe.Telling(script, factsOf(client)).String()
+}
+
+// factsOf is what iPXE on such a machine tells of itself.
+func factsOf(client dhcp.Client) boot.Facts {
 	facts := boot.Facts{Platform: "efi", Arch: "x86_64"}
 	switch client {
 	case dhcp.ClientBIOS, dhcp.ClientIPXE:
@@ -164,21 +169,35 @@ func telling(client dhcp.Client, u string) string {
 	case dhcp.ClientARM64:
 		facts.Arch = "arm64"
 	}
-	return ipxe.Telling(script, facts).String()
+	return facts
 }
 
 func (w *walker) follow(client dhcp.Client, text []byte, base *url.URL, depth int) {
-	refs, _ := script.References(text, base)
-	for _, r := range refs {
+	report := script.Run(text, base, machineOf(client), nil)
+	for _, r := range report.References {
 		switch {
 		case strings.HasPrefix(r.URL, "tftp://"):
-			// A script's way back to next-server where HTTP fails; the road that is walked is HTTP's.
-		case r.Kind == script.Script && depth > 0:
+			// A script's way back to next-server where HTTP fails; the boot path that is followed is HTTP's.
+		case r.Role == script.Script && depth > 0:
 			w.script(client, r.URL, depth)
-		case r.Kind != script.Script:
-			w.size(client, string(r.Kind), asIPXE, r.URL)
+		case r.Role != script.Script && r.Broken():
+			w.size(client, stageOf(r.Role), asIPXE, r.URL)
 		}
 	}
+}
+
+// machineOf is what iPXE knows of such a machine.
+func machineOf(client dhcp.Client) script.Machine {
+	facts := factsOf(client)
+	return script.Machine{Settings: map[string]string{"platform": facts.Platform, "buildarch": facts.Arch}}
+}
+
+// stageOf is the stage of a boot path to which a file belongs.
+func stageOf(r script.Role) string {
+	if r == script.Kernel {
+		return string(boot.Kernel)
+	}
+	return string(boot.Image)
 }
 
 func (w *walker) size(client dhcp.Client, stage, who, u string) bool {

@@ -48,7 +48,7 @@ func TestEmbeddedScriptFillsThePlaceholderAndNothingElse(t *testing.T) {
 				t.Errorf("%s: %s carries\n%s\nwant\n%s", chain, name, got, want)
 			}
 			// As iPXE reads it: in the middle of that build's own script.
-			if f := script.Lint([]byte("#!ipxe\n" + served[at:end])); f != nil {
+			if f := script.Faults([]byte("#!ipxe\n" + served[at:end])); f != nil {
 				t.Errorf("%s: %+v", name, f)
 			}
 		}

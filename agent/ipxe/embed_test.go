@@ -18,7 +18,7 @@ func TestEmbedScript(t *testing.T) {
 		if err := script.Validate(text); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if f := script.Lint(text); f != nil {
+		if f := script.Faults(text); f != nil {
 			t.Errorf("%s: %+v", name, f)
 		}
 		for _, want := range []string{

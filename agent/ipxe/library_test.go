@@ -196,7 +196,7 @@ func TestBreaker(t *testing.T) {
 		t.Errorf("the breaker's script is\n%s", stub)
 	}
 	for name, text := range map[string][]byte{"breaker": []byte(stub), "autoexec": s[ChainAuto].autoexec()} {
-		if f := script.Lint(text); f != nil {
+		if f := script.Faults(text); f != nil {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}

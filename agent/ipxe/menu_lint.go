@@ -35,7 +35,7 @@ func (l *Library) Texts() []catalog.Text {
 	} else {
 		for _, k := range Kinds() {
 			m, err := l.Menu(k.Facts, netip.Addr{})
-			texts = append(texts, catalog.Text{Name: "the menu for " + k.Name, Script: m.Script, Err: errors.Join(err, m.Err)})
+			texts = append(texts, catalog.Text{Name: "the menu for " + k.Name, Script: m.Script, Err: errors.Join(err, m.Err), Made: true})
 		}
 	}
 	return append(texts, l.catalog.Fragments()...)
@@ -45,7 +45,7 @@ func (l *Library) Texts() []catalog.Text {
 func (l *Library) Try(template []byte) []catalog.Text {
 	var texts []catalog.Text
 	for _, k := range Kinds() {
-		t := catalog.Text{Name: "the menu for " + k.Name}
+		t := catalog.Text{Name: "the menu for " + k.Name, Made: true}
 		d, err := l.data(k.Facts, netip.Addr{})
 		if err == nil {
 			t.Script, err = l.execute(sources{TemplateFile: string(template)}, d, true)

@@ -67,7 +67,7 @@ func TestDefaultsOfMachines(t *testing.T) {
 			if shown == 0 || !strings.Contains(string(m.Script), "-- "+tc.want+" ") {
 				t.Errorf("%d items shown, the default among them?\n%s", shown, m.Script)
 			}
-			if f := script.Lint(m.Script); f != nil {
+			if f := script.Faults(m.Script); f != nil {
 				t.Errorf("%+v", f)
 			}
 		})
@@ -158,7 +158,7 @@ func FuzzMenu(f *testing.F) {
 			if strings.Contains(title+group, "${") { // which means something
 				continue
 			}
-			for _, found := range script.Lint(m.Script) {
+			for _, found := range script.Faults(m.Script) {
 				t.Errorf("%s: %+v in\n%s", k.Name, found, m.Script)
 			}
 			if !strings.Contains(string(m.Script), "-- "+m.Default+" ") {

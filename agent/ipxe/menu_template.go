@@ -96,7 +96,7 @@ func (l *Library) execute(from sources, d MenuData, fresh bool) ([]byte, error) 
 
 // checkMenu refuses a menu on which machines would hang or be left with half a command line.
 func checkMenu(text []byte) error {
-	for _, f := range script.Lint(text) {
+	for _, f := range script.Faults(text) {
 		if f.Code != script.SameLabel {
 			return fmt.Errorf("line %d: %s", f.Line, f.Text)
 		}

@@ -230,8 +230,8 @@ func TestFragments(t *testing.T) {
 	if m := s.menu(t, bios); m.Err != nil || m.Default != "20-rack" ||
 		!strings.Contains(string(m.Script), "\nitem --gap -- -- Ours\nitem -- 20-rack Rack's own; tools\n") ||
 		!strings.Contains(string(m.Script), "\n:20-rack\nchain ${base}/ipxe/menu.d/20-rack.ipxe || goto failed\ngoto start\n") ||
-		!strings.Contains(string(m.Script), "\nitem -- plain plain\n") || strings.Contains(string(m.Script), "README") || script.Lint(m.Script) != nil {
-		t.Errorf("%v, %v\n%s", m.Err, script.Lint(m.Script), m.Script)
+		!strings.Contains(string(m.Script), "\nitem -- plain plain\n") || strings.Contains(string(m.Script), "README") || script.Faults(m.Script) != nil {
+		t.Errorf("%v, %v\n%s", m.Err, script.Faults(m.Script), m.Script)
 	}
 	s.put("http/ipxe/menu.d/bad.ipxe", "no script\n")
 	s.put("http/ipxe/menu.d/shell.ipxe", "#!ipxe\n")
@@ -239,8 +239,8 @@ func TestFragments(t *testing.T) {
 	if m.Err == nil || !strings.Contains(m.Err.Error(), "bad.ipxe is left out: ") || !strings.Contains(m.Err.Error(), "shell (shell) is left out: another item has that key") {
 		t.Errorf("%v", m.Err)
 	}
-	if strings.Contains(string(m.Script), "bad") || strings.Count(string(m.Script), "\n:shell\n") != 1 || script.Lint(m.Script) != nil {
-		t.Errorf("%v\n%s", script.Lint(m.Script), m.Script)
+	if strings.Contains(string(m.Script), "bad") || strings.Count(string(m.Script), "\n:shell\n") != 1 || script.Faults(m.Script) != nil {
+		t.Errorf("%v\n%s", script.Faults(m.Script), m.Script)
 	}
 }
 
@@ -251,7 +251,7 @@ func TestTextsAndTry(t *testing.T) {
 	var names []string
 	for _, text := range s.Texts() {
 		names = append(names, text.Name)
-		if faults := len(script.Lint(text.Script)); text.Err != nil || (faults > 0) != (text.Name == "ipxe/menu.d/a.ipxe") {
+		if faults := len(script.Faults(text.Script)); text.Err != nil || (faults > 0) != (text.Name == "ipxe/menu.d/a.ipxe") {
 			t.Errorf("%s: %v, %d faults", text.Name, text.Err, faults)
 		}
 	}
@@ -274,7 +274,7 @@ func TestTextsAndTry(t *testing.T) {
 		}
 	}
 	s.put("http/ipxe/bootstrap.ipxe", "no script\n")
-	if texts := s.Texts(); texts[0].Name != "ipxe/bootstrap.ipxe" || len(texts) != 2 || script.Lint(texts[0].Script)[0].Code != script.NotScript {
+	if texts := s.Texts(); texts[0].Name != "ipxe/bootstrap.ipxe" || len(texts) != 2 || script.Faults(texts[0].Script)[0].Code != script.NotScript {
 		t.Errorf("%+v", texts)
 	}
 }
@@ -288,7 +288,7 @@ func TestFirstStep(t *testing.T) {
 			t.Errorf("%s is not asked for once in each way:\n%s", name, first)
 		}
 	}
-	if f := script.Lint([]byte(first)); f != nil || script.Validate([]byte(first)) != nil {
+	if f := script.Faults([]byte(first)); f != nil || script.Validate([]byte(first)) != nil {
 		t.Errorf("%+v", f)
 	}
 	for _, line := range strings.Split(first, "\n") {

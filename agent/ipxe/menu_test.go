@@ -112,7 +112,7 @@ func TestMenuGolden(t *testing.T) {
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
 				t.Errorf("(-want +got; -update accepts it)\n%s", diff)
 			}
-			if f := script.Lint(got); f != nil {
+			if f := script.Faults(got); f != nil {
 				t.Errorf("%+v", f)
 			}
 			if s.log.Len() > 0 {

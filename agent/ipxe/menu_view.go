@@ -80,7 +80,7 @@ func (l *Library) lintOwn(f *File) {
 	if err != nil {
 		return
 	}
-	for _, found := range script.Lint(text) {
+	for _, found := range script.Faults(text) {
 		l.log.Warn("Something in your script will not work as meant; it is served as it is", "file", f.Name, "line", found.Line, "err", found.Text)
 	}
 	l.once(key, f.ETag, slog.LevelDebug, "Your script is served", "file", f.Name)

@@ -2,47 +2,63 @@ package script
 
 import (
 	"net/url"
-	"strings"
+	"slices"
 )
 
-// Boots are the files of each place in a script that loads the kernel with this URL path and boots it, as URL paths,
+// Boot is a kernel that a script boots, with all that it has loaded by then.
+type Boot struct {
+	Kernel string   // URL
+	Files  []string // URLs of the other images, in the order in which they were fetched
+	Item   string   // menu items that were chosen on the way
+}
+
+// Boots are the files of each way in a script on which the kernel with this URL path is booted, as URL paths,
 // unescaped, the kernel first. base is the script's own URL; what comes from another host is left out.
 func Boots(script []byte, base *url.URL, kernel string) [][]string {
 	var all [][]string
-	var files []string // since the last kernel
-	end := func() {
-		if len(files) > 0 && files[0] == kernel {
+	for _, b := range Run(script, base, Machine{Open: true}, nil).Boots {
+		var files []string
+		for _, file := range slices.Concat([]string{b.Kernel}, b.Files) {
+			if u, err := url.Parse(file); err == nil && u.Host == base.Host {
+				files = append(files, u.Path)
+			}
+		}
+		same := func(other []string) bool { return slices.Equal(other, files) }
+		if len(files) > 0 && files[0] == kernel && !slices.ContainsFunc(all, same) {
 			all = append(all, files)
 		}
-		files = nil
 	}
-	settings := map[string]string{}
-	for _, c := range commands(string(script)) {
-		switch c.words[0] {
-		case "set":
-			if len(c.words) >= 3 {
-				settings[c.words[1]] = expandKnown(strings.Join(c.words[2:], " "), settings)
-			}
-		case "kernel", "initrd", "module":
-			if c.words[0] == "kernel" {
-				end()
-			}
-			args, _, _ := options(c.words[1:], map[string]bool{"-n": true, "--name": true, "-t": true, "--timeout": true})
-			if len(args) == 0 {
-				continue
-			}
-			u, err := url.Parse(expandKnown(args[0], settings))
-			if err == nil && base.ResolveReference(u).Host == base.Host && (c.words[0] == "kernel" || files != nil) {
-				files = append(files, base.ResolveReference(u).Path)
-			}
-		case "boot":
-			end()
-		default:
-			if strings.HasPrefix(c.words[0], ":") {
-				end()
-			}
+	return all
+}
+
+// booted records what is booted on this way.
+func (r *runner) booted(s *state, kernel picture) {
+	b := Boot{Kernel: kernel.url, Item: s.item()}
+	need, modules := CommandLine(kernel.word, kernel.args), 0
+	for _, p := range s.images {
+		if p.url == kernel.url || p.url == "" {
+			continue
+		}
+		b.Files = append(b.Files, p.url)
+		if p.module {
+			need += CommandLine(p.word, p.args)
+			modules++
 		}
 	}
-	end()
-	return all
+	// Only multiboot has modules; UEFI does not boot it.
+	if modules > 0 && need > MaxCommandLine {
+		r.findHere(
+			s,
+			kernel.line,
+			Error,
+			LongMultiboot,
+			"kernel and modules need %d bytes for URLs and arguments; BIOS iPXE keeps %d and cuts off the rest",
+			need,
+			MaxCommandLine,
+		)
+	}
+	same := func(o Boot) bool { return o.Kernel == b.Kernel && o.Item == b.Item && slices.Equal(o.Files, b.Files) }
+	if b.Kernel != "" && !slices.ContainsFunc(r.Boots, same) {
+		r.Boots = append(r.Boots, b)
+	}
 }

@@ -1,7 +1,7 @@
 package script
 
 import (
-	"strings"
+	"slices"
 	"time"
 )
 
@@ -16,48 +16,16 @@ type Menu struct {
 // Item is a line of a menu that can be chosen.
 type Item struct{ Label, Title string }
 
-// ReadMenu finds what a script's menu offers, without running it. Of several menus it is all that they offer.
+// ReadMenu finds what a script's menus offer, whatever the machine. Of several menus it is all that they offer.
 func ReadMenu(script []byte) Menu {
 	var m Menu
-	valued := map[string]bool{
-		"-m": true, "--menu": true, "-k": true, "--key": true, "-d": true, "--default": true, "-t": true, "--timeout": true,
-	}
-	settings := map[string]string{}
-	for _, c := range commands(string(script)) {
-		args, gap, chosen := options(c.words[1:], valued)
-		text := expandKnown(strings.Join(args, " "), settings)
-		switch c.words[0] {
-		case "set":
-			if key, value, ok := strings.Cut(text, " "); ok {
-				settings[key] = value
+	for _, one := range Run(script, somewhere, Machine{Open: true}, nil).Menus {
+		for _, i := range one.Items {
+			if !slices.Contains(m.Items, i) {
+				m.Items = append(m.Items, i)
 			}
-		case "menu":
-			m.Title = text
-		case "item":
-			if label, rest, _ := strings.Cut(text, " "); !gap && label != "" {
-				m.Items = append(m.Items, Item{Label: label, Title: strings.TrimSpace(rest)})
-			}
-		case "choose":
-			m.Default = expandKnown(chosen, settings)
-			m.Timeout = chooseTimeout(c.words, settings)
 		}
+		m.Title, m.Default, m.Timeout = one.Title, one.Default, one.Timeout
 	}
 	return m
-}
-
-// chooseTimeout is the value of choose --timeout, 0 where there is none that can be read.
-func chooseTimeout(words []string, settings map[string]string) time.Duration {
-	for i, w := range words {
-		value, joined := strings.CutPrefix(w, "--timeout=")
-		if (w == "--timeout" || w == "-t") && i+1 < len(words) {
-			value, joined = words[i+1], true
-		}
-		if joined {
-			ms, err := time.ParseDuration(expandKnown(value, settings) + "ms")
-			if err == nil && ms > 0 {
-				return ms
-			}
-		}
-	}
-	return 0
 }

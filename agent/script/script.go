@@ -17,8 +17,9 @@ const HeadLength = len(Magic) + 1
 // ErrNotScript: iPXE would not take a text for a script.
 var ErrNotScript = errors.New("not an iPXE script")
 
-// Validate says whether iPXE takes a text for a script: "#!ipxe" and white space, at its very beginning. A BIOS machine runs anything else
-// as machine code and hangs. Whether the script works is Lint's subject. The error unwraps to ErrNotScript.
+// Validate says whether iPXE takes a text for a script: "#!ipxe" and white space, at its very beginning. A BIOS machine
+// runs anything else as machine code and hangs. Whether the script works is Lint's subject. The error unwraps to
+// ErrNotScript.
 func Validate(script []byte) error {
 	rest, ok := bytes.CutPrefix(script, []byte(Magic))
 	switch {
@@ -35,5 +36,10 @@ func Validate(script []byte) error {
 	case !ok && bytes.HasPrefix(bytes.TrimLeft(script, " \t\r\n"), []byte(Magic)):
 		return fmt.Errorf("%w: %s must be the very first bytes, before any blank or empty line", ErrNotScript, Magic)
 	}
-	return fmt.Errorf("%w: it begins with %q, not with %s and the end of the line", ErrNotScript, script[:min(len(script), HeadLength)], Magic)
+	return fmt.Errorf(
+		"%w: it begins with %q, not with %s and the end of the line",
+		ErrNotScript,
+		script[:min(len(script), HeadLength)],
+		Magic,
+	)
 }

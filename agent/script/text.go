@@ -21,8 +21,8 @@ func Words(s string) string {
 	return strings.Join(fields, " ")
 }
 
-// CheckArgs refuses kernel arguments that iPXE would not pass on as they are. The error is a clause about the text. iPXE's ${settings}
-// may stand in it.
+// CheckArgs refuses kernel arguments that iPXE would not pass on as they are. The error is a clause about the text.
+// iPXE's ${settings} may stand in it.
 func CheckArgs(args string) error {
 	if strings.ContainsFunc(args, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return errors.New("want printable ASCII on one line")

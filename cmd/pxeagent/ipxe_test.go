@@ -20,7 +20,7 @@ func TestIPXEScript(t *testing.T) {
 	if r.code != cli.Done || r.stderr != "" {
 		t.Fatalf("%+v", r)
 	}
-	if f := script.Lint([]byte(r.stdout)); f != nil {
+	if f := script.Faults([]byte(r.stdout)); f != nil {
 		t.Errorf("%+v", f)
 	}
 	for _, want := range []string{"#!ipxe\n", "\nchain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\n", "tftp://${next-server}/", "&& shell ||\n"} {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ type lintFinding struct {
 	Script string `json:"script"`         // file, or what it is made for
 	Line   int    `json:"line,omitempty"` // from 1; 0: the whole
 	Code   string `json:"code"`
+	Level  string `json:"level"` // error or warning
 	Text   string `json:"text"`
 }
 
@@ -33,11 +35,12 @@ func newMenuLintCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lint [FILE]",
 		Short: "Say what will not work in a script, a template, or all that machines are given",
-		Long: `Read iPXE scripts without running them: labels and items that are not there, command lines that
-BIOS iPXE would cut off at 512 bytes, what a BIOS machine would hang on. With no FILE: the
+		Long: `Follow every way that iPXE scripts can take: unknown commands and options, labels and items that
+are missing, lines that never run, command lines that BIOS iPXE would cut off at 512 bytes,
+what a BIOS machine would hang on. With no FILE: the
 menus for BIOS, UEFI and ARM64 as they are served, or your own bootstrap.ipxe, and the
 scripts in ` + catalog.FragmentDir + `. A FILE that ends in .tmpl is a template of the menu; - is
-standard input. Exits 2 if something was found.`,
+standard input. Exits 2 if something is wrong; warnings alone are none.`,
 		Example: "  pxeagent menu lint\n  pxeagent menu lint ./bootstrap.ipxe\n  pxeagent menu lint ./bootstrap.ipxe.tmpl --json",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -59,11 +62,11 @@ standard input. Exits 2 if something was found.`,
 				found = append(found, lint(t)...)
 			}
 			if asJSON {
-				err = cli.WriteJSON(a.stdout, map[string]any{"ok": len(found) == 0, "scripts": len(texts), "findings": found})
+				err = cli.WriteJSON(a.stdout, map[string]any{"ok": !faulty(found), "scripts": len(texts), "findings": found})
 			} else {
 				err = printFindings(a.stdout, texts, found)
 			}
-			if err == nil && len(found) > 0 {
+			if err == nil && faulty(found) {
 				err = cli.Exit(cli.Menu)
 			}
 			return err
@@ -137,16 +140,24 @@ func lint(t catalog.Text) []lintFinding {
 			code = lintUnread
 		}
 		for _, line := range strings.Split(t.Err.Error(), "\n") {
-			found = append(found, lintFinding{Script: t.Name, Code: code, Text: line})
+			found = append(found, lintFinding{Script: t.Name, Code: code, Level: string(script.Error), Text: line})
 		}
 	}
 	if t.Script == nil && t.Err != nil {
 		return found
 	}
 	for _, f := range script.Lint(t.Script) {
-		found = append(found, lintFinding{t.Name, f.Line, f.Code, f.Text})
+		if t.Made && f.Level == script.Warning {
+			continue
+		}
+		found = append(found, lintFinding{t.Name, f.Line, f.Code, string(f.Level), f.Text})
 	}
 	return found
+}
+
+// faulty reports whether one of the findings is an error.
+func faulty(found []lintFinding) bool {
+	return slices.ContainsFunc(found, func(f lintFinding) bool { return f.Level == string(script.Error) })
 }
 
 func printFindings(w io.Writer, texts []catalog.Text, found []lintFinding) error {
@@ -155,7 +166,11 @@ func printFindings(w io.Writer, texts []catalog.Text, found []lintFinding) error
 		if f.Line > 0 {
 			at = fmt.Sprintf("%s:%d", at, f.Line)
 		}
-		if _, err := fmt.Fprintf(w, "%s: %s (%s)\n", at, cli.Plain(f.Text), f.Code); err != nil {
+		level := ""
+		if f.Level == string(script.Warning) {
+			level = "warning: "
+		}
+		if _, err := fmt.Fprintf(w, "%s: %s%s (%s)\n", at, level, cli.Plain(f.Text), f.Code); err != nil {
 			return err
 		}
 	}

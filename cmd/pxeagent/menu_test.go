@@ -82,7 +82,7 @@ func TestMenuShow(t *testing.T) {
 		}
 	}
 	r := show("--script", "--platform", "pcbios")
-	if f := script.Lint([]byte(r.stdout)); r.code != cli.Done || f != nil {
+	if f := script.Faults([]byte(r.stdout)); r.code != cli.Done || f != nil {
 		t.Errorf("the script alone: %+v\n%s", f, r.stdout)
 	}
 	r = show("--json", "--mac", "52:54:00:12:34:56", "--arch", "amd64", "--platform", "pcbios")
@@ -100,6 +100,7 @@ func TestMenuLint(t *testing.T) {
 	flags := menuSite(t, nodeConfig)
 	write(t, "good.ipxe", "#!ipxe\n:a\ngoto a\n")
 	write(t, "bad.ipxe", "#!ipxe\ngoto nowhere\n")
+	write(t, "odd.ipxe", "#!ipxe\nexit\necho x\n")
 	write(t, "hangs.ipxe", "\n#!ipxe\n")
 	write(t, "bad.tmpl", "#!ipxe\n{{.Titel}}\n")
 	write(t, "good.tmpl", ipxe.MenuTemplate)
@@ -110,7 +111,8 @@ func TestMenuLint(t *testing.T) {
 	}{
 		"what is served":     {nil, cli.Done, "ok: the menu for BIOS\nok: the menu for UEFI x64\n"},
 		"a good script":      {[]string{"good.ipxe"}, cli.Done, "ok: good.ipxe\n"},
-		"a bad script":       {[]string{"bad.ipxe"}, cli.Menu, "bad.ipxe:2: goto nowhere: there is no :nowhere (no-label)\n"},
+		"a bad script":       {[]string{"bad.ipxe"}, cli.Menu, "bad.ipxe:2: goto nowhere: label missing (no-label)\n"},
+		"warnings alone":     {[]string{"odd.ipxe"}, cli.Done, "odd.ipxe:3: warning: never runs: echo x (unreachable)\n"},
 		"one that hangs":     {[]string{"hangs.ipxe"}, cli.Menu, "hangs.ipxe:1: not an iPXE script"},
 		"a good template":    {[]string{"good.tmpl"}, cli.Done, "ok: good.tmpl: the menu for UEFI ARM64\n"},
 		"a bad template":     {[]string{"bad.tmpl"}, cli.Menu, "can't evaluate field Titel"},
@@ -131,8 +133,8 @@ func TestMenuLint(t *testing.T) {
 	if r.code != cli.Menu || !strings.Contains(r.stdout, "ipxe/menu.d/rack.ipxe:2: goto nowhere") || !strings.Contains(r.stdout, "can't evaluate field Titel") {
 		t.Errorf("%+v", r)
 	}
-	write(t, "root/http/ipxe/bootstrap.ipxe", "#!ipxe\nmenu x\nchoose --default none t\n")
-	if r := pxeagent(append([]string{"menu", "lint"}, flags...)...); r.code != cli.Menu || !strings.Contains(r.stdout, `ipxe/bootstrap.ipxe:3: the default "none" is no item`) || strings.Contains(r.stdout, "Titel") {
+	write(t, "root/http/ipxe/bootstrap.ipxe", "#!ipxe\nmenu x\nitem a A\nchoose --default none t\ngoto :a\n")
+	if r := pxeagent(append([]string{"menu", "lint"}, flags...)...); r.code != cli.Menu || !strings.Contains(r.stdout, `ipxe/bootstrap.ipxe:4: warning: the default "none" is not an item`) || strings.Contains(r.stdout, "Titel") {
 		t.Errorf("%+v", r)
 	}
 }
