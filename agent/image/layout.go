@@ -24,15 +24,21 @@ func (f folder) join(name string) string { return path.Join(f.path, name) }
 var layouts = []struct {
 	system string
 	find   func(folder) []Image
+	files  string // what it goes by, for people
 }{
-	{"smartos", smartos},
-	{"debian", debian},
-	{"ubuntu", ubuntu},
-	{"fedora", fedora},
-	{"alpine", alpine},
-	{"flatcar", flatcar},
-	{"talos", talos},
-	{"memtest", memtest},
+	{"smartos", smartos, "STAMP/platform/i86pc/{kernel/amd64/unix,amd64/boot_archive}"},
+	{"debian", debian, "debian-installer/ARCH/{linux,initrd.gz}"},
+	{"ubuntu", ubuntu, "ARCH/{linux,initrd,ubuntu-*.iso}, or ubuntu-installer/ARCH/{linux,initrd.gz}"},
+	{"fedora", fedora, "images/{install.img,pxeboot/vmlinuz,pxeboot/initrd.img}, also of RHEL and its kin"},
+	{"opensuse", opensuse, "boot/ARCH/{root,loader/linux,loader/initrd}"},
+	{"proxmox", proxmox, "linux26 with initrd that has the ISO image in it, as pve-iso-2-pxe makes it"},
+	{"alpine", alpine, "{vmlinuz,initramfs,modloop}-FLAVOUR"},
+	{"arch", arch, "arch/{boot/x86_64/vmlinuz-linux,boot/x86_64/initramfs-linux.img,x86_64/airootfs.sfs}"},
+	{"clonezilla", debianLive, "live/{vmlinuz,initrd.img,filesystem.squashfs}, also of GParted and of Debian's live discs"},
+	{"casper", casper, "casper/{vmlinuz,initrd} with the ISO image beside casper/"},
+	{"flatcar", flatcar, "flatcar_production_pxe{.vmlinuz,_image.cpio.gz}"},
+	{"talos", talos, "{vmlinuz-ARCH,initramfs-ARCH.xz}"},
+	{"memtest", memtest, "memtest86+x64.{bin,efi}, memtest64.{bin,efi}, memtest86-5.01, mt86p_810_x86_64"},
 }
 
 // typedModules is the first SmartOS that is told what each module is. Older ones take the first
@@ -222,10 +228,16 @@ func talos(f folder) []Image {
 // ending of its own.
 var memtestRE = regexp.MustCompile(`^(memtest(?:86)?\+?[-_]?(x64|ia32|64|32|\d+\.\d+)?)(\.bin|\.efi)?$`)
 
+// memtest8RE takes what upstream's archives have since version 8: one file for BIOS and EFI.
+var memtest8RE = regexp.MustCompile(`^mt86p(lus)?_[0-9.]+_x86_64$`)
+
 // memtest comes as one file for BIOS (.bin) and one for EFI (.efi), which are one item of the menu.
 func memtest(f folder) []Image {
 	var out []Image
 	for _, n := range f.files {
+		if memtest8RE.MatchString(n) {
+			out = append(out, linux(f.join(n), X86).name("memtest", "Memory test", from(f.path+"/"+n, "memtest", "memtest86", "memtest86+")))
+		}
 		m := memtestRE.FindStringSubmatch(n)
 		if m == nil {
 			continue

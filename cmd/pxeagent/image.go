@@ -69,7 +69,9 @@ func newImageListCmd(a *app) *cobra.Command {
 		Use:   "list",
 		Short: "List the images on disk",
 		Long: `List what machines can boot from below http/ in serve.root: images that recipes added, and
-trees that were put there by hand and are known by their layout.`,
+trees that were put there by hand and are known by the names of their files:
+
+  ` + strings.Join(image.ByHand(), "\n  "),
 		Example: "  pxeagent image list\n  pxeagent image list --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
