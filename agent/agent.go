@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,7 @@ import (
 	"pxeagent/agent/neighbour"
 	"pxeagent/agent/recorder"
 	"pxeagent/agent/tftp"
+	"pxeagent/agent/watch"
 	"pxeagent/agent/web"
 )
 
@@ -82,7 +84,7 @@ type Config struct {
 	Networks   []netip.Prefix // who is answered; none: everyone
 	SinglePort bool           // see tftp.Config
 	Grace      time.Duration  // how long transfers may go on after the end was asked for
-	Watches    []Watch
+	Watches    []watch.Network
 	Page       Page
 	State      string            // folder for what outlives a restart; machines that boot once have theirs in it
 	Machines   *machine.Book     // what the configuration says of them; nil: nothing
@@ -97,10 +99,11 @@ type Config struct {
 type Agent struct {
 	Config
 	registry  *prometheus.Registry
-	metrics   *metrics
+	reload    reloadMetrics
 	page      *pageState
 	machines  *machines
 	recorder  *recorder.Recorder
+	watcher   *watch.Watcher
 	libraries libraries
 	tftp      *tftp.Server
 	http      *http.Server
@@ -119,7 +122,7 @@ func New(c Config) (*Agent, error) {
 	})
 	info.Set(1)
 	a.registry.MustRegister(info, newDisks(map[string]string{"root": c.Root, "state": c.State}))
-	a.metrics = newMetrics(a.registry)
+	a.reload = newReloadMetrics(a.registry)
 
 	var err error
 	if a.machines, err = newMachines(c); err != nil {
@@ -133,6 +136,10 @@ func New(c Config) (*Agent, error) {
 	a.registry.MustRegister(menuOK(lib.first), newImages(c.Root, c.Log))
 	a.page = a.newPage(lib)
 	a.page.machines = a.machines.listed
+	a.watcher = watch.New(watch.Config{
+		Networks: a.watched(), Event: a.page.watched, Changed: a.page.wake, Metrics: a.registry, Log: c.Log,
+	})
+	a.page.networks = a.watcher.States
 	if a.recorder, err = recorder.New(a.recording()); err != nil {
 		return nil, err
 	}
@@ -144,7 +151,7 @@ func New(c Config) (*Agent, error) {
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
 			Files: asked{lib.at(p.NextServer), a.machines, own}, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
-			Boots: api, Live: a.page, ShowMenu: a.showMenu(lib.at(p.NextServer)), Actions: actions{a.page, a.machines}, Gate: c.Page.Gate,
+			Boots: api, Live: a.page, ShowMenu: a.showMenu(lib.at(p.NextServer)), Actions: actions{a.page, a.machines, a.watcher}, Gate: c.Page.Gate,
 			Documents: placed{a.machines.Fleet, baseText(p.Base)},
 		}), nil
 	})
@@ -181,6 +188,19 @@ func (a *Agent) recorded(e recorder.Event) {
 	a.machines.finished(*e.Ended)
 }
 
+// watched are the networks with the URLs that their machines are sent to.
+func (a *Agent) watched() []watch.Network {
+	networks := slices.Clone(a.Watches)
+	for i := range networks {
+		for _, p := range a.Places {
+			if n := &networks[i]; n.Want.NextServer == p.NextServer && p.Base != nil {
+				n.Script = watch.ScriptURL(p.Base).String()
+			}
+		}
+	}
+	return networks
+}
+
 var errNotServing = errors.New("not serving")
 
 func (a *Agent) ready() error {
@@ -212,9 +232,7 @@ func (a *Agent) serve(ctx context.Context) error {
 	g.Go(func() error { return a.serveHTTP(ctx) })
 	g.Go(func() error { a.lines.Run(ctx); return nil })
 	g.Go(func() error { return a.recorder.ServeCommands(ctx, web.NewBootsAPI(a.recorder.Feed(), nil)) })
-	for i, w := range a.Watches {
-		g.Go(func() error { return w.watch(ctx, a.metrics, a.page, i, a.Log) })
-	}
+	g.Go(func() error { return a.watcher.Run(ctx) })
 	return g.Wait()
 }
 
@@ -238,3 +256,6 @@ func (a *Agent) serveHTTP(ctx context.Context) error {
 	}
 	return fmt.Errorf("serving HTTP: %w", err)
 }
+
+// namespace begins the names of all metrics.
+const namespace = "pxeagent"

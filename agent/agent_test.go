@@ -26,6 +26,7 @@ import (
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/probe"
+	"pxeagent/agent/watch"
 	"pxeagent/deploy/lab"
 )
 
@@ -317,7 +318,7 @@ func (o *offerer) serve(file string) {
 func (o *offerer) watched(c *agent.Config) {
 	want := dhcp.Boot{NextServer: netip.MustParseAddr("127.0.0.1")}
 	want.NBP[dhcp.BIOS] = "undionly.kpxe"
-	c.Watches = []agent.Watch{{
+	c.Watches = []watch.Network{{
 		Interface: "admin", Want: want, Every: time.Second,
 		Probe: probe.Config{
 			Server: o.conn.LocalAddr().(*net.UDPAddr).AddrPort(), Relay: want.NextServer, RelayPort: probe.AnyPort,

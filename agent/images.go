@@ -66,3 +66,10 @@ func (c *images) Collect(ch chan<- prometheus.Metric) {
 		when(c.checked, in.Verified)
 	}
 }
+
+func bool01(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -15,16 +15,16 @@ import (
 // names. A backend imports agent/dhcp and no other; nothing but cmd imports a backend.
 var allowed = map[string][]string{
 	"cmd/pxeagent": {
-		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe", "agent/recorder",
+		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe", "agent/recorder", "agent/watch",
 		"agent/script", "agent/store", "agent/tftp", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest",
 		"cmd/pxeagent/cli",
 	},
 	// What commands, configuration and backends say to a terminal and to scripts.
 	"cmd/pxeagent/cli": {},
 	"agent": {
-		"agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe",
+		"agent/boot", "agent/catalog", "agent/image", "agent/ipxe", "agent/machine",
 		"agent/tftp", "agent/web",
-		"agent/logging", "agent/neighbour", "agent/recorder",
+		"agent/logging", "agent/neighbour", "agent/recorder", "agent/watch",
 	},
 	// Lines are bounded whatever they are about.
 	"agent/logging":  {},
@@ -41,7 +41,8 @@ var allowed = map[string][]string{
 	"agent/recorder": {"agent/boot", "agent/store"},
 	"agent/store":    {"agent/boot"},
 	"agent/tftp":     {"agent/boot"},
-	"agent/web":      {"agent/boot", "agent/catalog", "agent/ipxe", "agent/machine"},
+	"agent/watch":    {"agent/check", "agent/dhcp", "agent/ipxe", "agent/logging", "agent/probe"},
+	"agent/web":      {"agent/boot", "agent/catalog", "agent/ipxe", "agent/machine", "agent/watch"},
 	// The library answers by the kind of asker, and its menu lists the images.
 	"agent/ipxe":    {"agent/boot", "agent/catalog", "agent/image", "agent/machine", "agent/script"},
 	"agent/catalog": {"agent/boot", "agent/image", "agent/script", "agent/version"},

@@ -13,6 +13,7 @@ import (
 	"pxeagent/agent/boot"
 	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/watch"
 	"pxeagent/agent/web"
 )
 
@@ -28,14 +29,7 @@ func (a *Agent) newPage(lib libraries) *pageState {
 	page := newPageState(web.Running{
 		Host: host, Version: a.Build["version"], Started: time.Now(), TFTP: a.Sockets.TFTP().String(),
 		HTTP: a.Sockets.HTTP().String(),
-	}, a.Page.Settings, a.Watches)
-	for i := range page.networks {
-		for _, p := range a.Places {
-			if n := &page.networks[i]; n.NextServer == p.NextServer && p.Base != nil {
-				n.Script = ScriptURL(p.Base).String()
-			}
-		}
-	}
+	}, a.Page.Settings)
 	page.actions = a.Page.Gate != nil
 	finder := image.NewFinder(filepath.Join(a.Root, "http"))
 	page.images = func() []web.Image { return imagesOf(finder) }
@@ -114,9 +108,13 @@ func (a *Agent) showMenu(lib *ipxe.Library) func(boot.Facts, netip.Addr) (web.Sh
 type actions struct {
 	page     *pageState
 	machines *machines
+	watcher  *watch.Watcher
 }
 
-func (a actions) Check() { a.page.check() }
+func (a actions) Check() {
+	a.watcher.Check()
+	a.page.note(web.Event{Kind: web.Acted, Text: "A check was asked for on this page"})
+}
 
 func (a actions) Once(mac net.HardwareAddr, item string) error {
 	switch err := a.machines.once(mac, item); {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pxeagent/agent/recorder"
+	"pxeagent/agent/watch"
 )
 
 // describer collects what would be registered.
@@ -36,7 +37,8 @@ func TestReadmeListsTheMetrics(t *testing.T) {
 	if _, err := recorder.New(recorder.Config{Metrics: &d}); err != nil {
 		t.Fatal(err)
 	}
-	newMetrics(&d)
+	watch.New(watch.Config{Metrics: &d})
+	newReloadMetrics(&d)
 	d.MustRegister(newDisks(nil), menuOK(nil), newImages("", nil))
 	readme, err := os.ReadFile("../deploy/guide/reference.md")
 	if err != nil {

@@ -25,20 +25,20 @@ func (a *Agent) Reconfigure(c Changes) {
 	}
 	a.machines.SetBook(c.Machines)
 	a.recorder.SetMenuTimeout(c.Menu.Timeout)
-	a.metrics.reload.took(time.Now())
+	a.reload.took(time.Now())
 	a.page.reloaded(c.Settings, nil)
 	a.page.forget()
 }
 
 // ConfigFailed says that the configuration has mistakes, and that the last good one is kept. The page shows the error, which holds no secret.
 func (a *Agent) ConfigFailed(err error) {
-	a.metrics.reload.ok.Set(0)
+	a.reload.ok.Set(0)
 	a.page.reloaded(nil, err)
 }
 
 // ConfigRestored says that the configuration is again the one that is in use.
 func (a *Agent) ConfigRestored() {
-	a.metrics.reload.ok.Set(1)
+	a.reload.ok.Set(1)
 	a.page.reloaded(nil, nil)
 }
 

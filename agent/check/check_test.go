@@ -16,6 +16,7 @@ import (
 	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/watch"
 )
 
 var loopback = netip.MustParseAddr("127.0.0.1")
@@ -73,11 +74,11 @@ func TestServing(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			c, base := serve(t, ipxe.ChainAuto, test.files)
-			want := agent.Wish(loopback, base, ipxe.ChainAuto)
+			want := watch.Desired(loopback, base, ipxe.ChainAuto)
 			if test.change != nil {
 				test.change(&want)
 			}
-			err := check.Serving(t.Context(), c, want, agent.ScriptURL(base))
+			err := check.Serving(t.Context(), c, want, watch.ScriptURL(base))
 			if (err != nil) != (len(test.wrong) > 0) {
 				t.Fatalf("got %v", err)
 			}
@@ -96,7 +97,7 @@ func TestServing(t *testing.T) {
 func TestServingWhereNothingServes(t *testing.T) {
 	c, base := serve(t, ipxe.ChainAuto, nil)
 	c.TFTPPort = 9 // discard
-	want := agent.Wish(loopback, base, ipxe.ChainAuto)
+	want := watch.Desired(loopback, base, ipxe.ChainAuto)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if err := check.Serving(ctx, c, want, nil); err == nil || !strings.Contains(err.Error(), "undionly.kpxe") {
@@ -147,7 +148,7 @@ func TestWalk(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			c, base := serve(t, test.chain, test.files)
-			b := agent.Wish(loopback, base, ipxe.ChainAuto)
+			b := watch.Desired(loopback, base, ipxe.ChainAuto)
 			hops := check.Walk(t.Context(), c, []dhcp.Client{test.client}, offers(b, test.blind))
 			var stages []string
 			for _, h := range hops {
@@ -167,7 +168,7 @@ func TestWalk(t *testing.T) {
 // Each kind of machine is given its own menu, and the road goes on to the files in that.
 func TestWalkGoesOnFromEachMachinesMenu(t *testing.T) {
 	c, base := serve(t, ipxe.ChainAuto, map[string]string{"http/memtest64.bin": "b", "http/memtest64.efi": "e", "http/ipxe/menu.d/rack.ipxe": "#!ipxe\nkernel /missing\n"})
-	hops := check.Walk(t.Context(), c, []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientARM64}, offers(agent.Wish(loopback, base, ipxe.ChainAuto), false))
+	hops := check.Walk(t.Context(), c, []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientARM64}, offers(watch.Desired(loopback, base, ipxe.ChainAuto), false))
 	kernels := map[dhcp.Client]string{}
 	for _, h := range hops {
 		if h.Stage == "kernel" {
@@ -185,7 +186,7 @@ func TestWalkGoesOnFromEachMachinesMenu(t *testing.T) {
 
 func TestWalkAsksEachFileOnce(t *testing.T) {
 	c, base := serve(t, ipxe.ChainAuto, nil)
-	b := agent.Wish(loopback, base, ipxe.ChainAuto)
+	b := watch.Desired(loopback, base, ipxe.ChainAuto)
 	hops := check.Walk(t.Context(), c, []dhcp.Client{dhcp.ClientEFI64, dhcp.ClientEFIBC}, offers(b, false))
 	if !check.Complete(hops) || len(hops) != 6 {
 		t.Fatalf("%+v", hops)

@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/watch"
 	"pxeagent/deploy/lab"
 )
 
@@ -101,24 +102,24 @@ func fullStatus(now time.Time) Status {
 			},
 		)
 	}
-	good := map[string]Mark{HopOffer: Good, HopNBP: Good, HopScript: Good, HopFiles: Good}
-	s.Networks = []Network{
+	good := map[string]watch.Mark{watch.StepOffer: watch.Good, watch.StepNBP: watch.Good, watch.StepScript: watch.Good, watch.StepFiles: watch.Good}
+	s.Networks = []watch.State{
 		{
 			Name:       "lab",
 			Watched:    true,
 			NextServer: netip.MustParseAddr("192.0.2.1"),
 			Every:      300,
 			Checked:    now,
-			Result:     Agrees,
-			Clients: []Client{
+			Result:     watch.Agrees,
+			Clients: []watch.Client{
 				{
 					Name:  "bios",
 					Want:  "undionly.kpxe",
 					State: good,
-					Steps: []Step{
-						{Hop: HopOffer, Stage: "offer", What: hostile[3], OK: true, Bytes: -1},
+					Steps: []watch.Step{
+						{Name: watch.StepOffer, Stage: "offer", What: hostile[3], OK: true, Bytes: -1},
 						{
-							Hop:   HopNBP,
+							Name:  watch.StepNBP,
 							Stage: "nbp",
 							What:  "tftp://192.0.2.1/undionly.kpxe",
 							OK:    true,
@@ -130,8 +131,8 @@ func fullStatus(now time.Time) Status {
 				{
 					Name:  "ipxe",
 					Want:  "http://192.0.2.1/ipxe/bootstrap.ipxe",
-					State: map[string]Mark{HopOffer: Good, HopScript: Good, HopFiles: Good},
-					Steps: []Step{},
+					State: map[string]watch.Mark{watch.StepOffer: watch.Good, watch.StepScript: watch.Good, watch.StepFiles: watch.Good},
+					Steps: []watch.Step{},
 					As:    "bios",
 				}},
 		},
@@ -140,15 +141,15 @@ func fullStatus(now time.Time) Status {
 			Watched: true,
 			Every:   300,
 			Checked: now,
-			Result:  Disagrees,
+			Result:  watch.Disagrees,
 			Foreign: []string{hostile[0]},
-			Clients: []Client{
+			Clients: []watch.Client{
 				{
 					Name:  "efi64",
 					Want:  "ipxe.efi",
-					State: map[string]Mark{HopOffer: Bad, HopNBP: Blind, HopScript: Blind, HopFiles: Blind},
+					State: map[string]watch.Mark{watch.StepOffer: watch.Bad, watch.StepNBP: watch.Unknown, watch.StepScript: watch.Unknown, watch.StepFiles: watch.Unknown},
 					Wrong: []string{hostile[1]},
-					Steps: []Step{{Hop: HopOffer, Stage: "offer", What: hostile[1], Text: hostile[0], Bytes: -1}},
+					Steps: []watch.Step{{Name: watch.StepOffer, Stage: "offer", What: hostile[1], Text: hostile[0], Bytes: -1}},
 				}},
 		},
 	}

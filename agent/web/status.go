@@ -1,23 +1,24 @@
 package web
 
 import (
-	"net/netip"
 	"time"
+
+	"pxeagent/agent/watch"
 )
 
 // Status is what the page shows beside boots: what is configured, and whether the wire agrees. It has no secrets, and whoever makes
 // it bounds it: see MaxStatus. It is a value that nobody changes.
 type Status struct {
-	At       time.Time `json:"at"`
-	Agent    Running   `json:"agent"`
-	Settings []Setting `json:"settings"` // of the configuration, those that say how machines are served
-	Networks []Network `json:"networks"`
-	Images   []Image   `json:"images"`
-	Menu     Menu      `json:"menu"`
-	Machines []Machine `json:"machines"` // of the configuration, and those that are to boot something once
-	Events   []Event   `json:"events"`   // the newest first
-	Config   Reload    `json:"config"`
-	Actions  bool      `json:"actions"` // a token is set, so that the page can do something
+	At       time.Time     `json:"at"`
+	Agent    Running       `json:"agent"`
+	Settings []Setting     `json:"settings"` // of the configuration, those that say how machines are served
+	Networks []watch.State `json:"networks"`
+	Images   []Image       `json:"images"`
+	Menu     Menu          `json:"menu"`
+	Machines []Machine     `json:"machines"` // of the configuration, and those that are to boot something once
+	Events   []Event       `json:"events"`   // the newest first
+	Config   Reload        `json:"config"`
+	Actions  bool          `json:"actions"` // a token is set, so that the page can do something
 }
 
 // MaxStatus is more than a Status has as JSON, in bytes.
@@ -37,75 +38,6 @@ type Setting struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
 	From  string `json:"from"` // "default", "/etc/pxeagent/pxeagent.yaml:4", …
-}
-
-// Result is what a network's last check found. The set is closed.
-type Result string
-
-const (
-	NotChecked Result = ""         // the first check is not over
-	Agrees     Result = "ok"       // all is as it should be
-	Disagrees  Result = "wrong"    // an offer, or a step after it
-	NoOffer    Result = "no_offer" // nobody answers
-	CheckError Result = "error"    // it could not be asked: Network.Error
-)
-
-// Network is a network that is made bootable.
-type Network struct {
-	Name       string     `json:"name"`    // at the DHCP server
-	Watched    bool       `json:"watched"` // its DHCP server is asked; else only what comes after the offer is checked
-	NextServer netip.Addr `json:"next_server"`
-	Script     string     `json:"script"` // the URL where all machines end up
-	Every      float64    `json:"every_seconds"`
-	Checking   bool       `json:"checking"` // a check is under way
-	Checked    time.Time  `json:"checked,omitzero"`
-	Took       float64    `json:"took_seconds"`
-	Result     Result     `json:"result"`
-	Error      string     `json:"error,omitempty"`
-	Foreign    []string   `json:"foreign,omitempty"` // what other DHCP servers say, one sentence each. Hostile
-	Clients    []Client   `json:"clients"`
-}
-
-// Hops are the parts of a machine's road, and the labels of the metric pxeagent_check_ok.
-const (
-	HopOffer  = "offer"
-	HopNBP    = "nbp"
-	HopScript = "script"
-	HopFiles  = "files"
-)
-
-// HopNames lists them in the order of the road.
-func HopNames() []string { return []string{HopOffer, HopNBP, HopScript, HopFiles} }
-
-// Client is one kind of machine on a network, and how far it gets.
-type Client struct {
-	Name  string          `json:"name"`  // "bios", "efi64", …
-	Want  string          `json:"want"`  // what it should be offered
-	State map[string]Mark `json:"state"` // by hop; none: it has no such hop
-	Wrong []string        `json:"wrong,omitempty"`
-	Steps []Step          `json:"steps"`
-	More  int             `json:"more,omitempty"` // steps that are not in Steps; all of them were found
-	As    string          `json:"as,omitempty"`   // the client whose steps go on where these end
-}
-
-// Mark is what is known of a hop. The set is closed.
-type Mark string
-
-const (
-	Good  Mark = "ok"
-	Bad   Mark = "wrong"
-	Blind Mark = "unknown" // not reached, or not asked
-)
-
-// Step is one thing that was asked for. Its texts are hostile.
-type Step struct {
-	Hop   string  `json:"hop"`
-	Stage string  `json:"stage"` // "offer", "nbp", "script", "kernel", "image"
-	What  string  `json:"what"`
-	OK    bool    `json:"ok"`
-	Text  string  `json:"text,omitempty"`
-	Bytes int64   `json:"bytes"` // -1: not known
-	Took  float64 `json:"took_seconds"`
 }
 
 // Image is a bootable system on disk.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/watch"
 )
 
 func TestStatusIsJSON(t *testing.T) {
@@ -20,7 +21,7 @@ func TestStatusIsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &got); err != nil || resp.StatusCode != 200 {
 		t.Fatalf("%s, %v", resp.Status, err)
 	}
-	if got.Networks[0].Name != "lab" || got.Networks[0].Clients[0].State[HopNBP] != Good ||
+	if got.Networks[0].Name != "lab" || got.Networks[0].Clients[0].State[watch.StepNBP] != watch.Good ||
 		got.Events[0].Text != hostile[0] ||
 		time.Since(got.At) > time.Minute {
 		t.Errorf("got %+v", got)

@@ -21,6 +21,7 @@ import (
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/probe"
+	"pxeagent/agent/watch"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/pfsense"
 )
@@ -77,7 +78,7 @@ func demo(ctx context.Context, out, logs io.Writer, keep bool) (err error) {
 	err = d.tour(running)
 	if err == nil && keep {
 		fmt.Fprintf(out, "\nserving until ^C:\n  %s/\n  %s\n  %s/metrics\n  curl tftp://%s/undionly.kpxe -o undionly.kpxe\n%s",
-			d.place.Base, agent.ScriptURL(d.place.Base), d.place.Base, d.sockets.TFTP(), d.wall.visit())
+			d.place.Base, watch.ScriptURL(d.place.Base), d.place.Base, d.sockets.TFTP(), d.wall.visit())
 		<-running.Done()
 	}
 	cancel()
@@ -96,7 +97,7 @@ func (d *demonstration) start(ctx context.Context, g *errgroup.Group, logs io.Wr
 		return err
 	}
 	d.place = agent.Place{NextServer: loopback.Addr(), Base: baseURL(loopback.Addr(), d.sockets.HTTP())}
-	d.want = agent.Wish(d.place.NextServer, d.place.Base, ipxe.ChainAuto)
+	d.want = watch.Desired(d.place.NextServer, d.place.Base, ipxe.ChainAuto)
 	served, err := agent.New(agent.Config{
 		Sockets: d.sockets, Root: d.dir, Places: []agent.Place{d.place}, Chain: ipxe.ChainAuto, Grace: time.Second,
 		Menu:  ipxe.MenuConfig{Title: "pxeagent demo", Default: "local", Timeout: 30 * time.Second},
@@ -118,7 +119,7 @@ func (d *demonstration) say(format string, args ...any) {
 
 // tour is the demo itself, one line a step.
 func (d *demonstration) tour(ctx context.Context) error {
-	d.say("serving        TFTP %s, HTTP %s, menu %s", d.sockets.TFTP(), d.sockets.HTTP(), agent.ScriptURL(d.place.Base))
+	d.say("serving        TFTP %s, HTTP %s, menu %s", d.sockets.TFTP(), d.sockets.HTTP(), watch.ScriptURL(d.place.Base))
 	if err := d.trust(ctx); err != nil {
 		return err
 	}
@@ -191,7 +192,7 @@ func (d *demonstration) run(j *dhcp.Journal, server dhcp.Server) dhcp.Configure 
 			return r.Plain(), err
 		},
 		Preflight: func(ctx context.Context, want dhcp.Boot) error {
-			if err := check.Serving(ctx, d.check(), want, agent.ScriptURL(d.place.Base)); err != nil {
+			if err := check.Serving(ctx, d.check(), want, watch.ScriptURL(d.place.Base)); err != nil {
 				return fmt.Errorf("%w: %w", dhcp.ErrNotServing, err)
 			}
 			return nil

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"pxeagent/agent"
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/watch"
 )
 
 // demoMachine is a UEFI machine that boots by HTTP, as the demo plays it.
@@ -28,7 +28,7 @@ func (d *demonstration) boot(ctx context.Context) error {
 	for _, ask := range []struct{ who, path, query string }{
 		{"UefiHttpBoot/1.0", "/" + ipxe.EFI64, ""},
 		{"iPXE/1.21.1", "/" + ipxe.EFI64, ""}, // the loop, which is broken here
-		{"iPXE/1.21.1", agent.ScriptURL(d.place.Base).Path, told},
+		{"iPXE/1.21.1", watch.ScriptURL(d.place.Base).Path, told},
 		{"iPXE/1.21.1", catalog.LocalPath, told},
 	} {
 		if err := d.fetch(ctx, ask.who, ask.path, ask.query); err != nil {

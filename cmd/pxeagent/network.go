@@ -8,11 +8,11 @@ import (
 	"net/netip"
 	"net/url"
 
-	"pxeagent/agent"
 	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/probe"
+	"pxeagent/agent/watch"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/dnsmasq"
 )
@@ -81,7 +81,7 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f found) 
 		return n, nil
 	}
 	n.base = baseURL(n.next, c.Serve.HTTP)
-	n.want = agent.Wish(n.next, n.base, ipxe.Chain(c.Chain))
+	n.want = watch.Desired(n.next, n.base, ipxe.Chain(c.Chain))
 	if !c.SendsURL() {
 		n.want.URL = [dhcp.NumArch]string{}
 	}
@@ -140,7 +140,7 @@ func (n network) wire() func(context.Context, []dhcp.Client) ([]dhcp.Offer, erro
 
 // serving is the Preflight of dhcp.Configure.
 func (n network) serving(ctx context.Context, want dhcp.Boot) error {
-	if err := check.Serving(ctx, check.Config{}, want, agent.ScriptURL(n.base)); err != nil {
+	if err := check.Serving(ctx, check.Config{}, want, watch.ScriptURL(n.base)); err != nil {
 		return fmt.Errorf("%w: %w", dhcp.ErrNotServing, err)
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/watch"
 	"pxeagent/cmd/pxeagent/cli"
 )
 
@@ -87,7 +88,7 @@ func serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *slog.Logger
 		sockets.Close()
 		return rootFailure(c.Serve.Root, err)
 	}
-	log.Info("serving", "tftp", sockets.TFTP(), "http", sockets.HTTP(), "root", c.Serve.Root, "script", agent.ScriptURL(places[0].Base))
+	log.Info("serving", "tftp", sockets.TFTP(), "http", sockets.HTTP(), "root", c.Serve.Root, "script", watch.ScriptURL(places[0].Base))
 	reload := newReloader(flags, served, l, menu, log)
 	// Not under systemd these do nothing.
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
@@ -118,7 +119,7 @@ func rootFailure(root string, err error) error {
 }
 
 // places are the addresses at which machines reach the agent, and watches the networks that it asks from time to time.
-func (l loaded) places() ([]agent.Place, []agent.Watch, error) {
+func (l loaded) places() ([]agent.Place, []watch.Network, error) {
 	c := l.Config
 	if len(c.Interfaces) == 0 {
 		next := c.NextServer
@@ -140,10 +141,10 @@ func (l loaded) places() ([]agent.Place, []agent.Watch, error) {
 		return nil, nil, err
 	}
 	var places []agent.Place
-	var watches []agent.Watch
+	var watches []watch.Network
 	for _, n := range all {
 		places = append(places, agent.Place{NextServer: n.next})
-		w := agent.Watch{Interface: n.name, Blind: n.device == "", Probe: n.probeConfig(), Want: l.expected(n), Every: c.Probe.Interval}
+		w := watch.Network{Interface: n.name, NoProbe: n.device == "", Probe: n.probeConfig(), Want: l.expected(n), Every: c.Probe.Interval}
 		if c.Backend() == Dnsmasq {
 			// Dnsmasq runs on this machine and names itself by the address of the device.
 			w.Own, w.Proxy = []netip.Addr{n.own}, c.DHCP.Dnsmasq.Mode == "proxy"
@@ -154,8 +155,8 @@ func (l loaded) places() ([]agent.Place, []agent.Watch, error) {
 }
 
 // unasked is a watch of what is served where no interface is set: nobody is asked what DHCP says, and the ports are those that were bound.
-func unasked(p agent.Place, chain ipxe.Chain, at *agent.Sockets, every time.Duration) agent.Watch {
-	return agent.Watch{Interface: "any", Blind: true, Want: agent.Wish(p.NextServer, p.Base, chain), Every: every, TFTPPort: at.TFTP().Port()}
+func unasked(p agent.Place, chain ipxe.Chain, at *agent.Sockets, every time.Duration) watch.Network {
+	return watch.Network{Interface: "any", NoProbe: true, Want: watch.Desired(p.NextServer, p.Base, chain), Every: every, TFTPPort: at.TFTP().Port()}
 }
 
 // String is for the log.

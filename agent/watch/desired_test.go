@@ -1,19 +1,19 @@
-package agent_test
+package watch_test
 
 import (
 	"net/netip"
 	"net/url"
 	"testing"
 
-	"pxeagent/agent"
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/watch"
 )
 
-func TestWish(t *testing.T) {
+func TestDesired(t *testing.T) {
 	next := netip.MustParseAddr("10.77.0.7")
 	base := &url.URL{Scheme: "http", Host: "10.77.0.7:8080"}
-	got := agent.Wish(next, base, ipxe.ChainAuto)
+	got := watch.Desired(next, base, ipxe.ChainAuto)
 	want := dhcp.Boot{NextServer: next, Script: "http://10.77.0.7:8080/ipxe/bootstrap.ipxe"}
 	want.NBP[dhcp.BIOS], want.NBP[dhcp.EFI64], want.NBP[dhcp.ARM64] = "undionly.kpxe", "ipxe.efi", "snp-arm64.efi"
 	want.URL[dhcp.EFI64] = "http://10.77.0.7:8080/ipxe.efi"
@@ -23,7 +23,7 @@ func TestWish(t *testing.T) {
 	for chain, script := range map[ipxe.Chain]bool{
 		ipxe.ChainAuto: true, ipxe.ChainDHCP: true, ipxe.ChainEmbed: false, ipxe.ChainTFTP: false, ipxe.ChainOff: false,
 	} {
-		if got := agent.Wish(next, base, chain).Script != ""; got != script {
+		if got := watch.Desired(next, base, chain).Script != ""; got != script {
 			t.Errorf("chain %s: a script for iPXE: %v", chain, got)
 		}
 	}

@@ -1,7 +1,8 @@
-package agent
+package watch
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -12,13 +13,11 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"pxeagent/agent/boot"
 	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
-	"pxeagent/agent/web"
 )
 
-func roadWish() dhcp.Boot {
+func wanted() dhcp.Boot {
 	b := dhcp.Boot{NextServer: netip.MustParseAddr("192.0.2.1"), Script: "http://192.0.2.1/s"}
 	b.NBP[dhcp.BIOS], b.NBP[dhcp.EFI64] = "undionly.kpxe", "ipxe.efi"
 	return b
@@ -37,8 +36,8 @@ func hopsOf(lines ...string) (out []check.Hop) {
 	return out
 }
 
-// hopValues are the values of pxeagent_check_ok in the order of the road, "-" where there is none.
-func hopValues(t *testing.T, reg *prometheus.Registry) []string {
+// stepValues are the values of pxeagent_check_ok in the order of the boot path, "-" where there is none.
+func stepValues(t *testing.T, reg *prometheus.Registry) []string {
 	t.Helper()
 	families, err := reg.Gather()
 	if err != nil {
@@ -55,18 +54,18 @@ func hopValues(t *testing.T, reg *prometheus.Registry) []string {
 		}
 	}
 	var values []string
-	for _, hop := range web.HopNames() {
-		values = append(values, cmp.Or(by[hop], "-"))
+	for _, step := range StepNames() {
+		values = append(values, cmp.Or(by[step], "-"))
 	}
 	return values
 }
 
-func TestRoads(t *testing.T) {
+func TestPaths(t *testing.T) {
 	for name, test := range map[string]struct {
 		hops    []check.Hop
-		change  func(*Watch, *probeResult)
+		change  func(*Network, *probeResult)
 		want    string // client: its states, "go on as"
-		metrics string // by hop; - for none
+		metrics string // by step; - for none
 	}{
 		"all is there": {
 			hopsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios kernel ok", "bios image ok", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
@@ -82,18 +81,18 @@ func TestRoads(t *testing.T) {
 			"bios: wrong unknown unknown unknown; efi64: wrong unknown unknown unknown; ipxe: wrong none unknown unknown", "0 0 0 0"},
 		"an offer that leads somewhere else": {
 			hopsOf("bios offer ok", "bios nbp ok", "bios script ok S", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"),
-			func(_ *Watch, r *probeResult) { r.ok[dhcp.ClientEFI64] = false },
+			func(_ *Network, r *probeResult) { r.ok[dhcp.ClientEFI64] = false },
 			"bios: ok ok ok ok; efi64: wrong ok ok ok as bios; ipxe: ok none ok ok as bios", "0 1 1 1"},
 		"a script behind the first one": {
 			hopsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios script no T", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
 			"bios: ok ok wrong unknown; efi64: ok ok wrong unknown as bios; ipxe: ok none wrong unknown as bios", "1 1 0 0"},
 		"the DHCP server cannot be asked": {
 			hopsOf("bios offer ok", "bios nbp ok", "bios script ok S", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"),
-			func(w *Watch, r *probeResult) { w.Blind, r.ok = true, nil },
+			func(w *Network, r *probeResult) { w.NoProbe, r.ok = true, nil },
 			"bios: unknown ok ok ok; efi64: unknown ok ok ok as bios; ipxe: unknown none ok ok as bios", "- 1 1 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := Watch{Interface: "lab", Want: roadWish()}
+			w := Network{Interface: "lab", Want: wanted()}
 			clients := []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientIPXE}
 			r := probeResult{clients: clients, ok: map[dhcp.Client]bool{}}
 			for _, c := range clients {
@@ -102,12 +101,12 @@ func TestRoads(t *testing.T) {
 			if test.change != nil {
 				test.change(&w, &r)
 			}
-			road := roads(w, r, test.hops)
+			path := w.paths(r, test.hops, 1)
 			var got []string
-			for _, c := range road {
+			for _, c := range path {
 				line := c.Name + ":"
-				for _, hop := range web.HopNames() {
-					mark := c.State[hop]
+				for _, step := range StepNames() {
+					mark := c.State[step]
 					if mark == "" {
 						mark = "none"
 					}
@@ -122,8 +121,8 @@ func TestRoads(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			reg := prometheus.NewRegistry()
-			newMetrics(reg).road("lab", road)
-			values := hopValues(t, reg)
+			newMetrics(reg).path("lab", path)
+			values := stepValues(t, reg)
 			if got := strings.Join(values, " "); got != test.metrics {
 				t.Errorf("metrics are %q, want %q", got, test.metrics)
 			}
@@ -136,8 +135,8 @@ func TestStepsAreBoundedAndFaultsComeFirst(t *testing.T) {
 	for i := range 4 * maxSteps {
 		hops = append(hops, check.Hop{Client: dhcp.ClientBIOS, Stage: "image", What: fmt.Sprint(i), OK: i%50 != 49, Text: strings.Repeat("é", 10_000)})
 	}
-	road := roads(Watch{Want: roadWish()}, probeResult{clients: []dhcp.Client{dhcp.ClientBIOS}}, hops)
-	c, bad := road[0], 0
+	path := Network{Want: wanted()}.paths(probeResult{clients: []dhcp.Client{dhcp.ClientBIOS}}, hops, 1)
+	c, bad := path[0], 0
 	for _, s := range c.Steps {
 		if !s.OK {
 			bad++
@@ -151,14 +150,17 @@ func TestStepsAreBoundedAndFaultsComeFirst(t *testing.T) {
 	}
 }
 
-// The largest that a status can be is within its bound.
-func TestStatusIsBounded(t *testing.T) {
+// maxStates is more than all States have as JSON, in bytes: half of what the page's status may have.
+const maxStates = 1 << 20
+
+// The largest that all states can be is within its bound.
+func TestStatesAreBounded(t *testing.T) {
 	long := strings.Repeat("\x01\U0001F4A9<", 5000)
-	var watches []Watch
+	c := Config{Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Event: func(Event) {}, Changed: func() {}}
 	for range 40 {
-		watches = append(watches, Watch{Interface: strings.Repeat("n", 64), Want: roadWish()})
+		c.Networks = append(c.Networks, Network{Interface: strings.Repeat("n", 64), Want: wanted()})
 	}
-	l := newPageState(web.Running{Version: "test"}, nil, watches)
+	w := New(c)
 	var hops []check.Hop
 	r := probeResult{clients: dhcp.Clients(), wrong: map[dhcp.Client][]string{}}
 	for _, c := range dhcp.Clients() {
@@ -168,49 +170,52 @@ func TestStatusIsBounded(t *testing.T) {
 			hops = append(hops, check.Hop{Client: c, Stage: "image", What: long, Text: long})
 		}
 	}
-	for i, w := range watches {
-		n := w.network(r, fmt.Errorf("%s", long))
-		n.Clients = roads(w, r, hops)
-		l.end(i, n, slog.New(slog.DiscardHandler))
+	for i, n := range w.Networks {
+		s := n.probed(r, fmt.Errorf("%s", long))
+		s.Clients = n.paths(r, hops, w.share())
+		w.end(i, s)
 	}
-	for range 2 * maxEvents {
-		l.note(web.Event{Text: long})
-	}
-	l.images = func() (out []web.Image) {
-		for range 2 * maxListed {
-			out = append(out, web.Image{Key: strings.Repeat("k", 128), Title: strings.Repeat("t", 128), Error: cut(long)})
-		}
-		return out
-	}
-	s := l.Status()
-	b, err := s.JSON()
+	states := w.States()
+	b, err := json.Marshal(states)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Events) != maxEvents || len(s.Images) != maxListed || len(s.Networks) != maxNetworks {
-		t.Errorf("%d events, %d images, %d networks", len(s.Events), len(s.Images), len(s.Networks))
+	if len(states) != maxNetworks || len(b) > maxStates {
+		t.Errorf("%d networks in %d bytes, want %d in at most %d", len(states), len(b), maxNetworks, maxStates)
 	}
-	t.Logf("%d bytes", len(b))
 }
 
-func TestOwnRequestsAreNoMachines(t *testing.T) {
-	ask := func(client, local string, proto boot.Proto, check bool) boot.Ask {
-		return boot.Ask{Client: netip.MustParseAddrPort(client), Local: netip.MustParseAddrPort(local), Proto: proto, Check: check}
-	}
-	for name, tc := range map[string]struct {
-		boot.Ask
-		own bool
-	}{
-		"by hand":           {ask("192.0.2.1:40000", "192.0.2.1:80", boot.HTTP, false), true},
-		"ours":              {ask("127.0.0.1:40000", "127.0.0.1:80", boot.HTTP, true), true},
-		"ours by TFTP":      {ask("127.0.0.1:40000", "127.0.0.1:69", boot.TFTP, false), true},
-		"a machine":         {ask("192.0.2.9:2070", "192.0.2.1:69", boot.TFTP, false), false},
-		"a machine's lie":   {ask("192.0.2.9:2070", "192.0.2.1:80", boot.HTTP, true), false},
-		"tried on loopback": {ask("127.0.0.1:40000", "127.0.0.1:80", boot.HTTP, false), false},
-		"from nowhere":      {boot.Ask{}, false},
+// What a check found is an event where it is news, and a line in the log once.
+func TestNewsOfANetwork(t *testing.T) {
+	var events []Event
+	var log strings.Builder
+	changes := 0
+	w := New(Config{
+		Networks: []Network{{Interface: "lab", Want: wanted()}}, Metrics: prometheus.NewRegistry(),
+		Event: func(e Event) { events = append(events, e) }, Changed: func() { changes++ },
+		Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	for _, s := range []State{
+		{Name: "lab", Result: Agrees},
+		{Name: "lab", Result: NoOffer, Foreign: []string{"192.0.2.9 offers x"}},
+		{Name: "lab", Result: NoOffer, Foreign: []string{"192.0.2.9 offers x"}},
+		{Name: "lab", Result: Agrees},
 	} {
-		if own(tc.Ask) != tc.own {
-			t.Errorf("%s: own is %v", name, !tc.own)
+		w.begin(0)
+		if !w.States()[0].Checking {
+			t.Error("no check is under way")
 		}
+		w.end(0, s)
+	}
+	want := []Event{
+		{Foreign: true, Bad: true, Text: "192.0.2.9 offers x"},
+		{Bad: true, Text: "Network lab: no DHCP server makes an offer"},
+		{Text: "Network lab: every step of the boot path is there"},
+	}
+	if diff := gocmp.Diff(want, events); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if lines := strings.Count(log.String(), "msg=check "); lines != 3 || changes != 8 {
+		t.Errorf("%d lines for 3 results, %d changes for 8:\n%s", lines, changes, &log)
 	}
 }

@@ -1,4 +1,4 @@
-package agent
+package watch
 
 import (
 	"net/netip"
@@ -8,10 +8,10 @@ import (
 	"pxeagent/agent/ipxe"
 )
 
-// Wish is what a DHCP server should say so that machines boot from the agent at nextServer, whose files are under
+// Desired is what a DHCP server should say so that machines boot from the agent at nextServer, whose files are under
 // base by HTTP. Nothing built in serves 32-bit EFI or ARM; these stay unset. iPXE is sent to the menu where the DHCP server can
 // tell it apart, unless chain leaves that way out.
-func Wish(nextServer netip.Addr, base *url.URL, chain ipxe.Chain) dhcp.Boot {
+func Desired(nextServer netip.Addr, base *url.URL, chain ipxe.Chain) dhcp.Boot {
 	b := dhcp.Boot{NextServer: nextServer}
 	b.NBP[dhcp.BIOS], b.NBP[dhcp.EFI64], b.NBP[dhcp.ARM64] = ipxe.Undionly, ipxe.EFI64, ipxe.EFIARM64
 	// One URL alone, which every backend can say: UEFI HTTP boot on x64 is what was proven.

@@ -1,4 +1,4 @@
-package agent
+package watch
 
 import (
 	"time"
@@ -6,10 +6,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pxeagent/agent/dhcp"
-	"pxeagent/agent/web"
 )
 
-// metrics are about watched networks and the configuration. Every label has a closed set of values: no name, MAC or
+// metrics are about watched networks. Every label has a closed set of values: no name, MAC or
 // address that came over the wire is ever one.
 type metrics struct {
 	offerOK   *prometheus.GaugeVec
@@ -18,7 +17,6 @@ type metrics struct {
 	probed    *prometheus.GaugeVec
 	inSync    *prometheus.GaugeVec
 	foreign   *prometheus.GaugeVec
-	reload    reloadMetrics
 	checkOK   *prometheus.GaugeVec
 }
 
@@ -34,7 +32,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		checkOK:   gauges("check_ok", "1 where the last check found this part of every machine's road in order (offer, nbp, script, files), else 0.", append(network, "hop")),
 	}
 	reg.MustRegister(m.offerOK, m.offerTook, m.probes, m.probed, m.inSync, m.foreign, m.checkOK)
-	m.reload = newReloadMetrics(reg)
 	return m
 }
 
@@ -66,30 +63,30 @@ func (m *metrics) probe(network string, r probeResult, now time.Time) {
 	}
 }
 
-// road sets what a check found of a network. A part that nobody could come to is not in order; one that was not asked for, because this machine
+// path sets what a check found of a network. A part that nobody could come to is not in order; one that was not asked for, because this machine
 // cannot ask there, has no series.
-func (m *metrics) road(network string, clients []web.Client) {
-	for _, hop := range web.HopNames() {
+func (m *metrics) path(network string, clients []Client) {
+	for _, step := range StepNames() {
 		good, bad, asked := 0, 0, false
 		for _, c := range clients {
-			switch c.State[hop] {
-			case web.Good:
+			switch c.State[step] {
+			case Good:
 				good++
-			case web.Bad:
+			case Bad:
 				bad++
 			}
-			asked = asked || hop != web.HopOffer || c.State[hop] != web.Blind
+			asked = asked || step != StepOffer || c.State[step] != Unknown
 		}
 		if asked {
-			m.checkOK.WithLabelValues(network, hop).Set(bool01(good > 0 && bad == 0))
+			m.checkOK.WithLabelValues(network, step).Set(bool01(good > 0 && bad == 0))
 		}
 	}
 }
 
-// noRoad notes that a network could not be checked.
-func (m *metrics) noRoad(network string) {
-	for _, hop := range web.HopNames() {
-		m.checkOK.WithLabelValues(network, hop).Set(0)
+// noPath notes that a network could not be checked.
+func (m *metrics) noPath(network string) {
+	for _, step := range StepNames() {
+		m.checkOK.WithLabelValues(network, step).Set(0)
 	}
 }
 
