@@ -23,6 +23,7 @@ import (
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/logging"
 	"pxeagent/agent/machine"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/neighbour"
 	"pxeagent/agent/recorder"
 	"pxeagent/agent/tftp"
@@ -80,7 +81,7 @@ type Config struct {
 	Chain      ipxe.Chain
 	Except     []netip.Prefix // see ipxe.Config
 	Universal  bool           // see ipxe.Config
-	Menu       ipxe.MenuConfig
+	Menu       menu.Settings
 	Networks   []netip.Prefix // who is answered; none: everyone
 	SinglePort bool           // see tftp.Config
 	Grace      time.Duration  // how long transfers may go on after the end was asked for
@@ -98,17 +99,17 @@ type Config struct {
 // Agent serves. It is made by New and run once.
 type Agent struct {
 	Config
-	registry  *prometheus.Registry
-	reload    reloadMetrics
-	page      *pageState
-	machines  *machines
-	recorder  *recorder.Recorder
-	watcher   *watch.Watcher
-	libraries libraries
-	tftp      *tftp.Server
-	http      *http.Server
-	lines     *logging.Handler
-	serving   atomic.Bool
+	registry *prometheus.Registry
+	reload   reloadMetrics
+	page     *pageState
+	machines *machines
+	recorder *recorder.Recorder
+	watcher  *watch.Watcher
+	menus    menus
+	tftp     *tftp.Server
+	http     *http.Server
+	lines    *logging.Handler
+	serving  atomic.Bool
 }
 
 // New puts the parts together. Its errors are of the root folder: it is missing or cannot be read; and of State: another agent uses it.
@@ -128,13 +129,15 @@ func New(c Config) (*Agent, error) {
 	if a.machines, err = newMachines(c); err != nil {
 		return nil, err
 	}
-	lib, err := newLibraries(c, a.machines)
+	if a.menus, err = newMenus(c, a.machines); err != nil {
+		return nil, err
+	}
+	lib, err := newLibraries(c, a.menus)
 	if err != nil {
 		return nil, err
 	}
-	a.libraries = lib
-	a.registry.MustRegister(menuOK(lib.first), newImages(c.Root, c.Log))
-	a.page = a.newPage(lib)
+	a.registry.MustRegister(menuOK(a.menus.first), newImages(c.Root, c.Log))
+	a.page = a.newPage()
 	a.page.machines = a.machines.listed
 	a.watcher = watch.New(watch.Config{
 		Networks: a.watched(), Event: a.page.watched, Changed: a.page.wake, Metrics: a.registry, Log: c.Log,
@@ -151,7 +154,7 @@ func New(c Config) (*Agent, error) {
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
 			Files: asked{lib.at(p.NextServer), a.machines, own}, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
-			Boots: api, Live: a.page, ShowMenu: a.showMenu(lib.at(p.NextServer)), Actions: actions{a.page, a.machines, a.watcher}, Gate: c.Page.Gate,
+			Boots: api, Live: a.page, ShowMenu: a.showMenu(a.menus.at(p.NextServer)), Actions: actions{a.page, a.machines, a.watcher}, Gate: c.Page.Gate,
 			Documents: placed{a.machines.Fleet, baseText(p.Base)},
 		}), nil
 	})

@@ -21,6 +21,7 @@ import (
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/recorder"
 	"pxeagent/agent/store"
 )
@@ -67,7 +68,7 @@ func (m box) toMenu() {
 	m.r.t.Helper()
 	m.fetch("/ipxe.efi", asUEFI)
 	m.fetch("/ipxe.efi", asIPXE)
-	m.fetch(ipxe.BootstrapPath+"?mac="+theMAC+"&platform=efi&buildarch=x86_64&serial=%1b%5b31m", asIPXE)
+	m.fetch(menu.BootstrapPath+"?mac="+theMAC+"&platform=efi&buildarch=x86_64&serial=%1b%5b31m", asIPXE)
 }
 
 // boots are what the API lists.
@@ -231,7 +232,7 @@ func TestStrangersAddNoSeries(t *testing.T) {
 		case 0:
 			m.fetch(fmt.Sprintf("/missing-%d", i), ua)
 		case 1:
-			m.fetch(fmt.Sprintf("%s?mac=52:54:01:%02x:%02x:%02x&buildarch=arch-%d&platform=p%d&serial=%d", ipxe.BootstrapPath, i>>16&255, i>>8&255, i&255, i, i, i), ua)
+			m.fetch(fmt.Sprintf("%s?mac=52:54:01:%02x:%02x:%02x&buildarch=arch-%d&platform=p%d&serial=%d", menu.BootstrapPath, i>>16&255, i>>8&255, i&255, i, i, i), ua)
 		case 2:
 			m.fetch(fmt.Sprintf("/%d/ipxe.efi", i), asUEFI)
 		case 3:

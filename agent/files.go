@@ -8,7 +8,8 @@ import (
 	"net/netip"
 
 	"pxeagent/agent/boot"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/files"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/tftp"
 )
 
@@ -50,14 +51,25 @@ func places[T any](all []Place, make func(Place) (T, error)) (byPlace[T], error)
 	return p, nil
 }
 
-// libraries are the files as each place has them: the same trees, with that place's URLs in the scripts.
-type libraries = byPlace[*ipxe.Library]
+// menus are made for each place, with that place's URLs in them; libraries are the same trees.
+type (
+	menus     = byPlace[*menu.Builder]
+	libraries = byPlace[*files.Library]
+)
 
-func newLibraries(c Config, m *machines) (libraries, error) {
-	return places(c.Places, func(p Place) (*ipxe.Library, error) {
-		return ipxe.NewLibrary(ipxe.Config{
-			Root: c.Root, NextServer: p.NextServer, HTTP: p.Base, Chain: c.Chain, Except: c.Except, Universal: c.Universal, Menu: c.Menu,
-			Catalog: m.catalog, Choose: m.choose(p.Base), Log: c.Log,
+func newMenus(c Config, m *machines) (menus, error) {
+	return places(c.Places, func(p Place) (*menu.Builder, error) {
+		return menu.New(menu.Config{
+			Base: p.Base, Catalog: m.catalog, Settings: c.Menu, Choose: m.choose(p.Base), Log: c.Log,
+		})
+	})
+}
+
+func newLibraries(c Config, menus menus) (libraries, error) {
+	return places(c.Places, func(p Place) (*files.Library, error) {
+		return files.New(files.Config{
+			Root: c.Root, NextServer: p.NextServer, Menu: menus.at(p.NextServer), Chain: c.Chain, Except: c.Except,
+			Universal: c.Universal, Log: c.Log,
 		})
 	})
 }
@@ -78,10 +90,10 @@ type tftpFiles struct{ libraries libraries }
 
 func (l tftpFiles) Open(a boot.Ask) (*tftp.File, error) {
 	f, err := l.libraries.at(a.Local.Addr()).Open(a)
-	var not *ipxe.NotOpened
+	var not *files.NotOpened
 	switch {
 	case errors.As(err, &not):
-		if errors.Is(err, ipxe.ErrRefused) {
+		if errors.Is(err, files.ErrRefused) {
 			err = errors.Join(fs.ErrPermission, err)
 		}
 		return &tftp.File{Artifact: not.Artifact, Quirks: not.Quirks}, err

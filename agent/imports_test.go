@@ -15,16 +15,15 @@ import (
 // names. A backend imports agent/dhcp and no other; nothing but cmd imports a backend.
 var allowed = map[string][]string{
 	"cmd/pxeagent": {
-		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/probe", "agent/recorder", "agent/watch",
-		"agent/script", "agent/store", "agent/tftp", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest",
-		"cmd/pxeagent/cli",
+		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/files", "agent/image", "agent/ipxe",
+		"agent/machine", "agent/menu", "agent/probe", "agent/recorder", "agent/script", "agent/store", "agent/tftp",
+		"agent/watch", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest", "cmd/pxeagent/cli",
 	},
 	// What commands, configuration and backends say to a terminal and to scripts.
 	"cmd/pxeagent/cli": {},
 	"agent": {
-		"agent/boot", "agent/catalog", "agent/image", "agent/ipxe", "agent/machine",
-		"agent/tftp", "agent/web",
-		"agent/logging", "agent/neighbour", "agent/recorder", "agent/watch",
+		"agent/boot", "agent/catalog", "agent/files", "agent/image", "agent/ipxe", "agent/logging", "agent/machine",
+		"agent/menu", "agent/neighbour", "agent/recorder", "agent/tftp", "agent/watch", "agent/web",
 	},
 	// Lines are bounded whatever they are about.
 	"agent/logging":  {},
@@ -35,16 +34,18 @@ var allowed = map[string][]string{
 	"agent/dhcp/dhcptest": {"agent/dhcp"},
 	"agent/probe":         {"agent/dhcp"},
 	// check fetches what a boot configuration names, and calls files what the servers call them.
-	"agent/check":  {"agent/boot", "agent/dhcp", "agent/ipxe", "agent/script"},
+	"agent/check":  {"agent/boot", "agent/dhcp", "agent/menu", "agent/script"},
 	"agent/script": {},
 	// The store is the recorder's: it keeps boots.
 	"agent/recorder": {"agent/boot", "agent/store"},
 	"agent/store":    {"agent/boot"},
 	"agent/tftp":     {"agent/boot"},
-	"agent/watch":    {"agent/check", "agent/dhcp", "agent/ipxe", "agent/logging", "agent/probe"},
-	"agent/web":      {"agent/boot", "agent/catalog", "agent/ipxe", "agent/machine", "agent/watch"},
-	// The library answers by the kind of asker, and its menu lists the images.
-	"agent/ipxe":    {"agent/boot", "agent/catalog", "agent/image", "agent/machine", "agent/script"},
+	"agent/watch":    {"agent/check", "agent/dhcp", "agent/ipxe", "agent/logging", "agent/menu", "agent/probe"},
+	"agent/web":      {"agent/boot", "agent/catalog", "agent/files", "agent/ipxe", "agent/machine", "agent/menu", "agent/watch"},
+	"agent/ipxe":     {"agent/script"},
+	// A request is answered by the kind of asker (agent/boot); what lies in the trees may be private to images.
+	"agent/files":   {"agent/boot", "agent/catalog", "agent/image", "agent/ipxe", "agent/menu", "agent/script"},
+	"agent/menu":    {"agent/boot", "agent/catalog", "agent/machine", "agent/script"},
 	"agent/catalog": {"agent/boot", "agent/image", "agent/script", "agent/version"},
 	"agent/image":   {"agent/version"},
 	// The stand-in mirror is imported by tests only, and knows nothing of ours.

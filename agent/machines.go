@@ -11,7 +11,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/files"
 	"pxeagent/agent/machine"
 	"pxeagent/agent/neighbour"
 	"pxeagent/agent/web"
@@ -89,12 +89,12 @@ func (m *machines) named(f boot.Facts, addr netip.Addr, kernel string) boot.Name
 // asked are the files of a place, and tells the fleet what machines ask for. That comes before the answer, so that what the answer leads to is
 // known to be this machine's.
 type asked struct {
-	*ipxe.Library
+	*files.Library
 	*machines
 	own func(boot.Ask) bool // a request that is no machine's
 }
 
-func (f asked) Open(a boot.Ask) (*ipxe.File, error) {
+func (f asked) Open(a boot.Ask) (*files.File, error) {
 	if a.Class == boot.IPXE && a.Told && !f.own(a) {
 		f.Asked(a.Facts, a.Client.Addr())
 	}

@@ -13,8 +13,8 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/catalog"
-	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/agent/menu"
 )
 
 const (
@@ -63,7 +63,7 @@ func smartos(version string) []string {
 // straight is the item that the machine is sent to without a menu, or "".
 func (r *running) straight(query string) string {
 	r.t.Helper()
-	code, script := r.get(ipxe.BootstrapPath+query, iPXE)
+	code, script := r.get(menu.BootstrapPath+query, iPXE)
 	if code != http.StatusOK {
 		r.t.Fatalf("status %d: %s", code, script)
 	}

@@ -6,29 +6,29 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pxeagent/agent/boot"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 )
 
 // menuOK is found out when it is asked for, so that a template that broke is seen before a machine asks for the menu.
-func menuOK(lib *ipxe.Library) prometheus.Collector {
+func menuOK(b *menu.Builder) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "menu_ok",
 		Help: "1 where the menu that is served is the one that was asked for, 0 where something in it is left out or the last good one is kept.",
 	}, func() float64 {
-		m, err := lib.Menu(boot.Facts{}, netip.Addr{})
+		m, err := b.Menu(boot.Facts{}, netip.Addr{})
 		return bool01(err == nil && m.Err == nil)
 	})
 }
 
 // MachineMenu is the menu that an agent of this configuration gives a machine in the first of its places. Nothing is bound and nothing runs.
-func MachineMenu(c Config, f boot.Facts, addr netip.Addr) (ipxe.Menu, error) {
+func MachineMenu(c Config, f boot.Facts, addr netip.Addr) (menu.Menu, error) {
 	m, err := newMachines(c)
 	if err != nil {
-		return ipxe.Menu{}, err
+		return menu.Menu{}, err
 	}
-	lib, err := newLibraries(c, m)
+	all, err := newMenus(c, m)
 	if err != nil {
-		return ipxe.Menu{}, err
+		return menu.Menu{}, err
 	}
-	return lib.first.Menu(f, addr)
+	return all.first.Menu(f, addr)
 }

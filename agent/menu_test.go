@@ -12,19 +12,22 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 )
 
 // The metric follows what a person does to the template, with no machine asking.
 func TestMenuMetric(t *testing.T) {
 	root := t.TempDir()
-	lib, err := ipxe.NewLibrary(ipxe.Config{Root: root, NextServer: netip.MustParseAddr("10.0.0.7"), HTTP: ipxe.Base(netip.MustParseAddrPort("10.0.0.7:80")),
-		Log: slog.New(slog.DiscardHandler)})
+	cat, err := catalog.New(catalog.Config{Root: root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	menus, err := menu.New(menu.Config{Base: menu.Base(netip.MustParseAddrPort("10.0.0.7:80")), Catalog: cat})
 	if err != nil {
 		t.Fatal(err)
 	}
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(menuOK(lib))
+	reg.MustRegister(menuOK(menus))
 	gauge := func() float64 {
 		t.Helper()
 		all, err := reg.Gather()
@@ -33,14 +36,14 @@ func TestMenuMetric(t *testing.T) {
 		}
 		return all[0].GetMetric()[0].GetGauge().GetValue()
 	}
-	file := filepath.Join(root, "http", filepath.FromSlash(ipxe.TemplateFile))
+	file := filepath.Join(root, "http", filepath.FromSlash(menu.TemplateFile))
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {
 		what, text string
 		want       float64
-	}{{"a good template", ipxe.MenuTemplate, 1}, {"a broken one", "#!ipxe\n{{.Titel}}", 0}, {"put right", ipxe.MenuTemplate, 1}} {
+	}{{"a good template", menu.Template, 1}, {"a broken one", "#!ipxe\n{{.Titel}}", 0}, {"put right", menu.Template, 1}} {
 		if err := os.WriteFile(file, []byte(step.text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +51,7 @@ func TestMenuMetric(t *testing.T) {
 			t.Errorf("%s: %v, want %v", step.what, got, step.want)
 		}
 	}
-	lib.Configure(ipxe.MenuConfig{Default: "gone"})
+	menus.Configure(menu.Settings{Default: "gone"})
 	if got := gauge(); got != 0 {
 		t.Errorf("a default that is not there: %v", got)
 	}
@@ -56,8 +59,8 @@ func TestMenuMetric(t *testing.T) {
 
 // The menu of a machine is found without an agent that runs.
 func TestMachineMenu(t *testing.T) {
-	c := Config{Root: t.TempDir(), State: t.TempDir(), Log: slog.New(slog.DiscardHandler), Menu: ipxe.MenuConfig{Title: "Rack 7"},
-		Places: []Place{{NextServer: netip.MustParseAddr("10.0.0.7"), Base: ipxe.Base(netip.MustParseAddrPort("10.0.0.7:80"))}}}
+	c := Config{Root: t.TempDir(), State: t.TempDir(), Log: slog.New(slog.DiscardHandler), Menu: menu.Settings{Title: "Rack 7"},
+		Places: []Place{{NextServer: netip.MustParseAddr("10.0.0.7"), Base: menu.Base(netip.MustParseAddrPort("10.0.0.7:80"))}}}
 	m, err := MachineMenu(c, boot.Facts{Platform: "efi", Arch: "x86_64"}, netip.Addr{})
 	if err != nil || m.Err != nil || m.Title != "Rack 7" || m.Default != catalog.Local || !strings.Contains(string(m.Script), "\nset base http://10.0.0.7\n") {
 		t.Errorf("%v, %v, %+v\n%s", err, m.Err, m.Items, m.Script)

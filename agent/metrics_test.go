@@ -16,8 +16,8 @@ import (
 	"pxeagent/agent"
 	"pxeagent/agent/boot"
 	"pxeagent/agent/image"
-	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/agent/menu"
 )
 
 // families are the samples of each metric, as text.
@@ -99,7 +99,7 @@ func TestEveryDocumentedMetricChanges(t *testing.T) {
 	atLeast("pxeagent_boots_in_progress", 1)
 	look()
 	m.fetch("/vmlinuz", asIPXE)
-	r.box(3).fetch(ipxe.BootstrapPath, asIPXE)
+	r.box(3).fetch(menu.BootstrapPath, asIPXE)
 	for range 3 {
 		r.box(4).fetch("/undionly.kpxe", asUEFI)
 	}
@@ -131,7 +131,7 @@ func TestEveryDocumentedMetricChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Reconfigure(agent.Changes{Menu: ipxe.MenuConfig{Title: "Boot", Default: "is-not-there", Timeout: time.Second}, Machines: book})
+	r.Reconfigure(agent.Changes{Menu: menu.Settings{Title: "Boot", Default: "is-not-there", Timeout: time.Second}, Machines: book})
 	look()
 	r.ConfigFailed(errors.New("a mistake"))
 	look()

@@ -12,7 +12,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/image"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/watch"
 	"pxeagent/agent/web"
 )
@@ -24,7 +24,7 @@ type Page struct {
 }
 
 // newPage is the page's state for this agent.
-func (a *Agent) newPage(lib libraries) *pageState {
+func (a *Agent) newPage() *pageState {
 	host, _ := os.Hostname() // "": the page does without
 	page := newPageState(web.Running{
 		Host: host, Version: a.Build["version"], Started: time.Now(), TFTP: a.Sockets.TFTP().String(),
@@ -33,7 +33,7 @@ func (a *Agent) newPage(lib libraries) *pageState {
 	page.actions = a.Page.Gate != nil
 	finder := image.NewFinder(filepath.Join(a.Root, "http"))
 	page.images = func() []web.Image { return imagesOf(finder) }
-	page.menu = func() web.Menu { return menuOf(lib.first) }
+	page.menu = func() web.Menu { return menuOf(a.menus.first) }
 	return page
 }
 
@@ -54,8 +54,8 @@ func imagesOf(finder *image.Finder) []web.Image {
 }
 
 // menuOf is the menu for a machine of which nothing is known.
-func menuOf(lib *ipxe.Library) web.Menu {
-	m, err := lib.Menu(boot.Facts{}, netip.Addr{})
+func menuOf(b *menu.Builder) web.Menu {
+	m, err := b.Menu(boot.Facts{}, netip.Addr{})
 	if err == nil {
 		err = m.Err
 	}
@@ -66,7 +66,7 @@ func menuOf(lib *ipxe.Library) web.Menu {
 	return w
 }
 
-func items(all []ipxe.Item) []web.MenuItem {
+func items(all []menu.Item) []web.MenuItem {
 	out := []web.MenuItem{}
 	for _, i := range all {
 		out = append(out, web.MenuItem{Key: i.Key, Title: i.Title, Group: i.Group, Why: i.Why, Shown: i.Shown,
@@ -85,9 +85,9 @@ func clause(err error) string {
 }
 
 // showMenu is the menu of a place for one machine.
-func (a *Agent) showMenu(lib *ipxe.Library) func(boot.Facts, netip.Addr) (web.Shown, error) {
+func (a *Agent) showMenu(b *menu.Builder) func(boot.Facts, netip.Addr) (web.Shown, error) {
 	return func(facts boot.Facts, addr netip.Addr) (web.Shown, error) {
-		m, err := lib.Menu(facts, addr)
+		m, err := b.Menu(facts, addr)
 		if err != nil {
 			return web.Shown{}, err
 		}

@@ -27,6 +27,7 @@ import (
 	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/recorder"
 	"pxeagent/agent/web"
 	"pxeagent/deploy/lab"
@@ -94,7 +95,7 @@ func newSite(t *testing.T, o *offerer) *site {
 	s.config = agent.Config{
 		Root: s.root, Chain: ipxe.ChainAuto, Grace: time.Second, Log: slog.New(slog.DiscardHandler),
 		Build: map[string]string{"version": "1.0"}, State: t.TempDir(),
-		Machines: book, Menu: ipxe.MenuConfig{Title: "Lab", Timeout: 30 * time.Second},
+		Machines: book, Menu: menu.Settings{Title: "Lab", Timeout: 30 * time.Second},
 		Boots: recorder.Config{Stall: 4 * time.Second},
 		Page: agent.Page{Gate: web.NewGate(pageToken), Settings: []web.Setting{
 			{
@@ -203,7 +204,7 @@ func (m *pxe) get(path string, pace int) int {
 
 func (m *pxe) script() {
 	m.site.t.Helper()
-	u := ipxe.Telling(&url.URL{Path: ipxe.BootstrapPath}, m.Facts)
+	u := menu.Telling(&url.URL{Path: menu.BootstrapPath}, m.Facts)
 	if status := m.get(u.String(), 0); status != 200 {
 		m.site.t.Errorf("the script: %d", status)
 	}

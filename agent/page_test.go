@@ -8,7 +8,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 	"pxeagent/deploy/lab"
 )
 
@@ -72,7 +72,7 @@ func TestLivePageDropsMergedBoots(t *testing.T) {
 	six := s.machine(6, boot.Facts{})
 	six.script()
 	six.from = six.from.Next()
-	six.get(ipxe.BootstrapPath, 0)
+	six.get(menu.BootstrapPath, 0)
 	b.Until(card(six.from.String()))
 	six.script()
 	b.Until("!" + card(six.from.String()))

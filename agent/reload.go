@@ -5,14 +5,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/web"
 )
 
 // Changes is the part of Config that may change while the agent runs.
 type Changes struct {
-	Menu     ipxe.MenuConfig
+	Menu     menu.Settings
 	Machines *machine.Book
 	Settings []web.Setting // for the page; nil: as before
 }
@@ -20,8 +20,8 @@ type Changes struct {
 // Reconfigure takes up a changed configuration. Requests that come later are answered by the new one.
 func (a *Agent) Reconfigure(c Changes) {
 	a.machines.catalog.SetNoRescue(c.Menu.NoRescue)
-	for _, lib := range a.libraries.all() {
-		lib.Configure(c.Menu)
+	for _, b := range a.menus.all() {
+		b.Configure(c.Menu)
 	}
 	a.machines.SetBook(c.Machines)
 	a.recorder.SetMenuTimeout(c.Menu.Timeout)

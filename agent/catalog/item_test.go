@@ -2,6 +2,9 @@ package catalog
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -21,5 +24,19 @@ func TestFind(t *testing.T) {
 	}
 	if _, err := Find(items, "fedora"); !errors.Is(err, ErrUnknownItem) {
 		t.Errorf("fedora: %v", err)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for root, want := range map[string]string{
+		filepath.Join(file, "none"): "root folder: ", file: "not a directory", file + "x": "no such file",
+	} {
+		if _, err := New(Config{Root: root}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/dhcp"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/script"
 )
 
@@ -154,10 +154,10 @@ func (w *walker) script(client dhcp.Client, u string, depth int) {
 // telling is the URL by which iPXE on such a machine asks for its menu, in the second of two steps: the first only asks it to tell its facts.
 func telling(client dhcp.Client, u string) string {
 	script, err := url.Parse(u)
-	if err != nil || script.Path != ipxe.BootstrapPath || script.RawQuery != "" {
+	if err != nil || script.Path != menu.BootstrapPath || script.RawQuery != "" {
 		return u
 	}
-	return ipxe.Telling(script, factsOf(client)).String()
+	return menu.Telling(script, factsOf(client)).String()
 }
 
 // factsOf is what iPXE on such a machine tells of itself.

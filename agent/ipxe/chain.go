@@ -1,11 +1,5 @@
-// Package ipxe is iPXE itself: the built-in binaries, what is embedded in them, the
-// menu, and the one door through which TFTP and HTTP open files.
+// Package ipxe is iPXE itself: the built-in binaries, what is embedded in them, and builds of the user's own.
 package ipxe
-
-import (
-	"fmt"
-	"strings"
-)
 
 // Chain is how iPXE is kept from loading itself again for ever, where a DHCP server tells it
 // the same file name as it tells a ROM.
@@ -21,16 +15,6 @@ const (
 
 // Chains lists every Chain.
 func Chains() []Chain { return []Chain{ChainAuto, ChainDHCP, ChainEmbed, ChainTFTP, ChainOff} }
-
-// ParseChain reads a Chain as a person writes it.
-func ParseChain(s string) (Chain, error) {
-	for _, c := range Chains() {
-		if string(c) == strings.ToLower(strings.TrimSpace(s)) {
-			return c, nil
-		}
-	}
-	return "", fmt.Errorf("%q is none of auto, dhcp, embed, tftp, off", s)
-}
 
 // TellsDHCP: a DHCP server that can tell iPXE apart is to send it the script's URL.
 func (c Chain) TellsDHCP() bool { return c == ChainAuto || c == ChainDHCP }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/tinkerbell/ipxedust/binary"
 )
@@ -16,31 +17,45 @@ const (
 	roundPause = 11 // seconds
 )
 
+// Destination is where iPXE is sent.
+type Destination struct {
+	Script     string     // URL of the script that every machine runs first; it can stand in a script as it is
+	NextServer netip.Addr // where machines reach the same by TFTP
+}
+
+// NewDestination fails where nextServer is no address that machines can ask.
+func NewDestination(script string, nextServer netip.Addr) (Destination, error) {
+	if !nextServer.IsValid() || nextServer.IsUnspecified() || nextServer.Zone() != "" {
+		return Destination{}, fmt.Errorf("next-server %q is no address that a machine can ask", nextServer)
+	}
+	return Destination{script, nextServer}, nil
+}
+
 // EmbedScript is the script that is to be compiled into iPXE (EMBED=), in full. It asks DHCP on each card in turn, in several rounds,
 // goes to the menu by its absolute URL, and where that does not answer, to whatever the DHCP server names as next-server: a
 // binary outlives the address that was compiled into it. A person who is there is given a shell in the end. A machine that nobody
 // watches is left to its firmware, and by an error: after success UEFI shows its setup instead of going on to the disk.
-func (l *Library) EmbedScript() []byte {
+func (d Destination) EmbedScript() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "#!ipxe\n# The way to %s\n", l.ScriptURL())
-	l.writeRounds(&b)
+	fmt.Fprintf(&b, "#!ipxe\n# The way to %s\n", d.Script)
+	d.writeRounds(&b)
 	return b.Bytes()
 }
 
-// autoexec runs in a stock EFI build before it has asked DHCP, and as the second step of an embedded script. In the former the
+// Autoexec runs in a stock EFI build before it has asked DHCP, and as the second step of an embedded script. In the former the
 // interface has the firmware's address, but is closed. Replacing itself (-r) with the menu lets it tell a menu that was left from
 // one that was not found.
-func (l *Library) autoexec() []byte {
+func (d Destination) Autoexec() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "#!ipxe\nifopen net0 ||\nisset ${net0/ip} && chain -r %s ||\n", l.ScriptURL())
-	l.writeRounds(&b)
+	fmt.Fprintf(&b, "#!ipxe\nifopen net0 ||\nisset ${net0/ip} && chain -r %s ||\n", d.Script)
+	d.writeRounds(&b)
 	return b.Bytes()
 }
 
 // writeRounds writes the rounds of DHCP with what follows them. A card whose DHCP server led nowhere is closed, lest its routes
 // stay in the way of the next. At next-server there is most likely another agent's autoexec.ipxe; where it is this one's, it
 // has nothing to say that is not tried here, and asking it would never end. With next-server empty iseq would want a word.
-func (l *Library) writeRounds(b *bytes.Buffer) {
+func (d Destination) writeRounds(b *bytes.Buffer) {
 	fmt.Fprintf(b, `set round:int32 1
 :round
 set n:int32 0
@@ -63,7 +78,7 @@ goto round
 echo No way to %[1]s
 prompt --timeout 10000 Press a key for the iPXE shell && shell ||
 exit 1
-`, l.ScriptURL(), l.nextServer, Autoexec, rounds, roundPause)
+`, d.Script, d.NextServer, Autoexec, rounds, roundPause)
 }
 
 // The placeholder in an EFI binary, and what a script in it begins and ends with.
@@ -73,18 +88,18 @@ const (
 	placeholderExit = "exit 1"
 )
 
-// embedded is what runs in place of the second half of the build's own script, which it must never come to: that
+// short is what runs in place of the second half of the build's own script, which it must never come to: that
 // asks DHCP for a file name, where the loop begins, and leaves with success, after which UEFI firmware shows its setup
 // instead of going on to the disk. Three rounds of DHCP without an answer last 45 s, for the sake of slow switch ports.
-func (l *Library) embedded() []byte {
+func (d Destination) short(chain Chain) []byte {
 	const dhcp, exit = placeholderDHCP, placeholderExit
 	switch {
-	case !l.chain.Embeds():
+	case !chain.Embeds():
 		return []byte(dhcp + "autoboot ||\n" + exit) // what DHCP names
-	case l.twoSteps():
-		return []byte(dhcp + "chain -r tftp://" + l.nextServer.String() + "/" + Autoexec + " ||\n" + exit)
+	case d.TwoSteps():
+		return []byte(dhcp + "chain -r tftp://" + d.NextServer.String() + "/" + Autoexec + " ||\n" + exit)
 	}
-	text := dhcp + l.toMenu()
+	text := dhcp + d.toMenu()
 	// next-server besides, where there is the room.
 	if besides := "chain tftp://${next-server}/" + Autoexec + " ||\n"; len(text)+len(besides)+len(exit) <= roomEmbedded {
 		text += besides
@@ -92,12 +107,12 @@ func (l *Library) embedded() []byte {
 	return []byte(text + exit)
 }
 
-func (l *Library) toMenu() string { return "chain -r " + l.ScriptURL() + " ||\n" }
+func (d Destination) toMenu() string { return "chain -r " + d.Script + " ||\n" }
 
-// twoSteps: the menu's URL has a long host name and does not fit into the placeholder. The address and a short name
+// TwoSteps: the menu's URL has a long host name and does not fit into the placeholder. The address and a short name
 // lead to a script that has the room.
-func (l *Library) twoSteps() bool {
-	return len(placeholderDHCP)+len(l.toMenu())+len(placeholderExit) > roomEmbedded
+func (d Destination) TwoSteps() bool {
+	return len(placeholderDHCP)+len(d.toMenu())+len(placeholderExit) > roomEmbedded
 }
 
 // fill puts commands where an EFI binary has room for them: in the place of a comment of 131 bytes
@@ -111,4 +126,15 @@ func fill(efi, commands []byte) ([]byte, error) {
 		return nil, errors.New("this build has no room for a script")
 	}
 	return filled, nil
+}
+
+// Breaker is the loop breaker: it is what iPXE is given in place of itself. It names the menu and is not the menu, so that
+// relative URLs in a user's own menu mean the same as ever.
+func (d Destination) Breaker() []byte {
+	return fmt.Appendf(nil, `#!ipxe
+chain -r %[1]s ||
+echo No answer from %[1]s
+sleep 5
+exit 1
+`, d.Script)
 }

@@ -1,7 +1,6 @@
 package ipxe
 
 import (
-	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,8 +12,8 @@ import (
 
 // What is compiled in, and what is fetched in its place, does all that a machine behind a slow switch needs.
 func TestEmbedScript(t *testing.T) {
-	s := newSite(t, Config{})
-	for name, text := range map[string][]byte{"embedded": s.EmbedScript(), Autoexec: s.autoexec()} {
+	d := destination("http://10.0.0.7:8080")
+	for name, text := range map[string][]byte{"embedded": d.EmbedScript(), Autoexec: d.Autoexec()} {
 		if err := script.Validate(text); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -44,18 +43,29 @@ func TestEmbedScript(t *testing.T) {
 			t.Errorf("%s waits %s in all for a switch port", name, all)
 		}
 	}
-	if !strings.HasPrefix(string(s.autoexec()), "#!ipxe\nifopen net0 ||\nisset ${net0/ip} && chain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\n") {
-		t.Errorf("autoexec.ipxe does not use the firmware's address first:\n%s", s.autoexec())
+	if !strings.HasPrefix(string(d.Autoexec()), "#!ipxe\nifopen net0 ||\nisset ${net0/ip} && chain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\n") {
+		t.Errorf("autoexec.ipxe does not use the firmware's address first:\n%s", d.Autoexec())
 	}
 }
 
 // What fits the placeholder is chosen by length: the address of next-server besides the menu's URL, or only the latter.
 func TestEmbeddedUsesTheRoom(t *testing.T) {
 	for addr, fallback := range map[string]bool{"10.0.0.7:80": true, "192.168.100.100:80": true, "255.255.255.255:65535": false, "[2001:db8:1111:2222:3333:4444:5555:6666]:65535": false} {
-		s := newSite(t, Config{HTTP: Base(netip.MustParseAddrPort(addr))})
-		text := string(s.embedded())
+		text := string(destination("http://" + strings.TrimSuffix(addr, ":80")).short(ChainAuto))
 		if got := strings.Contains(text, "chain tftp://${next-server}/autoexec.ipxe ||\n"); got != fallback || len(text) > roomEmbedded {
 			t.Errorf("%s: fallback %v, want %v, in %d bytes:\n%s", addr, got, fallback, len(text), text)
+		}
+	}
+}
+
+// Whatever a machine is given first leads to the menu.
+func TestScriptsLeadToTheMenu(t *testing.T) {
+	d := destination("http://10.0.0.7:8080")
+	for name, text := range map[string][]byte{
+		"embedded": d.EmbedScript(), "autoexec": d.Autoexec(), "breaker": d.Breaker(), "placeholder": d.short(ChainAuto),
+	} {
+		if !strings.Contains(string(text), "chain -r "+d.Script+" ||\n") {
+			t.Errorf("%s leads elsewhere:\n%s", name, text)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 )
 
 // Desired is what a DHCP server should say so that machines boot from the agent at nextServer, whose files are under
@@ -23,4 +24,4 @@ func Desired(nextServer netip.Addr, base *url.URL, chain ipxe.Chain) dhcp.Boot {
 }
 
 // ScriptURL is where iPXE finds the menu.
-func ScriptURL(base *url.URL) *url.URL { return base.JoinPath(ipxe.BootstrapPath) }
+func ScriptURL(base *url.URL) *url.URL { return base.JoinPath(menu.BootstrapPath) }

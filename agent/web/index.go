@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 )
 
 // pageFiles are what the page is made of. Each panel is written once, in a script; page.html has its heading and an empty
@@ -73,7 +74,7 @@ func (s *server) index(w http.ResponseWriter, _ *http.Request) {
 		Script string
 		Paths  []string
 	}{
-		CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Icon: pageIcon, Script: ipxe.BootstrapPath,
+		CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Icon: pageIcon, Script: menu.BootstrapPath,
 		Paths: []string{
 			"/" + ipxe.Undionly, "/" + ipxe.EFI64, "/" + ipxe.EFIARM64, "/" + ipxe.Autoexec, "/healthz", "/readyz",
 		},

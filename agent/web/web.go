@@ -18,13 +18,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"pxeagent/agent/boot"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/files"
 )
 
 // Files is where files come from.
 type Files interface {
-	// Open opens what a request is to be answered with. Its errors are those of ipxe.Library.Open.
-	Open(boot.Ask) (*ipxe.File, error)
+	// Open opens what a request is to be answered with. Its errors are those of files.Library.Open.
+	Open(boot.Ask) (*files.File, error)
 }
 
 // Config is what New needs. Only Files must be set.
@@ -203,7 +203,7 @@ func (s *server) allowed(a netip.Addr) bool {
 // file answers with a file of the library.
 func (s *server) file(w *writer, r *http.Request, t *boot.Transfer) {
 	f, err := s.Files.Open(t.Ask)
-	var no *ipxe.NotOpened
+	var no *files.NotOpened
 	if errors.As(err, &no) {
 		t.Artifact, t.Quirks = no.Artifact, no.Quirks
 	}
@@ -213,7 +213,7 @@ func (s *server) file(w *writer, r *http.Request, t *boot.Transfer) {
 		t.Outcome, t.Err = boot.NotFound, err
 		plain(w, http.StatusNotFound, "not found")
 		return
-	case errors.Is(err, ipxe.ErrRefused):
+	case errors.Is(err, files.ErrRefused):
 		t.Outcome, t.Err = boot.Refused, err
 		plain(w, http.StatusForbidden, "refused")
 		return

@@ -28,7 +28,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pxeagent/agent/boot"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/catalog"
+	"pxeagent/agent/files"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/script"
 	"pxeagent/deploy/lab"
 )
@@ -66,6 +68,19 @@ type site struct {
 	log bytes.Buffer
 }
 
+// library is what an agent serves from a root folder.
+func library(root, nextServer, at string) (*files.Library, error) {
+	c, err := catalog.New(catalog.Config{Root: root})
+	if err != nil {
+		return nil, err
+	}
+	menus, err := menu.New(menu.Config{Base: menu.Base(netip.MustParseAddrPort(at)), Catalog: c})
+	if err != nil {
+		return nil, err
+	}
+	return files.New(files.Config{Root: root, NextServer: netip.MustParseAddr(nextServer), Menu: menus})
+}
+
 // newSite serves a library. change may be nil.
 func newSite(t testing.TB, change func(*Config)) *site {
 	t.Helper()
@@ -76,7 +91,7 @@ func newSite(t testing.TB, change func(*Config)) *site {
 	}
 	s.addr = ln.Addr().String()
 	s.url = "http://" + s.addr
-	lib, err := ipxe.NewLibrary(ipxe.Config{Root: s.root, NextServer: netip.MustParseAddr("127.0.0.1"), HTTP: ipxe.Base(netip.MustParseAddrPort(s.addr))})
+	lib, err := library(s.root, "127.0.0.1", s.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +312,7 @@ func TestConditionalRequests(t *testing.T) {
 }
 
 func TestNetworks(t *testing.T) {
-	lib, err := ipxe.NewLibrary(ipxe.Config{NextServer: netip.MustParseAddr("10.0.0.7"), HTTP: ipxe.Base(netip.MustParseAddrPort("10.0.0.7:80"))})
+	lib, err := library("", "10.0.0.7", "10.0.0.7:80")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -368,16 +383,16 @@ func TestIndexPage(t *testing.T) {
 	}
 }
 
-// files is a Files for what a disk does not do on command.
-type files func(boot.Ask) (*ipxe.File, error)
+// openFunc is a Files for what a disk does not do on command.
+type openFunc func(boot.Ask) (*files.File, error)
 
-func (f files) Open(a boot.Ask) (*ipxe.File, error) { return f(a) }
+func (f openFunc) Open(a boot.Ask) (*files.File, error) { return f(a) }
 
 func TestOurOwnFailures(t *testing.T) {
-	var open files
-	s := newSite(t, func(c *Config) { c.Files = files(func(a boot.Ask) (*ipxe.File, error) { return open(a) }) })
-	open = func(a boot.Ask) (*ipxe.File, error) {
-		return nil, &ipxe.NotOpened{Name: a.Name, Artifact: boot.NBP, Err: fs.ErrPermission}
+	var open openFunc
+	s := newSite(t, func(c *Config) { c.Files = openFunc(func(a boot.Ask) (*files.File, error) { return open(a) }) })
+	open = func(a boot.Ask) (*files.File, error) {
+		return nil, &files.NotOpened{Name: a.Name, Artifact: boot.NBP, Err: fs.ErrPermission}
 	}
 	if resp, body := s.do("GET", "/x"); resp.StatusCode != 500 || body != "cannot be read\n" {
 		t.Errorf("no permission: %s %q", resp.Status, body)
@@ -386,7 +401,7 @@ func TestOurOwnFailures(t *testing.T) {
 		t.Errorf("no permission: told %+v", tr)
 	}
 
-	open = func(boot.Ask) (*ipxe.File, error) { panic("boom") }
+	open = func(boot.Ask) (*files.File, error) { panic("boom") }
 	if _, err := http.Get(s.url + "/x"); err == nil {
 		t.Error("a panic was answered as if nothing were")
 	}
@@ -398,8 +413,8 @@ func TestOurOwnFailures(t *testing.T) {
 	}
 
 	// A file that gets shorter while it is sent.
-	open = func(boot.Ask) (*ipxe.File, error) {
-		return &ipxe.File{Size: 1 << 20, Content: &shrinking{Reader: bytes.NewReader(make([]byte, 1<<20))}}, nil
+	open = func(boot.Ask) (*files.File, error) {
+		return &files.File{Size: 1 << 20, Content: &shrinking{Reader: bytes.NewReader(make([]byte, 1<<20))}}, nil
 	}
 	resp, err := http.Get(s.url + "/x")
 	if err != nil {
@@ -513,7 +528,7 @@ func (r *recorder) ReadFrom(src io.Reader) (int64, error) {
 func TestKernelCopiesFiles(t *testing.T) {
 	s := newSite(t, nil)
 	s.put("http/big.iso", make([]byte, stallBytes*2+5))
-	lib, err := ipxe.NewLibrary(ipxe.Config{Root: s.root, NextServer: netip.MustParseAddr("127.0.0.1"), HTTP: ipxe.Base(netip.MustParseAddrPort(s.addr))})
+	lib, err := library(s.root, "127.0.0.1", s.addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pxeagent/agent/files"
 	"pxeagent/agent/ipxe"
 	"pxeagent/cmd/pxeagent/cli"
 )
@@ -32,11 +33,11 @@ does for a DHCP server that has one name for all. Asks nobody.`,
 			if err != nil {
 				return err
 			}
-			lib, err := l.library(l.Config.Serve.Root)
+			lib, err := l.library()
 			if err != nil {
 				return rootFailure(l.Config.Serve.Root, err)
 			}
-			e := explained{Chain: l.Config.Chain, Menu: lib.ScriptURL(), Universal: l.Config.Serve.Universal, Machines: lib.Explain(l.tellsIPXE(), l.tellsURL())}
+			e := explained{Chain: l.Config.Chain, Menu: lib.Leads().Script, Universal: l.Config.Serve.Universal, Machines: lib.Explain(l.tellsIPXE(), l.tellsURL())}
 			if asJSON {
 				return cli.WriteJSON(a.stdout, e)
 			}
@@ -49,23 +50,23 @@ does for a DHCP server that has one name for all. Asks nobody.`,
 }
 
 // tellsIPXE says whether the DHCP server sends iPXE something else than a ROM.
-func (l loaded) tellsIPXE() ipxe.Way {
+func (l loaded) tellsIPXE() files.Way {
 	switch l.Config.Backend() {
 	case Dnsmasq:
-		return ipxe.Way{Name: "dhcp", Used: true, Why: "Dnsmasq knows iPXE by DHCP option 175 and sends it the menu's URL"}
+		return files.Way{Name: "dhcp", Used: true, Why: "Dnsmasq knows iPXE by DHCP option 175 and sends it the menu's URL"}
 	case PfSense:
 		if l.Config.Chain == ipxe.ChainDHCP {
-			return ipxe.Way{Name: "dhcp", Used: true, Why: "Kea on pfSense is given a class that knows iPXE by DHCP option 175 and sends it the menu's URL; " +
+			return files.Way{Name: "dhcp", Used: true, Why: "Kea on pfSense is given a class that knows iPXE by DHCP option 175 and sends it the menu's URL; " +
 				"with ISC's server, or before 2.8 and 25.03, `pxeagent configure` refuses"}
 		}
-		return ipxe.Way{Name: "dhcp", Why: "pfSense itself sends iPXE what it sends a ROM; with Kea, from 2.8 and 25.03 on, chain: dhcp has it told apart"}
+		return files.Way{Name: "dhcp", Why: "pfSense itself sends iPXE what it sends a ROM; with Kea, from 2.8 and 25.03 on, chain: dhcp has it told apart"}
 	}
-	return ipxe.Way{Name: "dhcp", Why: "no DHCP server is configured from here (dhcp.backend, interface), and most cannot"}
+	return files.Way{Name: "dhcp", Why: "no DHCP server is configured from here (dhcp.backend, interface), and most cannot"}
 }
 
 // tellsURL says whether UEFI firmware that boots by HTTP is sent a URL at all.
-func (l loaded) tellsURL() ipxe.Way {
-	w := ipxe.Way{Name: "url", Used: l.Config.SendsURL()}
+func (l loaded) tellsURL() files.Way {
+	w := files.Way{Name: "url", Used: l.Config.SendsURL()}
 	how := "dhcp.http_boot: " + l.Config.DHCP.HTTPBoot
 	switch {
 	case l.Config.Backend() == NoBackend:
@@ -87,13 +88,13 @@ type explained struct {
 	Chain     ipxe.Chain
 	Menu      string
 	Universal bool
-	Machines  []ipxe.Road
+	Machines  []files.Road
 }
 
 // MarshalJSON adds to each road what follows from it.
 func (e explained) MarshalJSON() ([]byte, error) {
 	type road struct {
-		ipxe.Road
+		files.Road
 		Ends string `json:"ends,omitempty"`
 	}
 	roads := make([]road, len(e.Machines))

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"pxeagent/agent/catalog"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/script"
 	"pxeagent/cmd/pxeagent/cli"
 )
@@ -28,9 +28,9 @@ func parseEntries(c *Config, n partNode) {
 	}
 }
 
-func parseEntry(n partNode) (ipxe.MenuEntry, bool) {
+func parseEntry(n partNode) (menu.Entry, bool) {
 	before := len(*n.found)
-	var e ipxe.MenuEntry
+	var e menu.Entry
 	n.fields(map[string]func(partNode){
 		"group":   into(&e.Group, parseHeading),
 		"item":    into(&e.Item, parseItemPattern),
@@ -43,7 +43,7 @@ func parseEntry(n partNode) (ipxe.MenuEntry, bool) {
 	case len(*n.found) > before:
 	case e.Group == "" && e.Item == "":
 		n.wrong("want group, which is a heading, or item, which is the key of an item or a pattern of keys")
-	case e.Group != "" && e != (ipxe.MenuEntry{Group: e.Group}):
+	case e.Group != "" && e != (menu.Entry{Group: e.Group}):
 		n.wrong("a group is a heading and nothing else; its items are entries of their own, below it")
 	case e.Title != "" && strings.ContainsAny(e.Item, `*?[\`):
 		n.wrong("one title cannot be that of all items that fit %q; name the item", e.Item)
@@ -68,9 +68,9 @@ func parseKernelArgs(s string) (string, error) {
 }
 
 // menu is the menu as it is configured, with what is secret in it. No secret comes from standard input, which can be read once only.
-func (l loaded) menu() (ipxe.MenuConfig, error) {
+func (l loaded) menu() (menu.Settings, error) {
 	c := l.Config.Menu
-	m := ipxe.MenuConfig{Title: c.Title, Default: c.Default, Timeout: c.Timeout, Console: c.Console, NoRescue: !c.Rescue, Hide: c.Hide, Entries: c.Entries}
+	m := menu.Settings{Title: c.Title, Default: c.Default, Timeout: c.Timeout, Console: c.Console, NoRescue: !c.Rescue, Hide: c.Hide, Entries: c.Entries}
 	var none io.Reader = strings.NewReader("")
 	secret, err := readSecret(l.Config, rootShadow, none)
 	if errors.Is(err, errNoSecret) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/catalog"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 	"pxeagent/cmd/pxeagent/cli"
 )
 
@@ -21,7 +21,7 @@ const entriesSample = `menu:
     - {item: "debian-*", hidden: true, console: "ttyS1,9600"}
 `
 
-var sampleEntries = []ipxe.MenuEntry{
+var sampleEntries = []menu.Entry{
 	{Group: "Production"},
 	{Item: "smartos-20130808T195337Z", Title: "SmartOS, the tested one", Args: "-kd hostname=${hostname}", Console: catalog.Console{Port: 'b'}},
 	{Item: "debian-*", Hidden: true, Console: catalog.Console{Port: 'b', Speed: 9600}},

@@ -11,6 +11,7 @@ import (
 	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/agent/menu"
 )
 
 // Config is the whole configuration, checked and typed. Each part of pxeagent is given its own
@@ -113,8 +114,8 @@ type MenuConfig struct {
 	Rescue  bool // SmartOS has a rescue item
 	// RootShadowFile is absolute, or "". What is in it is not here: see loaded.menu.
 	RootShadowFile string
-	Hide           []string         // keys and patterns
-	Entries        []ipxe.MenuEntry // in the file's order
+	Hide           []string     // keys and patterns
+	Entries        []menu.Entry // in the file's order
 }
 
 // ProbeConfig is how offers are checked on the wire.

@@ -20,6 +20,7 @@ import (
 	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/probe"
 	"pxeagent/agent/watch"
 	"pxeagent/cmd/pxeagent/cli"
@@ -100,7 +101,7 @@ func (d *demonstration) start(ctx context.Context, g *errgroup.Group, logs io.Wr
 	d.want = watch.Desired(d.place.NextServer, d.place.Base, ipxe.ChainAuto)
 	served, err := agent.New(agent.Config{
 		Sockets: d.sockets, Root: d.dir, Places: []agent.Place{d.place}, Chain: ipxe.ChainAuto, Grace: time.Second,
-		Menu:  ipxe.MenuConfig{Title: "pxeagent demo", Default: "local", Timeout: 30 * time.Second},
+		Menu:  menu.Settings{Title: "pxeagent demo", Default: "local", Timeout: 30 * time.Second},
 		Build: readBuild().info(), Log: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	if err != nil {

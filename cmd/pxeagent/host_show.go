@@ -15,8 +15,8 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/boot"
-	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/agent/menu"
 	"pxeagent/cmd/pxeagent/cli"
 )
 
@@ -139,7 +139,7 @@ func factsOfHost(h machine.Host, facts boot.Facts, addr netip.Addr) (boot.Facts,
 	return facts, addr, nil
 }
 
-func viewOf(d machine.Decision, menu ipxe.Menu, facts boot.Facts, addr netip.Addr) hostView {
+func viewOf(d machine.Decision, menu menu.Menu, facts boot.Facts, addr netip.Addr) hostView {
 	v := hostView{Facts: facts, Addr: addr, Host: d.Host, By: d.By, Line: d.Line, Profile: d.Profile, Labels: d.Labels, Boots: menu.Default, How: when(menu),
 		Once: menu.Choice.Once, Straight: menu.Straight, Args: menu.Choice.Args, Why: menu.Choice.Why, Script: string(menu.Shown)}
 	if menu.Err != nil {

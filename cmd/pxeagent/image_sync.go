@@ -11,7 +11,7 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/image"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 	"pxeagent/cmd/pxeagent/cli"
 )
 
@@ -107,6 +107,6 @@ func (l *loaded) needed(log *slog.Logger) (func(key string) string, error) {
 		return nil, err
 	}
 	// What the menu hides is needed as much, so of its configuration nothing else is told.
-	why, err := agent.Needed(agent.Config{Root: l.Config.Serve.Root, State: l.Config.StateDir, Machines: machines, Menu: ipxe.MenuConfig{Default: l.Config.Menu.Default}, Log: log})
+	why, err := agent.Needed(agent.Config{Root: l.Config.Serve.Root, State: l.Config.StateDir, Machines: machines, Menu: menu.Settings{Default: l.Config.Menu.Default}, Log: log})
 	return func(key string) string { return why[key] }, err
 }

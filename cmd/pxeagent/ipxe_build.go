@@ -61,11 +61,11 @@ make, such as bin-x86_64-efi/snponly.efi.`,
 // embed is the script to be compiled in, and what the record calls it.
 func (l loaded) embed(file string) ([]byte, string, error) {
 	if file == "" {
-		lib, err := l.library("")
+		to, err := l.destination()
 		if err != nil {
 			return nil, "", err
 		}
-		return lib.EmbedScript(), "pxeagent's script to " + lib.ScriptURL(), nil
+		return to.EmbedScript(), "pxeagent's script to " + to.Script, nil
 	}
 	abs, err := filepath.Abs(file)
 	if err != nil {

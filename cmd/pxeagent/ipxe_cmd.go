@@ -1,10 +1,15 @@
 package main
 
 import (
+	"net/netip"
+
 	"github.com/spf13/cobra"
 
 	"pxeagent/agent"
+	"pxeagent/agent/catalog"
+	"pxeagent/agent/files"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 )
 
 func newIPXECmd(a *app) *cobra.Command {
@@ -25,11 +30,11 @@ answer, to the DHCP server's next-server; in the end it offers a shell.`,
 			if err != nil {
 				return err
 			}
-			lib, err := l.library("")
+			to, err := l.destination()
 			if err != nil {
 				return err
 			}
-			_, err = a.stdout.Write(lib.EmbedScript())
+			_, err = a.stdout.Write(to.EmbedScript())
 			return err
 		},
 	}
@@ -37,15 +42,43 @@ answer, to the DHCP server's next-server; in the end it offers a shell.`,
 	return cmd
 }
 
-// library is what the daemon serves in the first of its places, with the user's files below root; "": without them.
-func (l loaded) library(root string) (*ipxe.Library, error) {
-	all, err := l.serving()
+// library is what the daemon serves in the first of its places.
+func (l loaded) library() (*files.Library, error) {
+	menus, next, err := l.menus(menu.Settings{})
 	if err != nil {
 		return nil, err
 	}
-	return ipxe.NewLibrary(ipxe.Config{
-		Root: root, NextServer: all[0].NextServer, HTTP: all[0].Base, Chain: l.Config.Chain, Except: l.Config.Serve.ChainExcept, Universal: l.Config.Serve.Universal,
+	return files.New(files.Config{
+		Root: l.Config.Serve.Root, NextServer: next, Menu: menus, Chain: l.Config.Chain,
+		Except: l.Config.Serve.ChainExcept, Universal: l.Config.Serve.Universal,
 	})
+}
+
+// menus are made as the daemon makes them in the first of its places, but for what machines are to boot.
+func (l loaded) menus(s menu.Settings) (*menu.Builder, netip.Addr, error) {
+	all, err := l.serving()
+	if err != nil {
+		return nil, netip.Addr{}, err
+	}
+	c, err := catalog.New(catalog.Config{Root: l.Config.Serve.Root, NoRescue: s.NoRescue})
+	if err != nil {
+		return nil, netip.Addr{}, err
+	}
+	b, err := menu.New(menu.Config{Base: all[0].Base, Catalog: c, Settings: s})
+	return b, all[0].NextServer, err
+}
+
+// destination is where iPXE is sent in the first place.
+func (l loaded) destination() (ipxe.Destination, error) {
+	all, err := l.serving()
+	if err != nil {
+		return ipxe.Destination{}, err
+	}
+	b, err := menu.New(menu.Config{Base: all[0].Base})
+	if err != nil {
+		return ipxe.Destination{}, err
+	}
+	return ipxe.NewDestination(b.ScriptURL(), all[0].NextServer)
 }
 
 // serving are the places of serve, with the base that they have where HTTP's port is fixed.

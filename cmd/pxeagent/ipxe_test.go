@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/files"
 	"pxeagent/agent/script"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/deploy/lab"
@@ -93,7 +93,7 @@ func TestChainExplain(t *testing.T) {
 	type machines struct {
 		Machines []struct {
 			Machine, NBP, Ends string
-			Ways               []ipxe.Way
+			Ways               []files.Way
 		}
 	}
 	for args, want := range map[string]string{

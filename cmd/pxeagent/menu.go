@@ -11,8 +11,8 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/boot"
-	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
+	"pxeagent/agent/menu"
 	"pxeagent/cmd/pxeagent/cli"
 )
 
@@ -108,7 +108,7 @@ type menuJSON struct {
 	Source   string         `json:"source,omitempty"`
 	Title    string         `json:"title"`
 	Facts    boot.Facts     `json:"facts"`
-	Items    []ipxe.Item    `json:"items"`
+	Items    []menu.Item    `json:"items"`
 	Default  string         `json:"default"`
 	Timeout  float64        `json:"timeout_seconds"`
 	Straight bool           `json:"straight"`
@@ -117,7 +117,7 @@ type menuJSON struct {
 	Script   string         `json:"script"`
 }
 
-func menuOf(m ipxe.Menu, f boot.Facts, script string) menuJSON {
+func menuOf(m menu.Menu, f boot.Facts, script string) menuJSON {
 	j := menuJSON{Source: m.Source, Title: m.Title, Facts: f, Items: m.Items, Default: m.Default, Timeout: m.Timeout.Seconds(), Straight: m.Straight,
 		Choice: m.Choice, Script: script}
 	if m.Err != nil {
@@ -126,7 +126,7 @@ func menuOf(m ipxe.Menu, f boot.Facts, script string) menuJSON {
 	return j
 }
 
-func printMenu(w io.Writer, m ipxe.Menu, script string) error {
+func printMenu(w io.Writer, m menu.Menu, script string) error {
 	var b strings.Builder
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	from := "made from what is on disk"
@@ -162,7 +162,7 @@ func printMenu(w io.Writer, m ipxe.Menu, script string) error {
 }
 
 // itemNote is what there is to say of an item besides its title.
-func itemNote(i ipxe.Item) string {
+func itemNote(i menu.Item) string {
 	note := i.Why
 	switch {
 	case !i.Shown && note == "":
@@ -177,7 +177,7 @@ func itemNote(i ipxe.Item) string {
 }
 
 // when says how a machine comes to what it boots.
-func when(m ipxe.Menu) string {
+func when(m menu.Menu) string {
 	switch {
 	case m.Straight && m.Choice.Once:
 		return "this once, without a menu"
@@ -193,12 +193,12 @@ func newMenuTemplateCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "template",
 		Short: "Print the built-in template of the menu, to begin one's own with",
-		Long: `Print the template that the menu is made by. Put a changed one at ` + ipxe.TemplateFile + ` below
+		Long: `Print the template that the menu is made by. Put a changed one at ` + menu.TemplateFile + ` below
 serve.root/http: it is put to use at once, and a broken one is not.`,
-		Example: "  pxeagent menu template > /var/lib/pxeagent/http/" + ipxe.TemplateFile,
+		Example: "  pxeagent menu template > /var/lib/pxeagent/http/" + menu.TemplateFile,
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := io.WriteString(a.stdout, ipxe.MenuTemplate)
+			_, err := io.WriteString(a.stdout, menu.Template)
 			return err
 		},
 	}

@@ -83,23 +83,22 @@ func (l loaded) lintTexts(a *app, args []string) ([]catalog.Text, error) {
 		text, err := a.readScript(args[0])
 		return []catalog.Text{{Name: args[0], Script: text}}, err
 	}
-	menu, err := l.menu()
+	settings, err := l.menu()
 	if err != nil {
 		return nil, err
 	}
-	lib, err := l.library(l.Config.Serve.Root)
+	menus, _, err := l.menus(settings)
 	if err != nil {
 		return nil, rootFailure(l.Config.Serve.Root, err)
 	}
-	lib.Configure(menu)
 	if len(args) == 0 {
-		return lib.Texts(), nil
+		return menus.Texts(), nil
 	}
 	text, err := a.readScript(args[0])
 	if err != nil {
 		return nil, err
 	}
-	texts := lib.Try(text)
+	texts := menus.Try(text)
 	for i := range texts {
 		texts[i].Name = args[0] + ": " + texts[i].Name
 	}

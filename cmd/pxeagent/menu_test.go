@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/script"
 	"pxeagent/cmd/pxeagent/cli"
 )
@@ -103,7 +103,7 @@ func TestMenuLint(t *testing.T) {
 	write(t, "odd.ipxe", "#!ipxe\nexit\necho x\n")
 	write(t, "hangs.ipxe", "\n#!ipxe\n")
 	write(t, "bad.tmpl", "#!ipxe\n{{.Titel}}\n")
-	write(t, "good.tmpl", ipxe.MenuTemplate)
+	write(t, "good.tmpl", menu.Template)
 	for name, tc := range map[string]struct {
 		args []string
 		code cli.Code
@@ -128,7 +128,7 @@ func TestMenuLint(t *testing.T) {
 	}
 	// What is on disk is read as machines would be given it.
 	write(t, "root/http/ipxe/menu.d/rack.ipxe", "#!ipxe\ngoto nowhere\n")
-	write(t, "root/http/"+ipxe.TemplateFile, "#!ipxe\n{{.Titel}}\n")
+	write(t, "root/http/"+menu.TemplateFile, "#!ipxe\n{{.Titel}}\n")
 	r := pxeagent(append([]string{"menu", "lint"}, flags...)...)
 	if r.code != cli.Menu || !strings.Contains(r.stdout, "ipxe/menu.d/rack.ipxe:2: goto nowhere") || !strings.Contains(r.stdout, "can't evaluate field Titel") {
 		t.Errorf("%+v", r)
@@ -142,11 +142,11 @@ func TestMenuLint(t *testing.T) {
 func TestMenuTemplate(t *testing.T) {
 	flags := menuSite(t, nodeConfig)
 	r := pxeagent("menu", "template")
-	if r.code != cli.Done || r.stdout != ipxe.MenuTemplate {
+	if r.code != cli.Done || r.stdout != menu.Template {
 		t.Fatalf("%+v", r)
 	}
 	before := pxeagent(append([]string{"menu", "show", "--script"}, flags...)...)
-	write(t, "root/http/"+ipxe.TemplateFile, r.stdout)
+	write(t, "root/http/"+menu.TemplateFile, r.stdout)
 	if after := pxeagent(append([]string{"menu", "show", "--script"}, flags...)...); after.stdout != before.stdout || after.code != cli.Done {
 		t.Errorf("%+v", after)
 	}

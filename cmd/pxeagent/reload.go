@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"pxeagent/agent"
-	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 )
 
 const (
@@ -33,7 +33,7 @@ type reloader struct {
 	log   *slog.Logger
 	start loaded // as the agent was started
 	now   loaded // as it runs: live keys and parts of the last good file, all others as at the start
-	menu  ipxe.MenuConfig
+	menu  menu.Settings
 	hup   chan os.Signal
 
 	stamp   string   // of the files when they were read last; "": not by this
@@ -43,7 +43,7 @@ type reloader struct {
 
 // newReloader takes SIGHUP from here on; run gives it back. The first look at the files comes after l was read from them, so it reads them
 // once more: what changed in between is not missed.
-func newReloader(flags *pflag.FlagSet, a *agent.Agent, l loaded, menu ipxe.MenuConfig, log *slog.Logger) *reloader {
+func newReloader(flags *pflag.FlagSet, a *agent.Agent, l loaded, menu menu.Settings, log *slog.Logger) *reloader {
 	r := &reloader{flags: flags, agent: a, log: log, start: l, now: l, menu: menu, hup: make(chan os.Signal, 1)}
 	signal.Notify(r.hup, syscall.SIGHUP)
 	return r

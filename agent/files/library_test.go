@@ -1,4 +1,4 @@
-package ipxe
+package files
 
 import (
 	"bytes"
@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,6 +21,9 @@ import (
 	"github.com/tinkerbell/ipxedust/binary"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/catalog"
+	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/script"
 )
 
@@ -39,14 +41,29 @@ func newSite(t testing.TB, c Config) *site {
 	c.Root = s.root
 	c.NextServer = netip.MustParseAddr("10.0.0.7")
 	c.Log = slog.New(slog.NewTextHandler(s.log, nil))
-	if c.HTTP == nil {
-		c.HTTP = Base(netip.MustParseAddrPort("10.0.0.7:8080"))
+	if c.Menu == nil {
+		c.Menu = menus(t, menu.Config{}, s.root)
 	}
 	var err error
-	if s.Library, err = NewLibrary(c); err != nil {
+	if s.Library, err = New(c); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// menus sets of c what is not set.
+func menus(t testing.TB, c menu.Config, root string) *menu.Builder {
+	t.Helper()
+	if c.Base == nil {
+		c.Base = menu.Base(netip.MustParseAddrPort("10.0.0.7:8080"))
+	}
+	var err error
+	c.Catalog, err = catalog.New(catalog.Config{Root: root})
+	b, wrong := menu.New(c)
+	if err = errors.Join(err, wrong); err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // put writes a file below the root.
@@ -89,7 +106,7 @@ func tftp(name string) boot.Ask { return boot.Ask{Proto: boot.TFTP, Name: name, 
 func http(name string) boot.Ask { return boot.Ask{Proto: boot.HTTP, Name: name, Class: boot.UEFI} }
 
 func TestBuiltinFiles(t *testing.T) {
-	s := newSite(t, Config{Chain: ChainOff})
+	s := newSite(t, Config{Chain: ipxe.ChainOff})
 	for _, tc := range []struct {
 		ask         boot.Ask
 		artifact    boot.Artifact
@@ -99,12 +116,12 @@ func TestBuiltinFiles(t *testing.T) {
 		{tftp("undionly.kpxe"), boot.NBP, "application/octet-stream", binary.Undionly},
 		{tftp("ipxe.efi"), boot.NBP, "application/efi", binary.IpxeEFI},
 		{tftp("snp-arm64.efi"), boot.NBP, "application/efi", binary.SNP},
-		{tftp("autoexec.ipxe"), boot.Script, "text/plain; charset=utf-8", s.autoexec()},
+		{tftp("autoexec.ipxe"), boot.Script, "text/plain; charset=utf-8", s.leads.Autoexec()},
 		{http("/undionly.kpxe"), boot.NBP, "application/octet-stream", binary.Undionly},
 		{http("/ipxe.efi"), boot.NBP, "application/efi", binary.IpxeEFI},
 		{http("/snp-arm64.efi"), boot.NBP, "application/efi", binary.SNP},
-		{http("/autoexec.ipxe"), boot.Script, "text/plain; charset=utf-8", s.autoexec()},
-		{http("/ipxe/bootstrap.ipxe"), boot.Script, "text/plain; charset=utf-8", must(s.Script())},
+		{http("/autoexec.ipxe"), boot.Script, "text/plain; charset=utf-8", s.leads.Autoexec()},
+		{http("/ipxe/bootstrap.ipxe"), boot.Script, "text/plain; charset=utf-8", must(s.menu.Bootstrap(boot.Ask{}))},
 	} {
 		f, got := s.read(tc.ask)
 		if got != string(tc.want) {
@@ -143,8 +160,8 @@ func TestUsersFilesWin(t *testing.T) {
 			t.Errorf("%s %s: %+v has no time or no tag", tc.ask.Proto, tc.ask.Name, f)
 		}
 	}
-	if got, err := s.Script(); err != nil || string(got) != "#!ipxe\r\nchain other.ipxe\r\n" {
-		t.Errorf("Script: %q, %v", got, err)
+	if _, got := s.read(http(menu.BootstrapPath)); got != "#!ipxe\r\nchain other.ipxe\r\n" {
+		t.Errorf("the script: %q", got)
 	}
 	// What belongs to one protocol is not there by the other.
 	if _, err := s.Open(tftp("sub/vmlinuz")); !errors.Is(err, fs.ErrNotExist) {
@@ -153,8 +170,8 @@ func TestUsersFilesWin(t *testing.T) {
 }
 
 func TestBreaker(t *testing.T) {
-	s := map[Chain]*site{}
-	for _, c := range Chains() {
+	s := map[ipxe.Chain]*site{}
+	for _, c := range ipxe.Chains() {
 		s[c] = newSite(t, Config{Chain: c, NBPs: []string{"boot/Custom.bin"}})
 		for _, tree := range []string{"tftp/", "http/"} {
 			s[c].put(tree+"custom.bin", "user's iPXE")
@@ -166,10 +183,10 @@ func TestBreaker(t *testing.T) {
 	loops := []string{"undionly.kpxe", "ipxe.efi", "snp-arm64.efi", "boot/x64/ipxe.efi", "IPXE.EFI", `\ipxe.efi`, "undionly.kpxe\xff", "snponly.efi",
 		"snponly-arm64.efi", "ipxe.pxe", "undionly.kkpxe", "ipxe-0ab2277c.kpxe", "custom.bin", "CUSTOM.BIN"}
 	others := []string{"autoexec.ipxe", "memtest86+x64.efi", "netboot.xyz.kpxe"}
-	for _, chain := range Chains() {
+	for _, chain := range ipxe.Chains() {
 		for _, class := range boot.Classes() {
 			for _, proto := range []boot.Proto{boot.TFTP, boot.HTTP} {
-				want := class == boot.IPXE && (chain == ChainAuto || chain == ChainTFTP)
+				want := class == boot.IPXE && (chain == ipxe.ChainAuto || chain == ipxe.ChainTFTP)
 				for _, name := range append(slices.Clone(loops), others...) {
 					f, err := s[chain].Open(boot.Ask{Proto: proto, Class: class, Name: name})
 					if err != nil {
@@ -191,11 +208,11 @@ func TestBreaker(t *testing.T) {
 			}
 		}
 	}
-	_, stub := s[ChainAuto].read(boot.Ask{Proto: boot.TFTP, Class: boot.IPXE, Name: "undionly.kpxe"})
+	_, stub := s[ipxe.ChainAuto].read(boot.Ask{Proto: boot.TFTP, Class: boot.IPXE, Name: "undionly.kpxe"})
 	if !strings.Contains(stub, "chain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\n") || len(stub) > 512 {
 		t.Errorf("the breaker's script is\n%s", stub)
 	}
-	for name, text := range map[string][]byte{"breaker": []byte(stub), "autoexec": s[ChainAuto].autoexec()} {
+	for name, text := range map[string][]byte{"breaker": []byte(stub), "autoexec": s[ipxe.ChainAuto].leads.Autoexec()} {
 		if f := script.Faults(text); f != nil {
 			t.Errorf("%s: %+v", name, f)
 		}
@@ -218,28 +235,28 @@ func TestBreakerLeavesExceptedNetworksAlone(t *testing.T) {
 }
 
 func TestUniversal(t *testing.T) {
-	s := newSite(t, Config{Universal: true, Chain: ChainTFTP})
-	plain := newSite(t, Config{Chain: ChainTFTP})
+	s := newSite(t, Config{Universal: true, Chain: ipxe.ChainTFTP})
+	plain := newSite(t, Config{Chain: ipxe.ChainTFTP})
 	s.put("tftp/snponly.efi", "user's snponly")
 	s.put("tftp/boot/vmlinuz.efi", "kernel")
 	for _, tc := range []struct {
 		class      boot.Class
 		name, want string
 	}{
-		{boot.BIOSROM, "undionly.kpxe", Undionly},
-		{boot.BIOSROM, "ipxe.efi", Undionly},
-		{boot.BIOSROM, `\\IPXE.EFI`, Undionly},
-		{boot.BIOSROM, "boot/snp-arm64.efi", Undionly},
-		{boot.UEFI, "undionly.kpxe", EFI64},
-		{boot.UEFI, "ipxe.pxe", EFI64},
-		{boot.UEFI, "ipxe.efi", EFI64},
+		{boot.BIOSROM, "undionly.kpxe", ipxe.Undionly},
+		{boot.BIOSROM, "ipxe.efi", ipxe.Undionly},
+		{boot.BIOSROM, `\\IPXE.EFI`, ipxe.Undionly},
+		{boot.BIOSROM, "boot/snp-arm64.efi", ipxe.Undionly},
+		{boot.UEFI, "undionly.kpxe", ipxe.EFI64},
+		{boot.UEFI, "ipxe.pxe", ipxe.EFI64},
+		{boot.UEFI, "ipxe.efi", ipxe.EFI64},
 		{boot.UEFI, "snponly.efi", "snponly.efi"},
-		{boot.UEFI, "snp-arm64.efi", EFIARM64},
+		{boot.UEFI, "snp-arm64.efi", ipxe.EFIARM64},
 		{boot.BIOSROM, "boot/vmlinuz.efi", "boot/vmlinuz.efi"}, // not iPXE
 		{boot.IPXE, "undionly.kpxe", "breaker.ipxe"},
-		{boot.Tool, "ipxe.efi", EFI64},
-		{boot.Unknown, "undionly.kpxe", Undionly},
-		{boot.PXELinux, "ipxe.efi", EFI64},
+		{boot.Tool, "ipxe.efi", ipxe.EFI64},
+		{boot.Unknown, "undionly.kpxe", ipxe.Undionly},
+		{boot.PXELinux, "ipxe.efi", ipxe.EFI64},
 	} {
 		f, _ := s.read(boot.Ask{Proto: boot.TFTP, Class: tc.class, Name: tc.name})
 		if f.Name != tc.want {
@@ -250,10 +267,10 @@ func TestUniversal(t *testing.T) {
 			t.Errorf("%s asks for %s: quirks %v", tc.class, tc.name, f.Quirks)
 		}
 	}
-	if f, _ := s.read(boot.Ask{Proto: boot.HTTP, Class: boot.UEFI, Name: "/undionly.kpxe"}); f.Name != EFI64 || f.ContentType != "application/efi" {
+	if f, _ := s.read(boot.Ask{Proto: boot.HTTP, Class: boot.UEFI, Name: "/undionly.kpxe"}); f.Name != ipxe.EFI64 || f.ContentType != "application/efi" {
 		t.Errorf("UEFI HTTP boot gets %s as %s", f.Name, f.ContentType)
 	}
-	if f, _ := plain.read(boot.Ask{Proto: boot.TFTP, Class: boot.UEFI, Name: "undionly.kpxe"}); f.Name != Undionly {
+	if f, _ := plain.read(boot.Ask{Proto: boot.TFTP, Class: boot.UEFI, Name: "undionly.kpxe"}); f.Name != ipxe.Undionly {
 		t.Errorf("without universal UEFI gets %s for undionly.kpxe", f.Name)
 	}
 	// The user's own file has the place that its name has.
@@ -383,9 +400,9 @@ func TestArtifact(t *testing.T) {
 		boot.NBP: {"undionly.kpxe", "ipxe.efi", "snp-arm64.efi", "SNPONLY.EFI", "EFI/BOOT/BOOTX64.EFI", "pxelinux.0", "lpxelinux.0",
 			"grub/grubnetx64.efi", "shimx64.efi", "netboot.xyz.kpxe", "custom.pxe"},
 		boot.Script: {"ipxe/bootstrap.ipxe", "autoexec.ipxe", "MENU.IPXE"},
-		boot.Kernel: {"vmlinuz", "vmlinuz-lts", "linux", "smartos/20130808T195337Z" + unix, "bzImage", "memtest86+x64.bin", "memtest86+x64.efi",
+		boot.Kernel: {"vmlinuz", "vmlinuz-lts", "linux", "smartos/20130808T195337Z/platform/i86pc/kernel/amd64/unix", "bzImage", "memtest86+x64.bin", "memtest86+x64.efi",
 			"memtest86/memtest86-5.01", "wimboot", "flatcar_production_pxe.vmlinuz", "memdisk"},
-		boot.Image: {"initrd", "initrd.gz", "initramfs-amd64.xz", "modloop-lts", "smartos/20130808T195337Z" + archive, "boot_archive.hash",
+		boot.Image: {"initrd", "initrd.gz", "initramfs-amd64.xz", "modloop-lts", "smartos/20130808T195337Z/platform/i86pc/amd64/boot_archive", "boot_archive.hash",
 			"linux.iso", "disk.img", "sources/boot.wim", "flatcar_production_pxe_image.cpio.gz"},
 		boot.Other: {"README", "preseed.cfg", "repodata/repomd.xml", "grub.cfg", "pxelinux.cfg/default"},
 	} {
@@ -412,10 +429,10 @@ func TestBrokenScriptsAreNotServed(t *testing.T) {
 			s.put("http/ipxe/bootstrap.ipxe", tc.text)
 			s.put("tftp/autoexec.ipxe", tc.text)
 			for range 3 {
-				if _, got := s.read(http(BootstrapPath)); !strings.Contains(got, "\nmenu Network boot") {
+				if _, got := s.read(http(menu.BootstrapPath)); !strings.Contains(got, "\nmenu Network boot") {
 					t.Errorf("served %q, not the built-in menu", got)
 				}
-				if _, got := s.read(tftp("autoexec.ipxe")); got != string(s.autoexec()) {
+				if _, got := s.read(tftp("autoexec.ipxe")); got != string(s.leads.Autoexec()) {
 					t.Errorf("served %q, not the built-in autoexec.ipxe", got)
 				}
 			}
@@ -423,36 +440,24 @@ func TestBrokenScriptsAreNotServed(t *testing.T) {
 				t.Errorf("%d errors were logged for two files:\n%s", n, s.log)
 			}
 			s.put("http/ipxe/bootstrap.ipxe", "#!ipxe\nshell\n")
-			if _, got := s.read(http(BootstrapPath)); got != "#!ipxe\nshell\n" {
+			if _, got := s.read(http(menu.BootstrapPath)); got != "#!ipxe\nshell\n" {
 				t.Errorf("mended, and served %q", got)
 			}
 		})
 	}
 }
 
-func TestNewLibraryRefuses(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o644); err != nil {
+func TestNewRefuses(t *testing.T) {
+	good := Config{NextServer: netip.MustParseAddr("10.0.0.7"), Menu: menus(t, menu.Config{}, "")}
+	if _, err := New(good); err != nil {
 		t.Fatal(err)
 	}
-	good := Config{NextServer: netip.MustParseAddr("10.0.0.7"), HTTP: &url.URL{Scheme: "http", Host: "10.0.0.7"}}
-	if _, err := NewLibrary(good); err != nil {
-		t.Fatal(err)
-	}
-	for want, change := range map[string]func(*Config){
-		"root folder: ":                func(c *Config) { c.Root = filepath.Join(file, "none") },
-		"not a directory":              func(c *Config) { c.Root = file },
-		"no such file":                 func(c *Config) { c.Root = file + "x" },
-		"next-server":                  func(c *Config) { c.NextServer = netip.Addr{} },
-		`next-server "0.0.0.0"`:        func(c *Config) { c.NextServer = netip.IPv4Unspecified() },
-		"no URL":                       func(c *Config) { c.HTTP = nil },
-		"want http://":                 func(c *Config) { c.HTTP = &url.URL{Scheme: "ftp", Host: "a"} },
-		"want scheme, host":            func(c *Config) { c.HTTP = &url.URL{Scheme: "http", Host: "a", RawQuery: "b"} },
-		"mean something in an iPXE sc": func(c *Config) { c.HTTP = &url.URL{Scheme: "http", Host: "a", Path: "/$b"} },
+	for want, addr := range map[string]netip.Addr{
+		"next-server": {}, `next-server "0.0.0.0"`: netip.IPv4Unspecified(), `"fe80::1%eth0"`: netip.MustParseAddr("fe80::1%eth0"),
 	} {
 		c := good
-		change(&c)
-		if _, err := NewLibrary(c); err == nil || !strings.Contains(err.Error(), want) {
+		c.NextServer = addr
+		if _, err := New(c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
@@ -475,7 +480,7 @@ func TestConcurrentUse(t *testing.T) {
 				if _, err := shared.ReadAt(b, int64(g*1000+i*10)); err != nil || string(b) != "0123456789" {
 					t.Errorf("ReadAt: %q, %v", b, err)
 				}
-				if text, err := s.Script(); err != nil || script.Validate(text) != nil {
+				if text, err := s.menu.Bootstrap(boot.Ask{}); err != nil || script.Validate(text) != nil {
 					t.Errorf("Script: %v", err)
 				}
 				for _, name := range []string{"ipxe.efi", "UNDIONLY.KPXE", "x/autoexec.ipxe", "none"} {
@@ -491,7 +496,7 @@ func TestConcurrentUse(t *testing.T) {
 		s.put(fmt.Sprintf("http/m%d/memtest86+x64.bin", i), "x")
 	}
 	wg.Wait()
-	if script, err := s.Script(); err != nil || !bytes.Contains(script, []byte("memtest-m19-")) {
+	if script, err := s.menu.Bootstrap(boot.Ask{}); err != nil || !bytes.Contains(script, []byte("memtest-m19-")) {
 		t.Errorf("%v; the menu lacks what was added:\n%s", err, script)
 	}
 }
@@ -568,5 +573,38 @@ func BenchmarkOpenUsers(b *testing.B) {
 			b.Fatal(err)
 		}
 		f.Close()
+	}
+}
+
+// A user's own script is served byte for byte and at once, whoever asks.
+func TestOwnScript(t *testing.T) {
+	const text = "#!ipxe\r\nset x ${y}\r\nmenu Mine\r\n"
+	s := newSite(t, Config{})
+	s.put("http/ipxe/bootstrap.ipxe", text)
+	facts := boot.Facts{Platform: "pcbios", Arch: "i386"}
+	for _, a := range []boot.Ask{
+		{Class: boot.IPXE}, {Class: boot.IPXE, Told: true, Facts: facts}, {Class: boot.Tool}, {Class: boot.UEFI},
+	} {
+		a.Proto, a.Name = boot.HTTP, menu.BootstrapPath
+		if _, got := s.read(a); got != text {
+			t.Errorf("%+v: %q", a, got)
+		}
+	}
+	// What will not work in it is said, once.
+	s.log.Reset()
+	s.put("http/ipxe/bootstrap.ipxe", "#!ipxe\ngoto nowhere\n")
+	for range 3 {
+		s.read(http(menu.BootstrapPath))
+	}
+	if n := strings.Count(s.log.String(), "level=WARN"); n != 1 || !strings.Contains(s.log.String(), "line=2") {
+		t.Errorf("%d warnings:\n%s", n, s.log)
+	}
+}
+
+func TestUsersBinaryIsServedAsItIs(t *testing.T) {
+	s := newSite(t, Config{Chain: ipxe.ChainEmbed})
+	s.put("tftp/ipxe.efi", string(binary.IpxeEFI))
+	if f, got := s.read(tftp("ipxe.efi")); got != string(binary.IpxeEFI) || f.Artifact != boot.NBP {
+		t.Error("the user's own ipxe.efi was changed")
 	}
 }

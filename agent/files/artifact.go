@@ -1,4 +1,4 @@
-package ipxe
+package files
 
 import (
 	"path"

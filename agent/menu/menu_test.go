@@ -1,4 +1,4 @@
-package ipxe
+package menu
 
 import (
 	"flag"
@@ -60,25 +60,25 @@ func TestMenuGolden(t *testing.T) {
 	ever := time.Duration(0)
 	for _, tc := range []struct {
 		name   string
-		menu   MenuConfig
+		menu   Settings
 		choice machine.Choice
 		facts  boot.Facts
 		files  []string
 	}{
 		{name: "nothing"},
-		{name: "smartos", menu: MenuConfig{Title: "Rack 7", Default: "smartos-20130808T195337Z", Timeout: 30 * time.Second}, files: smartOSes},
-		{name: "all", menu: MenuConfig{Timeout: 10 * time.Second}, files: everything},
-		{name: "all-bios", menu: MenuConfig{Timeout: 10 * time.Second}, facts: bios, files: everything},
-		{name: "all-uefi", menu: MenuConfig{Timeout: 10 * time.Second}, facts: uefi, files: everything},
-		{name: "all-arm64", menu: MenuConfig{Timeout: 10 * time.Second, Console: catalog.Console{Port: 'a'}}, facts: arm64, files: everything},
+		{name: "smartos", menu: Settings{Title: "Rack 7", Default: "smartos-20130808T195337Z", Timeout: 30 * time.Second}, files: smartOSes},
+		{name: "all", menu: Settings{Timeout: 10 * time.Second}, files: everything},
+		{name: "all-bios", menu: Settings{Timeout: 10 * time.Second}, facts: bios, files: everything},
+		{name: "all-uefi", menu: Settings{Timeout: 10 * time.Second}, facts: uefi, files: everything},
+		{name: "all-arm64", menu: Settings{Timeout: 10 * time.Second, Console: catalog.Console{Port: 'a'}}, facts: arm64, files: everything},
 		// What the person's menu of 2013 offers, made.
-		{name: "seed", facts: bios, files: smartOSes[:2], menu: MenuConfig{Title: "Welcome to iPXE's Boot Menu", Default: "smartos-20130808T195337Z",
-			Timeout: 30 * time.Second, RootShadow: shadow, Entries: []MenuEntry{
+		{name: "seed", facts: bios, files: smartOSes[:2], menu: Settings{Title: "Welcome to iPXE's Boot Menu", Default: "smartos-20130808T195337Z",
+			Timeout: 30 * time.Second, RootShadow: shadow, Entries: []Entry{
 				{Group: "SmartOS option 1"}, {Item: "smartos-20130808T195337Z", Title: "Boot SmartOS"}, {Item: "smartos-*-rescue", Title: "Boot SmartOS noimport"},
 				{Group: "Utilities"}, {Item: "shell"}, {Item: "reboot"}, {Item: catalog.Local, Title: "Exit (boot local disk)"},
 			}}},
-		{name: "configured", facts: bios, files: everything, menu: MenuConfig{Title: "Rack ; 7", Default: "shell", Timeout: time.Second, Console: catalog.Console{Port: 'b'},
-			RootShadow: shadow, NoRescue: true, Hide: []string{"talos*", "config"}, Entries: []MenuEntry{
+		{name: "configured", facts: bios, files: everything, menu: Settings{Title: "Rack ; 7", Default: "shell", Timeout: time.Second, Console: catalog.Console{Port: 'b'},
+			RootShadow: shadow, NoRescue: true, Hide: []string{"talos*", "config"}, Entries: []Entry{
 				{Item: "memtest-*", Console: catalog.Console{Port: 't'}},
 				{Group: "# Installers"}, {Item: "debian-*", Title: "Debian || nothing", Args: "auto=true priority=critical"}, {Item: "fedora", Hidden: true},
 				{Group: "SmartOS"}, {Item: "smartos-*", Args: "-kd hostname=${hostname}", Console: catalog.Console{Port: 'c', Speed: 9600}},
@@ -90,7 +90,7 @@ func TestMenuGolden(t *testing.T) {
 		{name: "straight-told", facts: uefi, files: everything, choice: machine.Choice{Item: catalog.Local, Straight: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newSite(t, Config{Menu: tc.menu, Choose: func(boot.Facts, netip.Addr) machine.Choice { return tc.choice }})
+			s := newSite(t, Config{Settings: tc.menu, Choose: func(boot.Facts, netip.Addr) machine.Choice { return tc.choice }})
 			for _, f := range tc.files {
 				s.put("http/"+f, "x")
 			}
@@ -119,7 +119,7 @@ func TestMenuGolden(t *testing.T) {
 				t.Errorf("logged:\n%s", s.log)
 			}
 			// It is what a machine that tells this is served.
-			if _, served := s.read(boot.Ask{Proto: boot.HTTP, Class: boot.IPXE, Name: BootstrapPath, Facts: tc.facts, Told: true}); served != string(got) {
+			if served := s.ask(boot.Ask{Class: boot.IPXE, Facts: tc.facts, Told: true}); served != string(got) {
 				t.Errorf("served\n%s", served)
 			}
 			if strings.Contains(string(m.Shown), seedHash) || !strings.Contains(string(got), seedHash) && string(m.Shown) != string(got) {
@@ -128,11 +128,11 @@ func TestMenuGolden(t *testing.T) {
 			// Whatever a menu names can be fetched.
 			for _, m := range regexp.MustCompile(`\$\{base\}(\S+)|(http://10\S+)`).FindAllStringSubmatch(string(got), -1) {
 				p, _, _ := strings.Cut(m[1]+strings.TrimPrefix(m[2], "http://10.0.0.7:8080"), "?")
-				f, err := s.Open(boot.Ask{Proto: boot.HTTP, Class: boot.IPXE, Name: p})
-				if err != nil && p != "" && p != "/" { // the tree itself is a folder
+				if p == "" || p == "/" || p == catalog.LocalPath {
+					continue // the tree itself, and what is built in
+				}
+				if _, err := os.Stat(filepath.Join(s.root, "http", p)); err != nil {
 					t.Errorf("%s: %v", p, err)
-				} else if err == nil {
-					f.Close()
 				}
 			}
 		})
@@ -148,16 +148,16 @@ func TestMenuDefaultIsTheLocalDisk(t *testing.T) {
 		{"memtest-memtest64", "memtest-memtest64", 0},
 		{"smartos-20130808T195337Z", "local", 1}, {"x ${y} || z", "local", 1},
 	} {
-		s := newSite(t, Config{Menu: MenuConfig{Default: tc.def}})
+		s := newSite(t, Config{Settings: Settings{Default: tc.def}})
 		s.put("http/memtest64.bin", "x")
 		for range 2 {
-			got, err := s.Script()
+			got := s.script()
 			want := "\nchoose --default " + tc.want + " "
 			if strings.HasPrefix(tc.want, "memtest") { // which UEFI machines do not have here
 				want = "\nset menu-default " + tc.want + "\niseq ${platform} pcbios || set menu-default local\nchoose --default ${menu-default} "
 			}
-			if err != nil || !strings.Contains(string(got), want) {
-				t.Errorf("default %q: %v, not %q in\n%s", tc.def, err, tc.want, got)
+			if !strings.Contains(got, want) {
+				t.Errorf("default %q: not %q in\n%s", tc.def, tc.want, got)
 			}
 		}
 		if n := strings.Count(s.log.String(), "level=WARN"); n != tc.warns {
@@ -170,9 +170,9 @@ func TestMenuFollowsTheDisk(t *testing.T) {
 	s := newSite(t, Config{})
 	has := func(step string, want bool) {
 		t.Helper()
-		got, err := s.Script()
-		if err != nil || strings.Contains(string(got), "memtest64") != want {
-			t.Errorf("%s: %v, memtest in the menu: %v, want %v", step, err, !want, want)
+		got := s.script()
+		if strings.Contains(got, "memtest64") != want {
+			t.Errorf("%s: memtest in the menu: %v, want %v", step, !want, want)
 		}
 	}
 	has("empty", false)
@@ -196,12 +196,9 @@ func TestMenuLeavesOutWhatCannotBoot(t *testing.T) {
 		s.put(dir+archive, "x")
 	}
 	for range 2 {
-		got, err := s.Script()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(string(got), "-- smartos-20140101T000000Z") || strings.Contains(string(got), "\n:smartos-20140101T000000Z") ||
-			!strings.Contains(string(got), "-- smartos-20130808T195337Z ") || strings.Count(string(got), "SmartOS 20140101T000000Z is left out") != 1 {
+		got := s.script()
+		if strings.Contains(got, "-- smartos-20140101T000000Z") || strings.Contains(got, "\n:smartos-20140101T000000Z") ||
+			!strings.Contains(got, "-- smartos-20130808T195337Z ") || strings.Count(got, "SmartOS 20140101T000000Z is left out") != 1 {
 			t.Errorf("not the one that fits and only that:\n%s", got)
 		}
 	}
@@ -221,10 +218,6 @@ func BenchmarkMenu(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		f, err := s.Open(http(BootstrapPath))
-		if err != nil {
-			b.Fatal(err)
-		}
-		f.Close()
+		s.script()
 	}
 }

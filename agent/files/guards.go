@@ -1,9 +1,10 @@
-package ipxe
+package files
 
 import (
 	"fmt"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/ipxe"
 )
 
 // Road is one kind of machine's way to the menu, and what keeps it from going round in circles.
@@ -43,10 +44,10 @@ func (l *Library) Explain(tells, url Way) []Road {
 		proto   boot.Proto
 		nbp     string
 	}{
-		{"BIOS", boot.TFTP, Undionly},
-		{"UEFI x64", boot.TFTP, EFI64},
-		{"UEFI ARM64", boot.TFTP, EFIARM64},
-		{"UEFI HTTP", boot.HTTP, EFI64},
+		{"BIOS", boot.TFTP, ipxe.Undionly},
+		{"UEFI x64", boot.TFTP, ipxe.EFI64},
+		{"UEFI ARM64", boot.TFTP, ipxe.EFIARM64},
+		{"UEFI HTTP", boot.HTTP, ipxe.EFI64},
 	} {
 		road := Road{Machine: r.machine, NBP: r.nbp, Before: []Way{l.universalWay(r.proto, r.nbp)}}
 		if r.proto == boot.HTTP {
@@ -58,8 +59,8 @@ func (l *Library) Explain(tells, url Way) []Road {
 		}
 		// A script inside runs before DHCP is asked, and goes to the menu whatever that says.
 		road.Ways = []Way{l.embedWay(r.proto, road), l.dhcpWay(tells)}
-		if r.nbp != Undionly {
-			road.Ways = append(road.Ways, Way{"autoexec", true, "always there, for builds that look for " + Autoexec + " before they ask DHCP"})
+		if r.nbp != ipxe.Undionly {
+			road.Ways = append(road.Ways, Way{"autoexec", true, "always there, for builds that look for " + ipxe.Autoexec + " before they ask DHCP"})
 		}
 		road.Ways = append(road.Ways, l.breakerWay(r.proto))
 		roads = append(roads, road)
@@ -75,9 +76,9 @@ func (l *Library) universalWay(proto boot.Proto, nbp string) Way {
 	switch {
 	case !l.universal:
 		w.Why = "a machine is given the file that it asks for; the DHCP server has to name " + nbp
-	case nbp == Undionly:
+	case nbp == ipxe.Undionly:
 		w.Why = "whichever of iPXE's names the DHCP server sends, a BIOS ROM, known by the form of its request, is given " + nbp
-	case nbp == EFIARM64:
+	case nbp == ipxe.EFIARM64:
 		w.Used, w.Why = false, "UEFI on ARM64 asks exactly as on x64, so the DHCP server has to name "+nbp
 	case proto == boot.HTTP:
 		w.Why = "UEFI, known by its User-Agent, is given " + nbp + " where the URL names a BIOS file of iPXE's"
@@ -100,21 +101,21 @@ func (l *Library) embedWay(proto boot.Proto, r Road) Way {
 	switch {
 	case r.Own != "":
 		// Scripts are compressed in BIOS binaries and may be in EFI's, so the file itself does not tell.
-		built, err := ReadBuilt(r.Own)
+		built, err := ipxe.ReadBuilt(r.Own)
 		switch {
 		case err != nil:
 			w.Why = "your own file, served as it is; whether a script is in it cannot be seen"
 		default:
 			w.Used, w.Why = true, fmt.Sprintf("your own file, built with %s in it (%s)", built.Script, built.Source)
 		}
-	case r.NBP == Undionly:
+	case r.NBP == ipxe.Undionly:
 		w.Why = "the built-in one is compressed and has no room for a script; `pxeagent ipxe build` makes one that carries it"
 	case !l.chain.Embeds():
 		w.Why = l.leftOut()
 	default:
-		w.Used, w.Why = true, "written into the space left for a script as the file is served; leads to "+l.ScriptURL()
-		if l.twoSteps() {
-			w.Why += " by way of tftp://" + l.nextServer.String() + "/" + Autoexec + ", for that URL is too long for the space"
+		w.Used, w.Why = true, "written into the space left for a script as the file is served; leads to "+l.leads.Script
+		if l.leads.TwoSteps() {
+			w.Why += " by way of tftp://" + l.leads.NextServer.String() + "/" + ipxe.Autoexec + ", for that URL is too long for the space"
 		}
 	}
 	return w

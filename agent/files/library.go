@@ -1,13 +1,15 @@
-package ipxe
+// Package files is the one door through which TFTP and HTTP open files: the user's trees, what is built in, the loop
+// breaker, and what firmware does to names.
+package files
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/netip"
-	"net/url"
 	"path"
 	"path/filepath"
 	"slices"
@@ -17,7 +19,8 @@ import (
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/image"
-	"pxeagent/agent/machine"
+	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/script"
 )
 
@@ -27,19 +30,12 @@ type Config struct {
 	Root string
 	// NextServer is where machines reach us by TFTP.
 	NextServer netip.Addr
-	// HTTP is the URL under which machines reach us by HTTP; see Base.
-	HTTP  *url.URL
-	Chain Chain // "" is ChainAuto
+	Menu       *menu.Builder // of the same Root, with the URL under which machines reach us by HTTP
+	Chain      ipxe.Chain    // "" is ipxe.ChainAuto
 	// Except are networks in which whoever looks like iPXE is no iPXE: its request for an NBP is answered with the NBP.
 	Except []netip.Prefix
 	// Universal: whatever name of an NBP is asked for, BIOS and UEFI machines are given the one that they can run.
 	Universal bool
-	Menu      MenuConfig
-	// Catalog is what is in Root; nil: one of its own.
-	Catalog *catalog.Catalog
-	// Choose says what a machine is to boot, by what it told and by its address. It is called for every menu, from many goroutines at
-	// once. nil: every machine is given the same menu.
-	Choose func(boot.Facts, netip.Addr) machine.Choice
 	// NBPs are further file names that the DHCP server sends and that are iPXE, for the breaker.
 	// Names that iPXE's own build gives are known.
 	NBPs []string
@@ -49,44 +45,31 @@ type Config struct {
 // Library is all that can be fetched: the user's files, and where there are none, what is built in.
 // Its methods may be called from many goroutines.
 type Library struct {
-	base       string // HTTP, without a slash at the end
-	nextServer netip.Addr
-	chain      Chain
-	except     []netip.Prefix
-	universal  bool
-	menu       MenuConfig
-	choose     func(boot.Facts, netip.Addr) machine.Choice
-	nbps       []string // in lower case
-	trees      map[boot.Proto]catalog.Tree
-	files      map[string]*content
-	stub       *content
-	catalog    *catalog.Catalog
-	log        *slog.Logger
+	menu      *menu.Builder
+	leads     ipxe.Destination // where scripts lead
+	chain     ipxe.Chain
+	except    []netip.Prefix
+	universal bool
+	nbps      []string // in lower case
+	trees     map[boot.Proto]catalog.Tree
+	builtin   map[string]*content
+	breaker   *content
+	log       *slog.Logger
 
-	mu       sync.Mutex        // for what is below, and menu
-	said     map[string]string // what was logged last about a thing
-	told     map[string]told   // and about a menu
-	template sources           // of the user's template when it worked last; nil: it never did
+	mu     sync.Mutex
+	logged map[string]string // what was logged last about a thing
 }
 
-// NewLibrary fails where Root is not a readable folder, HTTP cannot stand in a script, or NextServer is no address.
-func NewLibrary(c Config) (*Library, error) {
-	base, err := checkBase(c.HTTP)
+// New fails where NextServer is no address.
+func New(c Config) (*Library, error) {
+	leads, err := ipxe.NewDestination(c.Menu.ScriptURL(), c.NextServer)
 	if err != nil {
 		return nil, err
 	}
-	if !c.NextServer.IsValid() || c.NextServer.IsUnspecified() || c.NextServer.Zone() != "" {
-		return nil, fmt.Errorf("next-server %q is no address that a machine can ask", c.NextServer)
-	}
-	if c.Chain == "" {
-		c.Chain = ChainAuto
-	}
-	l := &Library{base: base, nextServer: c.NextServer, chain: c.Chain, except: c.Except, universal: c.Universal, menu: c.Menu, choose: c.Choose, log: c.Log,
-		catalog: c.Catalog, trees: map[boot.Proto]catalog.Tree{}, said: map[string]string{}, told: map[string]told{}}
-	if l.catalog == nil {
-		if l.catalog, err = catalog.New(catalog.Config{Root: c.Root, NoRescue: c.Menu.NoRescue, Log: c.Log}); err != nil {
-			return nil, err
-		}
+	l := &Library{
+		menu: c.Menu, leads: leads, chain: cmp.Or(c.Chain, ipxe.ChainAuto), except: c.Except, universal: c.Universal,
+		log: c.Log, trees: map[boot.Proto]catalog.Tree{}, logged: map[string]string{},
+		breaker: newContent("breaker.ipxe", boot.Script, leads.Breaker()),
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -98,15 +81,29 @@ func NewLibrary(c Config) (*Library, error) {
 		l.trees[boot.TFTP] = catalog.Tree(filepath.Join(c.Root, "tftp"))
 		l.trees[boot.HTTP] = catalog.Tree(filepath.Join(c.Root, "http"))
 	}
-	if l.files, err = l.builtin(); err != nil {
-		return nil, err
-	}
-	l.stub = newContent("breaker.ipxe", boot.Script, l.breaker())
-	return l, nil
+	l.builtin, err = builtin(l.chain, leads)
+	return l, err
 }
 
-// ScriptURL is where the script is that every machine runs first.
-func (l *Library) ScriptURL() string { return l.base + BootstrapPath }
+// Leads is where the scripts that are built in lead.
+func (l *Library) Leads() ipxe.Destination { return l.leads }
+
+// builtin is what is served where the user has nothing of that name. Nothing in it changes later.
+func builtin(chain ipxe.Chain, leads ipxe.Destination) (map[string]*content, error) {
+	nbps, err := ipxe.Binaries(chain, leads)
+	if err != nil {
+		return nil, err
+	}
+	local := catalog.LocalPath[1:]
+	files := map[string]*content{
+		ipxe.Autoexec: newContent(ipxe.Autoexec, boot.Script, leads.Autoexec()),
+		local:         newContent(local, boot.Script, []byte(script.Magic+"\n")),
+	}
+	for name, data := range nbps {
+		files[name] = newContent(name, boot.NBP, data)
+	}
+	return files, nil
+}
 
 // Open opens what a request is to be answered with, or returns a *NotOpened. Close it.
 func (l *Library) Open(a boot.Ask) (*File, error) {
@@ -124,7 +121,7 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 	case name == "":
 		return fail(fs.ErrNotExist)
 	case l.breaks(a) && l.isSelf(name):
-		f := l.stub.open()
+		f := l.breaker.open()
 		f.Broke, f.Quirks = true, quirks
 		return f, nil
 	}
@@ -158,7 +155,7 @@ func (l *Library) find(a boot.Ask, name string) (*File, boot.Quirk, error) {
 	if !errors.Is(err, fs.ErrNotExist) || base == name || base == ".." {
 		return f, quirk, err
 	}
-	if known, ok := foldName(l.files, base); ok {
+	if known, ok := foldName(l.builtin, base); ok {
 		f, _, err := l.named(a, known)
 		return f, boot.FolderBefore, err
 	}
@@ -171,15 +168,15 @@ func (l *Library) named(a boot.Ask, name string) (*File, boot.Quirk, error) {
 	if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, script.ErrNotScript) {
 		return f, quirk, err
 	}
-	if a.Proto == boot.HTTP && strings.EqualFold("/"+name, BootstrapPath) {
-		menu, err := l.bootstrap(a)
+	if a.Proto == boot.HTTP && strings.EqualFold("/"+name, menu.BootstrapPath) {
+		text, err := l.menu.Bootstrap(a)
 		if err != nil {
 			return nil, "", err
 		}
-		return menu.open(), caseQuirk("/"+name != BootstrapPath), nil
+		return newContent("bootstrap.ipxe", boot.Script, text).open(), caseQuirk("/"+name != menu.BootstrapPath), nil
 	}
-	if known, ok := foldName(l.files, name); ok {
-		return l.files[known].open(), caseQuirk(known != name), nil
+	if known, ok := foldName(l.builtin, name); ok {
+		return l.builtin[known].open(), caseQuirk(known != name), nil
 	}
 	return nil, "", err
 }
@@ -236,7 +233,7 @@ func (l *Library) checkScript(proto boot.Proto, f *File) error {
 	key, err := "script "+string(proto)+" "+f.Name, script.Validate(head)
 	if err == nil {
 		l.forget(key)
-		if proto == boot.HTTP && "/"+f.Name == BootstrapPath {
+		if proto == boot.HTTP && "/"+f.Name == menu.BootstrapPath {
 			l.lintOwn(f)
 		}
 		return nil
@@ -248,11 +245,11 @@ func (l *Library) checkScript(proto boot.Proto, f *File) error {
 
 func (l *Library) builtinNames(proto boot.Proto) []string {
 	var names []string
-	for n := range l.files {
+	for n := range l.builtin {
 		names = append(names, n)
 	}
 	if proto == boot.HTTP {
-		names = append(names, strings.TrimPrefix(BootstrapPath, "/"))
+		names = append(names, strings.TrimPrefix(menu.BootstrapPath, "/"))
 	}
 	slices.Sort(names)
 	return names
@@ -261,9 +258,9 @@ func (l *Library) builtinNames(proto boot.Proto) []string {
 // once logs what has not been logged about this thing in this state.
 func (l *Library) once(thing, state string, level slog.Level, msg string, args ...any) {
 	l.mu.Lock()
-	known := l.said[thing] == state
-	if len(l.said) < 1000 { // a bound; what is beyond is logged every time
-		l.said[thing] = state
+	known := l.logged[thing] == state
+	if len(l.logged) < 1000 { // a bound; what is beyond is logged every time
+		l.logged[thing] = state
 	}
 	l.mu.Unlock()
 	if !known {
@@ -273,6 +270,28 @@ func (l *Library) once(thing, state string, level slog.Level, msg string, args .
 
 func (l *Library) forget(thing string) {
 	l.mu.Lock()
-	delete(l.said, thing)
+	delete(l.logged, thing)
 	l.mu.Unlock()
+}
+
+// maxLinted is the size up to which a user's own script is looked into, in bytes.
+const maxLinted = 1 << 20
+
+// lintOwn logs what will not work in a user's own script, once as long as it is the same. It is served all the same.
+func (l *Library) lintOwn(f *File) {
+	key := "lint " + f.Name
+	l.mu.Lock()
+	known := l.logged[key] == f.ETag
+	l.mu.Unlock()
+	if known || f.Size > maxLinted {
+		return
+	}
+	text, err := readAll(f)
+	if err != nil {
+		return
+	}
+	for _, found := range script.Faults(text) {
+		l.log.Warn("Something in your script will not work as meant; it is served as it is", "file", f.Name, "line", found.Line, "err", found.Text)
+	}
+	l.once(key, f.ETag, slog.LevelDebug, "Your script is served", "file", f.Name)
 }

@@ -1,4 +1,4 @@
-package ipxe
+package files
 
 import (
 	"bytes"
@@ -85,4 +85,13 @@ func onDisk(name string, f *os.File, info os.FileInfo) *File {
 	a := artifact(name)
 	return &File{Name: name, Artifact: a, Size: info.Size(), ModTime: info.ModTime(), ContentType: contentType(name, a),
 		ETag: fmt.Sprintf(`"%x-%x"`, info.Size(), info.ModTime().UnixNano()), Content: f}
+}
+
+// readAll is the whole of a file.
+func readAll(f *File) ([]byte, error) {
+	b := make([]byte, f.Size)
+	if n, err := f.ReadAt(b, 0); n < len(b) {
+		return nil, fmt.Errorf("reading %s: %w", f.Name, err)
+	}
+	return b, nil
 }

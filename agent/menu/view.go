@@ -1,9 +1,8 @@
-package ipxe
+package menu
 
 import (
 	"errors"
 	"io/fs"
-	"log/slog"
 	"net/netip"
 	"time"
 
@@ -32,19 +31,19 @@ type Menu struct {
 }
 
 // Menu is the menu of a machine that told these facts from this address. The error is of the disk; faults of the menu are in Menu.Err.
-func (l *Library) Menu(facts boot.Facts, addr netip.Addr) (Menu, error) {
-	own, err := l.catalog.Own()
+func (b *Builder) Menu(facts boot.Facts, addr netip.Addr) (Menu, error) {
+	own, err := b.catalog.Own()
 	if err == nil {
 		return ownMenu(own), nil
 	} else if errors.Is(err, catalog.ErrTooLong) {
 		return Menu{}, err
 	}
-	script, d, made := l.made(facts, addr)
+	script, d, made := b.made(facts, addr)
 	if made != nil {
 		return Menu{}, made
 	}
 	m := Menu{Title: d.Title, Script: script, Shown: catalog.Mask(script), Items: d.all, Default: d.Default, Timeout: d.timeout, Straight: d.straight, Choice: d.Choice, Err: d.err()}
-	if _, missing := l.catalog.Source(TemplateFile); !errors.Is(missing, fs.ErrNotExist) {
+	if _, missing := b.catalog.Source(TemplateFile); !errors.Is(missing, fs.ErrNotExist) {
 		m.Source = TemplateFile
 	}
 	if !errors.Is(err, fs.ErrNotExist) { // the user's own is there and cannot be served
@@ -65,23 +64,4 @@ func ownMenu(own catalog.Text) Menu {
 		m.Items = append(m.Items, Item{Item: item, Shown: true, Default: i.Label == read.Default})
 	}
 	return m
-}
-
-// lintOwn logs what will not work in a user's own script, once as long as it is the same. It is served all the same.
-func (l *Library) lintOwn(f *File) {
-	key := "lint " + f.Name
-	l.mu.Lock()
-	known := l.said[key] == f.ETag
-	l.mu.Unlock()
-	if known || f.Size > maxMenu {
-		return
-	}
-	text, err := f.all()
-	if err != nil {
-		return
-	}
-	for _, found := range script.Faults(text) {
-		l.log.Warn("Something in your script will not work as meant; it is served as it is", "file", f.Name, "line", found.Line, "err", found.Text)
-	}
-	l.once(key, f.ETag, slog.LevelDebug, "Your script is served", "file", f.Name)
 }

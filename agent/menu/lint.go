@@ -1,4 +1,4 @@
-package ipxe
+package menu
 
 import (
 	"errors"
@@ -28,27 +28,27 @@ func Kinds() []struct {
 
 // Texts are all scripts that machines are given in the end: the user's own at BootstrapPath or the menus that are made,
 // and the user's scripts in catalog.FragmentDir.
-func (l *Library) Texts() []catalog.Text {
+func (b *Builder) Texts() []catalog.Text {
 	var texts []catalog.Text
-	if own, err := l.catalog.Source(catalog.OwnScript); !errors.Is(err, fs.ErrNotExist) {
+	if own, err := b.catalog.Source(catalog.OwnScript); !errors.Is(err, fs.ErrNotExist) {
 		texts = append(texts, catalog.Text{Name: catalog.OwnScript, Script: own, Err: err})
 	} else {
 		for _, k := range Kinds() {
-			m, err := l.Menu(k.Facts, netip.Addr{})
+			m, err := b.Menu(k.Facts, netip.Addr{})
 			texts = append(texts, catalog.Text{Name: "the menu for " + k.Name, Script: m.Script, Err: errors.Join(err, m.Err), Made: true})
 		}
 	}
-	return append(texts, l.catalog.Fragments()...)
+	return append(texts, b.catalog.Fragments()...)
 }
 
 // Try makes the menus that a template would make, without putting it to use. What it includes is read from the HTTP tree.
-func (l *Library) Try(template []byte) []catalog.Text {
+func (b *Builder) Try(template []byte) []catalog.Text {
 	var texts []catalog.Text
 	for _, k := range Kinds() {
 		t := catalog.Text{Name: "the menu for " + k.Name, Made: true}
-		d, err := l.data(k.Facts, netip.Addr{})
+		d, err := b.data(k.Facts, netip.Addr{})
 		if err == nil {
-			t.Script, err = l.execute(sources{TemplateFile: string(template)}, d, true)
+			t.Script, err = b.execute(sources{TemplateFile: string(template)}, d, true)
 		}
 		if err != nil {
 			t.Err = fmt.Errorf("as a template: %w", err)

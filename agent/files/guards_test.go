@@ -1,6 +1,9 @@
-package ipxe
+package files
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -10,6 +13,7 @@ import (
 	"github.com/tinkerbell/ipxedust/binary"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/ipxe"
 )
 
 // short is what a road's table says, in few words.
@@ -31,31 +35,31 @@ func TestExplain(t *testing.T) {
 	dnsmasq, pfSense := Way{"dhcp", true, "it can"}, Way{"dhcp", false, "it cannot"}
 	for _, tc := range []struct {
 		name  string
-		chain Chain
+		chain ipxe.Chain
 		tells Way
 		want  []string
 	}{
-		{"auto with Dnsmasq", ChainAuto, dnsmasq, []string{
+		{"auto with Dnsmasq", ipxe.ChainAuto, dnsmasq, []string{
 			`BIOS: undionly.kpxe ends it by "dhcp" of dhcp tftp`,
 			`UEFI x64: ipxe.efi ends it by "embed" of embed dhcp autoexec tftp`,
 			`UEFI ARM64: snp-arm64.efi ends it by "embed" of embed dhcp autoexec tftp`,
 			`UEFI HTTP: ipxe.efi ends it by "embed" of embed dhcp autoexec http`}},
-		{"auto with pfSense", ChainAuto, pfSense, []string{
+		{"auto with pfSense", ipxe.ChainAuto, pfSense, []string{
 			`BIOS: undionly.kpxe ends it by "tftp" of tftp`,
 			`UEFI x64: ipxe.efi ends it by "embed" of embed autoexec tftp`,
 			`UEFI ARM64: snp-arm64.efi ends it by "embed" of embed autoexec tftp`,
 			`UEFI HTTP: ipxe.efi ends it by "embed" of embed autoexec http`}},
-		{"embed", ChainEmbed, dnsmasq, []string{
+		{"embed", ipxe.ChainEmbed, dnsmasq, []string{
 			`BIOS: undionly.kpxe ends it by "" of`,
 			`UEFI x64: ipxe.efi ends it by "embed" of embed autoexec`,
 			`UEFI ARM64: snp-arm64.efi ends it by "embed" of embed autoexec`,
 			`UEFI HTTP: ipxe.efi ends it by "embed" of embed autoexec`}},
-		{"tftp", ChainTFTP, dnsmasq, []string{
+		{"tftp", ipxe.ChainTFTP, dnsmasq, []string{
 			`BIOS: undionly.kpxe ends it by "tftp" of tftp`,
 			`UEFI x64: ipxe.efi ends it by "tftp" of autoexec tftp`,
 			`UEFI ARM64: snp-arm64.efi ends it by "tftp" of autoexec tftp`,
 			`UEFI HTTP: ipxe.efi ends it by "http" of autoexec http`}},
-		{"off", ChainOff, dnsmasq, []string{
+		{"off", ipxe.ChainOff, dnsmasq, []string{
 			`BIOS: undionly.kpxe ends it by "" of`,
 			`UEFI x64: ipxe.efi ends it by "" of autoexec`,
 			`UEFI ARM64: snp-arm64.efi ends it by "" of autoexec`,
@@ -87,10 +91,13 @@ func TestExplainLooksAtTheUsersFiles(t *testing.T) {
 		t.Errorf("%+v", efi)
 	}
 	// With a record of its build it is known what is in it.
-	b := Build{Target: "bin/undionly.kpxe", Script: []byte("#!ipxe\n"), Named: "mine.ipxe", Dir: s.root + "/tftp"}
-	if _, err := b.install("/src/ipxe", "undionly.kpxe", []byte("made")); err != nil {
+	s.put("tftp/undionly.kpxe", "made")
+	sum := sha256.Sum256([]byte("made"))
+	record, err := json.Marshal(ipxe.Built{SHA256: hex.EncodeToString(sum[:]), Source: "/src/ipxe", Script: "mine.ipxe"})
+	if err != nil {
 		t.Fatal(err)
 	}
+	s.put("tftp/undionly.kpxe.built.json", string(record))
 	bios = s.Explain(Way{Name: "dhcp", Why: "it cannot"}, Way{})[0]
 	if !bios.Ways[0].Used || !strings.Contains(bios.Ways[0].Why, "mine.ipxe") || bios.Ends() != "embed" {
 		t.Errorf("%+v", bios)
@@ -108,7 +115,7 @@ func TestExplainUniversal(t *testing.T) {
 		}{{boot.BIOSROM, boot.TFTP}, {boot.UEFI, boot.TFTP}, {boot.UEFI, boot.TFTP}, {boot.UEFI, boot.HTTP}} {
 			r := roads[i]
 			w := r.Before[len(r.Before)-1]
-			told := map[bool]string{true: EFI64, false: Undionly}[r.NBP == Undionly] // the other firmware's
+			told := map[bool]string{true: ipxe.EFI64, false: ipxe.Undionly}[r.NBP == ipxe.Undionly] // the other firmware's
 			f, _ := s.read(boot.Ask{Proto: asker.proto, Class: asker.class, Name: told})
 			if w.Name != "universal" || w.Used != (f.Name == r.NBP) || !strings.Contains(w.Why, r.NBP) {
 				t.Errorf("universal %v, %s: %+v, and asked for %s it serves %s", on, r.Machine, w, told, f.Name)

@@ -1,4 +1,4 @@
-package ipxe
+package menu
 
 import (
 	"cmp"
@@ -26,15 +26,15 @@ type Item struct {
 	Commands string `json:"-"` // boot it; to stand after its label, line by line. They leave by "goto failed", "goto start", or for good
 }
 
-// MenuGroup is a part of the menu, set off from the others.
-type MenuGroup struct {
+// Group is a part of the menu, set off from the others.
+type Group struct {
 	Title string // "": none
 	Items []Item // those that are shown
 	Notes []string
 }
 
-// MenuData is what a menu's template is given. All texts in it are fit to stand in a script where the built-in template has them.
-type MenuData struct {
+// Data is what a menu's template is given. All texts in it are fit to stand in a script where the built-in template has them.
+type Data struct {
 	Base     string // URL of this agent, without a slash at the end
 	Title    string
 	Timeout  int64  // milliseconds; 0: for ever
@@ -43,7 +43,7 @@ type MenuData struct {
 	Straight string // a command that goes to an item without a menu; ""
 	Facts    boot.Facts
 	Choice   machine.Choice
-	Groups   []MenuGroup
+	Groups   []Group
 	Items    []Item // all that this machine may be told to boot, those that are not shown among them
 
 	all      []Item // those that it cannot boot as well
@@ -62,24 +62,24 @@ type problem struct {
 type candidate struct {
 	Item
 	hidden  bool
-	place   int // in MenuConfig.Entries; -1: in none
+	place   int // in Settings.Entries; -1: in none
 	need    catalog.Need
 	refused error // why it cannot be booted
 	broken  bool  // and that is nobody's intention
 }
 
 // data puts a machine's menu together.
-func (l *Library) data(f boot.Facts, addr netip.Addr) (MenuData, error) {
-	conf := l.configuration()
-	d := MenuData{Base: l.base, Title: words(conf.Title), Facts: f, timeout: conf.Timeout}
-	if l.choose != nil {
-		d.Choice = l.choose(f, addr)
+func (b *Builder) data(f boot.Facts, addr netip.Addr) (Data, error) {
+	conf := b.current()
+	d := Data{Base: b.base, Title: words(conf.Title), Facts: f, timeout: conf.Timeout}
+	if b.choose != nil {
+		d.Choice = b.choose(f, addr)
 	}
 	if t := d.Choice.Timeout; t != nil {
 		d.timeout = *t
 	}
 	d.Timeout = d.timeout.Milliseconds()
-	listed, err := l.catalog.List()
+	listed, err := b.catalog.List()
 	if err != nil {
 		return d, err
 	}
@@ -103,12 +103,12 @@ func (l *Library) data(f boot.Facts, addr netip.Addr) (MenuData, error) {
 	return d, nil
 }
 
-func (d *MenuData) wrong(thing, format string, args ...any) {
+func (d *Data) wrong(thing, format string, args ...any) {
 	d.problems = append(d.problems, problem{thing, fmt.Errorf(format, args...)})
 }
 
 // Err are all problems, or nil.
-func (d *MenuData) err() error {
+func (d *Data) err() error {
 	var all []error
 	for _, p := range d.problems {
 		all = append(all, p.err)
@@ -117,8 +117,8 @@ func (d *MenuData) err() error {
 }
 
 // prepare finds out what an item does, and whether this machine can boot it.
-func (d *MenuData) prepare(c *candidate, conf MenuConfig, wanted string) {
-	c.place = slices.IndexFunc(conf.Entries, func(e MenuEntry) bool { return e.Group == "" && catalog.Matches(c.Key, e.Item) })
+func (d *Data) prepare(c *candidate, conf Settings, wanted string) {
+	c.place = slices.IndexFunc(conf.Entries, func(e Entry) bool { return e.Group == "" && catalog.Matches(c.Key, e.Item) })
 	o := catalog.Options{Console: conf.Console, RootShadow: conf.RootShadow}
 	if c.place >= 0 {
 		e := conf.Entries[c.place]
@@ -158,7 +158,7 @@ func (d *MenuData) prepare(c *candidate, conf MenuConfig, wanted string) {
 }
 
 // told: what the machine is is known for certain, and nothing is left for iPXE to decide.
-func (d *MenuData) told() bool { return d.Facts.Platform != "" && d.Facts.Arch != "" }
+func (d *Data) told() bool { return d.Facts.Platform != "" && d.Facts.Arch != "" }
 
 // fit says why a machine that is known cannot boot the item. Nothing is left for iPXE to find out.
 func (c *candidate) fit(f boot.Facts) (refused error) {
@@ -170,7 +170,7 @@ func (c *candidate) fit(f boot.Facts) (refused error) {
 }
 
 // decide finds the default. What is not there, or cannot be booted, is the local disk.
-func (d *MenuData) decide(all []candidate, wanted string) {
+func (d *Data) decide(all []candidate, wanted string) {
 	d.Default = catalog.Local
 	at := slices.IndexFunc(all, func(c candidate) bool { return c.Key == wanted })
 	switch {

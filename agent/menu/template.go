@@ -1,4 +1,4 @@
-package ipxe
+package menu
 
 import (
 	"bytes"
@@ -17,10 +17,10 @@ import (
 // TemplateFile is the user's template of the menu, in the HTTP tree. A user's own script at BootstrapPath wins over it.
 const TemplateFile = "ipxe/bootstrap.ipxe.tmpl"
 
-// MenuTemplate is the template that the menu is made by where the user has none: the one to begin with.
+// Template is the template that the menu is made by where the user has none: the one to begin with.
 //
 //go:embed menu.tmpl
-var MenuTemplate string
+var Template string
 
 // maxMenu bounds what a template writes, in bytes.
 const maxMenu = 1 << 20
@@ -33,65 +33,65 @@ var errMenu = errors.New("what it writes is no good menu")
 
 // write writes a machine's menu by the user's template, by the one that worked last where that fails, and else by the
 // built-in one. The error is what is wrong with the user's template.
-func (l *Library) write(d MenuData) (menu []byte, broken error) {
-	text, err := l.catalog.Source(TemplateFile)
+func (b *Builder) write(d Data) (menu []byte, broken error) {
+	text, err := b.catalog.Source(TemplateFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		l.keep(nil)
+		b.keep(nil)
 		return builtinMenu(d), nil
 	}
 	if err == nil {
 		used := sources{TemplateFile: string(text)}
-		if menu, err = l.execute(used, d, true); err == nil {
-			l.keep(used)
+		if menu, err = b.execute(used, d, true); err == nil {
+			b.keep(used)
 			return menu, nil
 		}
 	}
 	broken = fmt.Errorf("%s: %w", TemplateFile, err)
-	l.mu.Lock()
-	good := l.template
-	l.mu.Unlock()
+	b.mu.Lock()
+	good := b.template
+	b.mu.Unlock()
 	if good != nil {
-		if menu, err := l.execute(good, d, false); err == nil {
+		if menu, err := b.execute(good, d, false); err == nil {
 			return menu, fmt.Errorf("%w; the menu is made by the last one that worked", broken)
 		}
 	}
 	return builtinMenu(d), fmt.Errorf("%w; the menu is made by the built-in one", broken)
 }
 
-func (l *Library) keep(good sources) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.template = good
+func (b *Builder) keep(good sources) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.template = good
 }
 
 // execute runs the template in from. fresh: what it includes is read from the disk and put there; else it is taken from there first.
-func (l *Library) execute(from sources, d MenuData, fresh bool) ([]byte, error) {
+func (b *Builder) execute(from sources, d Data, fresh bool) ([]byte, error) {
 	include := func(name string) (string, error) {
 		name = path.Join(path.Dir(TemplateFile), name)
 		if text, ok := from[name]; ok {
 			return withoutMagic(text), nil
 		}
-		b, err := l.catalog.Source(name)
+		text, err := b.catalog.Source(name)
 		if err != nil {
 			return "", fmt.Errorf("reading %s: %w", name, err)
 		}
 		if fresh {
-			from[name] = string(b)
+			from[name] = string(text)
 		}
-		return withoutMagic(string(b)), nil
+		return withoutMagic(string(text)), nil
 	}
 	t, err := template.New(path.Base(TemplateFile)).Funcs(d.funcs(include)).Parse(from[TemplateFile])
 	if err != nil {
 		return nil, err
 	}
-	var b limited
-	if err := t.Execute(&b, &d); err != nil {
+	var out limited
+	if err := t.Execute(&out, &d); err != nil {
 		return nil, err
 	}
-	if err := checkMenu(b.Bytes()); err != nil {
+	if err := checkMenu(out.Bytes()); err != nil {
 		return nil, fmt.Errorf("%w: %w", errMenu, err)
 	}
-	return b.Bytes(), nil
+	return out.Bytes(), nil
 }
 
 // checkMenu refuses a menu on which machines would hang or be left with half a command line.
@@ -105,7 +105,7 @@ func checkMenu(text []byte) error {
 }
 
 // funcs are what a template may call besides text/template's own.
-func (d *MenuData) funcs(include func(string) (string, error)) template.FuncMap {
+func (d *Data) funcs(include func(string) (string, error)) template.FuncMap {
 	return template.FuncMap{
 		"include": include,
 		"words":   words,
@@ -133,11 +133,11 @@ func withoutMagic(text string) string {
 	return strings.TrimRight(text, "\n")
 }
 
-var builtinTemplate = template.Must(template.New("menu").Funcs((&MenuData{}).funcs(nil)).Parse(MenuTemplate))
+var builtinTemplate = template.Must(template.New("menu").Funcs((&Data{}).funcs(nil)).Parse(Template))
 
 // builtinMenu keeps to what iPXE of 2019 knows, which is what network cards and virtual machines have in them. Commands that some
 // builds lack are followed by ||, since an unknown command ends a script.
-func builtinMenu(d MenuData) []byte {
+func builtinMenu(d Data) []byte {
 	var b bytes.Buffer
 	if err := builtinTemplate.Execute(&b, &d); err != nil {
 		panic(err) // the template and its data are ours

@@ -1,9 +1,10 @@
-package ipxe
+package files
 
 import (
 	"strings"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/ipxe"
 )
 
 // universal is the name of the NBP that an asker of this kind can run, for DHCP servers that can send one name only. Where the kind is
@@ -17,9 +18,9 @@ func universal(class boot.Class, name string) string {
 	efi := strings.HasSuffix(strings.ToLower(name), ".efi")
 	switch {
 	case class == boot.UEFI && !efi:
-		return EFI64
+		return ipxe.EFI64
 	case class == boot.BIOSROM && efi:
-		return Undionly
+		return ipxe.Undionly
 	}
 	return name
 }

@@ -1,4 +1,4 @@
-package ipxe
+package menu
 
 import (
 	"fmt"
@@ -6,9 +6,6 @@ import (
 	"net/url"
 	"strings"
 )
-
-// BootstrapPath is where the script is that every machine runs first.
-const BootstrapPath = "/ipxe/bootstrap.ipxe"
 
 // Base is the URL under which machines reach an HTTP server. Port 80 is left out, since it is understood, and
 // every byte counts in an embedded script and in a multiboot command line.

@@ -1,4 +1,4 @@
-package ipxe
+package menu
 
 import (
 	"fmt"
@@ -11,13 +11,13 @@ import (
 // first is what iPXE is given at BootstrapPath as long as it has told nothing of its machine: it asks there again, and tells. By a form where
 // the build has them, else in the query, as network cards' iPXE has to. What is most needed comes first: iPXE of 2019 writes "&" in a value
 // as it is. netX is the card that was opened last, which is the one that led here. Without the facts, the menu for all is still there.
-func (l *Library) first() []byte {
+func (b *Builder) first() []byte {
 	var form, query strings.Builder
 	for _, f := range firstFacts {
 		fmt.Fprintf(&form, "param %s ${%s} ||\n", f.name, f.setting)
 		fmt.Fprintf(&query, "&%s=${%s}", f.name, f.setting+f.coded)
 	}
-	url := l.ScriptURL()
+	url := b.ScriptURL()
 	return fmt.Appendf(nil, `#!ipxe
 # Tell the server what machine this is
 params || goto query

@@ -1,4 +1,4 @@
-package ipxe
+package menu
 
 import (
 	"net/netip"
@@ -35,7 +35,7 @@ func TestBuiltinTemplateAsOnesOwn(t *testing.T) {
 	}
 	for _, k := range Kinds() {
 		built := s.menu(t, k.Facts)
-		s.put(own, MenuTemplate)
+		s.put(own, Template)
 		same := s.menu(t, k.Facts)
 		if diff := cmp.Diff(string(built.Script), string(same.Script)); diff != "" || same.Err != nil || built.Source != "" || same.Source != TemplateFile {
 			t.Errorf("%s: %v, from %q\n%s", k.Name, same.Err, same.Source, diff)
@@ -47,7 +47,7 @@ func TestBuiltinTemplateAsOnesOwn(t *testing.T) {
 }
 
 func TestTemplateHasWhatTheMenuHas(t *testing.T) {
-	s := newSite(t, Config{Menu: MenuConfig{Title: "Rack 7"}, Choose: func(f boot.Facts, _ netip.Addr) machine.Choice { return machine.Choice{Host: "node-" + f.Serial} }})
+	s := newSite(t, Config{Settings: Settings{Title: "Rack 7"}, Choose: func(f boot.Facts, _ netip.Addr) machine.Choice { return machine.Choice{Host: "node-" + f.Serial} }})
 	s.put("http/memtest64.bin", "x")
 	s.put("http/ipxe/parts/foot.ipxe", "#!ipxe\n:foot\necho {{.Base}} stays as it is\nexit\n")
 	s.put(own, `#!ipxe
@@ -92,7 +92,7 @@ exit
 		t.Errorf("%v (-want +got):\n%s", m.Err, diff)
 	}
 	// iPXE is asked for its facts before.
-	if _, first := s.read(boot.Ask{Proto: boot.HTTP, Class: boot.IPXE, Name: BootstrapPath}); !strings.Contains(first, "##params") {
+	if first := s.ask(boot.Ask{Class: boot.IPXE}); !strings.Contains(first, "##params") {
 		t.Errorf("without facts:\n%s", first)
 	}
 }
@@ -118,7 +118,7 @@ func TestBrokenTemplateKeepsTheLastGoodMenu(t *testing.T) {
 	}
 	for name, text := range broken {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t, Config{Menu: MenuConfig{Title: "Rack 7"}})
+			s := newSite(t, Config{Settings: Settings{Title: "Rack 7"}})
 			s.put("secret", "#!ipxe\n")
 			built := s.menu(t, bios)
 			s.put(own, text)
@@ -134,7 +134,7 @@ func TestBrokenTemplateKeepsTheLastGoodMenu(t *testing.T) {
 			}
 			s.log.Reset()
 			s.put(own, text)
-			s.Configure(MenuConfig{Title: "Rack 8"}) // the last good template, with what is new now
+			s.Configure(Settings{Title: "Rack 8"}) // the last good template, with what is new now
 			for range 3 {
 				m := s.menu(t, bios)
 				if m.Err == nil || !strings.Contains(string(m.Script), "menu Rack 8\n") || !strings.Contains(string(m.Script), "\necho bye\n") {
@@ -174,21 +174,13 @@ func TestIncludedFileBreaks(t *testing.T) {
 	want("echo two", true)
 }
 
-// A user's own script is served byte for byte and at once, whatever else is there and whoever asks.
+// A user's own script is the menu of every machine, whatever else is there.
 func TestOwnScriptWins(t *testing.T) {
 	const text = "#!ipxe\r\nset x ${y}\r\nmenu Mine\r\nitem a A thing\r\nitem --gap -- no\r\nitem --key b b  B   thing\r\nchoose --default b --timeout 5000 t && goto ${t}\r\n:a\r\n:b\r\n" +
 		"kernel /k -B root_shadow='" + seedHash + "',smartos=true\r\n"
 	s := newSite(t, Config{Choose: func(boot.Facts, netip.Addr) machine.Choice { t.Error("asked"); return machine.Choice{} }})
 	s.put("http/ipxe/bootstrap.ipxe", text)
 	s.put(own, "#!ipxe\n{{.Titel}}\n")
-	for _, a := range []boot.Ask{
-		{Class: boot.IPXE}, {Class: boot.IPXE, Told: true, Facts: bios}, {Class: boot.Tool}, {Class: boot.UEFI},
-	} {
-		a.Proto, a.Name = boot.HTTP, BootstrapPath
-		if _, got := s.read(a); got != text {
-			t.Errorf("%+v: %q", a, got)
-		}
-	}
 	m := s.menu(t, bios)
 	if string(m.Script) != text || strings.Contains(string(m.Shown), seedHash) || m.Source != "ipxe/bootstrap.ipxe" || m.Err != nil {
 		t.Errorf("%v, from %q, shown as\n%s", m.Err, m.Source, m.Shown)
@@ -199,15 +191,6 @@ func TestOwnScriptWins(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, m.Items, cmpopts.IgnoreUnexported(catalog.Item{})); diff != "" || m.Title != "Mine" || m.Default != "b" || m.Timeout.Seconds() != 5 {
 		t.Errorf("%q, %q, %v (-want +got):\n%s", m.Title, m.Default, m.Timeout, diff)
-	}
-	// What will not work in it is said, once.
-	s.log.Reset()
-	s.put("http/ipxe/bootstrap.ipxe", "#!ipxe\ngoto nowhere\n")
-	for range 3 {
-		s.read(http(BootstrapPath))
-	}
-	if n := strings.Count(s.log.String(), "level=WARN"); n != 1 || !strings.Contains(s.log.String(), "line=2") {
-		t.Errorf("%d warnings:\n%s", n, s.log)
 	}
 	// One that a machine would hang on is not served, and that is a fault of the menu.
 	s.put("http/ipxe/bootstrap.ipxe", "menu x\n")
@@ -222,7 +205,7 @@ func TestOwnScriptWins(t *testing.T) {
 
 // Scripts in menu.d are items.
 func TestFragments(t *testing.T) {
-	s := newSite(t, Config{Menu: MenuConfig{Default: "20-rack", Entries: []MenuEntry{{Group: "Ours"}, {Item: "20-*"}}}})
+	s := newSite(t, Config{Settings: Settings{Default: "20-rack", Entries: []Entry{{Group: "Ours"}, {Item: "20-*"}}}})
 	s.put("http/ipxe/menu.d/20-rack.ipxe", "#!ipxe\n# Title: Rack's own; tools\nshell\n")
 	s.put("http/ipxe/menu.d/plain.ipxe", "#!ipxe\nshell\n")
 	s.put("http/ipxe/menu.d/not a name.ipxe", "#!ipxe\n")
@@ -282,7 +265,7 @@ func TestTextsAndTry(t *testing.T) {
 // The first step asks for every fact in both ways, in what iPXE of 2019 understands.
 func TestFirstStep(t *testing.T) {
 	s := newSite(t, Config{})
-	_, first := s.read(boot.Ask{Proto: boot.HTTP, Class: boot.IPXE, Name: BootstrapPath})
+	first := s.ask(boot.Ask{Class: boot.IPXE})
 	for _, name := range boot.FactNames() {
 		if strings.Count(first, "\nparam "+name+" ${") != 1 || strings.Count(first, "?"+name+"=${")+strings.Count(first, "&"+name+"=${") != 1 {
 			t.Errorf("%s is not asked for once in each way:\n%s", name, first)
@@ -298,13 +281,7 @@ func TestFirstStep(t *testing.T) {
 		}
 	}
 	// Nobody who has told is asked again, even where all was empty.
-	if _, menu := s.read(boot.Ask{Proto: boot.HTTP, Class: boot.IPXE, Name: BootstrapPath, Told: true}); !strings.Contains(menu, "\nmenu ") {
+	if menu := s.ask(boot.Ask{Class: boot.IPXE, Told: true}); !strings.Contains(menu, "\nmenu ") {
 		t.Errorf("after telling nothing:\n%s", menu)
-	}
-	// All roads lead there.
-	for name, text := range map[string]string{"embedded": string(s.EmbedScript()), "autoexec": string(s.autoexec()), "breaker": string(s.breaker()), "placeholder": string(s.embedded())} {
-		if !strings.Contains(text, "chain -r http://10.0.0.7:8080"+BootstrapPath+" ||\n") {
-			t.Errorf("%s leads elsewhere:\n%s", name, text)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package ipxe
+package menu
 
 import (
 	"errors"
@@ -39,7 +39,7 @@ func TestDefaultsOfMachines(t *testing.T) {
 		"for ARM64 only":         {"", machine.Choice{Item: "debian-bookworm-arm64"}, uefi, catalog.Local, false, "needs an ARM64 machine"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t, Config{Menu: MenuConfig{Default: tc.conf}, Choose: func(f boot.Facts, addr netip.Addr) machine.Choice {
+			s := newSite(t, Config{Settings: Settings{Default: tc.conf}, Choose: func(f boot.Facts, addr netip.Addr) machine.Choice {
 				if f != tc.facts || addr != netip.MustParseAddr("10.0.0.9") {
 					t.Errorf("asked for %+v at %v", f, addr)
 				}
@@ -94,7 +94,7 @@ func TestProblemsAreLoggedOnce(t *testing.T) {
 	ask := func() {
 		for range 2 {
 			for _, serial := range []string{"a", "b", "c"} {
-				s.read(boot.Ask{Proto: boot.HTTP, Name: BootstrapPath, Told: true, Facts: boot.Facts{Serial: serial, Platform: "efi", Arch: "x86_64"}})
+				s.ask(boot.Ask{Told: true, Facts: boot.Facts{Serial: serial, Platform: "efi", Arch: "x86_64"}})
 			}
 		}
 	}
@@ -124,12 +124,12 @@ func TestConfigureWhileServing(t *testing.T) {
 		done <- err
 	}()
 	for n := range 200 {
-		s.Configure(MenuConfig{Title: strings.Repeat("x", n+1), Timeout: time.Duration(n) * time.Second})
+		s.Configure(Settings{Title: strings.Repeat("x", n+1), Timeout: time.Duration(n) * time.Second})
 	}
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	s.Configure(MenuConfig{Title: "Rack 8", Timeout: time.Minute})
+	s.Configure(Settings{Title: "Rack 8", Timeout: time.Minute})
 	if m, err := s.Menu(bios, netip.Addr{}); err != nil || m.Title != "Rack 8" || m.Timeout != time.Minute || !strings.Contains(string(m.Script), "\nset menu-timeout 60000\n") {
 		t.Errorf("%v, %+v", err, m)
 	}
@@ -147,7 +147,7 @@ func FuzzMenu(f *testing.F) {
 		s.put("http/"+name, "x")
 	}
 	f.Fuzz(func(t *testing.T, title, item, args, pattern, group, console string) {
-		s.Configure(MenuConfig{Title: title, Entries: []MenuEntry{{Group: group}, {Item: pattern, Title: title}, {Item: item, Args: args}}})
+		s.Configure(Settings{Title: title, Entries: []Entry{{Group: group}, {Item: pattern, Title: title}, {Item: item, Args: args}}})
 		for _, k := range Kinds() {
 			facts := k.Facts
 			facts.Serial, facts.Asset, facts.Product, facts.Manufacturer, facts.UUID = title, item, args, console, pattern

@@ -1,4 +1,4 @@
-package ipxe
+package menu
 
 import (
 	"cmp"
@@ -10,7 +10,7 @@ import (
 )
 
 // arrange puts the items into their groups: those with a place in the configuration first, then the others as they come.
-func (d *MenuData) arrange(all []candidate, conf MenuConfig) {
+func (d *Data) arrange(all []candidate, conf Settings) {
 	listed := slices.ContainsFunc(all, func(c candidate) bool { return c.Key == catalog.Local && c.place >= 0 })
 	rank := func(c candidate) int {
 		switch {
@@ -39,7 +39,7 @@ func (d *MenuData) arrange(all []candidate, conf MenuConfig) {
 			id = catalog.Local
 		}
 		if id != last {
-			d.Groups, last = append(d.Groups, MenuGroup{Title: c.Group}), id
+			d.Groups, last = append(d.Groups, Group{Title: c.Group}), id
 		}
 		g := &d.Groups[len(d.Groups)-1]
 		if !c.hidden {
@@ -52,11 +52,11 @@ func (d *MenuData) arrange(all []candidate, conf MenuConfig) {
 		}
 	}
 	notes.write(d.Groups)
-	d.Groups = slices.DeleteFunc(d.Groups, func(g MenuGroup) bool { return len(g.Items) == 0 && len(g.Notes) == 0 })
+	d.Groups = slices.DeleteFunc(d.Groups, func(g Group) bool { return len(g.Items) == 0 && len(g.Notes) == 0 })
 }
 
 // list puts an item into its group, where the machine can boot it.
-func (c *candidate) list(g *MenuGroup) {
+func (c *candidate) list(g *Group) {
 	if c.refused != nil {
 		return
 	}
@@ -99,7 +99,7 @@ func (ns *notes) see(group int, c *candidate) {
 	*ns = append(*ns, n)
 }
 
-func (ns notes) write(groups []MenuGroup) {
+func (ns notes) write(groups []Group) {
 	for _, n := range ns {
 		text := n.text
 		if what, ok := strings.CutPrefix(text, "needs "); ok {
