@@ -37,8 +37,8 @@ type source struct {
 	Source
 }
 
-// Add adds an image and returns it. Whatever goes wrong, and whenever the process ends, what was in its place stays there. ErrThere: it is
-// there already, and Replace is not set; the image is returned as well.
+// Add adds an image and returns it. Whatever goes wrong, and whenever the process ends, what was in its place stays
+// there. ErrThere: it is there already, and Replace is not set; the image is returned as well.
 func (s *Store) Add(ctx context.Context, o Order) (in Installed, err error) {
 	o, key, err := s.Resolve(ctx, o)
 	if err != nil {
@@ -182,7 +182,9 @@ func bySHA256(given []checksum, name string) expected {
 }
 
 // gatherFrom takes the files that the user names.
-func (s *Store) gatherFrom(ctx context.Context, r Recipe, o Order, words vocabulary, all []wanted, given []checksum) ([]source, error) {
+func (s *Store) gatherFrom(
+	ctx context.Context, r Recipe, o Order, words vocabulary, all []wanted, given []checksum,
+) ([]source, error) {
 	have, err := offers(o.From)
 	if err != nil {
 		return nil, err
@@ -222,14 +224,17 @@ func (s *Store) gatherFrom(ctx context.Context, r Recipe, o Order, words vocabul
 }
 
 // fromOffer takes one file that the user names.
-func (s *Store) fromOffer(ctx context.Context, words vocabulary, w wanted, f offered, given []checksum) (source, error) {
+func (s *Store) fromOffer(
+	ctx context.Context, words vocabulary, w wanted, f offered, given []checksum,
+) (source, error) {
 	want := bySHA256(given, f.name)
 	if f.url != "" {
 		if len(given) == 0 {
 			lists := w
 			lists.names, lists.match, lists.Sums = []string{f.name}, nil, nil
 			for _, l := range w.Sums {
-				lists.Sums = append(lists.Sums, Sums{URL: listName(withFile(words, f.name).expand(l.URL)), Optional: true})
+				at := listName(withFile(words, f.name).expand(l.URL))
+				lists.Sums = append(lists.Sums, Sums{URL: at, Optional: true})
 			}
 			all, _, err := s.published(ctx, strings.TrimSuffix(f.url, f.name), words, lists)
 			if err != nil {
@@ -252,7 +257,9 @@ func (s *Store) fromOffer(ctx context.Context, words vocabulary, w wanted, f off
 }
 
 // fromMirrors fetches one file. ok is false where it is optional and nowhere.
-func (s *Store) fromMirrors(ctx context.Context, r Recipe, o Order, words vocabulary, w wanted, given []checksum) (src source, ok bool, err error) {
+func (s *Store) fromMirrors(
+	ctx context.Context, r Recipe, o Order, words vocabulary, w wanted, given []checksum,
+) (src source, ok bool, err error) {
 	_, err = s.onMirrors(r, o, func(mirror string) (string, error) {
 		src, err = s.fromMirror(ctx, mirror, words, w, given)
 		return "", err
@@ -269,7 +276,9 @@ func (s *Store) fromMirrors(ctx context.Context, r Recipe, o Order, words vocabu
 }
 
 // fromMirror fetches one file under the first of its names that is there. ErrNotFound: it is not.
-func (s *Store) fromMirror(ctx context.Context, mirror string, words vocabulary, w wanted, given []checksum) (source, error) {
+func (s *Store) fromMirror(
+	ctx context.Context, mirror string, words vocabulary, w wanted, given []checksum,
+) (source, error) {
 	at := func(name string) string {
 		u := withFile(words, name).expand(w.URL)
 		if u == "" {
@@ -303,7 +312,8 @@ func (s *Store) fromMirror(ctx context.Context, mirror string, words vocabulary,
 	return source{}, err
 }
 
-// download fetches a file and checks it. One that was put together from the tries of several runs and is wrong is fetched once more.
+// download fetches a file and checks it. One that was put together from the tries of several runs and is wrong is
+// fetched once more.
 func (s *Store) download(ctx context.Context, w wanted, from, name string, want expected) (source, error) {
 	for again := false; ; again = true {
 		room := func(rest int64) error {
@@ -370,7 +380,8 @@ func (s *Store) checkFile(src *source, want expected) error {
 	return nil
 }
 
-// refusePage fails where a download that no checksum tells about is a page for people, as the login of a network is: no image begins so.
+// refusePage fails where a download that no checksum tells about is a page for people, as the login of a network is:
+// no image begins so.
 func (s *Store) refusePage(f io.ReaderAt, src source) error {
 	head := make([]byte, 512)
 	n, _ := f.ReadAt(head, 0)

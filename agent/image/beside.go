@@ -10,8 +10,10 @@ import (
 	"strings"
 )
 
-// listRE are the names that lists of checksums have: SHA256SUMS, sha256sum.txt, rescue.iso.md5, Fedora-42-CHECKSUM, .treeinfo.
-var listRE = regexp.MustCompile(`(?i)^(.*[-_.])?((md5|sha1|sha256|sha512)(sums?)?|checksums?|digests)(\.txt|\.asc)?$|^\.treeinfo$`)
+// listRE are the names that lists of checksums have: SHA256SUMS, sha256sum.txt, rescue.iso.md5, Fedora-42-CHECKSUM,
+// .treeinfo.
+var listRE = regexp.MustCompile(
+	`(?i)^(.*[-_.])?((md5|sha1|sha256|sha512)(sums?)?|checksums?|digests)(\.txt|\.asc)?$|^\.treeinfo$`)
 
 // isList: it is a list of checksums or a signature, and no part of an image.
 func isList(name string) bool {
@@ -22,8 +24,9 @@ func isList(name string) bool {
 	return listRE.MatchString(name)
 }
 
-// beside looks for a file in the lists of checksums that lie in one folder with it, as on a USB stick, and in those above it up to the
-// folder that --from names. A list that is for this file, or that the recipe says has it, and does not name it is ErrUnverified.
+// beside looks for a file in the lists of checksums that lie in one folder with it, as on a USB stick, and in those
+// above it up to the folder that --from names. A list that is for this file, or that the recipe says has it, and does
+// not name it is ErrUnverified.
 func beside(f offered, words vocabulary, w wanted) (expected, error) {
 	var declared, as []string
 	for _, l := range w.Sums {
@@ -80,9 +83,9 @@ func beside(f offered, words vocabulary, w wanted) (expected, error) {
 	return none, nil
 }
 
-// lookUp are the checksums of a file in a list that lies in a folder above it, all of the best kind: rel is its path from there, as are
-// other names for it. A list of one checksum that is the file's own is about it, whatever it says. Where the list tells files of that
-// name apart by folders that are not here, it may be each of them.
+// lookUp are the checksums of a file in a list that lies in a folder above it, all of the best kind: rel is its path
+// from there, as are other names for it. A list of one checksum that is the file's own is about it, whatever it says.
+// Where the list tells files of that name apart by folders that are not here, it may be each of them.
 func lookUp(list []listed, rel string, as []string, own bool) []checksum {
 	if own && len(list) == 1 {
 		return []checksum{list[0].sum}

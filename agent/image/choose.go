@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// choose says which of the files that --from names are which of a recipe's, by their place in all. A file that is named itself is
-// taken whatever it is called; of a folder's files the name decides, and where several fit nobody is guessed at.
+// choose says which of the files that --from names are which of a recipe's, by their place in all. A file that is
+// named itself is taken whatever it is called; of a folder's files the name decides, and where several fit nobody is
+// guessed at.
 func choose(all []wanted, have []offered) ([][]offered, error) {
 	c := choice{all: all, files: make([][]offered, len(all))}
 	var named, found []offered
@@ -16,7 +17,7 @@ func choose(all []wanted, have []offered) ([][]offered, error) {
 		switch {
 		case f.root != "":
 			found = append(found, f)
-		case !isList(f.name) || slices.ContainsFunc(all, func(w wanted) bool { return slices.Contains(w.names, f.name) }):
+		case !isList(f.name) || isNamedIn(all, f.name):
 			named = append(named, f)
 		}
 	}
@@ -27,6 +28,16 @@ func choose(all []wanted, have []offered) ([][]offered, error) {
 		return nil, err
 	}
 	return c.files, c.takeFound(found)
+}
+
+// isNamedIn: one of the recipe's files is called so.
+func isNamedIn(all []wanted, name string) bool {
+	return slices.ContainsFunc(all, func(w wanted) bool { return slices.Contains(w.names, name) })
+}
+
+// without leaves out the files of which drop is true, in a list of its own.
+func without(files []offered, drop func(offered) bool) []offered {
+	return slices.DeleteFunc(slices.Clone(files), drop)
 }
 
 // choice is what was chosen so far.
@@ -45,8 +56,8 @@ func (c *choice) needed(i int) bool {
 	return !w.Optional && !w.Instead && !c.instead && len(c.files[i]) == 0
 }
 
-// takeNamed gives each file that was named itself its place: first where its name leaves no choice, then where it fits, and what is
-// called as no other is takes the places that are left, in the order of the recipe.
+// takeNamed gives each file that was named itself its place: first where its name leaves no choice, then where it
+// fits, and what is called as no other is takes the places that are left, in the order of the recipe.
 func (c *choice) takeNamed(named []offered) error {
 	var others []offered
 	for _, sure := range []bool{true, false} {
@@ -112,10 +123,10 @@ func (c *choice) takeFound(found []offered) error {
 		if !c.takes(i) {
 			continue
 		}
-		fits := slices.DeleteFunc(w.among(found), func(f offered) bool { return used[f.path] })
+		fits := without(w.among(found), func(f offered) bool { return used[f.path] })
 		if len(fits) > 1 && !w.Many {
 			// "linux-initrd.img" may be either; where another is the kernel, it is not.
-			if alone := slices.DeleteFunc(slices.Clone(fits), func(f offered) bool { return len(c.fitting(f)) > 1 }); len(alone) > 0 {
+			if alone := without(fits, func(f offered) bool { return len(c.fitting(f)) > 1 }); len(alone) > 0 {
 				fits = alone
 			}
 		}
@@ -149,7 +160,8 @@ func (c *choice) ambiguous(i int, files []offered) error {
 	} else if to := path.Base(c.all[i].To); to != "." {
 		what = to
 	}
-	return fmt.Errorf("%w: several files may be %s: %s; name one of them with --from FILE", ErrAmbiguous, what, strings.Join(names, ", "))
+	return fmt.Errorf("%w: several files may be %s: %s; name one of them with --from FILE",
+		ErrAmbiguous, what, strings.Join(names, ", "))
 }
 
 // shown is the file for people.
@@ -165,16 +177,16 @@ func (w wanted) fits(f offered) bool {
 	return slices.Contains(w.names, f.name) || w.match != nil && !isList(f.name) && w.match.MatchString(f.name)
 }
 
-// among are the files of folders that may be w: those that are called as the recipe says before others, then those whose path is as
-// it prefers.
+// among are the files of folders that may be w: those that are called as the recipe says before others, then those
+// whose path is as it prefers.
 func (w wanted) among(found []offered) []offered {
-	fits := slices.DeleteFunc(slices.Clone(found), func(f offered) bool { return !w.fits(f) })
+	fits := without(found, func(f offered) bool { return !w.fits(f) })
 	better := []func(offered) bool{
 		func(f offered) bool { return slices.Contains(w.names, f.name) },
 		func(f offered) bool { return w.prefer != nil && w.prefer.MatchString(f.rel) },
 	}
 	for _, is := range better {
-		if best := slices.DeleteFunc(slices.Clone(fits), func(f offered) bool { return !is(f) }); len(best) > 0 && !w.Many {
+		if best := without(fits, func(f offered) bool { return !is(f) }); len(best) > 0 && !w.Many {
 			fits = best
 		}
 	}

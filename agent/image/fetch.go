@@ -63,7 +63,8 @@ func newFetcher(dir partials, report reporter) *fetcher {
 
 const maxRedirects = 10
 
-// checkRedirect follows mirrors to where they send, but never from https to where anyone on the way may change what comes.
+// checkRedirect follows mirrors to where they send, but never from https to where anyone on the way may change what
+// comes.
 func checkRedirect(to *http.Request, via []*http.Request) error {
 	switch {
 	case len(via) > maxRedirects:
@@ -123,8 +124,8 @@ func (f *fetcher) ask(ctx context.Context, from string, header map[string]string
 	return answer{}, err
 }
 
-// plainURLError leaves out the method, and what a URL may have that is secret. A name that does not exist and a certificate that is not
-// trusted do not change from one second to the next.
+// plainURLError leaves out the method, and what a URL may have that is secret. A name that does not exist and a
+// certificate that is not trusted do not change from one second to the next.
 func plainURLError(err error) error {
 	var u *url.Error
 	if !errors.As(err, &u) {
@@ -149,8 +150,8 @@ func shownURL(s string) string {
 	return "(no URL)"
 }
 
-// again runs try until it succeeds, fails for good, or has failed attempts times in a row. moved says whether the last try came further,
-// which gives it all attempts anew.
+// again runs try until it succeeds, fails for good, or has failed attempts times in a row. moved says whether the last
+// try came further, which gives it all attempts anew.
 func (f *fetcher) again(ctx context.Context, try func() (moved bool, err error)) error {
 	wait := f.wait
 	for n := 1; ; n++ {

@@ -6,13 +6,16 @@ import (
 	"strings"
 )
 
-// opensuse is an installation tree of openSUSE or SLE as on its discs: boot/ARCH/loader, and boot/aarch64 itself. Without the system
-// that the installer runs from, boot/ARCH/root, the kernel has nothing to run.
+// opensuse is an installation tree of openSUSE or SLE as on its discs: boot/ARCH/loader, and boot/aarch64 itself.
+// Without the system that the installer runs from, boot/ARCH/root, the kernel has nothing to run.
 func opensuse(f folder) []Image {
 	boot := strings.TrimSuffix(f.path, "/loader")
 	arch := path.Base(boot)
 	cpu, known := cpus[arch]
-	if !known || path.Base(path.Dir(boot)) != "boot" || !f.file("linux") || !f.file("initrd") || !f.has(path.Join(boot, "root")) {
+	if !known || path.Base(path.Dir(boot)) != "boot" {
+		return nil
+	}
+	if !f.file("linux") || !f.file("initrd") || !f.has(path.Join(boot, "root")) {
 		return nil
 	}
 	tree := path.Dir(path.Dir(boot))
@@ -22,8 +25,8 @@ func opensuse(f folder) []Image {
 	return []Image{img.name("opensuse", "openSUSE installer", from(path.Join(tree, arch), "opensuse", "repo", "oss"))}
 }
 
-// proxmox is a kernel with an initrd that has the ISO image in it, as pve-iso-2-pxe makes them. The disc's own initrd looks for the disc
-// and finds none.
+// proxmox is a kernel with an initrd that has the ISO image in it, as pve-iso-2-pxe makes them. The disc's own initrd
+// looks for the disc and finds none.
 func proxmox(f folder) []Image {
 	for _, initrd := range []string{"initrd", "initrd.iso.img"} {
 		if !f.file("linux26") || !f.file(initrd) {
@@ -31,7 +34,8 @@ func proxmox(f folder) []Image {
 		}
 		img := linux(f.join("linux26"), X86, f.join(initrd))
 		img.Installs = true
-		img.Args = append(img.Args, text("vga=791", "video=vesafb:ywrap,mtrr", "ramdisk_size=16777216", "rw", "quiet", "splash=silent")...)
+		img.Args = append(img.Args, text(
+			"vga=791", "video=vesafb:ywrap,mtrr", "ramdisk_size=16777216", "rw", "quiet", "splash=silent")...)
 		return []Image{img.name("proxmox", "Proxmox VE installer", from(f.path, "proxmox", "pxeboot"))}
 	}
 	return nil
@@ -41,19 +45,24 @@ func proxmox(f folder) []Image {
 func arch(f folder) []Image {
 	base, ok := strings.CutSuffix(f.path, "/boot/x86_64")
 	system := path.Join(base, "x86_64/airootfs")
-	if !ok || !f.file("vmlinuz-linux") || !f.file("initramfs-linux.img") || !f.has(system+".sfs") && !f.has(system+".erofs") {
+	if !ok || !f.file("vmlinuz-linux") || !f.file("initramfs-linux.img") {
+		return nil
+	}
+	if !f.has(system+".sfs") && !f.has(system+".erofs") {
 		return nil
 	}
 	tree := path.Dir(base)
 	img := linux(f.join("vmlinuz-linux"), X86, f.join("initramfs-linux.img"))
-	img.Args = append(img.Args, Arg{Text: "ip=dhcp"}, Arg{Text: "archisobasedir=" + path.Base(base)}, Arg{Text: "archiso_http_srv=", Path: tree})
+	img.Args = append(img.Args,
+		Arg{Text: "ip=dhcp"}, Arg{Text: "archisobasedir=" + path.Base(base)}, Arg{Text: "archiso_http_srv=", Path: tree})
 	if tree != "." {
 		img.Args[len(img.Args)-1].Path += "/" // it puts archisobasedir right behind the URL
 	}
 	return []Image{img.name("arch", "Arch Linux", from(tree, "arch", "archlinux"))}
 }
 
-// debianLive is what boots from a filesystem.squashfs by Debian's live-boot, fetched whole: Clonezilla, GParted Live, Debian's live discs.
+// debianLive is what boots from a filesystem.squashfs by Debian's live-boot, fetched whole: Clonezilla, GParted Live,
+// Debian's live discs.
 func debianLive(f folder) []Image {
 	if !f.file("filesystem.squashfs") || path.Base(f.path) == "casper" {
 		return nil
@@ -68,15 +77,16 @@ func debianLive(f folder) []Image {
 		if strings.HasSuffix(suffix, "-arm64") {
 			cpu = ARM64
 		}
-		tree := path.Dir(f.path)
+		tree, lower := path.Dir(f.path), strings.ToLower(f.path)
 		img := linux(f.join(kernel), cpu, f.join("initrd.img"+suffix))
 		img.Args = append(img.Args, text("boot=live", "components", "union=overlay", "username=user")...)
 		system, title := "debian-live", "Debian live"
 		switch {
-		case f.has(path.Join(tree, "Clonezilla-Live-Version")) || strings.Contains(strings.ToLower(f.path), "clonezilla"):
+		case f.has(path.Join(tree, "Clonezilla-Live-Version")) || strings.Contains(lower, "clonezilla"):
 			system, title = "clonezilla", "Clonezilla live"
-			img.Args = append(img.Args, text("noswap", "edd=on", "ocs_live_run=ocs-live-general", "ocs_live_batch=no", "net.ifnames=0")...)
-		case f.has(path.Join(tree, "GParted-Live-Version")) || strings.Contains(strings.ToLower(f.path), "gparted"):
+			img.Args = append(img.Args, text(
+				"noswap", "edd=on", "ocs_live_run=ocs-live-general", "ocs_live_batch=no", "net.ifnames=0")...)
+		case f.has(path.Join(tree, "GParted-Live-Version")) || strings.Contains(lower, "gparted"):
 			system, title = "gparted", "GParted Live"
 			img.Args = append(img.Args, text("noswap", "ip=dhcp", "net.ifnames=0")...)
 		}

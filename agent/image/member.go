@@ -34,8 +34,8 @@ const (
 	other // a device, a FIFO, a socket
 )
 
-// members calls do for each entry of an archive, in its order, until one fails. The kind of the archive is told by its first bytes;
-// count is told how much of it was read.
+// members calls do for each entry of an archive, in its order, until one fails. The kind of the archive is told by its
+// first bytes; count is told how much of it was read.
 func members(file io.ReaderAt, size int64, count io.Writer, do func(member) error) error {
 	in := bufio.NewReaderSize(io.TeeReader(io.NewSectionReader(file, 0, size), count), 1<<16)
 	head, err := in.Peek(512)
@@ -149,7 +149,8 @@ func zipMembers(file io.ReaderAt, size int64, do func(member) error) error {
 	return nil
 }
 
-// unpackedSize is how much an archive holds, in bytes, by what it says itself; what it does not say is taken for four times its size.
+// unpackedSize is how much an archive holds, in bytes, by what it says itself; what it does not say is taken for four
+// times its size.
 func unpackedSize(f *os.File) int64 {
 	info, err := f.Stat()
 	if err != nil {

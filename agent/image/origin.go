@@ -132,9 +132,12 @@ type expected struct {
 	must    bool
 }
 
-// published looks for the file in the lists of a mirror, and returns the names under which they have it, the likeliest first. None where
-// the recipe has no lists. ErrUnverified: it has some, and none names the file; absent: because they are not there.
-func (s *Store) published(ctx context.Context, mirror string, words vocabulary, w wanted) (out []expected, absent bool, err error) {
+// published looks for the file in the lists of a mirror, and returns the names under which they have it, the likeliest
+// first. None where the recipe has no lists. ErrUnverified: it has some, and none names the file; absent: because they
+// are not there.
+func (s *Store) published(
+	ctx context.Context, mirror string, words vocabulary, w wanted,
+) (out []expected, absent bool, err error) {
 	var lacking, missing []string
 	for _, l := range w.Sums {
 		for _, name := range append(slices.Clone(w.names), "") {
@@ -158,7 +161,8 @@ func (s *Store) published(ctx context.Context, mirror string, words vocabulary, 
 	case len(lacking) > 0:
 		return nil, false, fmt.Errorf("%w: %s does not name %s", ErrUnverified, strings.Join(lacking, ", "), w.name())
 	case len(missing) > 0:
-		return nil, true, fmt.Errorf("%w: the server has no %s to look up %s in", ErrUnverified, strings.Join(missing, ", "), w.name())
+		return nil, true, fmt.Errorf("%w: the server has no %s to look up %s in",
+			ErrUnverified, strings.Join(missing, ", "), w.name())
 	}
 	return nil, false, nil
 }
@@ -169,7 +173,9 @@ var errNotListed = errors.New("it is not listed")
 const maxListed = 5
 
 // inList fetches one list, checks it against the lists that have its own checksum, and looks the file up.
-func (s *Store) inList(ctx context.Context, mirror string, words vocabulary, l Sums, at string, w wanted) ([]expected, error) {
+func (s *Store) inList(
+	ctx context.Context, mirror string, words vocabulary, l Sums, at string, w wanted,
+) ([]expected, error) {
 	text, _, err := s.fetch.text(ctx, at, maxList)
 	if err != nil {
 		return nil, fmt.Errorf("the list of checksums: %w", err)
@@ -267,7 +273,9 @@ func (s *Store) latest(ctx context.Context, r Recipe, o Order, words vocabulary)
 }
 
 // versions are those that a page names, the newest first, or the URL that it is sent on to; and that URL.
-func (s *Store) versions(ctx context.Context, page string, find, fits *regexp.Regexp) (out []string, at string, err error) {
+func (s *Store) versions(
+	ctx context.Context, page string, find, fits *regexp.Regexp,
+) (out []string, at string, err error) {
 	text, at, err := s.fetch.text(ctx, page, maxList)
 	if err != nil {
 		return nil, page, err
@@ -290,7 +298,9 @@ func (s *Store) versions(ctx context.Context, page string, find, fits *regexp.Re
 const maxPassedOver = 10
 
 // newest is the first of versions that has the file that the recipe needs. ErrNotFound: none has.
-func (s *Store) newest(ctx context.Context, mirror string, r Recipe, words vocabulary, versions []string) (string, error) {
+func (s *Store) newest(
+	ctx context.Context, mirror string, r Recipe, words vocabulary, versions []string,
+) (string, error) {
 	if r.Latest.Needs == "" {
 		return versions[0], nil
 	}
@@ -303,9 +313,16 @@ func (s *Store) newest(ctx context.Context, mirror string, r Recipe, words vocab
 		if err = s.fetch.there(ctx, join(mirror, w.expand(r.Latest.Needs))); !errors.Is(err, ErrNotFound) {
 			return v, nil // what else goes wrong is for the download to say
 		}
-		s.report.step(fmt.Sprintf("%s %s has no %s; looking for an older one", r.Name, v, path.Base(w.expand(r.Latest.Needs))))
+		lacks := path.Base(w.expand(r.Latest.Needs))
+		s.report.step(fmt.Sprintf("%s %s has no %s; looking for an older one", r.Name, v, lacks))
 	}
 	return "", fmt.Errorf("%w: %w", ErrNoVersion, err)
+}
+
+// ofMirror: another mirror may do better.
+func ofMirror(err error) bool {
+	return slices.ContainsFunc([]error{ErrDownload, ErrNotFound, ErrChecksum, ErrNoVersion, ErrUnverified},
+		func(cause error) bool { return errors.Is(err, cause) })
 }
 
 // onMirrors tries one mirror after another. What the disk, the order or the user ends is not tried again elsewhere.
@@ -323,8 +340,7 @@ func (s *Store) onMirrors(r Recipe, o Order, try func(mirror string) (string, er
 		if err == nil {
 			return got, nil
 		}
-		if !errors.Is(err, ErrDownload) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrChecksum) && !errors.Is(err, ErrNoVersion) &&
-			!errors.Is(err, ErrUnverified) {
+		if !ofMirror(err) {
 			return "", err
 		}
 		if first == nil {

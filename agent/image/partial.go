@@ -16,14 +16,15 @@ import (
 	"time"
 )
 
-// partials is a folder of downloads that are not complete. A file there is called by its URL's hash; what is needed to go on with it
-// stands beside it.
+// partials is a folder of downloads that are not complete. A file there is called by its URL's hash; what is needed to
+// go on with it stands beside it.
 type partials string
 
 // keepPartial is how long a download that was given up may be gone on with.
 const keepPartial = 14 * 24 * time.Hour
 
-// farther is how much one try must bring for the tries to be counted anew, in bytes: a server that hands out a byte at a time is given up.
+// farther is how much one try must bring for the tries to be counted anew, in bytes: a server that hands out a byte at
+// a time is given up.
 const farther = 1 << 20
 
 // validator is what tells whether the file at a URL is still the same one.
@@ -83,9 +84,9 @@ func (p partials) sweep(now time.Time) {
 	}
 }
 
-// file fetches a file into the folder of partials, going on where an earlier try, perhaps of another process, ended. room is
-// asked before anything is written, with the bytes that are to come, or -1. A download for which there is no room is removed.
-// resumed: some of it is from an earlier try.
+// file fetches a file into the folder of partials, going on where an earlier try, perhaps of another process, ended.
+// room is asked before anything is written, with the bytes that are to come, or -1. A download for which there is no
+// room is removed. resumed: some of it is from an earlier try.
 func (f *fetcher) file(ctx context.Context, from, name string, room func(int64) error) (p partial, resumed bool, err error) {
 	if err := os.MkdirAll(string(f.partials), 0o700); err != nil {
 		return p, false, fmt.Errorf("making the folder for downloads: %w", err)

@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// Recipe says where a system's images are published, how they are checked, and how they boot. It is data: built-in ones are the YAML
-// files in recipes/, and a user's own replace those of the same name.
+// Recipe says where a system's images are published, how they are checked, and how they boot. It is data: built-in
+// ones are the YAML files in recipes/, and a user's own replace those of the same name.
 //
-// Texts are templates where that is said. In them stand {version}, {arch} (as the maker calls the processor), and each named group
-// of Version's pattern: "(?P<branch>\d+\.\d+)\.\d+" gives {branch}.
+// Texts are templates where that is said. In them stand {version}, {arch} (as the maker calls the processor), and each
+// named group of Version's pattern: "(?P<branch>\d+\.\d+)\.\d+" gives {branch}.
 type Recipe struct {
 	Name    string   `yaml:"name"`    // of small letters, digits, '-'; keys of images begin with it
 	Aliases []string `yaml:"aliases"` // other names that people may use
@@ -71,17 +71,20 @@ func (r Recipe) forArch(arch string) Recipe {
 type Latest struct {
 	URL  string `yaml:"url"`  // template, below a mirror
 	Find string `yaml:"find"` // regular expression; its first group, or all of it, is a version. The newest that is found counts
-	// Needs is the template of the URL of a file, below a mirror. Versions without it are passed over. "": each will do.
+	// Needs is the template of the URL of a file, below a mirror. Versions without it are passed over. "": each will
+	// do.
 	Needs string `yaml:"needs"`
-	// Older is a template as URL is, of a page that names more versions, for where the newest is passed over; "": there is none.
+	// Older is a template as URL is, of a page that names more versions, for where the newest is passed over; "":
+	// there is none.
 	Older string `yaml:"older"`
 }
 
 // File is one file that is fetched.
 type File struct {
-	Name     string `yaml:"name"`     // template
-	Match    string `yaml:"match"`    // regular expression, and template, for other names that it may have in lists and in --from
-	Prefer   string `yaml:"prefer"`   // regular expression, and template, for the path below --from of the one to take where several fit
+	Name  string `yaml:"name"`  // template
+	Match string `yaml:"match"` // regular expression, and template, for other names that it may have in lists and in --from
+	// Prefer is a regular expression, and template, for the path below --from of the one to take where several fit.
+	Prefer   string `yaml:"prefer"`
 	URL      string `yaml:"url"`      // template, below a mirror; {file} is the name that was found. "": {file}
 	Sums     []Sums `yaml:"sums"`     // lists of checksums, the best first
 	To       string `yaml:"to"`       // template of its path in the image's folder; for an archive a folder. "": its own name
@@ -130,8 +133,9 @@ type BootModule struct {
 }
 
 var (
-	nameRE    = regexp.MustCompile(`\A[a-z][a-z0-9-]{0,30}\z`)
-	versionRE = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9._+~-]{0,95}\z`) // what any version must fit, since it becomes a folder
+	nameRE = regexp.MustCompile(`\A[a-z][a-z0-9-]{0,30}\z`)
+	// versionRE is what any version must fit, since it becomes a folder.
+	versionRE = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9._+~-]{0,95}\z`)
 )
 
 // check says all that is wrong with a recipe, with the key of each.
@@ -221,7 +225,9 @@ func (r Recipe) check() error {
 }
 
 // checkOrigin looks at what says where files come from; at is the key that it stands under.
-func (r Recipe) checkOrigin(at string, e Elsewhere, words vocabulary, wrong func(string, string, ...any), template, inFolder func(string, string)) {
+func (r Recipe) checkOrigin(
+	at string, e Elsewhere, words vocabulary, wrong func(string, string, ...any), template, inFolder func(string, string),
+) {
 	for i, m := range e.Mirrors {
 		if err := checkURL(m); err != nil {
 			wrong(fmt.Sprintf("%smirrors[%d]", at, i), "%v", err)

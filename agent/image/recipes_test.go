@@ -206,7 +206,8 @@ func TestOwnRecipe(t *testing.T) {
 	}
 }
 
-// The seeds are short, so that the fuzzer has made one smaller before its time is over; the built-in recipes are tested by TestBuiltInRecipes.
+// The seeds are short, so that the fuzzer has made one smaller before its time is over; the built-in recipes are
+// tested by TestBuiltInRecipes.
 func FuzzParseRecipe(f *testing.F) {
 	const start = "name: e\ntitle: E\nversion: '(?P<b>\\d)x*'\nexample: 1x\nfolder: e/{version}\n"
 	for _, rest := range []string{

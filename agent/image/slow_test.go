@@ -15,7 +15,8 @@ import (
 	"pxeagent/agent/image/imagetest"
 )
 
-// pipes is a listener whose connections are made in this process, so that the clock of a synctest bubble counts for them.
+// pipes is a listener whose connections are made in this process, so that the clock of a synctest bubble counts for
+// them.
 type pipes struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -59,7 +60,8 @@ func slowly(t *testing.T, file imagetest.File, run func(t *testing.T, f *fetcher
 	})
 }
 
-// A body that comes a byte at a time, less than one a second, is ended after a minute; the next run goes on with what had come.
+// A body that comes a byte at a time, less than one a second, is ended after a minute; the next run goes on with what
+// had come.
 func TestSlowDownloadIsEnded(t *testing.T) {
 	slowly(t, imagetest.File{Body: noise(10_000), Every: 1100 * time.Millisecond}, func(t *testing.T, f *fetcher, m *imagetest.Mirror) {
 		start := time.Now()

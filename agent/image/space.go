@@ -22,8 +22,8 @@ func checkSpace(dir string, need int64, what string) error {
 	return nil
 }
 
-// sparing writes to a file as long as spare stays free on the disk of dir: the length of what comes may not be known, or not
-// be true, and others write there too.
+// sparing writes to a file as long as spare stays free on the disk of dir: the length of what comes may not be known,
+// or not be true, and others write there too.
 type sparing struct {
 	out io.Writer
 	dir string

@@ -19,8 +19,8 @@ var errSlow = errors.New("too little came")
 // errCut: the server hung up before the end.
 var errCut = errors.New("the connection was cut")
 
-// A download that brings less than minRate bytes a second over slowAfter is ended. There is no limit on the time in all:
-// an ISO image over a thin line may take a night.
+// A download that brings less than minRate bytes a second over slowAfter is ended. There is no limit on the time in
+// all: an ISO image over a thin line may take a night.
 const (
 	minRate   = 1 << 10
 	slowAfter = time.Minute
@@ -37,8 +37,8 @@ type stallReader struct {
 	gaveUp atomic.Pointer[error]
 }
 
-// newStallReader calls cancel, which must end a Read of in, when nothing came for that long, or less than minRate over slowAfter.
-// Stop it when nobody reads from it any more.
+// newStallReader calls cancel, which must end a Read of in, when nothing came for that long, or less than minRate over
+// slowAfter. Stop it when nobody reads from it any more.
 func newStallReader(in io.Reader, after time.Duration, cancel context.CancelFunc) *stallReader {
 	s := &stallReader{in: in, after: after, cancel: cancel}
 	s.silent = time.AfterFunc(after, func() { s.giveUp(fmt.Errorf("%w for %s", errStalled, after)) })

@@ -21,8 +21,8 @@ type limits struct {
 // anImage is above what any image that is known has: SmartOS has some dozen files and 1 GB.
 var anImage = limits{files: 20_000, bytes: 32 << 30}
 
-// unpacker unpacks archives below a folder. Nothing that an archive says leads out of it: paths go through os.Root, links are made last and only
-// to what is there by then, and no entry is written where another already is.
+// unpacker unpacks archives below a folder. Nothing that an archive says leads out of it: paths go through os.Root,
+// links are made last and only to what is there by then, and no entry is written where another already is.
 type unpacker struct {
 	root  *os.Root
 	max   limits
@@ -165,7 +165,8 @@ func (u *unpacker) mkdir(name string) error {
 	return nil
 }
 
-// write makes a file with that content, which measure brings to disk. Owners, modes and times of an archive are its maker's business: what is served is read, and nothing more.
+// write makes a file with that content, which measure brings to disk. Owners, modes and times of an archive are its
+// maker's business: what is served is read, and nothing more.
 func (u *unpacker) write(name string, in io.Reader, size int64) (err error) {
 	if err := u.mkdir(path.Dir(name)); err != nil {
 		return err

@@ -19,8 +19,8 @@ var entryTypes = map[byte]byte{
 	'f': tar.TypeReg, 'd': tar.TypeDir, 's': tar.TypeSymlink, 'h': tar.TypeLink, 'c': tar.TypeChar, 'b': tar.TypeBlock, 'p': tar.TypeFifo,
 }
 
-// described makes a tar archive, or a zip, of one line for each entry: "fNAME|BODY", "dNAME", "sNAME|TARGET", "hNAME|TARGET".
-// A whole archive would be too long for the fuzzer to make smaller in a second.
+// described makes a tar archive, or a zip, of one line for each entry: "fNAME|BODY", "dNAME", "sNAME|TARGET",
+// "hNAME|TARGET". A whole archive would be too long for the fuzzer to make smaller in a second.
 func described(text string, asZip bool) []byte {
 	var b bytes.Buffer
 	w, z := tar.NewWriter(&b), zip.NewWriter(&b)
@@ -54,7 +54,8 @@ func described(text string, asZip bool) []byte {
 	return b.Bytes()
 }
 
-// Whatever an archive says, what is unpacked lies in its folder, can be read without leaving it, and is within the limits.
+// Whatever an archive says, what is unpacked lies in its folder, can be read without leaving it, and is within the
+// limits.
 func FuzzUnpack(f *testing.F) {
 	for _, text := range []string{
 		"fa/b|x\nsl|a/b", "f../a|x", "da\nfa/b|x", "fa|x\nhb|a", "sd|..\nfd/evil|x", "sl|l", "cnull", "fa|1\nfa/b|2", "sa|b\nsb|..\nha|b", "f/etc/x|y",
@@ -91,7 +92,8 @@ func FuzzUnpack(f *testing.F) {
 	})
 }
 
-// inFolder fails unless all that is there can be read, is a file, a folder or a link, and has no more than the limits allow.
+// inFolder fails unless all that is there can be read, is a file, a folder or a link, and has no more than the limits
+// allow.
 func inFolder(t *testing.T, root *os.Root, max limits) {
 	t.Helper()
 	files, total := 0, int64(0)
