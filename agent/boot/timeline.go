@@ -257,7 +257,7 @@ func (t *Tracker) begin(tr Transfer, before *run) *run {
 	}}
 	if before != nil {
 		r.boot.MAC, r.boot.Addr, r.told, r.macs = before.boot.MAC, before.boot.Addr, before.told, before.macs
-		if tr.Artifact != NBP && !tr.Broke { // the same firmware goes on
+		if tr.Artifact != NBP && !tr.LoopBroken { // the same firmware goes on
 			r.boot.Facts, r.boot.Arch, r.boot.Firmware = before.boot.Facts, before.boot.Arch, before.boot.Firmware
 		}
 		r.addrs = before.addrs

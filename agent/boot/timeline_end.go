@@ -91,7 +91,7 @@ func arch(b Boot, tr Transfer) string {
 	case "aarch64":
 		return "arm64"
 	}
-	if b.Arch != archUnknown || tr.Artifact != NBP && !tr.Broke {
+	if b.Arch != archUnknown || tr.Artifact != NBP && !tr.LoopBroken {
 		return b.Arch
 	}
 	switch name := plainName(tr.Name); {
@@ -124,7 +124,7 @@ func firmware(b Boot, tr Transfer) Firmware {
 		return FirmwareUEFI
 	case tr.Class == BIOSROM:
 		return FirmwareBIOS
-	case tr.Artifact != NBP && !tr.Broke:
+	case tr.Artifact != NBP && !tr.LoopBroken:
 		return b.Firmware
 	}
 	switch name := plainName(tr.Name); {

@@ -116,7 +116,7 @@ func FuzzTracker(f *testing.F) {
 		for ; len(story) >= 4; story = story[4:] {
 			now = now.Add(time.Duration(story[3]) * time.Second)
 			artifacts, classes, outcomes := Artifacts(), Classes(), Outcomes()
-			x := Transfer{Artifact: artifacts[int(story[0]&7)%len(artifacts)], Outcome: outcomes[int(story[0]>>3&7)%len(outcomes)], Broke: story[0]&64 != 0, Start: now}
+			x := Transfer{Artifact: artifacts[int(story[0]&7)%len(artifacts)], Outcome: outcomes[int(story[0]>>3&7)%len(outcomes)], LoopBroken: story[0]&64 != 0, Start: now}
 			x.Class, x.Proto = classes[int(story[1]&7)%len(classes)], HTTP
 			x.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, story[1] >> 4}), uint16(story[1]))
 			x.Name = fmt.Sprintf("name-%d", story[2]&3)

@@ -96,7 +96,7 @@ func (r *run) anew(tr Transfer, now time.Time, stall time.Duration) bool {
 
 // isEntry: the first script that iPXE is given, which leads to the menu.
 func isEntry(tr Transfer) bool {
-	return tr.Broke || path.Base(plainName(tr.Name)) == "autoexec.ipxe"
+	return tr.LoopBroken || path.Base(plainName(tr.Name)) == "autoexec.ipxe"
 }
 
 func (r *run) at(s Stage) bool {
@@ -234,7 +234,7 @@ func (r *run) recall(f Fetch) {
 	}
 	r.lacks = slices.DeleteFunc(r.lacks, func(want string) bool { return plainName(want) == name })
 	switch {
-	case f.Artifact == Script && f.Proto == HTTP && !isEntry(Transfer{Ask: Ask{Name: f.Name}, Broke: path.Ext(name) != ".ipxe"}):
+	case f.Artifact == Script && f.Proto == HTTP && !isEntry(Transfer{Ask: Ask{Name: f.Name}, LoopBroken: path.Ext(name) != ".ipxe"}):
 		r.menu = true
 	case f.Artifact == Kernel, f.Artifact == NBP && f.Class == IPXE && r.at(StageScript):
 		r.kernel = urlPath(f.Name)

@@ -68,7 +68,7 @@ func (s *teller) transfer(end time.Time, f []string) {
 		case '+':
 			tr.Facts = Facts{MAC: macOf(o[1:]), Platform: "efi", Arch: "x86_64"}
 		case '^':
-			tr.Broke = true
+			tr.LoopBroken = true
 		}
 	}
 	tr.Start = end.Add(-tr.Took)

@@ -68,16 +68,16 @@ type Ask struct {
 // Transfer is one finished request.
 type Transfer struct {
 	Ask
-	Artifact Artifact
-	Outcome  Outcome
-	Start    time.Time
-	Took     time.Duration
-	Bytes    int64 // payload bytes acknowledged (TFTP) or written (HTTP)
-	Resent   int   // TFTP: packets sent again
-	Further  bool  // HTTP: a part of the file that is not its beginning, as of a disk image that is booted
-	Broke    bool  // iPXE asked for an NBP and was given the script, so that it does not load itself for ever
-	Quirks   []Quirk
-	Err      error // why, where Outcome is not OK or SizeProbe
+	Artifact   Artifact
+	Outcome    Outcome
+	Start      time.Time
+	Took       time.Duration
+	Bytes      int64 // payload bytes acknowledged (TFTP) or written (HTTP)
+	Resent     int   // TFTP: packets sent again
+	Further    bool  // HTTP: a part of the file that is not its beginning, as of a disk image that is booted
+	LoopBroken bool  // iPXE asked for an NBP and was given the script, so that it does not load itself for ever
+	Quirks     []Quirk
+	Err        error // why, where Outcome is not OK or SizeProbe
 }
 
 // Observer hears of every request. Its methods are called from many goroutines at once, and

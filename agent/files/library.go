@@ -122,7 +122,7 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 		return fail(fs.ErrNotExist)
 	case l.breaks(a) && l.isSelf(name):
 		f := l.breaker.open()
-		f.Broke, f.Quirks = true, quirks
+		f.LoopBroken, f.Quirks = true, quirks
 		return f, nil
 	}
 	if l.universal && l.isSelf(name) {

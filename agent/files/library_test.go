@@ -127,7 +127,7 @@ func TestBuiltinFiles(t *testing.T) {
 		if got != string(tc.want) {
 			t.Errorf("%s %s: %d bytes, not the %d wanted", tc.ask.Proto, tc.ask.Name, len(got), len(tc.want))
 		}
-		if f.Artifact != tc.artifact || f.ContentType != tc.contentType || f.Broke || len(f.Quirks) > 0 || f.ETag == "" {
+		if f.Artifact != tc.artifact || f.ContentType != tc.contentType || f.LoopBroken || len(f.Quirks) > 0 || f.ETag == "" {
 			t.Errorf("%s %s: %+v", tc.ask.Proto, tc.ask.Name, f)
 		}
 	}
@@ -200,8 +200,8 @@ func TestBreaker(t *testing.T) {
 						t.Fatal(err)
 					}
 					breaks := want && slices.Contains(loops, name)
-					if f.Broke != breaks || breaks && (f.Artifact != boot.Script || string(got) != "#!ipxe\n") {
-						t.Errorf("%s %s %s %q: broke %v, want %v; begins with %q, %s", chain, class, proto, name, f.Broke, breaks, got, f.Artifact)
+					if f.LoopBroken != breaks || breaks && (f.Artifact != boot.Script || string(got) != "#!ipxe\n") {
+						t.Errorf("%s %s %s %q: broke %v, want %v; begins with %q, %s", chain, class, proto, name, f.LoopBroken, breaks, got, f.Artifact)
 					}
 					f.Close()
 				}
@@ -227,8 +227,8 @@ func TestBreakerLeavesExceptedNetworksAlone(t *testing.T) {
 	} {
 		for _, proto := range []boot.Proto{boot.TFTP, boot.HTTP} {
 			f, got := s.read(boot.Ask{Proto: proto, Class: boot.IPXE, Name: "undionly.kpxe", Client: netip.MustParseAddrPort(client)})
-			if f.Broke != broke || (got == string(binary.Undionly)) == broke {
-				t.Errorf("%s by %s: broke %v, want %v", client, proto, f.Broke, broke)
+			if f.LoopBroken != broke || (got == string(binary.Undionly)) == broke {
+				t.Errorf("%s by %s: broke %v, want %v", client, proto, f.LoopBroken, broke)
 			}
 		}
 	}

@@ -74,7 +74,7 @@ func (m *metrics) end(t boot.Transfer) {
 	m.bytes.WithLabelValues(proto, artifact, outcome).Add(float64(t.Bytes))
 	m.duration.WithLabelValues(proto, artifact, outcome).Observe(t.Took.Seconds())
 	m.resent.Add(float64(t.Resent))
-	if t.Broke {
+	if t.LoopBroken {
 		m.broken.WithLabelValues(proto).Inc()
 	}
 	for _, k := range t.Quirks {

@@ -47,7 +47,7 @@ func (b *Recorder) End(t boot.Transfer) {
 	if t.Resent > 0 {
 		attrs = append(attrs, slog.Int("resent", t.Resent))
 	}
-	if t.Broke {
+	if t.LoopBroken {
 		attrs = append(attrs, slog.Bool("loop_broken", true))
 	}
 	if len(t.Quirks) > 0 {

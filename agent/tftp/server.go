@@ -25,11 +25,11 @@ type Opener interface {
 // File is an opened file. Its ReadAt must return Size bytes in all, or the transfer fails.
 type File struct {
 	io.ReaderAt
-	Size     int64
-	Artifact boot.Artifact
-	Broke    bool         // see boot.Transfer
-	Quirks   []boot.Quirk // see boot.Transfer
-	Close    func() error // nil: nothing to close
+	Size       int64
+	Artifact   boot.Artifact
+	LoopBroken bool         // see boot.Transfer
+	Quirks     []boot.Quirk // see boot.Transfer
+	Close      func() error // nil: nothing to close
 }
 
 // Config is how a Server serves. Opener is needed, all else has a default.

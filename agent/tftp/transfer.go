@@ -131,7 +131,7 @@ func (t *transfer) serve() (boot.Outcome, error) {
 	defer t.link.close()
 	f, err := t.server.Opener.Open(t.end.Ask)
 	if f != nil {
-		t.end.Artifact, t.end.Broke, t.end.Quirks = f.Artifact, f.Broke, f.Quirks
+		t.end.Artifact, t.end.LoopBroken, t.end.Quirks = f.Artifact, f.LoopBroken, f.Quirks
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

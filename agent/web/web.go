@@ -223,7 +223,7 @@ func (s *server) file(w *writer, r *http.Request, t *boot.Transfer) {
 		return
 	}
 	defer f.Close()
-	t.Artifact, t.Broke, t.Quirks = f.Artifact, f.Broke, f.Quirks
+	t.Artifact, t.LoopBroken, t.Quirks = f.Artifact, f.LoopBroken, f.Quirks
 	h := w.Header()
 	h.Set("Content-Type", f.ContentType)
 	h.Set("ETag", f.ETag)

@@ -170,11 +170,11 @@ func TestRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	type told struct {
-		Class    boot.Class
-		Artifact boot.Artifact
-		Outcome  boot.Outcome
-		Bytes    int64
-		Broke    bool
+		Class      boot.Class
+		Artifact   boot.Artifact
+		Outcome    boot.Outcome
+		Bytes      int64
+		LoopBroken bool
 	}
 	const efiSize = 1035264
 	for _, tc := range []struct {
@@ -218,7 +218,7 @@ func TestRequests(t *testing.T) {
 		name := tc.method + " " + tc.path + " " + strings.Join(tc.header, " ")
 		resp, body := s.do(tc.method, tc.path, tc.header...)
 		tr := s.next(t)
-		got := told{tr.Class, tr.Artifact, tr.Outcome, tr.Bytes, tr.Broke}
+		got := told{tr.Class, tr.Artifact, tr.Outcome, tr.Bytes, tr.LoopBroken}
 		if further := slices.Contains(tc.header, "Range"); tr.Further != further {
 			t.Errorf("%s: further is %v", name, !further)
 		}
@@ -263,7 +263,7 @@ func TestBreakerByUserAgent(t *testing.T) {
 			if method == "GET" && !strings.HasPrefix(body, "#!ipxe\nchain -r "+s.url+"/ipxe/bootstrap.ipxe ||\n") || resp.ContentLength > 512 {
 				t.Errorf("%s %s: %d bytes\n%.200s", method, name, resp.ContentLength, body)
 			}
-			if !tr.Broke || tr.Artifact != boot.Script || tr.Class != boot.IPXE || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") || resp.Header.Get("Vary") != ua {
+			if !tr.LoopBroken || tr.Artifact != boot.Script || tr.Class != boot.IPXE || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") || resp.Header.Get("Vary") != ua {
 				t.Errorf("%s %s: told %+v, header %v", method, name, tr, resp.Header)
 			}
 		}
@@ -271,7 +271,7 @@ func TestBreakerByUserAgent(t *testing.T) {
 	if _, body := s.do("GET", "/ipxe/bootstrap.ipxe?platform=pcbios&buildarch=i386", ua, stock); script.Validate([]byte(body)) != nil || !strings.Contains(body, "\nset base "+s.url+"\n") {
 		t.Errorf("the menu is\n%s", body)
 	}
-	if tr := s.next(t); tr.Broke || tr.Artifact != boot.Script || tr.Outcome != boot.OK {
+	if tr := s.next(t); tr.LoopBroken || tr.Artifact != boot.Script || tr.Outcome != boot.OK {
 		t.Errorf("the menu: told %+v", tr)
 	}
 }
