@@ -1,4 +1,4 @@
-// Package check walks the road that a machine takes after its DHCP offer: the NBP
+// Package check follows the boot path of a machine after its DHCP offer: the NBP
 // by TFTP or HTTP, then the script, then the files that the script names.
 package check
 

@@ -15,8 +15,8 @@ import (
 	"pxeagent/agent/script"
 )
 
-// Hop is one step on a machine's road.
-type Hop struct {
+// Step is one step of a machine's boot path.
+type Step struct {
 	Client dhcp.Client   `json:"client"`
 	Stage  string        `json:"stage"` // "offer", "nbp", "script", "kernel", "image"
 	What   string        `json:"what"`  // the URL, or what was offered
@@ -29,44 +29,44 @@ type Hop struct {
 // maxScripts is how many scripts one machine is followed through.
 const maxScripts = 4
 
-// Walk goes the road of each client from its offer to the last file that a script names, as far as it leads, and
-// returns every hop. Kernels and images are asked for their size only.
-func Walk(ctx context.Context, c Config, clients []dhcp.Client, offers []dhcp.Offer) []Hop {
-	w := walker{Config: c, ctx: ctx, seen: map[string]Hop{}}
+// Walk follows the boot path of each client from its offer to the last file that a script names, as far as it leads, and
+// returns every step. Kernels and images are asked for their size only.
+func Walk(ctx context.Context, c Config, clients []dhcp.Client, offers []dhcp.Offer) []Step {
+	w := walker{Config: c, ctx: ctx, seen: map[string]Step{}}
 	for _, client := range clients {
 		w.walk(client, offers)
 	}
-	return w.hops
+	return w.steps
 }
 
-// Complete reports whether every hop was found.
-func Complete(hops []Hop) bool {
-	for _, h := range hops {
+// Complete reports whether every step was found.
+func Complete(steps []Step) bool {
+	for _, h := range steps {
 		if !h.OK {
 			return false
 		}
 	}
-	return len(hops) > 0
+	return len(steps) > 0
 }
 
 type walker struct {
 	Config
-	ctx  context.Context
-	hops []Hop
-	seen map[string]Hop // files asked for already, by stage and URL: several clients go the same road
+	ctx   context.Context
+	steps []Step
+	seen  map[string]Step // files asked for already, by stage and URL: several clients have the same boot path
 }
 
 func (w *walker) walk(client dhcp.Client, offers []dhcp.Offer) {
 	offer, name := bestOffer(client, offers)
 	switch {
 	case offer == nil:
-		w.add(Hop{Client: client, Stage: "offer", Text: "no offer", Bytes: -1})
+		w.add(Step{Client: client, Stage: "offer", Text: "no offer", Bytes: -1})
 		return
 	case name == "":
-		w.add(Hop{Client: client, Stage: "offer", What: offer.Server.String(), Text: "the offer names no boot file", Bytes: -1})
+		w.add(Step{Client: client, Stage: "offer", What: offer.Server.String(), Text: "the offer names no boot file", Bytes: -1})
 		return
 	}
-	w.add(Hop{Client: client, Stage: "offer", What: fmt.Sprintf("%s: %q", offer.Server, name), OK: true, Text: "next-server " + offer.NextServer.String(), Bytes: -1})
+	w.add(Step{Client: client, Stage: "offer", What: fmt.Sprintf("%s: %q", offer.Server, name), OK: true, Text: "next-server " + offer.NextServer.String(), Bytes: -1})
 	server := w.tftp(offer.NextServer)
 	if client == dhcp.ClientIPXE {
 		w.asIPXE(client, server, name)
@@ -210,7 +210,7 @@ func (w *walker) size(client dhcp.Client, stage, who, u string) bool {
 	})
 }
 
-// once makes a hop by asking, or repeats for another client what was found before. It reports whether the road goes on from
+// once makes a step by asking, or repeats for another client what was found before. It reports whether the boot path goes on from
 // here for this client, and has not been walked yet.
 func (w *walker) once(client dhcp.Client, stage, what string, ask func() (int64, string, error)) bool {
 	key := stage + " " + what
@@ -222,7 +222,7 @@ func (w *walker) once(client dhcp.Client, stage, what string, ask func() (int64,
 	}
 	start := time.Now()
 	size, note, err := ask()
-	h := Hop{Client: client, Stage: stage, What: what, OK: err == nil, Text: note, Bytes: size, Took: time.Since(start)}
+	h := Step{Client: client, Stage: stage, What: what, OK: err == nil, Text: note, Bytes: size, Took: time.Since(start)}
 	if err != nil {
 		h.Text, h.Bytes = err.Error(), -1
 	}
@@ -231,7 +231,7 @@ func (w *walker) once(client dhcp.Client, stage, what string, ask func() (int64,
 	return h.OK
 }
 
-func (w *walker) add(h Hop) { w.hops = append(w.hops, h) }
+func (w *walker) add(h Step) { w.steps = append(w.steps, h) }
 
 // bestOffer is the first offer to client that names a boot file, or else its first.
 func bestOffer(client dhcp.Client, offers []dhcp.Offer) (*dhcp.Offer, string) {

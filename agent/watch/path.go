@@ -72,11 +72,11 @@ func stepOf(stage string) string {
 	return StepFiles
 }
 
-// paths sorts hops by client. The check asks for a file once, and follows a script with the first client that comes to it: what is
+// paths sorts steps by client. The check asks for a file once, and follows a script with the first client that comes to it: what is
 // behind it holds for the others as well.
-func (w Network) paths(r probeResult, hops []check.Hop, of int) []Client {
-	byClient := map[dhcp.Client][]check.Hop{}
-	for _, h := range hops {
+func (w Network) paths(r probeResult, checked []check.Step, of int) []Client {
+	byClient := map[dhcp.Client][]check.Step{}
+	for _, h := range checked {
 		byClient[h.Client] = append(byClient[h.Client], h)
 	}
 	first := map[string]dhcp.Client{} // by script
@@ -139,17 +139,17 @@ func complete(state map[string]Mark, c dhcp.Client) {
 	}
 }
 
-// steps are hops as the page shows them, as many as there is room for. Of those that are left out, all were found, unless so many were not
+// steps are those of a check as the page shows them, as many as there is room for. Of those that are left out, all were found, unless so many were not
 // that there is no room for them either.
-func steps(hops []check.Hop, room *int) (out []Step, more int) {
+func steps(checked []check.Step, room *int) (out []Step, more int) {
 	bad := 0
-	for _, h := range hops {
+	for _, h := range checked {
 		if !h.OK {
 			bad++
 		}
 	}
 	out = []Step{}
-	for _, h := range hops {
+	for _, h := range checked {
 		if *room <= 0 || h.OK && *room <= bad {
 			more++
 			continue

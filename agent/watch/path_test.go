@@ -23,11 +23,11 @@ func wanted() dhcp.Boot {
 	return b
 }
 
-// hopsOf writes hops as "bios offer ok".
-func hopsOf(lines ...string) (out []check.Hop) {
+// stepsOf writes steps as "bios offer ok".
+func stepsOf(lines ...string) (out []check.Step) {
 	for _, line := range lines {
 		f := strings.Fields(line)
-		h := check.Hop{Stage: f[1], What: f[1] + " " + f[len(f)-1], OK: f[2] == "ok", Bytes: -1}
+		h := check.Step{Stage: f[1], What: f[1] + " " + f[len(f)-1], OK: f[2] == "ok", Bytes: -1}
 		if err := h.Client.UnmarshalText([]byte(f[0])); err != nil {
 			panic(err)
 		}
@@ -62,32 +62,32 @@ func stepValues(t *testing.T, reg *prometheus.Registry) []string {
 
 func TestPaths(t *testing.T) {
 	for name, test := range map[string]struct {
-		hops    []check.Hop
+		steps   []check.Step
 		change  func(*Network, *probeResult)
 		want    string // client: its states, "go on as"
 		metrics string // by step; - for none
 	}{
 		"all is there": {
-			hopsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios kernel ok", "bios image ok", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
+			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios kernel ok", "bios image ok", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
 			"bios: ok ok ok ok; efi64: ok ok ok ok as bios; ipxe: ok none ok ok as bios", "1 1 1 1"},
 		"a file is missing for all": {
-			hopsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios kernel ok", "bios image no", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
+			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios kernel ok", "bios image no", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
 			"bios: ok ok ok wrong; efi64: ok ok ok wrong as bios; ipxe: ok none ok wrong as bios", "1 1 1 0"},
 		"one NBP is missing": {
-			hopsOf("bios offer ok", "bios nbp no", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
+			stepsOf("bios offer ok", "bios nbp no", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
 			"bios: ok wrong unknown unknown; efi64: ok ok ok ok; ipxe: ok none ok ok as efi64", "1 0 1 1"},
 		"no offer at all": {
-			hopsOf("bios offer no", "efi64 offer no", "ipxe offer no"), nil,
+			stepsOf("bios offer no", "efi64 offer no", "ipxe offer no"), nil,
 			"bios: wrong unknown unknown unknown; efi64: wrong unknown unknown unknown; ipxe: wrong none unknown unknown", "0 0 0 0"},
 		"an offer that leads somewhere else": {
-			hopsOf("bios offer ok", "bios nbp ok", "bios script ok S", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"),
+			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"),
 			func(_ *Network, r *probeResult) { r.ok[dhcp.ClientEFI64] = false },
 			"bios: ok ok ok ok; efi64: wrong ok ok ok as bios; ipxe: ok none ok ok as bios", "0 1 1 1"},
 		"a script behind the first one": {
-			hopsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios script no T", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
+			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios script no T", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
 			"bios: ok ok wrong unknown; efi64: ok ok wrong unknown as bios; ipxe: ok none wrong unknown as bios", "1 1 0 0"},
 		"the DHCP server cannot be asked": {
-			hopsOf("bios offer ok", "bios nbp ok", "bios script ok S", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"),
+			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"),
 			func(w *Network, r *probeResult) { w.NoProbe, r.ok = true, nil },
 			"bios: unknown ok ok ok; efi64: unknown ok ok ok as bios; ipxe: unknown none ok ok as bios", "- 1 1 1"},
 	} {
@@ -101,7 +101,7 @@ func TestPaths(t *testing.T) {
 			if test.change != nil {
 				test.change(&w, &r)
 			}
-			path := w.paths(r, test.hops, 1)
+			path := w.paths(r, test.steps, 1)
 			var got []string
 			for _, c := range path {
 				line := c.Name + ":"
@@ -131,11 +131,11 @@ func TestPaths(t *testing.T) {
 }
 
 func TestStepsAreBoundedAndFaultsComeFirst(t *testing.T) {
-	var hops []check.Hop
+	var checked []check.Step
 	for i := range 4 * maxSteps {
-		hops = append(hops, check.Hop{Client: dhcp.ClientBIOS, Stage: "image", What: fmt.Sprint(i), OK: i%50 != 49, Text: strings.Repeat("é", 10_000)})
+		checked = append(checked, check.Step{Client: dhcp.ClientBIOS, Stage: "image", What: fmt.Sprint(i), OK: i%50 != 49, Text: strings.Repeat("é", 10_000)})
 	}
-	path := Network{Want: wanted()}.paths(probeResult{clients: []dhcp.Client{dhcp.ClientBIOS}}, hops, 1)
+	path := Network{Want: wanted()}.paths(probeResult{clients: []dhcp.Client{dhcp.ClientBIOS}}, checked, 1)
 	c, bad := path[0], 0
 	for _, s := range c.Steps {
 		if !s.OK {
@@ -161,18 +161,18 @@ func TestStatesAreBounded(t *testing.T) {
 		c.Networks = append(c.Networks, Network{Interface: strings.Repeat("n", 64), Want: wanted()})
 	}
 	w := New(c)
-	var hops []check.Hop
+	var checked []check.Step
 	r := probeResult{clients: dhcp.Clients(), wrong: map[dhcp.Client][]string{}}
 	for _, c := range dhcp.Clients() {
 		for range 100 {
 			r.wrong[c] = append(r.wrong[c], long)
 			r.foreign = append(r.foreign, long)
-			hops = append(hops, check.Hop{Client: c, Stage: "image", What: long, Text: long})
+			checked = append(checked, check.Step{Client: c, Stage: "image", What: long, Text: long})
 		}
 	}
 	for i, n := range w.Networks {
 		s := n.probed(r, fmt.Errorf("%s", long))
-		s.Clients = n.paths(r, hops, w.share())
+		s.Clients = n.paths(r, checked, w.share())
 		w.end(i, s)
 	}
 	states := w.States()

@@ -198,7 +198,7 @@ and image that the script names. Says which step is missing. Exits 2 if one is.`
 			if err != nil {
 				return err
 			}
-			roads := map[string][]check.Hop{}
+			roads := map[string][]check.Step{}
 			code := cli.Done
 			for _, k := range asks {
 				hops, err := walk(cmd.Context(), k)
@@ -227,7 +227,7 @@ and image that the script names. Says which step is missing. Exits 2 if one is.`
 }
 
 // walk probes one network and goes the road of each client that something is wanted for.
-func walk(ctx context.Context, k asking) ([]check.Hop, error) {
+func walk(ctx context.Context, k asking) ([]check.Step, error) {
 	if k.want == (dhcp.Boot{}) {
 		return nil, cli.Failure{Code: cli.Usage, Err: errors.New("dhcp.backend: none; it is not known which machines are to boot here"),
 			Hints: []string{"set dhcp.backend (--backend)"}}
@@ -240,7 +240,7 @@ func walk(ctx context.Context, k asking) ([]check.Hop, error) {
 	return check.Walk(ctx, check.Config{}, k.config.Clients, report.Plain()), nil
 }
 
-func printHops(w io.Writer, name string, hops []check.Hop) {
+func printHops(w io.Writer, name string, hops []check.Step) {
 	fmt.Fprintln(w, name)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, h := range hops {
