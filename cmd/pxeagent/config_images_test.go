@@ -80,3 +80,14 @@ func TestImagesFromRelativePath(t *testing.T) {
 		t.Errorf("from %q", got)
 	}
 }
+
+// An image of several files has a checksum for each.
+func TestChecksumsOfSeveralFiles(t *testing.T) {
+	a, b := strings.Repeat("ab", 32), strings.Repeat("CD", 32)
+	if got, err := parseSHA256(a + ", " + b); err != nil || got != a+","+strings.ToLower(b) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := parseSHA256(a + ","); err == nil {
+		t.Error("nothing is taken for a checksum")
+	}
+}

@@ -100,7 +100,8 @@ trees that were put there by hand and are known by the names of their files:
 
 func printImages(w io.Writer, all []image.Installed, byDefault string) error {
 	if len(all) == 0 {
-		_, err := fmt.Fprintln(w, "no images; `pxeagent image recipes` lists what can be added")
+		_, err := fmt.Fprintln(w, "no images; `pxeagent image recipes` lists what can be added, "+
+			"`pxeagent image list --help` which trees of your own are recognised")
 		return err
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

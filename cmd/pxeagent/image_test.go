@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pxeagent/agent/image"
 	"pxeagent/agent/image/imagetest"
 	"pxeagent/cmd/pxeagent/cli"
 )
@@ -83,8 +84,15 @@ func TestImageCommands(t *testing.T) {
 	if r := imageCmd("remove", key); r.code != cli.Done || !strings.HasPrefix(r.stdout, "removed "+key) {
 		t.Errorf("remove: %+v", r)
 	}
+	// The help names every layout that is recognised.
+	help := imageCmd("list", "--help").stdout
+	for _, layout := range image.ByHand() {
+		if !strings.Contains(help, "\n  "+layout+"\n") {
+			t.Errorf("image list --help lacks %q", layout)
+		}
+	}
 	for _, command := range []string{"list", "verify"} {
-		if r := imageCmd(command); r.code != cli.Done || r.stdout != "no images; `pxeagent image recipes` lists what can be added\n" {
+		if r := imageCmd(command); r.code != cli.Done || !strings.HasPrefix(r.stdout, "no images; `pxeagent image recipes` lists what can be added, `") {
 			t.Errorf("%s: %+v", command, r)
 		}
 	}
