@@ -101,6 +101,7 @@ func (l tftpFiles) Open(a boot.Ask) (*tftp.File, error) {
 		return nil, err
 	}
 	return &tftp.File{
-		ReaderAt: f, Size: f.Size, Artifact: f.Artifact, LoopBroken: f.LoopBroken, Quirks: f.Quirks, Close: f.Close,
+		ReaderAt: f, Size: f.Size, Artifact: f.Artifact, LoopBroken: f.LoopBroken, Quirks: f.Quirks,
+		Changed: f.Changed, Close: f.Close,
 	}, nil
 }

@@ -36,6 +36,17 @@ type File struct {
 // ReadAt reads from the content (io.ReaderAt).
 func (f *File) ReadAt(p []byte, off int64) (int, error) { return f.Content.ReadAt(p, off) }
 
+// Changed reports whether the open file was written to since it was opened. One that was replaced by another goes on
+// as it was.
+func (f *File) Changed() bool {
+	c, ok := f.Content.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := c.Stat()
+	return err != nil || info.Size() != f.Size || !info.ModTime().Equal(f.ModTime)
+}
+
 // Close lets the file go.
 func (f *File) Close() error {
 	if c, ok := f.Content.(io.Closer); ok {

@@ -26,13 +26,13 @@ type terms struct {
 }
 
 // negotiate grants what can be granted. size is the file's, negative where it is not known before the end (netascii);
-// limit is the largest block that may be sent. An option that is unknown, senseless or there twice is left out of the
+// limit is the largest block that may be sent, window the most blocks in a flight. An option that is unknown, senseless or there twice is left out of the
 // OACK and does not count (RFC 2347). blksize and windowsize may be granted smaller than asked (RFC 2348, RFC 7440
 // section 3); a blksize above the RFC's limit is taken as a wish for as much as possible.
-func negotiate(asked []boot.Option, size int64, limit int) terms {
+func negotiate(asked []boot.Option, size int64, limit, window int) terms {
 	t := terms{blksize: defaultSize, window: 1}
 	seen := make(map[string]bool, len(asked))
-	window := -1 // where windowsize stands in the OACK
+	granted := -1 // where windowsize stands in the OACK
 	for _, o := range asked {
 		name := strings.ToLower(o.Name)
 		if seen[name] {
@@ -53,16 +53,16 @@ func negotiate(asked []boot.Option, size int64, limit int) terms {
 		case name == "timeout" && n >= 1 && n <= 255:
 			t.timeout = time.Duration(n) * time.Second
 		case name == "windowsize" && n >= 1 && n <= 65535:
-			t.window, window = int(min(n, maxWindow)), len(t.oack)
+			t.window, granted = int(min(n, uint64(window))), len(t.oack)
 		default:
 			continue
 		}
 		t.oack = append(t.oack, o)
 	}
-	if window >= 0 {
+	if granted >= 0 {
 		// Only now, as blksize may come after it.
 		t.window = max(1, min(t.window, maxFlight/t.blksize))
-		t.oack[window].Value = strconv.Itoa(t.window)
+		t.oack[granted].Value = strconv.Itoa(t.window)
 	}
 	return t
 }

@@ -52,20 +52,20 @@ func TestNegotiate(t *testing.T) {
 		{"tsize=x", "", 512, 1},
 		{"rollover=0 utimeout=1000 blksize2=1024", "", 512, 1},
 	} {
-		got := negotiate(optionList(tt.asked), 93955, 1468)
+		got := negotiate(optionList(tt.asked), 93955, 1468, maxWindow)
 		if strings.TrimSpace(optionText(got.oack)) != tt.granted || got.blksize != tt.blksize || got.window != tt.window {
 			t.Errorf("%q: %+v", tt.asked, got)
 		}
 	}
-	if got := negotiate(optionList("tsize=0 blksize=100"), -1, 1468); optionText(got.oack) != "blksize=100" || got.tsize {
+	if got := negotiate(optionList("tsize=0 blksize=100"), -1, 1468, maxWindow); optionText(got.oack) != "blksize=100" || got.tsize {
 		t.Errorf("a size that is not known: %+v", got)
 	}
-	if got := negotiate(optionList("timeout=6"), 1, 1468); got.timeout != 6*time.Second {
+	if got := negotiate(optionList("timeout=6"), 1, 1468, maxWindow); got.timeout != 6*time.Second {
 		t.Errorf("timeout %v", got.timeout)
 	}
 	// The window shrinks until it fits its share of memory, whichever option comes first.
 	for _, asked := range []string{"windowsize=64 blksize=65464", "blksize=65464 windowsize=64"} {
-		if got := negotiate(optionList(asked), 1, maxBlksize); got.window != 4 || !strings.Contains(optionText(got.oack), "windowsize=4") {
+		if got := negotiate(optionList(asked), 1, maxBlksize, maxWindow); got.window != 4 || !strings.Contains(optionText(got.oack), "windowsize=4") {
 			t.Errorf("%s: %+v", asked, got)
 		}
 	}

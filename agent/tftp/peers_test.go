@@ -184,9 +184,9 @@ func TestBadNetwork(t *testing.T) {
 	worse := lab.Spoil{Drop: 0.05, Duplicate: 0.05, Reorder: 0.05}
 	bothWays(t, func(t *testing.T, cfg Config) {
 		cfg.Opener = shelf{"f": file(want)}
-		s := serving(t, cfg)
 		for _, p := range append(peers, peer{"", "by hand, windowsize 16", byHand(1024, 16)}) {
 			t.Run(p.name, func(t *testing.T) {
+				s := serving(t, cfg) // one that knows nothing of how bad the network is
 				if _, err := exec.LookPath(p.tool); p.tool != "" && err != nil {
 					lab.Missing(t, p.tool)
 				}

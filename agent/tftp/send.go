@@ -27,43 +27,38 @@ func newBatch(window int) *batch {
 	return b
 }
 
-// send sends what is to be under way: the OACK, or the flight that follows the acknowledged block.
-func (t *transfer) send(now time.Time) (boot.Outcome, error) {
-	t.sentAt = now
-	if !t.answered.Load() {
-		if t.sends++; t.sends == 1 {
-			t.once = true
-		} else {
-			t.end.Resent++
-		}
+// send sends the OACK or blocks of the flight under way.
+func (t *transfer) send(p packets) (boot.Outcome, error) {
+	if p == (packets{}) || !t.answered.Load() && !t.server.unproven.allow(t.key.client.Addr(), time.Now()) {
+		return "", nil
 	}
-	if t.oack != nil {
+	if p.oack {
 		return t.judge(t.link.write(t.oack))
 	}
-	from := t.win.acked + 1
-	at, length, n, err := t.source.flight(from, t.win.size)
+	// All blocks that the client may yet need are held, whichever of them are sent now.
+	flight := t.sender.acked + 1
+	at, length, n, err := t.source.flight(flight, t.sender.size)
 	if err != nil {
 		t.sendError(codeUndefined, "the file cannot be read")
 		return boot.Failed, err
 	}
-	t.win.sent = t.win.acked + int64(n)
-	if length < n*t.source.blksize {
-		t.last, t.lastSize = t.win.sent, length-(n-1)*t.source.blksize
+	if size := t.source.blksize; length < n*size {
+		t.lastSize = length - (n-1)*size
+		t.sender.ends(t.sender.acked + int64(n))
 	}
-	if t.answered.Load() {
-		t.end.Resent += int(max(0, min(t.win.sent, t.high)-t.win.acked))
-	}
-	t.high = max(t.high, t.win.sent)
+	end := at + length
+	skip := int(p.from - flight)
+	at, n = at+skip*t.source.blksize, min(p.count, n-skip)
 	if t.batch == nil {
 		// The header takes the place of the end of the block before, which is acknowledged and not needed any more.
-		packet := t.source.buf[at-headerLen : at+length]
-		putData(packet, from)
+		packet := t.source.buf[at-headerLen : end]
+		putData(packet, p.from)
 		return t.judge(t.link.write(packet))
 	}
 	for i := range n {
-		putData(t.batch.headers[i][:], from+int64(i))
+		putData(t.batch.headers[i][:], p.from+int64(i))
 		begin := at + i*t.source.blksize
-		t.batch.messages[i].Buffers[1] = t.source.buf[begin:min(begin+t.source.blksize, at+length)]
+		t.batch.messages[i].Buffers[1] = t.source.buf[begin:min(begin+t.source.blksize, end)]
 	}
 	return t.judge(t.link.writeBatch(t.batch.messages[:n]))
 }

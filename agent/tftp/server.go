@@ -29,7 +29,10 @@ type File struct {
 	Artifact   boot.Artifact
 	LoopBroken bool         // see boot.Transfer
 	Quirks     []boot.Quirk // see boot.Transfer
-	Close      func() error // nil: nothing to close
+	// Changed reports whether the content is another than when the file was opened. It is asked before the last block
+	// is sent, which is withheld then: the client must not take a mixture of two files for one. nil: it cannot change
+	Changed func() bool
+	Close   func() error // nil: nothing to close
 }
 
 // Config is how a Server serves. Opener is needed, all else has a default.
@@ -61,9 +64,11 @@ type Config struct {
 // Server is a read-only TFTP server.
 type Server struct {
 	Config
-	nics    interfaces
-	table   table
-	running sync.WaitGroup
+	nics     interfaces
+	table    table
+	windows  windows
+	unproven unproven
+	running  sync.WaitGroup
 }
 
 // New makes a server. It opens nothing.
@@ -85,6 +90,7 @@ func New(c Config) *Server {
 	}
 	s := &Server{Config: c}
 	s.table.init(c.MaxTransfers, c.MaxPerClient)
+	s.unproven.most = firstSends * c.MaxPerClient
 	return s
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -137,8 +139,8 @@ func TestForgedRequestsMakeRoom(t *testing.T) {
 		forged[i].ask("f", "tsize=0")
 		forged[i].oack("tsize=2000")
 	}
-	forged[3].oack("tsize=2000") // so time has passed
 	forged[3].oack("tsize=2000")
+	forged[3].quiet(unheard)
 	c := dialing(t, s.addr)
 	c.ask("f", "")
 	if got := c.rest(1, 512); len(got) != 2000 {
@@ -321,5 +323,81 @@ func TestFileThatCannotBeRead(t *testing.T) {
 	c.errorCode(codeUndefined)
 	if tr := s.record.wait(t, boot.Failed); !errors.Is(tr.Err, io.ErrClosedPipe) {
 		t.Errorf("%+v", tr)
+	}
+}
+
+// disk opens one file, whichever is asked for.
+type disk string
+
+func (d disk) Open(boot.Ask) (*File, error) {
+	f, err := os.Open(string(d))
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	changed := func() bool {
+		now, err := f.Stat()
+		return err != nil || now.Size() != info.Size() || now.ModTime() != info.ModTime()
+	}
+	return &File{ReaderAt: f, Size: info.Size(), Artifact: boot.NBP, Changed: changed, Close: f.Close}, nil
+}
+
+// What a machine gets is the file that it began to get, or an error: never half of one and half of another.
+func TestFileThatIsWrittenToWhileSent(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(name string) error
+		end    boot.Outcome
+	}{
+		"in place": {func(name string) error {
+			return os.WriteFile(name, bytes.Repeat([]byte("new"), 20_000), 0o644)
+		}, boot.Failed},
+		"in place, of the same size": {func(name string) error {
+			return os.WriteFile(name, make([]byte, 40_000), 0o644)
+		}, boot.Failed},
+		"by another": {func(name string) error {
+			return errors.Join(os.WriteFile(name+"~", make([]byte, 40_000), 0o644), os.Rename(name+"~", name))
+		}, boot.OK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			name := filepath.Join(t.TempDir(), "f")
+			if err := os.WriteFile(name, pattern(40_000), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			// Long ago: clocks of file systems are coarse.
+			if err := os.Chtimes(name, time.Time{}, time.Unix(1e9, 0)); err != nil {
+				t.Fatal(err)
+			}
+			s := serving(t, Config{Opener: disk(name)})
+			c := dialing(t, s.addr)
+			c.ask("f", "")
+			got := append([]byte(nil), c.data(1)...)
+			if err := tt.change(name); err != nil {
+				t.Fatal(err)
+			}
+			c.ack(1)
+			for block := 2; ; block++ {
+				b := c.receive(limit)
+				if len(b) > 3 && b[1] == opERROR && tt.end == boot.Failed {
+					if tr := s.record.wait(t, boot.Failed); !errors.Is(tr.Err, errChanged) {
+						t.Errorf("%+v", tr)
+					}
+					return
+				}
+				if len(b) < 4 || b[1] != opDATA {
+					t.Fatalf("got %.40q", b)
+				}
+				got = append(got, b[4:]...)
+				c.ack(block)
+				if len(b) < 516 {
+					break
+				}
+			}
+			if tr := s.record.wait(t, tt.end); !bytes.Equal(got, pattern(40_000)) {
+				t.Errorf("got %d bytes, %+v", len(got), tr)
+			}
+		})
 	}
 }

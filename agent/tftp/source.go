@@ -12,13 +12,17 @@ import (
 // read in every eleventh block only.
 const readAhead = 16 << 10
 
-var errShrunk = errors.New("the file became shorter while it was sent")
+var (
+	errShrunk  = errors.New("the file became shorter while it was sent")
+	errChanged = errors.New("the file was changed while it was sent")
+)
 
 // source is a file cut into blocks. It holds a stretch of it that covers the flight under way.
 type source struct {
 	file    io.ReaderAt
 	size    int64 // negative: not known before the end
 	blksize int
+	changed func() bool // see File
 
 	pooled *[]byte
 	buf    []byte // headerLen bytes of room, then the stretch
@@ -78,6 +82,10 @@ func (s *source) load(block int64) error {
 		return errShrunk
 	default:
 		return fmt.Errorf("reading block %d: %w", block, err)
+	}
+	// Whoever gets the last block takes the file for whole, so it must not be a mixture of two.
+	if s.end && s.changed != nil && s.changed() {
+		return errChanged
 	}
 	s.first, s.have = block, n
 	return nil

@@ -99,6 +99,15 @@ func TestSourceTellsOfBadFiles(t *testing.T) {
 	if got := collect(t, grown, 1); !bytes.Equal(got, pattern(2000)[:1000]) {
 		t.Errorf("a file that grew: %d bytes", len(got))
 	}
+	// The beginning of a changed file goes out, its end does not.
+	changed := newSource(bytes.NewReader(pattern(40_000)), 40_000, terms{blksize: 512, window: 1})
+	changed.changed = func() bool { return true }
+	if _, _, _, err := changed.flight(1, 1); err != nil {
+		t.Errorf("the beginning of a file that changes: %v", err)
+	}
+	if _, _, _, err := changed.flight(79, 1); !errors.Is(err, errChanged) {
+		t.Errorf("the end of a file that was changed: %v", err)
+	}
 	bad := newSource(readerAt{iotest.ErrReader(io.ErrUnexpectedEOF)}, 10, terms{blksize: 512, window: 1})
 	if _, _, _, err := bad.flight(1, 1); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a file that cannot be read: %v", err)

@@ -15,9 +15,6 @@ import (
 )
 
 const (
-	// firstSends is how often the first packet, OACK or DATA 1, is sent to a client that never answered. Its address may be
-	// forged, and then this is what the victim gets for one request of the forger.
-	firstSends = 4
 	// firstWait is how long an answer to the last of them is waited for: UEFI asks again after 4 s.
 	firstWait = 5 * time.Second
 	// lastWait is how long the last ACK is waited for. Clients that have all they wanted tend to be gone.
@@ -61,18 +58,12 @@ type transfer struct {
 
 	// The rest belongs to the transfer's own goroutine.
 	terms    terms
+	sender   sender
 	source   *source
-	win      window
-	timer    resend
-	oack     []byte // not acknowledged yet, else nil
+	oack     []byte
 	batch    *batch // where the window is more than 1
-	sentAt   time.Time
-	once     bool  // what is under way was sent just once
-	sends    int   // of the first packet
-	high     int64 // the highest block ever sent
-	last     int64 // the file's last block, 0 if not known
-	lastSize int   // its payload
-	sendErr  error // of the last send
+	lastSize int    // payload of the file's last block
+	sendErr  error  // of the last send
 	in       [512]byte
 	end      boot.Transfer // Ask, Artifact and Start are set from the beginning
 }
@@ -152,33 +143,40 @@ func (t *transfer) serve() (boot.Outcome, error) {
 	if t.netascii {
 		file, size = newNetascii(f), -1
 	}
-	t.terms = negotiate(t.options, size, t.limit)
+	network := networkOf(t.end.Client.Addr())
+	t.terms = negotiate(t.options, size, t.limit, t.server.windows.limit(network, t.end.Start))
 	t.source = newSource(file, size, t.terms)
+	t.source.changed = f.Changed
 	defer t.source.release()
-	t.win.size = t.terms.window
-	t.timer = newResend(t.terms.timeout)
+	last := int64(0)
+	if size >= 0 {
+		last = size/int64(t.terms.blksize) + 1
+	}
+	t.sender = newSender(t.terms, last)
 	if len(t.terms.oack) > 0 {
 		t.oack = appendOACK(nil, t.terms.oack)
 	}
-	if t.win.size > 1 {
-		t.batch = newBatch(t.win.size)
+	if t.terms.window > 1 {
+		t.batch = newBatch(t.terms.window)
+		defer func() { t.server.windows.learn(network, &t.sender, time.Now()) }()
 	}
 	return t.exchange()
 }
 
+// now is the time as sender counts it.
+func (t *transfer) now() time.Duration { return time.Since(t.end.Start) }
+
 // exchange sends until all is acknowledged or nothing more is to be hoped for.
 func (t *transfer) exchange() (boot.Outcome, error) {
-	now := time.Now()
+	defer func() { t.end.Resent = t.sender.resent }()
 	bad := 0
-	if outcome, err := t.send(now); outcome != "" {
+	if outcome, err := t.send(t.sender.start(t.now())); outcome != "" {
 		return outcome, err
 	}
 	for {
-		due, giveUp := t.due(), t.giveUp()
-		if due.After(giveUp) {
-			due = giveUp
-		}
-		t.link.arm(due)
+		due, giveUp := t.sender.deadline(), t.giveUp()
+		due = min(due, giveUp)
+		t.link.arm(t.end.Start.Add(due))
 		// After arm: a signal that is not seen here wakes the read below.
 		if t.signals.Load() != 0 {
 			if outcome, err := t.signalled(); outcome != "" {
@@ -187,20 +185,20 @@ func (t *transfer) exchange() (boot.Outcome, error) {
 			continue
 		}
 		n, err := t.link.read(t.in[:])
-		now = time.Now()
+		now := t.now()
 		var outcome boot.Outcome
 		switch {
 		case err == nil:
 			bad = 0
 			outcome, err = t.take(parseReply(t.in[:n]), now)
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if now.Before(due) {
+			if now < due {
 				continue // armed for an earlier time, or woken
 			}
-			if !now.Before(giveUp) {
+			if now >= giveUp {
 				return t.silent()
 			}
-			outcome, err = t.sendAgain(now)
+			outcome, err = t.send(t.sender.timeout(now))
 		case errors.Is(err, syscall.ECONNREFUSED):
 			return t.gone()
 		default:
@@ -216,112 +214,59 @@ func (t *transfer) exchange() (boot.Outcome, error) {
 	}
 }
 
-// due is when what is under way counts as lost.
-func (t *transfer) due() time.Time {
-	if !t.answered.Load() && t.sends >= firstSends {
-		return t.giveUp()
-	}
-	return t.sentAt.Add(t.timer.wait())
-}
-
 // giveUp is when the transfer is over unless the client is heard of.
-func (t *transfer) giveUp() time.Time {
+func (t *transfer) giveUp() time.Duration {
 	if !t.answered.Load() {
-		return t.sentAt.Add(max(t.timer.wait(), firstWait))
+		return t.sender.latest + firstWait
 	}
 	patience := t.server.Silence
-	if t.finishing() {
+	if t.sender.finishing() && t.sender.acked == t.sender.last-1 {
 		patience = min(patience, lastWait)
 	}
-	return t.end.Start.Add(time.Duration(t.heard.Load()) + patience)
+	return time.Duration(t.heard.Load()) + patience
 }
 
-// finishing: the file's last block is under way.
-func (t *transfer) finishing() bool { return t.oack == nil && t.last > 0 && t.win.sent == t.last }
-
-func (t *transfer) hear(now time.Time) {
-	t.heard.Store(int64(now.Sub(t.end.Start)))
+func (t *transfer) hear(now time.Duration) {
+	t.heard.Store(int64(now))
 	if !t.answered.Load() {
 		t.answered.Store(true)
-		t.timer.doubled = 0
+		t.server.unproven.forget(t.key.client.Addr())
 	}
 }
 
 // take handles a packet from the client. The outcome is empty while the transfer goes on.
-func (t *transfer) take(r reply, now time.Time) (boot.Outcome, error) {
-	switch {
-	case r.op == opERROR:
+func (t *transfer) take(r reply, now time.Duration) (boot.Outcome, error) {
+	switch r.op {
+	case opERROR:
 		t.hear(now)
 		err := fmt.Errorf("the client sent error %d, %q", r.number, r.text)
 		if t.probing() && (r.number == codeUndefined || r.number == codeOption) {
 			return boot.SizeProbe, nil
 		}
 		return boot.Aborted, err
-	case r.op != opACK:
-		return "", nil
-	case t.oack != nil:
-		if r.number != 0 {
-			return "", nil
-		}
-		t.oack = nil
-		return t.proceed(now)
-	}
-	switch t.win.ack(r.number) {
-	case progress:
-		t.end.Bytes = t.arrived()
-		if t.win.acked == t.last {
+	case opACK:
+		p, verdict := t.sender.ack(r.number, now)
+		if verdict != stale {
 			t.hear(now)
+		}
+		t.end.Bytes = t.arrived()
+		if t.sender.finished() {
 			return boot.OK, nil
 		}
-		return t.proceed(now)
-	case repeated:
-		t.hear(now)
-		// In a window it tells that the next block was lost. Else it answers a packet that came twice, and an answer to it
-		// would double every packet from here on (RFC 1123 section 4.2.3.1), unless the client has waited for so long
-		// that it must be asking.
-		if t.win.size > 1 && !t.win.again || now.Sub(t.sentAt) >= t.timer.base() {
-			t.win.again = true
-			t.once = false
-			return t.send(now)
-		}
-	case stale:
+		return t.send(p)
 	}
 	return "", nil
 }
 
 // probing: the client was told the size, and has not yet said that it wants the file.
-func (t *transfer) probing() bool { return t.oack != nil && t.terms.tsize }
+func (t *transfer) probing() bool { return t.sender.oack && t.terms.tsize }
 
 // arrived is the number of payload bytes that were acknowledged.
 func (t *transfer) arrived() int64 {
-	if t.win.acked == t.last {
-		return (t.last-1)*int64(t.terms.blksize) + int64(t.lastSize)
+	if t.sender.finished() {
+		return (t.sender.last-1)*int64(t.terms.blksize) + int64(t.lastSize)
 	}
-	return t.win.acked * int64(t.terms.blksize)
-}
-
-// proceed sends what comes next, after an answer to what was under way.
-func (t *transfer) proceed(now time.Time) (boot.Outcome, error) {
-	if t.once {
-		t.timer.sample(now.Sub(t.sentAt))
-	}
-	t.hear(now)
-	// What was sent twice is acknowledged twice: UEFI answers each block that it did not wait for. Taken for a loss, the second ACK would
-	// have this flight sent twice as well, and so on to the end of the file.
-	twice := !t.once
-	t.once = !t.win.again
-	t.win.again = t.win.again || twice
-	return t.send(now)
-}
-
-// sendAgain is for when no answer came.
-func (t *transfer) sendAgain(now time.Time) (boot.Outcome, error) {
-	t.once = false
-	t.timer.doubled++
-	if !t.answered.Load() {
-		t.timer.doubled++ // 0, 50, 250, 1050 ms, spread over what a bad moment of the network may last
-	}
-	return t.send(now)
+	return t.sender.acked * int64(t.terms.blksize)
 }
 
 // signalled handles what others told.
@@ -337,9 +282,8 @@ func (t *transfer) signalled() (boot.Outcome, error) {
 		return boot.Aborted, errReplaced
 	case s&sigEvicted != 0:
 		return boot.TimedOut, errEvicted
-	case s&sigAgain != 0 && !t.answered.Load():
-		t.once = false
-		return t.send(time.Now())
+	case s&sigAgain != 0:
+		return t.send(t.sender.asked(t.now()))
 	}
 	return "", nil
 }
@@ -347,7 +291,7 @@ func (t *transfer) signalled() (boot.Outcome, error) {
 // silent is the end of a transfer whose client no longer answers. If only the answer to the end of the file
 // is missing, that one was lost and the client has gone with all it wanted; it does not wait as long as the server could.
 func (t *transfer) silent() (boot.Outcome, error) {
-	if t.finishing() && t.answered.Load() {
+	if t.sender.finishing() && t.answered.Load() {
 		return boot.OK, nil
 	}
 	if t.sendErr != nil {
@@ -358,7 +302,7 @@ func (t *transfer) silent() (boot.Outcome, error) {
 
 // gone is the end of a transfer whose client has closed its port.
 func (t *transfer) gone() (boot.Outcome, error) {
-	if t.finishing() && t.answered.Load() {
+	if t.sender.finishing() && t.answered.Load() {
 		return boot.OK, nil
 	}
 	return boot.Aborted, errGone

@@ -5,23 +5,19 @@ package tftp
 type window struct {
 	size  int   // blocks that may be under way
 	acked int64 // every block up to this one has arrived
-	sent  int64 // the last block sent; acked+1 … sent are under way
-	// again tells that the flight after acked was already sent again because of an ACK. More such ACKs come from
-	// the blocks of the first flight that arrived out of order and must not each bring a flight.
-	again bool
+	sent  int64 // the highest block ever sent; the client has none above it
 }
 
 // verdict is what an ACK means.
 type verdict int
 
 const (
-	stale    verdict = iota // of a block long acknowledged: RFC 1123 forbids to answer it
+	stale    verdict = iota // of a block long acknowledged, or never sent: RFC 1123 forbids to answer it
 	repeated                // of the last acknowledged block, once more
 	progress                // of a block under way
 )
 
-// ack takes the block number of an ACK. After progress the next flight begins at acked+1, which sends
-// again what followed if the ACK was of a block in mid-window (RFC 7440 section 4).
+// ack takes the block number of an ACK.
 func (w *window) ack(number uint16) verdict {
 	step := int64(number - uint16(w.acked)) // in uint16: right across a roll-over, as size is far below 32768
 	switch {
@@ -30,7 +26,6 @@ func (w *window) ack(number uint16) verdict {
 	case step > w.sent-w.acked:
 		return stale
 	}
-	w.again = step < w.sent-w.acked
 	w.acked += step
 	return progress
 }

@@ -1,6 +1,7 @@
 package tftp
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -12,24 +13,23 @@ func TestWindowAcks(t *testing.T) {
 		number      uint16
 		want        verdict
 		then        int64
-		again       bool
 	}{
-		{"first block", 0, 1, 1, progress, 1, false},
-		{"once more", 1, 2, 1, repeated, 1, false},
-		{"long past", 5, 6, 3, stale, 5, false},
-		{"never sent", 5, 6, 9, stale, 5, false},
-		{"whole window", 8, 12, 12, progress, 12, false},
-		{"mid-window", 8, 12, 10, progress, 10, true},
-		{"before the window", 8, 12, 7, stale, 8, false},
-		{"after the window", 8, 12, 13, stale, 8, false},
-		{"roll-over", 65535, 65536, 0, progress, 65536, false},
-		{"roll-over in a window", 65534, 65538, 1, progress, 65537, true},
-		{"second roll-over", 131071, 131072, 0, progress, 131072, false},
-		{"repeated across a roll-over", 65536, 65540, 0, repeated, 65536, false},
-		{"past across a roll-over", 65536, 65540, 65535, stale, 65536, false},
+		{"first block", 0, 1, 1, progress, 1},
+		{"once more", 1, 2, 1, repeated, 1},
+		{"long past", 5, 6, 3, stale, 5},
+		{"never sent", 5, 6, 9, stale, 5},
+		{"whole window", 8, 12, 12, progress, 12},
+		{"mid-window", 8, 12, 10, progress, 10},
+		{"before the window", 8, 12, 7, stale, 8},
+		{"after the window", 8, 12, 13, stale, 8},
+		{"roll-over", 65535, 65536, 0, progress, 65536},
+		{"roll-over in a window", 65534, 65538, 1, progress, 65537},
+		{"second roll-over", 131071, 131072, 0, progress, 131072},
+		{"repeated across a roll-over", 65536, 65540, 0, repeated, 65536},
+		{"past across a roll-over", 65536, 65540, 65535, stale, 65536},
 	} {
 		w := window{size: 4, acked: tt.acked, sent: tt.sent}
-		if got := w.ack(tt.number); got != tt.want || w.acked != tt.then || w.again != tt.again {
+		if got := w.ack(tt.number); got != tt.want || w.acked != tt.then {
 			t.Errorf("%s: %v, %+v", tt.what, got, w)
 		}
 	}
@@ -66,5 +66,50 @@ func TestResendTimer(t *testing.T) {
 		if r.wait() != time.Second {
 			t.Errorf("the client's timeout: %v", r.wait())
 		}
+	}
+}
+
+func TestNetworksWhereFlightsAreLost(t *testing.T) {
+	var w windows
+	now := time.Now()
+	here := networkOf(netip.MustParseAddr("10.77.0.9"))
+	limit := func(client string, after time.Duration) int {
+		t.Helper()
+		return w.limit(networkOf(netip.MustParseAddr(client)), now.Add(after))
+	}
+	w.learn(here, &sender{window: window{size: 64}, lost: 1}, now)
+	for _, tt := range []struct {
+		client string
+		after  time.Duration
+		want   int
+	}{
+		{"10.77.0.200", 0, 32},
+		{"10.77.1.9", 0, maxWindow},
+		{"10.77.0.200", windowsKept, maxWindow},
+	} {
+		if got := limit(tt.client, tt.after); got != tt.want {
+			t.Errorf("%s after %v: %d, want %d", tt.client, tt.after, got, tt.want)
+		}
+	}
+	w.learn(here, &sender{window: window{size: 4}}, now) // asked for less: tells nothing
+	if got := limit("10.77.0.9", 0); got != 32 {
+		t.Errorf("after a small window %d", got)
+	}
+	for range 3 {
+		w.learn(here, &sender{window: window{size: 2}, lost: 1}, now)
+	}
+	if got := limit("10.77.0.9", 0); got != 1 {
+		t.Errorf("after windows of 2 were lost %d", got)
+	}
+	w.learn(here, &sender{window: window{size: 1, acked: 9}, last: 9}, now)
+	if got := limit("10.77.0.9", 0); got != 2 {
+		t.Errorf("after one that was not %d", got)
+	}
+	for i := range 5000 {
+		a := netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 1})
+		w.learn(networkOf(a), &sender{window: window{size: 4}, lost: 1}, now)
+	}
+	if len(w.known) > windowsMost {
+		t.Errorf("%d networks are remembered", len(w.known))
 	}
 }
