@@ -3,15 +3,17 @@ package files
 import (
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 
 	"pxeagent/agent/boot"
 )
 
-// selfRE is what iPXE's own build calls its binaries, with words added by those who build them:
-// undionly.kpxe, ipxe.efi, snponly.efi, snp-arm64.efi, ipxe-0ab2277c.kkpxe.
-var selfRE = regexp.MustCompile(`^(ipxe|undionly|snp|snponly)([-_.].*)?\.(k{0,3}pxe|efi|0)$`)
+// selfRE is what iPXE's own build calls the binaries that DHCP servers send: undionly.kpxe, ipxe.efi, snponly.efi,
+// snp-arm64.efi.
+var selfRE = regexp.MustCompile(`^(ipxe|undionly|snp|snponly)(-(i386|x86_64|arm32|arm64))?\.(k{0,3}pxe|efi|0)$`)
+
+// ipxeRE is that with words added by those who build them: ipxe-0ab2277c.kkpxe, snponly-shimx64.efi.
+var ipxeRE = regexp.MustCompile(`^(ipxe|undionly|snp|snponly)([-_.].*)?\.(k{0,3}pxe|efi|0)$`)
 
 // bootRE is what other network boot programs are called.
 var bootRE = regexp.MustCompile(`\.k{0,3}pxe$|^l?pxelinux\.0$|^(grub|shim|boot|syslinux|elilo).*\.efi$|^grub.*\.(0|pxe)$|^bootcode\.bin$|^wdsnbp\.com$|^pxeboot\.n12$|^pxeboot$`)
@@ -26,7 +28,7 @@ func artifact(name string) boot.Artifact {
 	switch {
 	case strings.HasSuffix(base, ".ipxe"):
 		return boot.Script
-	case selfRE.MatchString(base), bootRE.MatchString(base):
+	case ipxeRE.MatchString(base), bootRE.MatchString(base):
 		return boot.NBP
 	case imageRE.MatchString(base):
 		return boot.Image
@@ -36,11 +38,23 @@ func artifact(name string) boot.Artifact {
 	return boot.Other
 }
 
-// isSelf: a file of this name is iPXE, so iPXE asking for it is about to loop. Other names, *.efi in
-// general among them, may be what a menu chains on purpose.
-func (l *Library) isSelf(name string) bool {
-	base := strings.ToLower(path.Base(name))
-	return selfRE.MatchString(base) || slices.Contains(l.nbps, base)
+// isSelf reports whether a name is one under which the DHCP server sends iPXE, so that iPXE asking for it is about to
+// loop. Other names are what a menu chains on purpose, or a shim and its second stage; so is a user's own file in a
+// folder, whatever it is called. A folder that is not there was put before the name by firmware.
+func (l *Library) isSelf(proto boot.Proto, name string) bool {
+	base := path.Base(name)
+	if !selfRE.MatchString(strings.ToLower(base)) {
+		return false
+	}
+	if base == name {
+		return true
+	}
+	f, _, err := l.users(proto, name)
+	if err != nil {
+		return true
+	}
+	f.Close()
+	return false
 }
 
 // contentType is what HTTP calls a file. UEFI firmware boots what comes as application/efi whatever its name

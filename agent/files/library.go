@@ -36,10 +36,7 @@ type Config struct {
 	Except []netip.Prefix
 	// Universal: whatever name of an NBP is asked for, BIOS and UEFI machines are given the one that they can run.
 	Universal bool
-	// NBPs are further file names that the DHCP server sends and that are iPXE, for the breaker.
-	// Names that iPXE's own build gives are known.
-	NBPs []string
-	Log  *slog.Logger // nil: no log
+	Log       *slog.Logger // nil: no log
 }
 
 // Library is all that can be fetched: the user's files, and where there are none, what is built in.
@@ -50,7 +47,6 @@ type Library struct {
 	chain     ipxe.Chain
 	except    []netip.Prefix
 	universal bool
-	nbps      []string // in lower case
 	trees     map[boot.Proto]catalog.Tree
 	builtin   map[string]*content
 	breaker   *content
@@ -73,9 +69,6 @@ func New(c Config) (*Library, error) {
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
-	}
-	for _, n := range c.NBPs {
-		l.nbps = append(l.nbps, strings.ToLower(path.Base(n)))
 	}
 	if c.Root != "" {
 		l.trees[boot.TFTP] = catalog.Tree(filepath.Join(c.Root, "tftp"))
@@ -120,12 +113,12 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 		return fail(fmt.Errorf("%w: the name is too long", ErrRefused))
 	case name == "":
 		return fail(fs.ErrNotExist)
-	case l.breaks(a) && l.isSelf(name):
+	case l.breaks(a) && l.isSelf(a.Proto, name):
 		f := l.breaker.open()
 		f.LoopBroken, f.Quirks = true, quirks
 		return f, nil
 	}
-	if l.universal && l.isSelf(name) {
+	if l.universal && l.isSelf(a.Proto, name) {
 		if fits := universal(a.Class, name); fits != name {
 			name, quirks = fits, append(quirks, boot.OtherFirmware)
 		}

@@ -172,17 +172,20 @@ func TestUsersFilesWin(t *testing.T) {
 func TestBreaker(t *testing.T) {
 	s := map[ipxe.Chain]*site{}
 	for _, c := range ipxe.Chains() {
-		s[c] = newSite(t, Config{Chain: c, NBPs: []string{"boot/Custom.bin"}})
+		s[c] = newSite(t, Config{Chain: c})
 		for _, tree := range []string{"tftp/", "http/"} {
-			s[c].put(tree+"custom.bin", "user's iPXE")
+			s[c].put(tree+"arch/ipxe.efi", "another's iPXE, in a folder of its own")
+			s[c].put(tree+"snponly-shimx64.efi", "a shim")
+			s[c].put(tree+"ipxe-0ab2277c.kpxe", "a build to try, chained on purpose")
 			s[c].put(tree+"memtest86+x64.efi", "memtest")
 			s[c].put(tree+"snponly.efi", "user's snponly")
 			s[c].put(tree+"netboot.xyz.kpxe", "another's iPXE, chained on purpose")
 		}
 	}
 	loops := []string{"undionly.kpxe", "ipxe.efi", "snp-arm64.efi", "boot/x64/ipxe.efi", "IPXE.EFI", `\ipxe.efi`, "undionly.kpxe\xff", "snponly.efi",
-		"snponly-arm64.efi", "ipxe.pxe", "undionly.kkpxe", "ipxe-0ab2277c.kpxe", "custom.bin", "CUSTOM.BIN"}
-	others := []string{"autoexec.ipxe", "memtest86+x64.efi", "netboot.xyz.kpxe"}
+		"snponly-arm64.efi", "ipxe.pxe", "undionly.kkpxe"}
+	others := []string{"autoexec.ipxe", "memtest86+x64.efi", "netboot.xyz.kpxe", "arch/ipxe.efi", "ARCH/IPXE.EFI", "arch/ipxe-arch.efi",
+		"snponly-shimx64.efi", "ipxe-0ab2277c.kpxe"}
 	for _, chain := range ipxe.Chains() {
 		for _, class := range boot.Classes() {
 			for _, proto := range []boot.Proto{boot.TFTP, boot.HTTP} {
