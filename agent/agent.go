@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"pxeagent/agent/guard"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/logging"
 	"pxeagent/agent/machine"
@@ -101,6 +102,7 @@ type Agent struct {
 	Config
 	registry *prometheus.Registry
 	reload   reloadMetrics
+	guard    *guard.Guard
 	page     *pageState
 	machines *machines
 	recorder *recorder.Recorder
@@ -124,6 +126,8 @@ func New(c Config) (*Agent, error) {
 	info.Set(1)
 	a.registry.MustRegister(info, newDisks(map[string]string{"root": c.Root, "state": c.State}))
 	a.reload = newReloadMetrics(a.registry)
+	a.guard = guard.New(c.Log)
+	a.registry.MustRegister(a.guard)
 
 	var err error
 	if a.machines, err = newMachines(c); err != nil {
@@ -136,11 +140,11 @@ func New(c Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.registry.MustRegister(menuOK(a.menus.first), newImages(c.Root, c.Log))
+	a.registry.MustRegister(menuOK(a.menus.first), newImages(c.Root, a.guard, c.Log))
 	a.page = a.newPage()
 	a.page.machines = a.machines.listed
 	a.watcher = watch.New(watch.Config{
-		Networks: a.watched(), Event: a.page.watched, Changed: a.page.wake, Metrics: a.registry, Log: c.Log,
+		Networks: a.watched(), Event: a.page.watched, Changed: a.page.wake, Metrics: a.registry, Guard: a.guard, Log: c.Log,
 	})
 	a.page.networks = a.watcher.States
 	if a.recorder, err = recorder.New(a.recording()); err != nil {
@@ -149,16 +153,17 @@ func New(c Config) (*Agent, error) {
 	api := web.NewBootsAPI(a.recorder.Feed(), a.page)
 	obs := watched{a.recorder, a.machines, own}
 	a.tftp = tftp.New(tftp.Config{
-		Opener: tftpFiles{lib}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace, Log: c.Log,
+		Opener: tftpFiles{lib}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace,
+		Guard: a.guard, Log: c.Log,
 	})
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
-			Files: asked{lib.at(p.NextServer), a.machines, own}, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log,
+			Files: asked{lib.at(p.NextServer), a.machines, own}, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log, Guard: a.guard,
 			Boots: api, Live: a.page, ShowMenu: a.showMenu(a.menus.at(p.NextServer)), Actions: actions{a.page, a.machines, a.watcher}, Gate: c.Page.Gate,
 			Documents: placed{a.machines.Fleet, baseText(p.Base)},
 		}), nil
 	})
-	a.http = web.Server(handlers{pages})
+	a.http = web.Server(a.guard.Handler(guard.HTTP, handlers{pages}))
 	a.http.ErrorLog = slog.NewLogLogger(lines, slog.LevelWarn)
 	return a, err
 }
@@ -177,7 +182,7 @@ func (a *Agent) recording() recorder.Config {
 	c.State, c.MenuTimeout, c.LoopsBroken, c.Except, c.Native = a.State, a.Menu.Timeout, a.Chain.Breaks(), a.Except, a.Native
 	c.Wants = func(kernel string) []string { return a.machines.catalog.Wants(kernel, a.machines.base) }
 	c.Neighbour, c.Name, c.Own = neighbour.New(a.Log).MAC, a.machines.named, own
-	c.Event, c.Metrics, c.Log = a.recorded, a.registry, a.Log
+	c.Event, c.Metrics, c.Guard, c.Log = a.recorded, a.registry, a.guard, a.Log
 	return c
 }
 

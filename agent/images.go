@@ -7,24 +7,26 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"pxeagent/agent/guard"
 	"pxeagent/agent/image"
 )
 
 // images tells of what is on disk, as it is when metrics are asked for. Its label is the key of an image's folder, which only who may write
 // there can make.
 type images struct {
-	find func() (image.Found, error)
-	log  *slog.Logger
+	find  func() (image.Found, error)
+	guard *guard.Guard
+	log   *slog.Logger
 
 	verified, size, added, checked *prometheus.Desc
 }
 
-func newImages(root string, log *slog.Logger) *images {
+func newImages(root string, g *guard.Guard, log *slog.Logger) *images {
 	desc := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc(namespace+"_image_"+name, help, []string{"image"}, nil)
 	}
 	return &images{
-		find: image.NewFinder(filepath.Join(root, "http")).Find, log: log,
+		find: image.NewFinder(filepath.Join(root, "http")).Find, guard: g, log: log,
 		verified: desc("verified", "1 where an image's files were as they were added when last verified, else 0."),
 		size:     desc("size_bytes", "Bytes of an image's files."),
 		added:    desc("added_timestamp_seconds", "When a recipe added the image, Unix time; absent where it was put there by hand."),
@@ -41,7 +43,11 @@ func (c *images) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector. Two images of one key, which somebody made by copying a folder, are one series.
 func (c *images) Collect(ch chan<- prometheus.Metric) {
-	found, err := c.find()
+	var found image.Found
+	err := c.guard.Do(guard.Images, func() (err error) {
+		found, err = c.find()
+		return err
+	})
 	if err != nil {
 		c.log.Error("The images could not be listed for the metrics", "err", err)
 		return

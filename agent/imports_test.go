@@ -15,33 +15,34 @@ import (
 // names. A backend imports agent/dhcp and no other; nothing but cmd imports a backend.
 var allowed = map[string][]string{
 	"cmd/pxeagent": {
-		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/files", "agent/image", "agent/ipxe",
+		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/files", "agent/guard", "agent/image", "agent/ipxe",
 		"agent/machine", "agent/menu", "agent/probe", "agent/recorder", "agent/script", "agent/store", "agent/tftp",
 		"agent/watch", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest", "cmd/pxeagent/cli",
 	},
 	// What commands, configuration and backends say to a terminal and to scripts.
 	"cmd/pxeagent/cli": {},
 	"agent": {
-		"agent/boot", "agent/catalog", "agent/files", "agent/image", "agent/ipxe", "agent/logging", "agent/machine",
+		"agent/boot", "agent/catalog", "agent/files", "agent/guard", "agent/image", "agent/ipxe", "agent/logging", "agent/machine",
 		"agent/menu", "agent/neighbour", "agent/recorder", "agent/tftp", "agent/watch", "agent/web",
 	},
 	// Lines are bounded whatever they are about.
 	"agent/logging":  {},
+	"agent/guard":    {},
 	"agent/boot":     {},
 	"agent/firmware": {},
 	"agent/dhcp":     {},
 	// The conformance suite is imported by backends' tests only.
 	"agent/dhcp/dhcptest": {"agent/dhcp"},
-	"agent/probe":         {"agent/dhcp"},
+	"agent/probe":         {"agent/dhcp", "agent/guard"},
 	// check fetches what a boot configuration names, and calls files what the servers call them.
-	"agent/check":  {"agent/boot", "agent/dhcp", "agent/menu", "agent/script"},
+	"agent/check":  {"agent/boot", "agent/dhcp", "agent/guard", "agent/menu", "agent/probe", "agent/script"},
 	"agent/script": {},
 	// The store is the recorder's: it keeps boots.
-	"agent/recorder": {"agent/boot", "agent/store"},
-	"agent/store":    {"agent/boot"},
-	"agent/tftp":     {"agent/boot"},
-	"agent/watch":    {"agent/check", "agent/dhcp", "agent/ipxe", "agent/logging", "agent/menu", "agent/probe"},
-	"agent/web":      {"agent/boot", "agent/catalog", "agent/files", "agent/ipxe", "agent/machine", "agent/menu", "agent/watch"},
+	"agent/recorder": {"agent/boot", "agent/guard", "agent/store"},
+	"agent/store":    {"agent/boot", "agent/guard"},
+	"agent/tftp":     {"agent/boot", "agent/guard"},
+	"agent/watch":    {"agent/check", "agent/dhcp", "agent/guard", "agent/ipxe", "agent/logging", "agent/menu", "agent/probe"},
+	"agent/web":      {"agent/boot", "agent/catalog", "agent/files", "agent/guard", "agent/ipxe", "agent/machine", "agent/menu", "agent/watch"},
 	"agent/ipxe":     {"agent/script"},
 	// A request is answered by the kind of asker (agent/boot); what lies in the trees may be private to images.
 	"agent/files":   {"agent/boot", "agent/catalog", "agent/image", "agent/ipxe", "agent/menu", "agent/script"},

@@ -58,6 +58,7 @@ func TestEveryDocumentedMetricChanges(t *testing.T) {
 	constant := map[string]string{
 		"pxeagent_disk_size_bytes":           "a disk's size stays as it is",
 		"pxeagent_boot_events_dropped_total": "TestObserverNeverWaits fills the queue",
+		"pxeagent_panics_total":              "TestRecorderGoesOnAfterAPanic panics",
 	}
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	defer hook.Close()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"pxeagent/agent/guard"
 	"pxeagent/agent/recorder"
 	"pxeagent/agent/watch"
 )
@@ -39,7 +40,7 @@ func TestReadmeListsTheMetrics(t *testing.T) {
 	}
 	watch.New(watch.Config{Metrics: &d})
 	newReloadMetrics(&d)
-	d.MustRegister(newDisks(nil), menuOK(nil), newImages("", nil))
+	d.MustRegister(newDisks(nil), menuOK(nil), newImages("", nil, nil), guard.New(nil))
 	readme, err := os.ReadFile("../deploy/guide/reference.md")
 	if err != nil {
 		t.Fatal(err)

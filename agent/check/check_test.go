@@ -56,7 +56,7 @@ func serve(t *testing.T, chain ipxe.Chain, files map[string]string) (check.Confi
 			t.Error(err)
 		}
 	})
-	return check.Config{TFTPPort: sockets.TFTP().Port()}, base
+	return check.Config{TFTPPort: sockets.TFTP().Port(), NextServer: loopback}, base
 }
 
 func TestServing(t *testing.T) {
@@ -66,7 +66,7 @@ func TestServing(t *testing.T) {
 		wrong  []string // all of what the error must name; none: no error
 	}{
 		"all is there":  {},
-		"no such NBP":   {change: func(b *dhcp.Boot) { b.NBP[dhcp.ARM32] = "arm.efi" }, wrong: []string{"arm.efi", "code: 1"}},
+		"no such NBP":   {change: func(b *dhcp.Boot) { b.NBP[dhcp.ARM32] = "arm.efi" }, wrong: []string{"arm.efi", `error 1 "file not found"`}},
 		"an empty file": {files: map[string]string{"tftp/arm.efi": ""}, change: func(b *dhcp.Boot) { b.NBP[dhcp.ARM32] = "arm.efi" }, wrong: []string{"arm.efi", "empty"}},
 		"two at once": {change: func(b *dhcp.Boot) { b.NBP[dhcp.ARM32], b.URL[dhcp.ARM32] = "arm.efi", b.URL[dhcp.EFI64]+"x" },
 			wrong: []string{"arm.efi", "ipxe.efix"}},

@@ -11,12 +11,14 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/pin/tftp/v3"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/guard"
 )
 
 // errEnough stops a transfer of which the beginning is all that was wanted.
@@ -32,7 +34,7 @@ const (
 
 // tftpHead fetches the first block of a file, at most 512 bytes, and returns the size the server
 // announced (RFC 2349 tsize), or -1 where it announced none. The transfer is then aborted, as a ROM does that asks for the size.
-func tftpHead(ctx context.Context, server netip.AddrPort, name string) (head []byte, size int64, err error) {
+func tftpHead(ctx context.Context, g *guard.Guard, server netip.AddrPort, name string) (head []byte, size int64, err error) {
 	client, err := tftp.NewClient(server.String())
 	if err != nil {
 		return nil, -1, err
@@ -49,8 +51,12 @@ func tftpHead(ctx context.Context, server netip.AddrPort, name string) (head []b
 	// pin/tftp knows no context. Its own limits bound the goroutine.
 	done := make(chan result, 1)
 	go func() {
-		head, size, err := receiveHead(client, name)
-		done <- result{head, size, err}
+		var r result
+		r.err = g.Do(guard.Check, func() (err error) {
+			r.head, r.size, err = receiveHead(client, name)
+			return err
+		})
+		done <- r
 	}()
 	var r result
 	select {
@@ -62,7 +68,21 @@ func tftpHead(ctx context.Context, server netip.AddrPort, name string) (head []b
 	if errors.As(r.err, &nerr) && nerr.Timeout() {
 		r.err = fmt.Errorf("no answer in %v", fetchWait*(fetchTries+1))
 	}
-	return r.head, r.size, r.err
+	if r.err != nil {
+		return nil, -1, said(r.err)
+	}
+	return r.head, r.size, nil
+}
+
+// saidRE is how pin/tftp ends an error with what an ERROR packet says.
+var saidRE = regexp.MustCompile(`(?s)code: (\d+), (?:error|message): ([^\x00]*)`)
+
+// said quotes a server's own words in an error, which may hold anything.
+func said(err error) error {
+	if m := saidRE.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Errorf("the server says: error %s %q", m[1], m[2])
+	}
+	return err
 }
 
 func receiveHead(client *tftp.Client, name string) (head []byte, size int64, err error) {

@@ -30,9 +30,16 @@ func tftpAsIPXE(ctx context.Context, server netip.AddrPort, name string, limit i
 	return t.data, err
 }
 
+// packetConn is what a transfer needs of a *net.UDPConn.
+type packetConn interface {
+	WriteToUDPAddrPort([]byte, netip.AddrPort) (int, error)
+	ReadFromUDPAddrPort([]byte) (int, netip.AddrPort, error)
+	SetReadDeadline(time.Time) error
+}
+
 type ipxeTransfer struct {
 	ctx     context.Context
-	conn    *net.UDPConn
+	conn    packetConn
 	peer    netip.AddrPort // the server's port changes with its first answer (RFC 1350 section 4)
 	blksize int
 	limit   int

@@ -1,17 +1,23 @@
 package check
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/guard"
+	"pxeagent/agent/probe"
 	"pxeagent/agent/script"
 )
 
@@ -19,9 +25,20 @@ import (
 type Config struct {
 	// TFTPPort is the port at next-server. The default, 69, is the only one that firmware asks.
 	TFTPPort uint16
-	// Client fetches by HTTP; nil: one with a limit of 10 s a request.
-	Client *http.Client
+	// NextServer is what the configuration itself names. It is asked even where it is a loopback or link-local address; nothing
+	// that an offer or a script names is.
+	NextServer netip.Addr
+	// Limit is how long all of it may take; 0: DefaultLimit.
+	Limit time.Duration
+	Told  func(Step)   // called by Walk with each step as soon as it is known; nil: nobody is told
+	Guard *guard.Guard // makes a panic a step that failed, or an error; nil: nothing does
 }
+
+// DefaultLimit is how long a check may take: one that is answered takes a second, and where nothing answers that is known by then.
+const DefaultLimit = time.Minute
+
+// httpLimit is how long one HTTP request may take.
+const httpLimit = 10 * time.Second
 
 func (c Config) tftp(server netip.Addr) netip.AddrPort {
 	if c.TFTPPort == 0 {
@@ -30,40 +47,67 @@ func (c Config) tftp(server netip.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(server, c.TFTPPort)
 }
 
-func (c Config) http() *http.Client {
-	if c.Client == nil {
-		return &http.Client{Timeout: 10 * time.Second}
+// within is ctx with the limit.
+func (c Config) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	limit := cmp.Or(c.Limit, DefaultLimit)
+	return context.WithTimeoutCause(ctx, limit, fmt.Errorf("given up: the check took longer than %v", limit))
+}
+
+// errLocal: whoever makes an offer or a script must not choose what this machine asks of itself.
+var errLocal = errors.New("not asked: it is no address at which another machine can be reached")
+
+// reachable returns an error for a loopback or link-local address, unless the configuration names it.
+func (c Config) reachable(a netip.Addr) error {
+	if a = a.Unmap(); a != c.NextServer && probe.Local(a) {
+		return fmt.Errorf("%s: %w", a, errLocal)
 	}
-	return c.Client
+	return nil
+}
+
+// client fetches by HTTP as a machine does: through no proxy. Names and redirects are looked at when they have become an address.
+func (c Config) client() *http.Client {
+	d := net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
+		at, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return err
+		}
+		return c.reachable(at.Addr())
+	}}
+	return &http.Client{Timeout: httpLimit, Transport: &http.Transport{DialContext: d.DialContext, TLSHandshakeTimeout: httpLimit}}
 }
 
 // Serving asks whether machines that are told want would find anything: the first block of each NBP
 // at next-server, each URL's length, and the script, whole and valid. script is where iPXE will look for it
 // in the end, whether or not want names it. All that is missing is named in the error.
 func Serving(ctx context.Context, c Config, want dhcp.Boot, script *url.URL) error {
+	c.NextServer = want.NextServer
+	ctx, cancel := c.within(ctx)
+	defer cancel()
+	client := c.client()
+	defer client.CloseIdleConnections()
 	var asks []func() error
 	asked := map[string]bool{}
 	for _, a := range dhcp.Arches() {
 		if name := want.NBP[a]; name != "" && !asked[name] {
 			asked[name] = true
-			asks = append(asks, func() error { return nbpThere(ctx, c.tftp(want.NextServer), name) })
+			asks = append(asks, func() error { return nbpThere(ctx, c, want.NextServer, name) })
 		}
 		if u := want.URL[a]; u != "" && !asked[u] {
 			asked[u] = true
 			asks = append(asks, func() error {
-				_, err := httpSize(ctx, c.http(), asFirmware, u)
+				_, err := httpSize(ctx, client, asFirmware, u)
 				return err
 			})
 		}
 	}
 	if script != nil {
-		asks = append(asks, func() error { return validScript(ctx, c, script.String()) })
+		asks = append(asks, func() error { return validScript(ctx, client, script.String()) })
 	}
 	// All at once: where nothing serves, each takes its time to find out.
 	errs := make([]error, len(asks))
 	var wg sync.WaitGroup
 	for i, ask := range asks {
-		wg.Go(func() { errs[i] = ask() })
+		wg.Go(func() { errs[i] = c.Guard.Do(guard.Check, ask) })
 	}
 	wg.Wait()
 	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
@@ -86,8 +130,9 @@ func (f faults) Error() string {
 
 func (f faults) Unwrap() []error { return f }
 
-func nbpThere(ctx context.Context, server netip.AddrPort, name string) error {
-	head, _, err := tftpHead(ctx, server, name)
+func nbpThere(ctx context.Context, c Config, next netip.Addr, name string) error {
+	server := c.tftp(next)
+	head, _, err := tftpHead(ctx, c.Guard, server, name)
 	if err == nil && len(head) == 0 {
 		err = errEmpty
 	}
@@ -97,8 +142,8 @@ func nbpThere(ctx context.Context, server netip.AddrPort, name string) error {
 	return nil
 }
 
-func validScript(ctx context.Context, c Config, u string) error {
-	text, err := httpGet(ctx, c.http(), u)
+func validScript(ctx context.Context, client *http.Client, u string) error {
+	text, err := httpGet(ctx, client, u)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/guard"
 	"pxeagent/agent/menu"
 	"pxeagent/agent/script"
 )
@@ -32,9 +34,14 @@ const maxScripts = 4
 // Walk follows the boot path of each client from its offer to the last file that a script names, as far as it leads, and
 // returns every step. Kernels and images are asked for their size only.
 func Walk(ctx context.Context, c Config, clients []dhcp.Client, offers []dhcp.Offer) []Step {
-	w := walker{Config: c, ctx: ctx, seen: map[string]Step{}}
+	ctx, cancel := c.within(ctx)
+	defer cancel()
+	w := walker{Config: c, ctx: ctx, http: c.client(), seen: map[string]Step{}}
+	defer w.http.CloseIdleConnections()
 	for _, client := range clients {
-		w.walk(client, offers)
+		if err := c.Guard.Do(guard.Check, func() error { w.walk(client, offers); return nil }); err != nil {
+			w.add(Step{Client: client, Stage: "offer", Text: err.Error(), Bytes: -1})
+		}
 	}
 	return w.steps
 }
@@ -52,6 +59,7 @@ func Complete(steps []Step) bool {
 type walker struct {
 	Config
 	ctx   context.Context
+	http  *http.Client
 	steps []Step
 	seen  map[string]Step // files asked for already, by stage and URL: several clients have the same boot path
 }
@@ -101,7 +109,10 @@ func (w *walker) asIPXE(client dhcp.Client, server netip.AddrPort, name string) 
 func (w *walker) nbp(client dhcp.Client, server netip.AddrPort, name string) bool {
 	what := "tftp://" + server.String() + "/" + name
 	return w.once(client, "nbp", what, func() (int64, string, error) {
-		head, size, err := tftpHead(w.ctx, server, name)
+		if err := w.reachable(server.Addr()); err != nil {
+			return -1, "", err
+		}
+		head, size, err := tftpHead(w.ctx, w.Guard, server, name)
 		if err == nil && len(head) == 0 {
 			err = errEmpty
 		}
@@ -115,6 +126,9 @@ func (w *walker) ipxeByTFTP(client dhcp.Client, server netip.AddrPort, name stri
 	what := "tftp://" + server.String() + "/" + name
 	var text []byte
 	ok := w.once(client, "script", what, func() (size int64, note string, err error) {
+		if err := w.reachable(server.Addr()); err != nil {
+			return -1, "", err
+		}
 		text, err = tftpAsIPXE(w.ctx, server, name, maxScript)
 		if err == nil {
 			err = notNBP(text)
@@ -140,7 +154,7 @@ func (w *walker) script(client dhcp.Client, u string, depth int) {
 	var text []byte
 	u = telling(client, u)
 	ok := w.once(client, "script", u, func() (size int64, note string, err error) {
-		text, err = httpGet(w.ctx, w.http(), u)
+		text, err = httpGet(w.ctx, w.http, u)
 		if err == nil {
 			err = notNBP(text)
 		}
@@ -176,6 +190,8 @@ func (w *walker) follow(client dhcp.Client, text []byte, base *url.URL, depth in
 	report := script.Run(text, base, machineOf(client), nil)
 	for _, r := range report.References {
 		switch {
+		case w.ctx.Err() != nil:
+			return
 		case strings.HasPrefix(r.URL, "tftp://"):
 			// A script's way back to next-server where HTTP fails; the boot path that is followed is HTTP's.
 		case r.Role == script.Script && depth > 0:
@@ -202,7 +218,7 @@ func stageOf(r script.Role) string {
 
 func (w *walker) size(client dhcp.Client, stage, who, u string) bool {
 	return w.once(client, stage, u, func() (int64, string, error) {
-		size, err := httpSize(w.ctx, w.http(), who, u)
+		size, err := httpSize(w.ctx, w.http, who, u)
 		if err == nil && size == 0 {
 			err = errEmpty
 		}
@@ -221,7 +237,15 @@ func (w *walker) once(client dhcp.Client, stage, what string, ask func() (int64,
 		return h.OK && stage == "nbp"
 	}
 	start := time.Now()
-	size, note, err := ask()
+	var size int64
+	var note string
+	err := context.Cause(w.ctx) // the limit is over: nothing more is asked for
+	if err == nil {
+		size, note, err = ask()
+	}
+	if cause := context.Cause(w.ctx); err != nil && cause != nil {
+		err = cause
+	}
 	h := Step{Client: client, Stage: stage, What: what, OK: err == nil, Text: note, Bytes: size, Took: time.Since(start)}
 	if err != nil {
 		h.Text, h.Bytes = err.Error(), -1
@@ -231,7 +255,12 @@ func (w *walker) once(client dhcp.Client, stage, what string, ask func() (int64,
 	return h.OK
 }
 
-func (w *walker) add(h Step) { w.steps = append(w.steps, h) }
+func (w *walker) add(h Step) {
+	w.steps = append(w.steps, h)
+	if w.Told != nil {
+		w.Told(h)
+	}
+}
 
 // bestOffer is the first offer to client that names a boot file, or else its first.
 func bestOffer(client dhcp.Client, offers []dhcp.Offer) (*dhcp.Offer, string) {

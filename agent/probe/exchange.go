@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/guard"
 )
 
 // resend is when a client asks again that misses an answer, counted from its first time, much as firmware does. ISC dhcpd, which
@@ -76,6 +77,7 @@ type exchange struct {
 	accept []byte // message types
 	// single: each ask is to one server, and there is nothing to wait for once each has been answered.
 	single bool
+	guard  *guard.Guard
 
 	heard   []heard
 	notes   []string
@@ -87,11 +89,16 @@ type exchange struct {
 func (x *exchange) run(ctx context.Context) error {
 	x.servers = map[serverTo]bool{}
 	packets := make(chan incoming, 64)
+	failed := make(chan error, len(x.ways))
 	stop := make(chan struct{})
 	var receivers sync.WaitGroup
 	for _, w := range x.ways {
 		if w.receive != nil {
-			receivers.Go(func() { x.receive(w, packets, stop) })
+			receivers.Go(func() {
+				if err := x.guard.Do(guard.Probe, func() error { x.receive(w, packets, stop); return nil }); err != nil {
+					failed <- err
+				}
+			})
 		}
 	}
 	defer func() {
@@ -118,6 +125,8 @@ func (x *exchange) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case err := <-failed:
+			return err
 		case p := <-packets:
 			x.take(p)
 		case now := <-timer.C:

@@ -36,6 +36,7 @@ const (
 	CodeNoURL         = "url-missing"     // UEFI HTTP boot is sent a file name
 	CodeLoop          = "ipxe-loop"       // iPXE is sent the NBP
 	CodeArchIgnored   = "arch-ignored"    // UEFI is sent the BIOS file
+	CodeLocal         = "local-address"   // next-server, or the URL's host, is a loopback or link-local address
 	CodeLong          = "name-too-long"   // over 127 bytes
 	CodeCharacters    = "name-characters" // control characters, quotes, …
 )

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/guard"
 )
 
 // Errors of Run that a caller can tell apart.
@@ -63,6 +64,7 @@ type Config struct {
 	// RelayPort is the port that answers to a relay come to; 0: 67, which is where DHCP servers send them; AnyPort: one that is free, for
 	// a stand-in that answers the port it was asked from.
 	RelayPort int
+	Guard     *guard.Guard // makes a panic the probe's error; nil: nothing does
 }
 
 // Report is what a probe found.
@@ -117,7 +119,15 @@ func (r Report) Of(c dhcp.Client) []Offer {
 
 // Run asks. An offer that does not come is not an error: see Judge. Where ctx ends the probe, the error is that of ctx.
 // All sockets are opened on the calling goroutine, which may be locked to a thread in a network namespace.
-func Run(ctx context.Context, cfg Config) (Report, error) {
+func Run(ctx context.Context, cfg Config) (r Report, err error) {
+	err = cfg.Guard.Do(guard.Probe, func() (err error) {
+		r, err = cfg.run(ctx)
+		return err
+	})
+	return r, err
+}
+
+func (cfg Config) run(ctx context.Context) (Report, error) {
 	if len(cfg.Clients) == 0 {
 		cfg.Clients = dhcp.Clients()
 	}
@@ -161,7 +171,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 		m.client, m.xid = c, newXID(asks)
 		asks = append(asks, &ask{message: m, schedule: resend})
 	}
-	x := exchange{ways: ways, asks: asks, quiet: cfg.Quiet, limit: cfg.Limit, accept: []byte{typeOffer}}
+	x := exchange{ways: ways, asks: asks, quiet: cfg.Quiet, limit: cfg.Limit, accept: []byte{typeOffer}, guard: cfg.Guard}
 	if err := x.run(ctx); err != nil {
 		return r, fmt.Errorf("asking for offers: %w", err)
 	}
@@ -171,7 +181,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	r.Notes = append(r.Notes, x.notes...)
 	offers := x.offers()
 	if !cfg.Server.IsValid() {
-		more, notes, err := askProxies(ctx, dev, template, x.heard)
+		more, notes, err := askProxies(ctx, cfg.Guard, dev, template, x.heard)
 		if err != nil {
 			return r, err
 		}

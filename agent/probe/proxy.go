@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/guard"
 )
 
 // portPXE is where a proxyDHCP or boot server is asked for the boot file (PXE specification 2.1).
@@ -34,7 +35,7 @@ var proxyResend = []time.Duration{400 * time.Millisecond, 1 * time.Second}
 // askProxies asks every proxyDHCP server that did not name a boot file itself for it on port 4011, as
 // firmware does with the address that it has leased elsewhere. That is a DHCPREQUEST by its type, but port 4011
 // leases nothing: the answer is a file name. The address in it is this machine's own, which the device therefore must have.
-func askProxies(ctx context.Context, dev *net.Interface, template message, answers []heard) ([]Offer, []string, error) {
+func askProxies(ctx context.Context, g *guard.Guard, dev *net.Interface, template message, answers []heard) ([]Offer, []string, error) {
 	var offers []Offer
 	var notes []string
 	asked := answers
@@ -68,7 +69,8 @@ func askProxies(ctx context.Context, dev *net.Interface, template message, answe
 		for _, a := range asks {
 			a.ciaddr = local
 		}
-		x := exchange{ways: []*way{w}, asks: asks, limit: proxyLimit, quiet: time.Second, single: true, accept: []byte{typeACK, typeOffer}}
+		x := exchange{ways: []*way{w}, asks: asks, limit: proxyLimit, quiet: time.Second, single: true,
+			accept: []byte{typeACK, typeOffer}, guard: g}
 		if err := x.run(ctx); ctx.Err() != nil {
 			return offers, notes, fmt.Errorf("asking port %d: %w", portPXE, ctx.Err())
 		} else if err != nil {
@@ -99,7 +101,7 @@ func askProxies(ctx context.Context, dev *net.Interface, template message, answe
 // needsProxy reports whether firmware goes on to port 4011 after this answer: it is PXE, has no address, and
 // names no boot file or has a menu to choose from. iPXE takes a name where there is one.
 func needsProxy(h heard) bool {
-	if !h.offer.Proxy || !strings.HasPrefix(h.offer.Vendor, "PXEClient") {
+	if !h.offer.Proxy || !strings.HasPrefix(h.offer.Vendor, "PXEClient") || Local(h.offer.Server) {
 		return false
 	}
 	name, _ := h.offer.BootFile()

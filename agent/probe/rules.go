@@ -3,6 +3,7 @@ package probe
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode"
@@ -60,6 +61,11 @@ func (j *judge) bootFile(o Offer) {
 			fmt.Sprintf("option 66 says %q and next-server %s: some clients prefer option 66", o.Option66, o.NextServer),
 			"set option 66 to the same address, or not at all")
 	}
+	if at, ok := fetchedFrom(o, name); ok && Local(at) && at != j.want.NextServer {
+		j.add(Wrong, CodeLocal, o.Server, o.Client,
+			fmt.Sprintf("the boot file %q is said to be at %s, a loopback or link-local address that no machine can fetch it from", name, at),
+			"set next-server, or the URL, to the boot server's address in this network")
+	}
 	if len(name) > maxName {
 		j.add(Wrong, CodeLong, o.Server, o.Client,
 			fmt.Sprintf("the boot file's name has %d bytes; firmware takes %d", len(name), maxName), "use a shorter name")
@@ -73,6 +79,30 @@ func (j *judge) bootFile(o Offer) {
 			fmt.Sprintf("the boot file's name %q has characters over which firmware and DHCP servers stumble", name),
 			"use letters, digits and . _ - / only")
 	}
+}
+
+// Local reports whether an address means something else on each machine, or several machines: loopback, link-local, multicast
+// and unspecified ones. An offer or a script must not make this machine ask there.
+func Local(a netip.Addr) bool {
+	a = a.Unmap()
+	return a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() || a == allOnes
+}
+
+// fetchedFrom is the address that a boot file is fetched from, as far as the offer itself says.
+func fetchedFrom(o Offer, name string) (netip.Addr, bool) {
+	if !strings.Contains(name, "://") {
+		return o.NextServer, !o.NextServer.IsUnspecified() // bootFile has said that there is none
+	}
+	u, err := url.Parse(name)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	host := u.Hostname()
+	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), true
+	}
+	a, err := netip.ParseAddr(host)
+	return a, err == nil
 }
 
 // strange reports whether a character does not belong into a boot file name or URL. A backslash does: Windows names its files so.

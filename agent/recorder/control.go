@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"pxeagent/agent/guard"
 )
 
 // ControlFile is the socket in the folder for state where commands of this machine ask the agent; its mode is 0600.
@@ -47,7 +49,9 @@ func (b *Recorder) ServeCommands(ctx context.Context, answer http.Handler) error
 	if b.control == nil {
 		return nil
 	}
-	s := &http.Server{Handler: answer, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	s := &http.Server{
+		Handler: b.guard.Handler(guard.Control, answer), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+	}
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
 	if err := s.Serve(b.control); !errors.Is(err, http.ErrServerClosed) {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/guard"
 	"pxeagent/agent/store"
 )
 
@@ -41,6 +42,7 @@ type Config struct {
 	// Event is called with each thing that happened, from one goroutine.
 	Event   func(Event)
 	Metrics prometheus.Registerer
+	Guard   *guard.Guard // ends a request that panics; nil: nothing does
 	Log     *slog.Logger
 }
 
@@ -82,6 +84,7 @@ type Recorder struct {
 	control net.Listener // where commands ask; nil: nowhere
 	menu    atomic.Int64 // how long it waits for a person, in nanoseconds
 	metrics *metrics
+	guard   *guard.Guard
 	event   func(Event)
 	own     func(boot.Ask) bool // a request that is no machine's
 	maxAge  time.Duration
@@ -99,7 +102,7 @@ func New(c Config) (*Recorder, error) {
 	}
 	b := &Recorder{
 		queue: make(chan told, bootQueue), feed: boot.NewFeed(c.Keep), alarm: &loopAlarm{broken: c.LoopsBroken, except: c.Except},
-		metrics: newMetrics(c.Metrics, c.Native), event: c.Event, own: c.Own, maxAge: c.MaxAge, log: c.Log,
+		metrics: newMetrics(c.Metrics, c.Native), guard: c.Guard, event: c.Event, own: c.Own, maxAge: c.MaxAge, log: c.Log,
 	}
 	b.SetMenuTimeout(c.MenuTimeout)
 	b.tracker = boot.NewTracker(boot.TrackerConfig{
@@ -107,13 +110,13 @@ func New(c Config) (*Recorder, error) {
 		Neighbour: c.Neighbour, Wants: c.Wants, Name: c.Name,
 	})
 	if c.Webhook.URL != nil {
-		b.hook = newWebhook(c.Webhook, b.metrics.deliveries, c.Log)
+		b.hook = newWebhook(c.Webhook, b.metrics.deliveries, c.Guard, c.Log)
 	}
 	if c.State == "" {
 		return b, nil
 	}
 	st, kept, err := store.Open(c.State, store.Config{
-		Keep: c.Keep, MaxAge: c.MaxAge, Log: c.Log, Failed: b.metrics.storeErrors.Inc,
+		Keep: c.Keep, MaxAge: c.MaxAge, Log: c.Log, Guard: c.Guard, Failed: b.metrics.storeErrors.Inc,
 	})
 	switch {
 	case errors.Is(err, store.ErrLocked):
@@ -183,11 +186,13 @@ func (b *Recorder) run(ctx context.Context) error {
 		case t := <-b.queue:
 			b.take(t)
 		case now := <-beat.C:
-			b.tracker.Tick(now)
-			if b.maxAge > 0 {
-				b.feed.Forget(now.Add(-b.maxAge))
-			}
-			b.publish()
+			b.guarded(func() {
+				b.tracker.Tick(now)
+				if b.maxAge > 0 {
+					b.feed.Forget(now.Add(-b.maxAge))
+				}
+			})
+			b.guarded(b.publish)
 		case <-ctx.Done():
 			for len(b.queue) > 0 {
 				b.take(<-b.queue)
@@ -197,10 +202,15 @@ func (b *Recorder) run(ctx context.Context) error {
 	}
 }
 
+// guarded calls f, and keeps a panic in it from ending more than that. The guard logs it.
+func (b *Recorder) guarded(f func()) {
+	_ = b.guard.Do(guard.Recorder, func() error { f(); return nil })
+}
+
 // take looks at a request, and at those that wait behind it.
 func (b *Recorder) take(t told) {
 	for n := 1; ; n++ {
-		b.look(t)
+		b.guarded(func() { b.look(t) })
 		if n == bootBatch {
 			break
 		}
@@ -211,7 +221,7 @@ func (b *Recorder) take(t told) {
 		}
 		break
 	}
-	b.publish()
+	b.guarded(b.publish)
 }
 
 func (b *Recorder) look(t told) {

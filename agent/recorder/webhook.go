@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/guard"
 )
 
 // Webhook is where each boot that ended is posted to.
@@ -58,10 +59,11 @@ type webhook struct {
 	queue      chan boot.Boot
 	client     *http.Client
 	deliveries *prometheus.CounterVec
+	guard      *guard.Guard
 	log        *slog.Logger
 }
 
-func newWebhook(w Webhook, deliveries *prometheus.CounterVec, log *slog.Logger) *webhook {
+func newWebhook(w Webhook, deliveries *prometheus.CounterVec, g *guard.Guard, log *slog.Logger) *webhook {
 	if w.limit == 0 {
 		w.limit = hookLimit
 	}
@@ -69,7 +71,7 @@ func newWebhook(w Webhook, deliveries *prometheus.CounterVec, log *slog.Logger) 
 		w.pause = hookPause
 	}
 	return &webhook{
-		Webhook: w, queue: make(chan boot.Boot, hookQueue), deliveries: deliveries, log: log,
+		Webhook: w, queue: make(chan boot.Boot, hookQueue), deliveries: deliveries, guard: g, log: log,
 		client: &http.Client{
 			Timeout: w.limit,
 			// A redirect would post to where nobody meant it to go.
@@ -94,7 +96,9 @@ func (w *webhook) run(ctx context.Context) error {
 	for {
 		select {
 		case b := <-w.queue:
-			w.deliver(ctx, b)
+			if err := w.guard.Do(guard.Webhook, func() error { w.deliver(ctx, b); return nil }); err != nil {
+				w.count(hookFailed)
+			}
 		case <-ctx.Done():
 			for len(w.queue) > 0 {
 				<-w.queue

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/guard"
 )
 
 // hooked is a webhook with the server that it posts to.
@@ -62,7 +63,10 @@ func newHooked(t *testing.T, answer ...http.HandlerFunc) *hooked {
 		t.Fatal(err)
 	}
 	h.webhook = newWebhook(Webhook{URL: to, Secret: "the-secret", limit: 200 * time.Millisecond, pause: time.Millisecond}, newMetrics(h.registry, false).deliveries,
-		slog.New(slog.NewTextHandler(h, nil)))
+		guard.New(slog.New(slog.DiscardHandler)), slog.New(slog.NewTextHandler(h, nil)))
+	if len(answer) == 0 {
+		h.client.Transport = panicking{}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); h.run(ctx) }()
@@ -78,6 +82,19 @@ func newHooked(t *testing.T, answer ...http.HandlerFunc) *hooked {
 		}
 	})
 	return h
+}
+
+// panicking is a transport that does not come to an end.
+type panicking struct{}
+
+func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("a panic while posting") }
+
+// A panic ends the post of one boot, and the next is posted.
+func TestWebhookGoesOnAfterAPanic(t *testing.T) {
+	h := newHooked(t)
+	h.send(boot.Boot{ID: "1"})
+	h.send(boot.Boot{ID: "2"})
+	h.counted(hookFailed, 2)
 }
 
 func status(code int) http.HandlerFunc {

@@ -19,6 +19,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/guard"
 )
 
 const (
@@ -46,6 +47,7 @@ type Config struct {
 	Keep   int           // boots; at least one
 	MaxAge time.Duration // since their end; 0: for ever
 	Log    *slog.Logger
+	Guard  *guard.Guard // ends a write that panics; nil: nothing does
 	// Failed hears of each write that failed; nil: nobody does.
 	Failed func()
 }
@@ -195,7 +197,10 @@ func (s *Store) Run(ctx context.Context) error {
 	for {
 		select {
 		case now := <-tick.C:
-			s.Flush(now)
+			_ = s.Guard.Do(guard.Store, func() error { // what it caught is logged
+				s.Flush(now)
+				return nil
+			})
 		case <-ctx.Done():
 			return nil
 		}

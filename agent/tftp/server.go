@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/guard"
 )
 
 // Opener finds what a request asks for.
@@ -57,6 +58,7 @@ type Config struct {
 	Silence time.Duration
 	// Grace is how long transfers may go on when the server is to stop.
 	Grace time.Duration
+	Guard *guard.Guard // ends a request or transfer that panics; nil: nothing does
 	// Log hears of faults of the server's own, not of requests: those are the Observer's. nil: none
 	Log *slog.Logger
 }
@@ -142,7 +144,7 @@ func (s *Server) receive(ctx context.Context, sock *socket) error {
 		n, cn, _, client, err := sock.conn.ReadMsgUDPAddrPort(b, control)
 		if err == nil {
 			bad = 0
-			s.packet(sock, b[:n], control[:cn], client)
+			s.guarded(func() { s.packet(sock, b[:n], control[:cn], client) })
 			continue
 		}
 		if ctx.Err() != nil {
@@ -159,6 +161,11 @@ func (s *Server) receive(ctx context.Context, sock *socket) error {
 		case <-time.After(time.Millisecond << bad):
 		}
 	}
+}
+
+// guarded calls f, and keeps a panic in it from ending more than that. The guard logs it.
+func (s *Server) guarded(f func()) {
+	_ = s.Guard.Do(guard.TFTP, func() error { f(); return nil })
 }
 
 // finish tells of the end of a request.

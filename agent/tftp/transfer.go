@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/guard"
 )
 
 const (
@@ -91,12 +92,18 @@ func (t *transfer) start() {
 
 func (t *transfer) run() {
 	defer t.server.running.Done()
-	t.server.Observer.Begin(t.end.Ask)
-	t.end.Outcome, t.end.Err = t.serve()
-	t.over.Store(true)
-	t.end.Quirks = append(slices.Clip(t.end.Quirks), t.oddities()...)
-	t.server.finish(t.end)
-	t.server.table.remove(t)
+	defer t.server.table.remove(t)
+	t.server.guarded(func() {
+		t.server.Observer.Begin(t.end.Ask)
+		t.end.Outcome = boot.Failed // if it panics
+		t.end.Err = t.server.Guard.Do(guard.TFTP, func() (err error) {
+			t.end.Outcome, err = t.serve()
+			return err
+		})
+		t.over.Store(true)
+		t.end.Quirks = append(slices.Clip(t.end.Quirks), t.oddities()...)
+		t.server.finish(t.end)
+	})
 }
 
 // oddities are those in how the client asked.

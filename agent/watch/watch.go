@@ -17,6 +17,7 @@ import (
 
 	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/guard"
 	"pxeagent/agent/probe"
 )
 
@@ -43,6 +44,7 @@ type Config struct {
 	Event   func(Event)
 	Changed func()
 	Metrics prometheus.Registerer
+	Guard   *guard.Guard // ends a probe or check that panics; nil: nothing does
 	Log     *slog.Logger
 }
 
@@ -120,10 +122,6 @@ type probeResult struct {
 	offers  []dhcp.Offer
 }
 
-// checkLimit is how long the check of a whole boot path may take: one that answers takes a second, and one where nothing does
-// is known by then.
-const checkLimit = time.Minute
-
 // watch checks one network until ctx ends.
 func (w *Watcher) watch(ctx context.Context, i int) {
 	n := w.Networks[i]
@@ -136,7 +134,9 @@ func (w *Watcher) watch(ctx context.Context, i int) {
 	last := ""
 	for first := true; ; first = false {
 		if n.Every > 0 || !first {
-			last = w.check(ctx, i, last)
+			if err := w.Guard.Do(guard.Check, func() error { last = w.check(ctx, i, last); return nil }); err != nil {
+				w.abandon(i)
+			}
 		}
 		select {
 		case <-due:
@@ -152,7 +152,7 @@ func (w *Watcher) watch(ctx context.Context, i int) {
 func (w *Watcher) check(ctx context.Context, i int, last string) string {
 	start, n := time.Now(), w.Networks[i]
 	w.begin(i)
-	r, err := n.probe(ctx)
+	r, err := n.probe(ctx, w.Guard)
 	if ctx.Err() != nil {
 		return last
 	}
@@ -165,7 +165,7 @@ func (w *Watcher) check(ctx context.Context, i int, last string) string {
 	}
 	s := n.probed(r, err)
 	if err == nil || r.result != resultError {
-		s.Clients = n.check(ctx, r, w.share())
+		s.Clients = n.check(ctx, w.Guard, r, w.share())
 		if ctx.Err() != nil {
 			return last
 		}
@@ -194,6 +194,13 @@ func (w *Watcher) begin(i int) {
 	w.Changed()
 }
 
+// abandon notes that a check came to no end.
+func (w *Watcher) abandon(i int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.states[i].Checking = false
+}
+
 // end notes what a check found. That it is something else than before is an event.
 func (w *Watcher) end(i int, s State) {
 	w.mu.Lock()
@@ -217,10 +224,9 @@ func (w *Watcher) end(i int, s State) {
 }
 
 // check goes the boot path of each client.
-func (n Network) check(ctx context.Context, r probeResult, of int) []Client {
-	ctx, cancel := context.WithTimeout(ctx, checkLimit)
-	defer cancel()
-	return n.paths(r, check.Walk(ctx, check.Config{TFTPPort: n.TFTPPort}, r.clients, r.offers), of)
+func (n Network) check(ctx context.Context, g *guard.Guard, r probeResult, of int) []Client {
+	c := check.Config{TFTPPort: n.TFTPPort, NextServer: n.Want.NextServer, Guard: g}
+	return n.paths(r, check.Walk(ctx, c, r.clients, r.offers), of)
 }
 
 // found is what a check found, for people.
@@ -254,7 +260,7 @@ func level(result string) slog.Level {
 }
 
 // probe makes one probe. Its error is what is wrong.
-func (w Network) probe(ctx context.Context) (probeResult, error) {
+func (w Network) probe(ctx context.Context, g *guard.Guard) (probeResult, error) {
 	r := probeResult{
 		result: resultOK, ok: map[dhcp.Client]bool{}, wrong: map[dhcp.Client][]string{}, took: map[dhcp.Client]time.Duration{},
 		clients: dhcp.ProbeClients(w.Want),
@@ -266,7 +272,7 @@ func (w Network) probe(ctx context.Context) (probeResult, error) {
 		return r, nil
 	}
 	c := w.Probe
-	c.Clients = r.clients
+	c.Clients, c.Guard = r.clients, g
 	report, err := probe.Run(ctx, c)
 	if err != nil {
 		r.result = resultError

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/netip"
 	"path"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/files"
+	"pxeagent/agent/guard"
 )
 
 // Files is where files come from.
@@ -46,6 +46,7 @@ type Config struct {
 	// that whoever watches over it can ask /healthz.
 	Networks []netip.Prefix
 	Log      *slog.Logger // nil: no log
+	Guard    *guard.Guard // hears of requests that panic; nil: nobody does
 
 	stall time.Duration // shorter in tests; 0: stallLimit
 }
@@ -123,7 +124,7 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		if p != nil {
 			t.Outcome, t.Err = boot.Failed, errors.New("panic while answering")
 			if p != http.ErrAbortHandler {
-				s.Log.Error("Panic while answering", "client", t.Client, "file", t.Name, "err", p, "stack", string(debug.Stack()))
+				s.Guard.Caught(guard.HTTP, p)
 			}
 		}
 		end()

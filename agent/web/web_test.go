@@ -30,6 +30,7 @@ import (
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/files"
+	"pxeagent/agent/guard"
 	"pxeagent/agent/menu"
 	"pxeagent/agent/script"
 	"pxeagent/deploy/lab"
@@ -96,6 +97,7 @@ func newSite(t testing.TB, change func(*Config)) *site {
 		t.Fatal(err)
 	}
 	c := Config{Files: lib, Observer: s.watcher, Log: slog.New(slog.NewTextHandler(&s.log, nil)), Gatherer: prometheus.NewRegistry()}
+	c.Guard = guard.New(c.Log)
 	if change != nil {
 		change(&c)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v3"
 
+	"pxeagent/agent/guard"
 	"pxeagent/cmd/pxeagent/cli"
 )
 
@@ -65,7 +66,8 @@ type loaded struct {
 	Settings []setting
 	Parts    []setPart
 
-	login *login // to the firewall; nil where no command asked for it
+	guard *guard.Guard // of what this command asks on the wire
+	login *login       // to the firewall; nil where no command asked for it
 }
 
 // load lays flags over the environment over the file over the defaults, and turns what is left

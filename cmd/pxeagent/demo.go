@@ -209,7 +209,7 @@ func (d *demonstration) run(j *dhcp.Journal, server dhcp.Server) dhcp.Configure 
 }
 
 func (d *demonstration) check() check.Config {
-	return check.Config{TFTPPort: d.sockets.TFTP().Port()}
+	return check.Config{TFTPPort: d.sockets.TFTP().Port(), NextServer: d.place.NextServer}
 }
 
 // probe asks the stand-in as a relay agent would, from a high port, so that no right is needed.

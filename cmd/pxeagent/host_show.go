@@ -76,7 +76,7 @@ daemon need run.`,
 			case asJSON:
 				return cli.WriteJSON(a.stdout, v)
 			case script:
-				_, err := io.WriteString(a.stdout, v.Script)
+				_, err := io.WriteString(a.document, v.Script)
 				return err
 			}
 			return v.print(a.stdout, l.File)
@@ -208,7 +208,7 @@ for a machine: DOCUMENT is its name without .tmpl. Secrets that it holds are pri
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[1], err)
 			}
-			_, err = a.stdout.Write(d.Text)
+			_, err = a.document.Write(d.Text)
 			return err
 		},
 	}

@@ -3,11 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"pxeagent/agent/image"
 	"pxeagent/cmd/pxeagent/cli"
@@ -27,11 +25,7 @@ func (a *app) newProgress(quiet bool) *progress {
 	if quiet {
 		return &progress{}
 	}
-	p := &progress{steps: a.stdout}
-	if f, ok := a.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.bars = f
-	}
-	return p
+	return &progress{steps: a.stdout, bars: a.bars}
 }
 
 func (p *progress) event(e image.Event) {
@@ -81,7 +75,7 @@ func totalText(e image.Event) string {
 // newBar is a bar for one long step.
 func newBar(w io.Writer, e image.Event) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(max(e.Total, -1),
-		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(e.Doing), progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true),
+		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(cli.Plain(e.Doing)), progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true),
 		progressbar.OptionShowTotalBytes(true), progressbar.OptionSetPredictTime(true), progressbar.OptionSetElapsedTime(true),
 		progressbar.OptionSetWidth(20), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionShowCount(),
 		progressbar.OptionOnCompletion(func() { fmt.Fprintln(w) }),

@@ -34,7 +34,7 @@ answer, to the DHCP server's next-server; in the end it offers a shell.`,
 			if err != nil {
 				return err
 			}
-			_, err = a.stdout.Write(to.EmbedScript())
+			_, err = a.document.Write(to.EmbedScript())
 			return err
 		},
 	}

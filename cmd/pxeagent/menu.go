@@ -58,7 +58,7 @@ tells nothing. Made from the configuration and the disk: no daemon need run.`,
 			case asJSON:
 				err = cli.WriteJSON(a.stdout, menuOf(menu, facts, string(script)))
 			case scriptOnly:
-				_, err = a.stdout.Write(script)
+				_, err = a.document.Write(script)
 			default:
 				err = printMenu(a.stdout, menu, string(script))
 			}
@@ -198,7 +198,7 @@ serve.root/http: it is put to use at once, and a broken one is not.`,
 		Example: "  pxeagent menu template > /var/lib/pxeagent/http/" + menu.TemplateFile,
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := io.WriteString(a.stdout, menu.Template)
+			_, err := io.WriteString(a.document, menu.Template)
 			return err
 		},
 	}

@@ -10,6 +10,7 @@ import (
 
 	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/guard"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/probe"
 	"pxeagent/agent/watch"
@@ -26,7 +27,8 @@ type network struct {
 	base   *url.URL   // where HTTP is reached
 	want   dhcp.Boot
 	mac    []byte // to probe with; nil: made
-	found  found  // where the DHCP server was asked
+	guard  *guard.Guard
+	found  found // where the DHCP server was asked
 }
 
 // networks finds this machine's place in each network that is configured. Where next_server is not needed, want of an
@@ -61,7 +63,7 @@ func (l loaded) networks(needNext bool, find func(name string) (found, error)) (
 // (next_server: auto) or where the device was named.
 func (l loaded) network(nics []nic, name string, i int, needNext bool, f found) (network, error) {
 	c := l.Config
-	n := network{name: name, next: c.NextServer, mac: c.Probe.MAC, found: f}
+	n := network{name: name, next: c.NextServer, mac: c.Probe.MAC, guard: l.guard, found: f}
 	at, err := localAddr(nics, l.place(nics, name, i, f))
 	switch {
 	case err == nil:
@@ -122,7 +124,7 @@ func (l loaded) journal(n network) (*dhcp.Journal, error) {
 
 // probeConfig is how n is asked.
 func (n network) probeConfig() probe.Config {
-	return probe.Config{Device: n.device, MAC: n.mac}
+	return probe.Config{Device: n.device, MAC: n.mac, Guard: n.guard}
 }
 
 // wire is the Probe of dhcp.Configure: nil where this machine is not in that network.
@@ -140,7 +142,7 @@ func (n network) wire() func(context.Context, []dhcp.Client) ([]dhcp.Offer, erro
 
 // serving is the Preflight of dhcp.Configure.
 func (n network) serving(ctx context.Context, want dhcp.Boot) error {
-	if err := check.Serving(ctx, check.Config{}, want, watch.ScriptURL(n.base)); err != nil {
+	if err := check.Serving(ctx, check.Config{Guard: n.guard}, want, watch.ScriptURL(n.base)); err != nil {
 		return fmt.Errorf("%w: %w", dhcp.ErrNotServing, err)
 	}
 	return nil

@@ -109,7 +109,7 @@ func (l loaded) asks(server string, judgeAlone bool) ([]asking, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []asking{{name: server, config: probe.Config{Server: at, Device: l.Config.Probe.Device(0), MAC: l.Config.Probe.MAC}}}, nil
+		return []asking{{name: server, config: probe.Config{Server: at, Device: l.Config.Probe.Device(0), MAC: l.Config.Probe.MAC, Guard: l.guard}}}, nil
 	}
 	all, err := l.networks(false, l.recall())
 	if err != nil {
@@ -186,7 +186,9 @@ func newCheckCmd(a *app) *cobra.Command {
 		Short: "Walk a machine's whole road: offer, NBP, script, every file that the script names",
 		Long: `Probe each network, then go on as the machines would: fetch the boot file from the
 next-server they are told, then the script, as iPXE asks for it, then ask for every kernel
-and image that the script names. Says which step is missing. Exits 2 if one is.`,
+and image that the script names. Each step is shown as soon as it is known. Says which is
+missing, and exits 2 if one is. Gives a network a minute after its offers; nothing is
+asked of a loopback or link-local address that the configuration does not name.`,
 		Example: "  pxeagent check --interface eth1",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -201,16 +203,19 @@ and image that the script names. Says which step is missing. Exits 2 if one is.`
 			roads := map[string][]check.Step{}
 			code := cli.Done
 			for _, k := range asks {
-				hops, err := walk(cmd.Context(), k)
+				told := func(h check.Step) { printStep(a.stdout, h) }
+				if asJSON {
+					told = nil
+				} else {
+					fmt.Fprintln(a.stdout, k.name)
+				}
+				steps, err := walk(cmd.Context(), k, told)
 				if err != nil {
 					return err
 				}
-				roads[k.name] = hops
-				if !check.Complete(hops) {
+				roads[k.name] = steps
+				if !check.Complete(steps) {
 					code = cli.Wrong
-				}
-				if !asJSON {
-					printHops(a.stdout, k.name, hops)
 				}
 			}
 			if asJSON {
@@ -226,8 +231,8 @@ and image that the script names. Says which step is missing. Exits 2 if one is.`
 	return cmd
 }
 
-// walk probes one network and goes the road of each client that something is wanted for.
-func walk(ctx context.Context, k asking) ([]check.Step, error) {
+// walk probes one network and goes the boot path of each client that something is wanted for. told is called with each step.
+func walk(ctx context.Context, k asking, told func(check.Step)) ([]check.Step, error) {
 	if k.want == (dhcp.Boot{}) {
 		return nil, cli.Failure{Code: cli.Usage, Err: errors.New("dhcp.backend: none; it is not known which machines are to boot here"),
 			Hints: []string{"set dhcp.backend (--backend)"}}
@@ -237,21 +242,20 @@ func walk(ctx context.Context, k asking) ([]check.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return check.Walk(ctx, check.Config{}, k.config.Clients, report.Plain()), nil
+	c := check.Config{NextServer: k.want.NextServer, Told: told, Guard: k.config.Guard}
+	steps := check.Walk(ctx, c, k.config.Clients, report.Plain())
+	return steps, ctx.Err()
 }
 
-func printHops(w io.Writer, name string, hops []check.Step) {
-	fmt.Fprintln(w, name)
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, h := range hops {
-		mark, size := "ok", ""
-		if !h.OK {
-			mark = "FAIL"
-		}
-		if h.Bytes >= 0 {
-			size = fmt.Sprintf("%d bytes", h.Bytes)
-		}
-		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\t%s\t%s\n", mark, h.Client, h.Stage, h.What, size, h.Text)
+// printStep prints one step on one line. It does not wait for those that follow, so its columns have fixed widths.
+func printStep(w io.Writer, h check.Step) {
+	mark, size := "ok", ""
+	if !h.OK {
+		mark = "FAIL"
 	}
-	tw.Flush()
+	if h.Bytes >= 0 {
+		size = fmt.Sprintf("%d bytes", h.Bytes)
+	}
+	line := fmt.Sprintf("  %-4s  %-6s  %-6s  %s  %s  %s", mark, h.Client, h.Stage, lineText(h.What), size, lineText(h.Text))
+	fmt.Fprintln(w, strings.TrimRight(line, " "))
 }

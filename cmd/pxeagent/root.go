@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pxeagent/agent/guard"
 	"pxeagent/cmd/pxeagent/cli"
 )
 
@@ -21,7 +22,7 @@ func run(args []string, stdout, stderr io.Writer) cli.Code {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return (&app{stdin: os.Stdin, stdout: stdout, stderr: stderr}).run(ctx, args)
+	return newApp(stdout, stderr).run(ctx, args)
 }
 
 // run runs one command line, and says why it failed.
@@ -47,7 +48,9 @@ func (a *app) run(ctx context.Context, args []string) cli.Code {
 // app is what every command needs.
 type app struct {
 	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdout, stderr io.Writer // each a *cli.Printable
+	document       io.Writer // for a file's text, byte for byte where that is no terminal
+	bars           io.Writer // the terminal that bars are drawn on; nil: there is none
 }
 
 // load is the configuration for cmd, from its flags and all else, and the log it asks for.
@@ -57,6 +60,7 @@ func (a *app) load(cmd *cobra.Command) (loaded, *slog.Logger, error) {
 		return l, nil, err
 	}
 	log := newLogger(a.stderr, l.Config.Log)
+	l.guard = guard.New(log)
 	l.login = a.newLogin(cmd, l.Config, log)
 	return l, log, nil
 }

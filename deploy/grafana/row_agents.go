@@ -24,6 +24,8 @@ func agents(b *board) {
 		query{`sum(increase(pxeagent_store_errors_total{<agents>}[$__rate_interval]))`, "not stored"},
 		query{`sum(increase(pxeagent_boot_events_dropped_total{<agents>}[$__rate_interval]))`, "requests in no boot"},
 		query{`sum by (outcome) (increase(pxeagent_webhook_deliveries_total{<agents>}[$__rate_interval]))`, "webhook {{outcome}}"}))
+	b.place(12, 7, bars("Panics", "Faults in the agent that ended one request, transfer, probe or check. The log has the stack of each place once.",
+		query{`sum by (instance, part) (increase(pxeagent_panics_total{<agents>}[$__rate_interval]))`, "{{part}} of {{instance}}"}).perAgent())
 	b.place(6, 7, lines("Memory", "Resident memory of the process.",
 		query{`process_resident_memory_bytes{<agents>}`, "{{instance}}"}).unit("bytes").perAgent())
 	b.place(6, 7, lines("Processor", "Time on processors: 1 is one of them, all the time.",
