@@ -88,11 +88,11 @@ type Config struct {
 	Grace      time.Duration  // how long transfers may go on after the end was asked for
 	Watches    []watch.Network
 	Page       Page
-	State      string            // folder for what outlives a restart; machines that boot once have theirs in it
-	Machines   *machine.Book     // what the configuration says of them; nil: nothing
-	Boots      recorder.Config   // Keep, MaxAge, Stall and Webhook; the rest is the agent's
-	Native     bool              // histograms are native ones, and no classic ones
-	Build      map[string]string // labels of the build_info metric
+	State      string             // folder for what outlives a restart; machines that boot once have theirs in it
+	Machines   *machine.Inventory // what the configuration says of them; nil: nothing
+	Boots      recorder.Config    // Keep, MaxAge, Stall and Webhook; the rest is the agent's
+	Native     bool               // histograms are native ones, and no classic ones
+	Build      map[string]string  // labels of the build_info metric
 	// Log gets lines of what is asked and served as well, which are bounded: see logging.Handler.
 	Log *slog.Logger
 }

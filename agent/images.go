@@ -49,7 +49,7 @@ func (c *images) Collect(ch chan<- prometheus.Metric) {
 		return err
 	})
 	if err != nil {
-		c.log.Error("The images could not be listed for the metrics", "err", err)
+		c.log.Error("images not listed for the metrics", "err", err)
 		return
 	}
 	seen := map[string]bool{}

@@ -42,7 +42,7 @@ func newMachines(c Config) (*machines, error) {
 	if err != nil {
 		return nil, err
 	}
-	fleet := machine.Config{Book: c.Machines, State: c.State, Items: m.catalog.Items, Neighbour: holders(neighbour.New(m.log)), Log: m.log}
+	fleet := machine.Config{Inventory: c.Machines, State: c.State, Items: m.catalog.Items, Neighbour: holders(neighbour.New(m.log)), Log: m.log}
 	if c.Root != "" {
 		fleet.Documents = filepath.Join(c.Root, DocumentsFolder)
 	}
@@ -142,9 +142,9 @@ func (p placed) Document(r machine.Request) (machine.Document, error) {
 
 // listed are the machines of the configuration, and those that are to boot something once, for the page.
 func (m *machines) listed() []web.Machine {
-	orders, err := m.Once.List()
+	orders, err := m.OneTime.List()
 	if err != nil {
-		m.log.Warn("What machines are to boot once cannot be shown", "err", err)
+		m.log.Warn("one-time boots not listed", "err", err)
 	}
 	var out []web.Machine
 	take := func(w *web.Machine, ids ...machine.ID) {
@@ -156,7 +156,7 @@ func (m *machines) listed() []web.Machine {
 			}
 		}
 	}
-	for _, h := range m.Book().Hosts() {
+	for _, h := range m.Inventory().Hosts() {
 		w := web.Machine{Name: h.Name, Profile: h.Profile}
 		if len(h.MACs) > 0 {
 			w.MAC = h.MACs[0]
@@ -187,11 +187,11 @@ func (m *machines) once(mac net.HardwareAddr, item string) error {
 		return err
 	}
 	if item == "" {
-		_, _, err := m.Once.Cancel(id)
+		_, _, err := m.OneTime.Cancel(id)
 		return err
 	}
 	if err := m.catalog.CheckOnce(item, m.base); err != nil {
 		return err
 	}
-	return m.Once.Set(id, item)
+	return m.OneTime.Set(id, item)
 }

@@ -76,7 +76,7 @@ func (r *running) straight(query string) string {
 	return ""
 }
 
-func newBook(t *testing.T, hosts []machine.Host, profiles ...machine.Profile) *machine.Book {
+func newBook(t *testing.T, hosts []machine.Host, profiles ...machine.Profile) *machine.Inventory {
 	t.Helper()
 	b, err := machine.New(hosts, profiles)
 	if err != nil {
@@ -88,11 +88,11 @@ func newBook(t *testing.T, hosts []machine.Host, profiles ...machine.Profile) *m
 // A machine's boot once is there until it has fetched the kernel to its end; then it has its profile again. All of this by HTTP.
 func TestBootOnceByHTTP(t *testing.T) {
 	state := t.TempDir()
-	once := machine.OpenOnce(filepath.Join(state, "once"), nil) // as the command line, or another agent, has it
+	once := machine.OpenOneTimeBoots(filepath.Join(state, "once"), nil) // as the command line, or another agent, has it
 	log := &safeBuffer{}
 	r := start(t, func(c *agent.Config) {
 		c.State, c.Log = state, slog.New(slog.NewTextHandler(log, nil))
-		c.Machines = newBook(t, []machine.Host{{Name: "node", MACs: []string{machineMAC}, Profile: "p"}}, machine.Profile{Name: "p", Image: "local", Straight: true})
+		c.Machines = newBook(t, []machine.Host{{Name: "node", MACs: []string{machineMAC}, Profile: "p"}}, machine.Profile{Name: "p", Image: "local", SkipMenu: true})
 	})
 	r.tree(smartos("20130808T195337Z")...)
 	if got := r.straight(facts); got != "local" {
@@ -148,7 +148,7 @@ func TestBootOnceByHTTP(t *testing.T) {
 	if got := r.straight(facts); got != "local" {
 		t.Errorf("the machine goes to %q", got)
 	}
-	if !strings.Contains(log.String(), `msg="Booted once, as ordered"`) {
+	if !strings.Contains(log.String(), `msg="one-time boot done"`) {
 		t.Errorf("nothing says so:\n%s", log)
 	}
 
@@ -230,7 +230,7 @@ func TestCanaryByHTTP(t *testing.T) {
 		c.Machines = newBook(t, []machine.Host{
 			{Name: "first", MACs: []string{machineMAC}, Profile: "p", Labels: map[string]string{machine.CanaryLabel: "true"}},
 			{Name: "second", MACs: []string{"52:54:00:12:34:02"}, Profile: "p"},
-		}, machine.Profile{Name: "p", Image: "smartos", Straight: true})
+		}, machine.Profile{Name: "p", Image: "smartos", SkipMenu: true})
 	})
 	r.tree(smartos("20130808T195337Z")...)
 	r.tree(smartos("20140101T000000Z")...)

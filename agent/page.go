@@ -93,7 +93,7 @@ func (a *Agent) showMenu(b *menu.Builder) func(boot.Facts, netip.Addr) (web.Show
 		}
 		c := m.Choice
 		s := web.Shown{
-			Title: m.Title, Items: items(m.Items), Chosen: m.Default, Timeout: m.Timeout.Seconds(), Straight: m.Straight,
+			Title: m.Title, Items: items(m.Items), Chosen: m.Default, Timeout: m.Timeout.Seconds(), Straight: m.SkipMenu,
 			Once: c.Once,
 			Host: c.Host, Profile: c.Profile, Why: c.Why, Script: string(m.Shown),
 		}

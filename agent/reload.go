@@ -13,7 +13,7 @@ import (
 // Changes is the part of Config that may change while the agent runs.
 type Changes struct {
 	Menu     menu.Settings
-	Machines *machine.Book
+	Machines *machine.Inventory
 	Settings []web.Setting // for the page; nil: as before
 }
 
@@ -23,7 +23,7 @@ func (a *Agent) Reconfigure(c Changes) {
 	for _, b := range a.menus.all() {
 		b.Configure(c.Menu)
 	}
-	a.machines.SetBook(c.Machines)
+	a.machines.SetInventory(c.Machines)
 	a.recorder.SetMenuTimeout(c.Menu.Timeout)
 	a.reload.took(time.Now())
 	a.page.reloaded(c.Settings, nil)

@@ -103,7 +103,7 @@ func (c *Catalog) List() (Listing, error) {
 	used := map[string]bool{}
 	for _, i := range all {
 		if used[i.Key] || slices.Contains(builtin, i.Key) && (i.image != nil || i.Fragment()) {
-			l.leaveOut(i.Key, "%s (%s) is left out: another item has that key", i.Key, i.Title)
+			l.leaveOut(i.Key, "%s (%s) is left out: duplicate key", i.Key, i.Title)
 			continue
 		}
 		used[i.Key] = true

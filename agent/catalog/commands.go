@@ -25,7 +25,7 @@ func (i Item) Check(base string, o Options) error {
 		return nil
 	}
 	if err := script.CheckArgs(o.Args); err != nil {
-		return fmt.Errorf("its arguments cannot be passed: %w", err)
+		return fmt.Errorf("invalid arguments: %w", err)
 	}
 	if n := commandLine(base, *i.image, arguments(base, *i.image, o, i.rescue)); n > script.MaxCommandLine {
 		return fmt.Errorf("its command lines need %d bytes, and BIOS iPXE has %d", n, script.MaxCommandLine)

@@ -23,7 +23,7 @@ func ParseConsole(s string) (Console, error) {
 	case s == "":
 		return Console{}, nil
 	case m == nil:
-		return Console{}, fmt.Errorf("%q is no console; want text, ttya to ttyd or ttyS0 to ttyS3, with a speed behind a comma where need be", s)
+		return Console{}, fmt.Errorf("invalid console %q: want text, ttya to ttyd or ttyS0 to ttyS3, optionally with a comma and a speed", s)
 	case m[1] != "":
 		return Console{Port: 't'}, nil
 	}

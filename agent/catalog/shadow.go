@@ -33,11 +33,11 @@ func ParseShadow(s string) (Shadow, error) {
 	case s == "":
 		return Shadow{}, errors.New("it is empty")
 	case len(s) > maxShadow:
-		return Shadow{}, fmt.Errorf("it has %d bytes; no hash of a password has more than %d", len(s), maxShadow)
+		return Shadow{}, fmt.Errorf("it has %d bytes; a password hash has at most %d", len(s), maxShadow)
 	case s[0] != '$':
-		return Shadow{}, errors.New(`it is no hash of a password, which begins with $; "openssl passwd -5" makes one`)
+		return Shadow{}, errors.New(`not a password hash, which begins with $; "openssl passwd -5" makes one`)
 	case !shadowRE.MatchString(s):
-		return Shadow{}, errors.New("it has characters that no hash of a password has, and that would not reach the kernel as they are; want $ID$SALT$HASH of letters, digits and ./+=,_-")
+		return Shadow{}, errors.New("it has characters that a password hash cannot have, and that would not reach the kernel as they are; want $ID$SALT$HASH of letters, digits and ./+=,_-")
 	}
 	return Shadow{s}, nil
 }

@@ -71,7 +71,7 @@ func openPlain(root *os.Root, name string) (*os.File, os.FileInfo, error) {
 	if info, err := root.Stat(name); err != nil {
 		return nil, nil, judge(err)
 	} else if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("%w: not a plain file but %s", ErrRefused, kind(info))
+		return nil, nil, fmt.Errorf("%w: not a regular file but %s", ErrRefused, kind(info))
 	}
 	// And do not wait if it became one meanwhile.
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -80,7 +80,7 @@ func openPlain(root *os.Root, name string) (*os.File, os.FileInfo, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%w: not a plain file but %s", ErrRefused, kind(info))
+		err = fmt.Errorf("%w: not a regular file but %s", ErrRefused, kind(info))
 	}
 	if err != nil {
 		f.Close()

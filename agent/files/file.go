@@ -13,7 +13,7 @@ import (
 	"pxeagent/agent/catalog"
 )
 
-// ErrRefused: the name cannot be that of a file here, or what has it is no plain file, lies
+// ErrRefused: the name cannot be that of a file here, or what has not a regular file, lies
 // outside the tree, or is a script that a machine would hang on.
 var ErrRefused = catalog.ErrRefused
 

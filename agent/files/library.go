@@ -231,7 +231,7 @@ func (l *Library) checkScript(proto boot.Proto, f *File) error {
 		}
 		return nil
 	}
-	l.once(key, f.ETag, slog.LevelError, "A script of yours is not served, because a machine would hang on it",
+	l.once(key, f.ETag, slog.LevelError, "own script not served, because a machine would hang on it",
 		"file", string(l.trees[proto])+"/"+f.Name, "err", err)
 	return fmt.Errorf("%w: %w", ErrRefused, err)
 }
@@ -284,7 +284,7 @@ func (l *Library) lintOwn(f *File) {
 		return
 	}
 	for _, found := range script.Faults(text) {
-		l.log.Warn("Something in your script will not work as meant; it is served as it is", "file", f.Name, "line", found.Line, "err", found.Text)
+		l.log.Warn("fault in your own script, which is served as it is", "file", f.Name, "line", found.Line, "err", found.Text)
 	}
-	l.once(key, f.ETag, slog.LevelDebug, "Your script is served", "file", f.Name)
+	l.once(key, f.ETag, slog.LevelDebug, "own script served", "file", f.Name)
 }

@@ -40,11 +40,11 @@ var Targets = map[string]string{
 
 var (
 	// ErrNoSource: the folder is no source tree of iPXE.
-	ErrNoSource = errors.New("no source tree of iPXE")
+	ErrNoSource = errors.New("not an iPXE source tree")
 	// ErrNoTools: programs that the build needs are not installed. The text names them.
 	ErrNoTools = errors.New("not installed")
 	// ErrTarget: not a target of iPXE's make.
-	ErrTarget = errors.New("no target of iPXE's")
+	ErrTarget = errors.New("unknown iPXE target")
 )
 
 // MakeError is a make that failed.

@@ -26,7 +26,7 @@ type Destination struct {
 // NewDestination fails where nextServer is no address that machines can ask.
 func NewDestination(script string, nextServer netip.Addr) (Destination, error) {
 	if !nextServer.IsValid() || nextServer.IsUnspecified() || nextServer.Zone() != "" {
-		return Destination{}, fmt.Errorf("next-server %q is no address that a machine can ask", nextServer)
+		return Destination{}, fmt.Errorf("invalid next-server %q: want an address that machines can reach", nextServer)
 	}
 	return Destination{script, nextServer}, nil
 }

@@ -12,15 +12,15 @@ import (
 	"pxeagent/agent/catalog"
 )
 
-// Trials are the versions that canaries have booted: a file for each item.
-type Trials struct {
+// CanaryResults are the versions that canaries have booted: a file for each item.
+type CanaryResults struct {
 	folder folder
 	now    func() time.Time
 	log    *slog.Logger
 }
 
-// Trial is how an item did on canaries.
-type Trial struct {
+// CanaryResult is how an item did on canaries.
+type CanaryResult struct {
 	Item    string    `json:"item"`
 	Machine string    `json:"machine"`         // the canary that booted it last: its ID
 	Booted  time.Time `json:"booted,omitzero"` // that was then; zero: it has come back since
@@ -29,27 +29,27 @@ type Trial struct {
 	Good  time.Time     `json:"good,omitzero"` // a person said then that it is good
 }
 
-// OpenTrials uses the folder, which need not exist. log may be nil.
-func OpenTrials(dir string, log *slog.Logger) *Trials {
+// OpenCanaryResults uses the folder, which need not exist. log may be nil.
+func OpenCanaryResults(dir string, log *slog.Logger) *CanaryResults {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Trials{folder(dir), time.Now, log}
+	return &CanaryResults{folder(dir), time.Now, log}
 }
 
 // Booted keeps that a canary has booted an item.
-func (t *Trials) Booted(item, machine string) error {
-	is, _ := t.Trial(item)
+func (t *CanaryResults) Booted(item, machine string) error {
+	is, _ := t.Result(item)
 	is.Item, is.Machine, is.Booted = item, machine, t.now().UTC().Truncate(time.Second)
 	return t.write(is)
 }
 
 // Returned keeps that a canary asks for something to boot again: with whatever it had booted it has stood until now, and no longer.
-func (t *Trials) Returned(machine string) error {
+func (t *CanaryResults) Returned(machine string) error {
 	names, err := t.folder.names()
 	for _, name := range names {
 		item, ok := strings.CutSuffix(name, trialSuffix)
-		if is, known := t.Trial(item); ok && known && is.Machine == machine && !is.Booted.IsZero() {
+		if is, known := t.Result(item); ok && known && is.Machine == machine && !is.Booted.IsZero() {
 			is.Stood, is.Booted = max(is.Stood, t.now().Sub(is.Booted)), time.Time{}
 			err = errors.Join(err, t.write(is))
 		}
@@ -58,17 +58,17 @@ func (t *Trials) Returned(machine string) error {
 }
 
 // Approve makes an item good by a person's word.
-func (t *Trials) Approve(item string) error {
-	is, _ := t.Trial(item)
+func (t *CanaryResults) Approve(item string) error {
+	is, _ := t.Result(item)
 	is.Item, is.Good = item, t.now().UTC().Truncate(time.Second)
 	return t.write(is)
 }
 
 const trialSuffix = ".json"
 
-func (t *Trials) write(is Trial) error {
+func (t *CanaryResults) write(is CanaryResult) error {
 	if !catalog.IsKey(is.Item) {
-		return fmt.Errorf("%q is no item of the menu", is.Item)
+		return fmt.Errorf("invalid item %q", is.Item)
 	}
 	text, err := json.Marshal(is)
 	if err == nil {
@@ -80,16 +80,16 @@ func (t *Trials) write(is Trial) error {
 	return nil
 }
 
-// Trial is what is known of an item. A file that cannot be understood is as none.
-func (t *Trials) Trial(item string) (Trial, bool) {
+// CanaryResult is what is known of an item. A file that cannot be understood is as none.
+func (t *CanaryResults) Result(item string) (CanaryResult, bool) {
 	if !catalog.IsKey(item) {
-		return Trial{}, false
+		return CanaryResult{}, false
 	}
 	text, err := t.folder.read(item + trialSuffix)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Trial{}, false
+		return CanaryResult{}, false
 	}
-	var is Trial
+	var is CanaryResult
 	if err == nil {
 		err = json.Unmarshal(text, &is)
 	}
@@ -97,13 +97,13 @@ func (t *Trials) Trial(item string) (Trial, bool) {
 		err = errors.New("it is about another item, or of another time")
 	}
 	if err != nil {
-		t.log.Warn("How canaries did with an item is not known", "file", t.folder.path(item+trialSuffix), "err", err)
-		return Trial{}, false
+		t.log.Warn("invalid canary result ignored", "file", t.folder.path(item+trialSuffix), "err", err)
+		return CanaryResult{}, false
 	}
 	return is, true
 }
 
 // proven: the item is good for other hosts, because a canary has stood with it for so long, or a person said so.
-func (is Trial) proven(after time.Duration, now time.Time) bool {
+func (is CanaryResult) proven(after time.Duration, now time.Time) bool {
 	return !is.Good.IsZero() || is.Stood > 0 && is.Stood >= after || !is.Booted.IsZero() && now.Sub(is.Booted) >= after
 }

@@ -10,8 +10,8 @@ type Choice struct {
 	// Item is the key of the menu's item that is chosen when nobody chooses; "": the menu's. What is not there, or cannot be booted
 	// by this machine, is the local disk.
 	Item string `json:"item,omitempty"`
-	// Straight: Item is booted without a menu. The menu comes where that fails.
-	Straight bool   `json:"straight,omitempty"`
+	// SkipMenu: Item is booted without a menu. The menu comes where that fails.
+	SkipMenu bool   `json:"straight,omitempty"`
 	Once     bool   `json:"once,omitempty"`    // Item is for this boot only; for people
 	Args     string `json:"args,omitempty"`    // more kernel arguments for Item
 	Console  string `json:"console,omitempty"` // for every item; see catalog.ParseConsole. "": the item's or the menu's own

@@ -94,7 +94,7 @@ func (f *Fleet) Preview(r Request) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	return f.render(root, r, text, asker{r.Facts, f.Book().Resolve(r.Facts, r.Addr), true})
+	return f.render(root, r, text, asker{r.Facts, f.Inventory().Resolve(r.Facts, r.Addr), true})
 }
 
 func (f *Fleet) render(root *os.Root, r Request, text string, who asker) (Document, error) {
@@ -211,11 +211,11 @@ func (f *Fleet) asker(r Request) (asker, error) {
 	facts := last.facts
 	if mac != "" && facts.MAC != mac {
 		// Another machine has that address now, or one card of the machine's is at work where another booted.
-		if d := f.Book().Resolve(facts, netip.Addr{}); !d.Known || !d.host.hasMAC(mac) {
+		if d := f.Inventory().Resolve(facts, netip.Addr{}); !d.Known || !d.host.hasMAC(mac) {
 			facts = boot.Facts{MAC: mac}
 		}
 	}
-	d := f.Book().Resolve(facts, r.Addr)
+	d := f.Inventory().Resolve(facts, r.Addr)
 	switch {
 	case !d.Known && facts == boot.Facts{}:
 		return refuse("nothing is known of %s: it has asked for no script, and no host has this address", r.Addr)
@@ -240,14 +240,14 @@ func (f *Fleet) forAnyone(query boot.Facts) (Decision, bool) {
 	if query.MAC == "" && query.UUID == "" {
 		return Decision{}, false
 	}
-	d := f.Book().Resolve(query, netip.Addr{})
-	p, _ := f.Book().Profile(d.Profile)
+	d := f.Inventory().Resolve(query, netip.Addr{})
+	p, _ := f.Inventory().Profile(d.Profile)
 	return d, d.Known && p.Any
 }
 
 // WithoutDocuments are the hosts that no installer's document goes to, because nothing but the machine's own word says
 // that it is them: they have neither MAC nor address.
-func (b *Book) WithoutDocuments() []Host {
+func (b *Inventory) WithoutDocuments() []Host {
 	return slices.DeleteFunc(b.Hosts(), func(h Host) bool {
 		p, _ := b.Profile(h.Profile)
 		return len(h.MACs)+len(h.Addresses) > 0 || p.Any

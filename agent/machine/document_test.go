@@ -105,9 +105,9 @@ func TestDocumentsAndTheirFunctions(t *testing.T) {
 		{strings.Repeat("x", maxTemplate+1), "! larger than 1048576 bytes"},
 		{`{{secret "root"}}`, "hunter2"},
 		{`{{secret "open"}}`, "! can be read or written by others (mode 0644)"},
-		{`{{secret "../root"}}`, "! no name of a secret"},
-		{`{{secret "none"}}`, "! there is no secret secrets/none"},
-		{`{{secret "folder"}}`, "! no plain file"},
+		{`{{secret "../root"}}`, "! invalid secret name"},
+		{`{{secret "none"}}`, "! secret secrets/none not found"},
+		{`{{secret "folder"}}`, "! not a regular file"},
 	} {
 		w.put("parts/common.tmpl", "shared by {{.Host}}", 0o644)
 		w.put("secrets/root", "hunter2\n", 0o600)

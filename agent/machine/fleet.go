@@ -17,11 +17,11 @@ import (
 
 // Fleet is all machines: what the configuration says of them, and what is kept of what they were told and have done. It may be used from many goroutines.
 type Fleet struct {
-	Once   *Once
-	Done   *Done
-	Trials *Trials
+	OneTime       *OneTimeBoots
+	Done          *Done
+	CanaryResults *CanaryResults
 
-	book      atomic.Pointer[Book]
+	inventory atomic.Pointer[Inventory]
 	items     func() ([]catalog.Item, error)
 	documents string
 	neighbour func(netip.Addr) Holder
@@ -35,7 +35,7 @@ type Fleet struct {
 
 // Config is what OpenFleet needs.
 type Config struct {
-	Book *Book // nil: none
+	Inventory *Inventory // nil: none
 	// State is the folder for what is kept; its folders once, done and canary are used.
 	State string
 	// Documents is the folder with the templates of documents; "": there are none.
@@ -60,30 +60,30 @@ func OpenFleet(c Config) *Fleet {
 	if f.now == nil {
 		f.now = time.Now
 	}
-	f.Once = OpenOnce(filepath.Join(c.State, "once"), f.log)
+	f.OneTime = OpenOneTimeBoots(filepath.Join(c.State, "once"), f.log)
 	f.Done = OpenDone(filepath.Join(c.State, "done"))
-	f.Trials = OpenTrials(filepath.Join(c.State, "canary"), f.log)
-	f.Trials.now = f.now
-	f.SetBook(c.Book)
+	f.CanaryResults = OpenCanaryResults(filepath.Join(c.State, "canary"), f.log)
+	f.CanaryResults.now = f.now
+	f.SetInventory(c.Inventory)
 	return f
 }
 
-// SetBook replaces what the configuration says. Requests that come later go by it.
-func (f *Fleet) SetBook(b *Book) { f.book.Store(b) }
+// SetInventory replaces what the configuration says. Requests that come later go by it.
+func (f *Fleet) SetInventory(b *Inventory) { f.inventory.Store(b) }
 
-// Book is what the configuration says now.
-func (f *Fleet) Book() *Book { return f.book.Load() }
+// Inventory is what the configuration says now.
+func (f *Fleet) Inventory() *Inventory { return f.inventory.Load() }
 
 // Choose decides what the machine with these facts at that address is to boot. It changes nothing. server is the agent's URL as that machine has it.
 func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice {
 	who := f.identify(facts, addr)
-	book, d := f.Book(), who.Decision
+	inventory, d := f.Inventory(), who.Decision
 	c := Choice{Host: d.Host, Profile: d.Profile, Why: d.Why}
 	items, err := f.items()
 	if err != nil {
 		c.Why = append(c.Why, fmt.Sprintf("what is here to be booted is not known: %v", err))
 	}
-	p, has := book.Profile(d.Profile)
+	p, has := inventory.Profile(d.Profile)
 	if has {
 		c.Console, c.Timeout, c.Hide = p.Console, p.Timeout, p.Hide
 	}
@@ -96,15 +96,15 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 		return ""
 	}
 	straight := true
-	if order, ok := f.Once.Peek(d.IDs...); ok {
+	if order, ok := f.OneTime.Peek(d.IDs...); ok {
 		if i := slices.IndexFunc(items, func(i catalog.Item) bool { return i.Key == order.Item }); i >= 0 {
-			c.Item, c.Straight, c.Once, c.Args = order.Item, true, true, arguments(items[i])
-			c.Why = append(c.Why, fmt.Sprintf("%s boots %s once, as ordered at %s", order.ID, order.Item, order.Set.UTC().Format(time.RFC3339)))
+			c.Item, c.SkipMenu, c.Once, c.Args = order.Item, true, true, arguments(items[i])
+			c.Why = append(c.Why, fmt.Sprintf("%s boots %s once, as set at %s", order.ID, order.Item, order.Set.UTC().Format(time.RFC3339)))
 			f.forget(string(order.ID))
 			return c
 		}
 		straight = false
-		why := fmt.Sprintf("%s was to boot %s once, which is not here: the menu instead", order.ID, order.Item)
+		why := fmt.Sprintf("one-time boot of %s: item %s not found, so the menu comes", order.ID, order.Item)
 		c.Why = append(c.Why, why)
 		f.tell(string(order.ID), slog.LevelWarn, why)
 	}
@@ -114,20 +114,20 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 	}
 	c.Why = append(c.Why, fmt.Sprintf("profile %s (line %d) boots %s", p.Name, p.Line, p.Image))
 	if p.Once && !f.firstTime(&c, p, who) {
-		if p.Straight && straight {
-			c.Item, c.Straight = catalog.Local, true
+		if p.SkipMenu && straight {
+			c.Item, c.SkipMenu = catalog.Local, true
 		}
 		return c
 	}
-	got := p.pick(items, isCanary(d), hasCanary(book, p), func(item string) Trial { t, _ := f.Trials.Trial(item); return t }, f.now())
+	got := p.pick(items, isCanary(d), hasCanary(inventory, p), func(item string) CanaryResult { t, _ := f.CanaryResults.Result(item); return t }, f.now())
 	c.Why = append(c.Why, got.why...)
 	if !got.ok {
-		f.tell("profile "+p.Name, slog.LevelWarn, fmt.Sprintf("What profile %s boots is not here, so its machines have the menu's default", p.Name), "err", got.why[0])
+		f.tell("profile "+p.Name, slog.LevelWarn, fmt.Sprintf("image of profile %s not found: its machines get the menu's default", p.Name), "err", got.why[0])
 		c.Why = append(c.Why, "so the menu comes, with its default")
 		return c
 	}
 	f.forget("profile " + p.Name)
-	c.Item, c.Straight, c.Args = got.item.Key, p.Straight && straight, arguments(got.item)
+	c.Item, c.SkipMenu, c.Args = got.item.Key, p.SkipMenu && straight, arguments(got.item)
 	return c
 }
 
@@ -156,7 +156,7 @@ func (f *Fleet) firstTime(c *Choice, p Profile, d identity) bool {
 func isCanary(d Decision) bool { return d.Labels[CanaryLabel] == "true" || d.Profile == canaryProfile }
 
 // hasCanary reports whether some host boots later versions for this profile.
-func hasCanary(b *Book, p Profile) bool {
+func hasCanary(b *Inventory, p Profile) bool {
 	sister, _ := b.Profile(canaryProfile)
 	return slices.ContainsFunc(b.hosts, func(h Host) bool {
 		return h.Profile == p.Name && h.Labels[CanaryLabel] == "true" || h.Profile == canaryProfile && sister.Image == p.Image
@@ -174,8 +174,8 @@ func (f *Fleet) Asked(facts boot.Facts, addr netip.Addr) {
 			"network_mac", d.network, "host", d.Host)
 	}
 	if isCanary(d.Decision) && len(d.IDs) > 0 {
-		if err := f.Trials.Returned(string(d.IDs[0])); err != nil {
-			f.log.Error("How long a canary stood was not kept", "err", err)
+		if err := f.CanaryResults.Returned(string(d.IDs[0])); err != nil {
+			f.log.Error("canary result not saved", "err", err)
 		}
 	}
 }
@@ -183,10 +183,10 @@ func (f *Fleet) Asked(facts boot.Facts, addr netip.Addr) {
 // Waits reports whether the machine at an address has something to boot that its kernel uses up.
 func (f *Fleet) Waits(addr netip.Addr) bool {
 	d := f.identify(f.seen.at(addr, f.now()).facts, addr)
-	if _, ok := f.Once.Peek(d.IDs...); ok {
+	if _, ok := f.OneTime.Peek(d.IDs...); ok {
 		return true
 	}
-	p, ok := f.Book().Profile(d.Profile)
+	p, ok := f.Inventory().Profile(d.Profile)
 	if !ok || !p.Once || len(d.IDs) == 0 {
 		return false
 	}
@@ -198,21 +198,21 @@ func (f *Fleet) Waits(addr netip.Addr) bool {
 func (f *Fleet) Fetched(addr netip.Addr, items []string) {
 	d := f.identify(f.seen.at(addr, f.now()).facts, addr)
 	for _, item := range items {
-		if order, ok := f.Once.Claim(item, d.IDs...); ok {
-			f.log.Info("Booted once, as ordered", "client", addr, "mac", order.ID, "item", order.Item)
+		if order, ok := f.OneTime.Claim(item, d.IDs...); ok {
+			f.log.Info("one-time boot done", "client", addr, "mac", order.ID, "item", order.Item)
 			return
 		}
 	}
-	p, ok := f.Book().Profile(d.Profile)
+	p, ok := f.Inventory().Profile(d.Profile)
 	if !ok || !p.Once || len(d.IDs) == 0 {
 		return
 	}
 	if c := f.Choose(d.facts, addr, ""); !c.Once && slices.Contains(items, c.Item) {
 		if err := f.Done.Set(d.IDs[0], p.Name, c.Item); err != nil {
-			f.log.Error("A machine will boot once more what it was to boot once", "client", addr, "mac", d.IDs[0], "item", c.Item, "err", err)
+			f.log.Error("boot not recorded: the machine will boot once more what it was to boot once", "client", addr, "mac", d.IDs[0], "item", c.Item, "err", err)
 			return
 		}
-		f.log.Info("Booted once, as its profile says", "client", addr, "mac", d.IDs[0], "item", c.Item, "profile", p.Name)
+		f.log.Info("booted once, as its profile says", "client", addr, "mac", d.IDs[0], "item", c.Item, "profile", p.Name)
 	}
 }
 
@@ -222,11 +222,11 @@ func (f *Fleet) Booted(facts boot.Facts, addr netip.Addr, item string) {
 	if !isCanary(d.Decision) || len(d.IDs) == 0 || !catalog.IsKey(item) {
 		return
 	}
-	if err := f.Trials.Booted(item, string(d.IDs[0])); err != nil {
-		f.log.Error("That a canary booted was not kept", "item", item, "err", err)
+	if err := f.CanaryResults.Booted(item, string(d.IDs[0])); err != nil {
+		f.log.Error("canary result not saved", "item", item, "err", err)
 		return
 	}
-	f.log.Info("A canary has booted", "client", addr, "mac", d.IDs[0], "item", item)
+	f.log.Info("canary booted", "client", addr, "mac", d.IDs[0], "item", item)
 }
 
 // tell logs what has not been logged about a thing.

@@ -27,11 +27,11 @@ type world struct {
 	log   bytes.Buffer
 }
 
-func newWorld(t *testing.T, b *Book, items ...catalog.Item) *world {
+func newWorld(t *testing.T, b *Inventory, items ...catalog.Item) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), arp: map[string]string{}, stock: items}
 	w.Fleet = OpenFleet(Config{
-		Book: b, State: filepath.Join(w.dir, "state"), Documents: filepath.Join(w.dir, "provision"),
+		Inventory: b, State: filepath.Join(w.dir, "state"), Documents: filepath.Join(w.dir, "provision"),
 		Items:     func() ([]catalog.Item, error) { return w.stock, nil },
 		Log:       slog.New(slog.NewTextHandler(&w.log, nil)),
 		Neighbour: w.holder,
@@ -62,7 +62,7 @@ func (w *world) boots(mac string) string {
 	if item == "" {
 		item = "menu"
 	}
-	if c.Straight {
+	if c.SkipMenu {
 		item += "!"
 	}
 	return item
@@ -93,10 +93,10 @@ var (
 )
 
 func TestBootOnceIsUsedUpByTheKernel(t *testing.T) {
-	b := book(t, []Host{{Name: "node", MACs: []string{mac1, mac2}, Profile: "p"}}, Profile{Name: "p", Image: "smartos", Straight: true, Args: "a=b", Canary: -1})
+	b := book(t, []Host{{Name: "node", MACs: []string{mac1, mac2}, Profile: "p"}}, Profile{Name: "p", Image: "smartos", SkipMenu: true, Args: "a=b", Canary: -1})
 	w := newWorld(t, b, old1, deb, mem)
 	w.want(mac1, "smartos-1!")
-	if err := w.Once.Set(mac1, "memtest"); err != nil {
+	if err := w.OneTime.Set(mac1, "memtest"); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 { // the menu, as often as it is asked for
@@ -117,7 +117,7 @@ func TestBootOnceIsUsedUpByTheKernel(t *testing.T) {
 	}
 
 	// The machine that tells no MAC is known by the network.
-	if err := w.Once.Set(mac1, "debian-12"); err != nil {
+	if err := w.OneTime.Set(mac1, "debian-12"); err != nil {
 		t.Fatal(err)
 	}
 	w.arp["10.0.0.24"] = mac1
@@ -129,10 +129,10 @@ func TestBootOnceIsUsedUpByTheKernel(t *testing.T) {
 }
 
 func TestBootOnceOfWhatIsGone(t *testing.T) {
-	b := book(t, []Host{{MACs: []string{mac1}, Profile: "p"}}, Profile{Name: "p", Image: "smartos", Straight: true, Canary: -1})
+	b := book(t, []Host{{MACs: []string{mac1}, Profile: "p"}}, Profile{Name: "p", Image: "smartos", SkipMenu: true, Canary: -1})
 	w := newWorld(t, b, old1)
 	for _, mac := range []ID{mac1, mac2} {
-		if err := w.Once.Set(mac, "memtest"); err != nil {
+		if err := w.OneTime.Set(mac, "memtest"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -141,10 +141,10 @@ func TestBootOnceOfWhatIsGone(t *testing.T) {
 		w.want(mac2, "menu")
 	}
 	why := w.Choose(boot.Facts{MAC: mac2}, netip.Addr{}, "").Why
-	if want := mac2 + " was to boot memtest once, which is not here: the menu instead"; !slices.Contains(why, want) {
+	if want := "one-time boot of " + mac2 + ": item memtest not found, so the menu comes"; !slices.Contains(why, want) {
 		t.Errorf("%q", why)
 	}
-	if n := strings.Count(w.log.String(), "was to boot memtest once"); n != 2 {
+	if n := strings.Count(w.log.String(), "item memtest not found"); n != 2 {
 		t.Errorf("%d lines for two machines:\n%s", n, &w.log)
 	}
 	w.stock = append(w.stock, mem)
@@ -153,7 +153,7 @@ func TestBootOnceOfWhatIsGone(t *testing.T) {
 
 func TestAProfileThatBootsOnce(t *testing.T) {
 	b := book(t, []Host{{MACs: []string{mac1}, Profile: "straight"}, {MACs: []string{mac2}, Profile: "menu"}, {Addresses: ranges(t, "10.0.9.0/24"), Profile: "straight"}},
-		Profile{Name: "straight", Image: "debian", Once: true, Straight: true}, Profile{Name: "menu", Image: "debian", Once: true})
+		Profile{Name: "straight", Image: "debian", Once: true, SkipMenu: true}, Profile{Name: "menu", Image: "debian", Once: true})
 	w := newWorld(t, b, deb, mem)
 	w.want(mac1, "debian-12!")
 	w.want(mac2, "debian-12")
@@ -178,7 +178,7 @@ func TestAProfileThatBootsOnce(t *testing.T) {
 	}
 	w.want(mac1, "debian-13!")
 	// An order goes before.
-	if err := w.Once.Set(mac1, "memtest"); err != nil {
+	if err := w.OneTime.Set(mac1, "memtest"); err != nil {
 		t.Fatal(err)
 	}
 	w.fetch(mac1, "10.0.0.21", "memtest")
@@ -199,7 +199,7 @@ func TestDoneThatCannotBeRead(t *testing.T) {
 func TestCanary(t *testing.T) {
 	const first, other = mac1, mac2
 	host := []Host{{Name: "first", MACs: []string{first}, Profile: "p", Labels: map[string]string{"canary": "true"}}, {MACs: []string{other}, Profile: "p"}}
-	b := book(t, host, Profile{Name: "p", Image: "smartos", Straight: true, Canary: 10 * time.Minute})
+	b := book(t, host, Profile{Name: "p", Image: "smartos", SkipMenu: true, Canary: 10 * time.Minute})
 	w := newWorld(t, b, old1)
 	booted := func(mac, item string) {
 		w.Asked(boot.Facts{MAC: mac}, addr("10.0.0.21"))
@@ -240,20 +240,20 @@ func TestCanary(t *testing.T) {
 	both("smartos-2!", "smartos-2!")
 	w.stock = append(w.stock, new3)
 	both("smartos-3!", "smartos-2!")
-	if err := w.Once.Set(other, "memtest"); err != nil {
+	if err := w.OneTime.Set(other, "memtest"); err != nil {
 		t.Fatal(err)
 	}
 	needs, err := w.Needs()
 	if want := map[string]string{"smartos-2": "profile p boots it", "smartos-3": "profile p boots it", "memtest": other + " is to boot it once"}; err != nil || !maps.Equal(needs, want) {
 		t.Errorf("needed are %v, %v", needs, err)
 	}
-	if _, _, err := w.Once.Cancel(other); err != nil {
+	if _, _, err := w.OneTime.Cancel(other); err != nil {
 		t.Fatal(err)
 	}
 	booted(first, "smartos-3")
 	w.now = w.now.Add(time.Minute)
 	both("smartos-3!", "smartos-2!")
-	if err := w.Trials.Approve("smartos-3"); err != nil {
+	if err := w.CanaryResults.Approve("smartos-3"); err != nil {
 		t.Fatal(err)
 	}
 	both("smartos-3!", "smartos-3!")
@@ -263,7 +263,7 @@ func TestCanary(t *testing.T) {
 
 	// All of it is on disk.
 	again := newWorld(t, b, old1, old2, new3)
-	again.Fleet = OpenFleet(Config{Book: b, State: filepath.Join(w.dir, "state"), Items: again.items, Neighbour: w.holder, now: func() time.Time { return w.now }})
+	again.Fleet = OpenFleet(Config{Inventory: b, State: filepath.Join(w.dir, "state"), Items: again.items, Neighbour: w.holder, now: func() time.Time { return w.now }})
 	again.want(other, "smartos-3!")
 }
 
@@ -288,9 +288,9 @@ func TestWhoIsACanary(t *testing.T) {
 		{"off", []Host{{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}}, []Profile{p("p", -1)}, "smartos-2"},
 		{"a version that is named", []Host{{MACs: []string{mac1}, Profile: "canary"}, {MACs: []string{mac2}, Profile: "p"}},
 			[]Profile{{Name: "p", Image: "smartos", Version: "2"}, p("canary", 0)}, "smartos-2"},
-		{"a version that is not here", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "smartos", Version: "9", Straight: true}}, "menu"},
+		{"a version that is not here", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "smartos", Version: "9", SkipMenu: true}}, "menu"},
 		{"an item", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "memtest"}}, "memtest"},
-		{"what is not here", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "fedora", Straight: true}}, "menu"},
+		{"what is not here", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "fedora", SkipMenu: true}}, "menu"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			newWorld(t, book(t, tt.hosts, tt.profiles...), old2, mem, old1).want(mac2, tt.want)

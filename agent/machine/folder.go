@@ -37,7 +37,7 @@ func (f folder) read(name string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, errors.New("it is no plain file")
+		return nil, errors.New("not a regular file")
 	case info.Size() > maxSmall:
 		return nil, fmt.Errorf("it is larger than %d bytes", maxSmall)
 	}

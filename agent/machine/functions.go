@@ -79,18 +79,18 @@ func (s secrets) read(name string) (string, error) {
 	case !s.sure:
 		return "", fmt.Errorf("%w: the template holds a secret, and that this machine asks is only what it says itself; give its host an address", ErrNotIts)
 	case !isName(name):
-		return "", fmt.Errorf("%q is no name of a secret; want letters, digits, dots, dashes and underscores", name)
+		return "", fmt.Errorf("invalid secret name %q: use letters, digits, dots, dashes and underscores", name)
 	}
 	file := path.Join(secretsFolder, name)
 	info, err := s.root.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("there is no secret %s", file) // which is not to be taken for a document that is not there
+		return "", fmt.Errorf("secret %s not found", file) // which is not to be taken for a document that is not there
 	}
 	if err != nil {
 		return "", fmt.Errorf("reading the secret: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("reading the secret: %s is no plain file", file)
+		return "", fmt.Errorf("reading the secret: %s is not a regular file", file)
 	}
 	in, err := s.root.Open(file)
 	if err != nil {

@@ -15,7 +15,7 @@ type ID string
 func ParseID(s string) (ID, error) {
 	if mac, err := net.ParseMAC(s); err == nil && len(mac) == 6 {
 		if mac[0]&1 != 0 || mac.String() == "00:00:00:00:00:00" {
-			return "", fmt.Errorf("%q is no machine's address", s)
+			return "", fmt.Errorf("%q is not a machine's address", s)
 		}
 		return ID(mac.String()), nil
 	}

@@ -43,7 +43,7 @@ func (f *Fleet) identify(facts boot.Facts, addr netip.Addr) identity {
 		who.facts.MAC = who.network
 		notes = append(notes, fmt.Sprintf("the machine told no MAC; in the network %s is %s", addr, who.network))
 	}
-	who.Decision = f.Book().Resolve(who.facts, addr)
+	who.Decision = f.Inventory().Resolve(who.facts, addr)
 	if who.contradicted = !who.agrees(); who.contradicted {
 		who.IDs = nil
 		notes = append(notes, fmt.Sprintf("in the network %s is %s, which is not the machine's MAC: it claims nothing", addr, who.network))

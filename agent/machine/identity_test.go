@@ -22,7 +22,7 @@ func impostor(t *testing.T) *world {
 		{Name: "a", MACs: []string{macA}, Profile: "a"},
 		{Name: "b", MACs: []string{macB}, UUIDs: []string{uuid1}, Profile: "b", Labels: map[string]string{CanaryLabel: "true"}},
 		{Name: "uuid", UUIDs: []string{"8a1f7d6e-0c5b-4d3e-9f2a-000000000001"}},
-	}, Profile{Name: "a", Image: "memtest", Straight: true}, Profile{Name: "b", Image: "debian", Once: true, Straight: true}), deb, mem)
+	}, Profile{Name: "a", Image: "memtest", SkipMenu: true}, Profile{Name: "b", Image: "debian", Once: true, SkipMenu: true}), deb, mem)
 	w.arp["10.0.0.10"], w.arp["10.0.0.20"], w.arp["10.0.0.21"] = macA, bridge, bridge
 	w.put("doc.tmpl", "{{.Host}}", 0o644)
 	return w
@@ -40,10 +40,10 @@ func TestAContradictedMachineClaimsNothing(t *testing.T) {
 			w := impostor(t)
 			const at = "10.0.0.30" // of a machine that is no host
 			w.arp[at] = "52:54:00:00:00:0c"
-			if err := w.Once.Set(macB, "memtest"); err != nil {
+			if err := w.OneTime.Set(macB, "memtest"); err != nil {
 				t.Fatal(err)
 			}
-			if err := w.Once.Set(uuid1, "memtest"); err != nil {
+			if err := w.OneTime.Set(uuid1, "memtest"); err != nil {
 				t.Fatal(err)
 			}
 			w.Asked(lie, addr(at))
@@ -56,16 +56,16 @@ func TestAContradictedMachineClaimsNothing(t *testing.T) {
 			}
 			w.Fetched(addr(at), []string{"memtest", "debian-12"})
 			w.Booted(lie, addr(at), "debian-12")
-			if _, ok := w.Once.Peek(macB); !ok {
+			if _, ok := w.OneTime.Peek(macB); !ok {
 				t.Error("the one-time boot of the MAC is used up")
 			}
-			if _, ok := w.Once.Peek(uuid1); !ok {
+			if _, ok := w.OneTime.Peek(uuid1); !ok {
 				t.Error("the one-time boot of the UUID is used up")
 			}
 			if _, was := w.Done.Has("b", macB, uuid1, "52:54:00:00:00:0c"); was {
 				t.Error("what the profile boots once is used up")
 			}
-			if got, ok := w.Trials.Trial("debian-12"); ok {
+			if got, ok := w.CanaryResults.Result("debian-12"); ok {
 				t.Errorf("it counts as a canary: %+v", got)
 			}
 			if got, err := w.ask("doc", at, boot.Facts{}); !errors.Is(err, ErrNotIts) {
@@ -77,7 +77,7 @@ func TestAContradictedMachineClaimsNothing(t *testing.T) {
 			// B itself still has all of it.
 			w.arp["10.0.0.11"] = macB
 			w.fetch(macB, "10.0.0.11", "memtest")
-			if _, ok := w.Once.Peek(macB); ok {
+			if _, ok := w.OneTime.Peek(macB); ok {
 				t.Error("B does not use up its own")
 			}
 			if got, err := w.ask("doc", "10.0.0.11", boot.Facts{}); got != "b" {
@@ -91,10 +91,10 @@ func TestAContradictedMachineClaimsNothing(t *testing.T) {
 // any router, and what they do not tell is not made up.
 func TestABridgeIsNoIdentity(t *testing.T) {
 	w := impostor(t)
-	if err := w.Once.Set(macB, "memtest"); err != nil {
+	if err := w.OneTime.Set(macB, "memtest"); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Once.Set(bridge, "memtest"); err != nil {
+	if err := w.OneTime.Set(bridge, "memtest"); err != nil {
 		t.Fatal(err)
 	}
 	if c := w.Choose(boot.Facts{}, addr("10.0.0.21"), ""); c.Once || c.Item != "" {
@@ -104,7 +104,7 @@ func TestABridgeIsNoIdentity(t *testing.T) {
 		t.Errorf("B behind the bridge boots %+v", c)
 	}
 	w.fetch(macB, "10.0.0.20", "memtest")
-	if _, ok := w.Once.Peek(macB); ok {
+	if _, ok := w.OneTime.Peek(macB); ok {
 		t.Error("the one-time boot is not used up")
 	}
 	if got, err := w.ask("doc", "10.0.0.20", boot.Facts{}); got != "b" {

@@ -10,8 +10,8 @@ import (
 	"pxeagent/agent/catalog"
 )
 
-// Book is what the configuration says of machines. It is not changed after New; the nil Book says nothing.
-type Book struct {
+// Inventory is what the configuration says of machines. It is not changed after New; the nil Inventory says nothing.
+type Inventory struct {
 	hosts    []Host
 	profiles map[string]*Profile
 	by       map[By]map[string][]int // hosts by identifier, in lower case
@@ -68,15 +68,15 @@ func (ms Mistakes) Error() string {
 	return b.String()
 }
 
-// New checks hosts and profiles and makes a Book of them. Its error is Mistakes: what two hosts both have, so that nothing says which one a
+// New checks hosts and profiles and makes a Inventory of them. Its error is Mistakes: what two hosts both have, so that nothing says which one a
 // machine is, a profile that is not there, text that is no name.
-func New(hosts []Host, profiles []Profile) (*Book, error) {
-	b := &Book{hosts: slices.Clone(hosts), profiles: map[string]*Profile{}, by: map[By]map[string][]int{}}
+func New(hosts []Host, profiles []Profile) (*Inventory, error) {
+	b := &Inventory{hosts: slices.Clone(hosts), profiles: map[string]*Profile{}, by: map[By]map[string][]int{}}
 	var found Mistakes
 	for _, p := range profiles {
 		found = append(found, p.check()...)
 		if other, twice := b.profiles[p.Name]; twice {
-			found = append(found, Mistake{-1, p.Name, "", p.Line, fmt.Sprintf("is there twice, in line %d as well", other.Line)})
+			found = append(found, Mistake{-1, p.Name, "", p.Line, fmt.Sprintf("duplicate profile (first on line %d)", other.Line)})
 		}
 		b.profiles[p.Name] = &p
 	}
@@ -97,21 +97,21 @@ func New(hosts []Host, profiles []Profile) (*Book, error) {
 }
 
 // add files one host under all that it is known by.
-func (b *Book) add(i int) (found Mistakes) {
+func (b *Inventory) add(i int) (found Mistakes) {
 	h := &b.hosts[i]
 	wrong := func(field, format string, args ...any) {
 		found = append(found, Mistake{i, "", field, h.Line, fmt.Sprintf(format, args...)})
 	}
 	if h.Name != "" && !isName(h.Name) {
-		wrong("name", "%q is no name; want letters, digits, dots, dashes and underscores, 64 at most", h.Name)
+		wrong("name", "invalid name %q: use letters, digits, dots, dashes and underscores, at most 64", h.Name)
 	}
 	for k := range h.Labels {
 		if !isName(k) {
-			wrong("labels", "%q is no name of a label; want letters, digits, dots, dashes and underscores, 64 at most", k)
+			wrong("labels", "invalid label name %q: use letters, digits, dots, dashes and underscores, at most 64", k)
 		}
 	}
 	if _, ok := b.profiles[h.Profile]; h.Profile != "" && !ok {
-		wrong("profile", "there is no profile %q%s", h.Profile, thereAre(slices.Sorted(maps.Keys(b.profiles))))
+		wrong("profile", "unknown profile %q%s", h.Profile, thereAre(slices.Sorted(maps.Keys(b.profiles))))
 	}
 	for by, texts := range map[By][]string{ByMAC: h.MACs, ByUUID: h.UUIDs, BySerial: h.Serials, ByAsset: h.Assets} {
 		if b.by[by] == nil {
@@ -142,7 +142,7 @@ func (b *Book) add(i int) (found Mistakes) {
 }
 
 // ties are pairs of hosts that a machine could both be with nothing to choose between them.
-func (b *Book) ties() (found Mistakes) {
+func (b *Inventory) ties() (found Mistakes) {
 	tie := func(x, y int, field By, format string, args ...any) {
 		x, y = min(x, y), max(x, y)
 		hx, hy := &b.hosts[x], &b.hosts[y]
@@ -189,7 +189,7 @@ func (b *Book) ties() (found Mistakes) {
 }
 
 // Hosts are all, in the file's order.
-func (b *Book) Hosts() []Host {
+func (b *Inventory) Hosts() []Host {
 	if b == nil {
 		return nil
 	}
@@ -197,7 +197,7 @@ func (b *Book) Hosts() []Host {
 }
 
 // Profile is that of the name.
-func (b *Book) Profile(name string) (Profile, bool) {
+func (b *Inventory) Profile(name string) (Profile, bool) {
 	if b == nil || b.profiles[name] == nil {
 		return Profile{}, false
 	}
@@ -205,7 +205,7 @@ func (b *Book) Profile(name string) (Profile, bool) {
 }
 
 // Named is the host of that name.
-func (b *Book) Named(name string) (Host, bool) {
+func (b *Inventory) Named(name string) (Host, bool) {
 	if b == nil {
 		return Host{}, false
 	}
@@ -222,14 +222,14 @@ func (p *Profile) check() (found Mistakes) {
 		found = append(found, Mistake{-1, p.Name, field, p.Line, fmt.Sprintf(format, args...)})
 	}
 	if !isName(p.Name) {
-		wrong("", "%q is no name; want letters, digits, dots, dashes and underscores, 64 at most", p.Name)
+		wrong("", "invalid name %q: use letters, digits, dots, dashes and underscores, at most 64", p.Name)
 	}
 	if p.Image != "" && !catalog.IsKey(p.Image) {
-		wrong("image", "%q is no item of the menu; want a key such as those that `pxeagent menu show` lists", p.Image)
+		wrong("image", "invalid item %q: want a key such as those that `pxeagent menu show` lists", p.Image)
 	}
 	if p.Image == "" {
 		switch {
-		case p.Straight:
+		case p.SkipMenu:
 			wrong("boot", "is straight, and image is not set; want what is to be booted")
 		case p.Once:
 			wrong("when", "is once, and image is not set; want what is to be booted once")

@@ -10,22 +10,22 @@ import (
 // versions first, or by an order for their next boot. Without them a machine that comes up again is given something else.
 func (f *Fleet) Needs() (map[string]string, error) {
 	why := map[string]string{}
-	if book := f.Book(); book != nil {
+	if inventory := f.Inventory(); inventory != nil {
 		items, err := f.items()
 		if err != nil {
 			return nil, err
 		}
-		trial := func(item string) Trial { t, _ := f.Trials.Trial(item); return t }
-		for _, name := range slices.Sorted(maps.Keys(book.profiles)) {
-			p := book.profiles[name]
+		trial := func(item string) CanaryResult { t, _ := f.CanaryResults.Result(item); return t }
+		for _, name := range slices.Sorted(maps.Keys(inventory.profiles)) {
+			p := inventory.profiles[name]
 			for _, canary := range []bool{false, true} {
-				if got := p.pick(items, canary, hasCanary(book, *p), trial, f.now()); got.ok {
+				if got := p.pick(items, canary, hasCanary(inventory, *p), trial, f.now()); got.ok {
 					why[got.item.Key] = fmt.Sprintf("profile %s boots it", name)
 				}
 			}
 		}
 	}
-	orders, err := f.Once.List()
+	orders, err := f.OneTime.List()
 	if err != nil {
 		return nil, err
 	}

@@ -14,10 +14,10 @@ import (
 	"pxeagent/agent/catalog"
 )
 
-// Once is what machines are to boot once: a folder with one small file for each machine, named by it ("52-54-00-12-34-56"). Files come into being
+// OneTimeBoots are what machines boot next, once: a folder with one small file for each machine, named by it ("52-54-00-12-34-56"). Files come into being
 // and are claimed by rename, so that any number of processes may use the folder at once, and one alone claims an order. It may be used from
 // many goroutines.
-type Once struct {
+type OneTimeBoots struct {
 	folder folder
 	log    *slog.Logger
 
@@ -25,8 +25,8 @@ type Once struct {
 	said map[string]bool // files that were complained of
 }
 
-// Order is one machine's item to boot once.
-type Order struct {
+// OneTimeBoot is one machine's item to boot once.
+type OneTimeBoot struct {
 	ID   ID        `json:"machine"`
 	Item string    `json:"item"`
 	Set  time.Time `json:"set"`
@@ -35,22 +35,22 @@ type Order struct {
 // claimed is how names of files begin that somebody has claimed, or is about to give back.
 const claimed = ".claimed-"
 
-// OpenOnce uses the folder, and puts right what a killed process left there. A folder that does not exist has no orders, and is made by Set. log may be nil.
-func OpenOnce(dir string, log *slog.Logger) *Once {
+// OpenOneTimeBoots uses the folder, and puts right what a killed process left there. A folder that does not exist has no orders, and is made by Set. log may be nil.
+func OpenOneTimeBoots(dir string, log *slog.Logger) *OneTimeBoots {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	o := &Once{folder: folder(dir), log: log, said: map[string]bool{}}
+	o := &OneTimeBoots{folder: folder(dir), log: log, said: map[string]bool{}}
 	o.recover()
 	return o
 }
 
 // Set makes item what that machine boots next, in place of what it had to boot before.
-func (o *Once) Set(id ID, item string) error {
+func (o *OneTimeBoots) Set(id ID, item string) error {
 	if !catalog.IsKey(item) {
-		return fmt.Errorf("%q is no item of the menu", item)
+		return fmt.Errorf("invalid item %q", item)
 	}
-	text, err := json.Marshal(Order{id, item, time.Now().UTC().Truncate(time.Second)})
+	text, err := json.Marshal(OneTimeBoot{id, item, time.Now().UTC().Truncate(time.Second)})
 	if err != nil {
 		return fmt.Errorf("booting once: %w", err)
 	}
@@ -61,7 +61,7 @@ func (o *Once) Set(id ID, item string) error {
 }
 
 // Peek is what the first of these machines that has an order is to boot. It stays to be booted.
-func (o *Once) Peek(ids ...ID) (Order, bool) {
+func (o *OneTimeBoots) Peek(ids ...ID) (OneTimeBoot, bool) {
 	for _, id := range ids {
 		if order, err := o.read(id.file()); err == nil {
 			return order, true
@@ -69,30 +69,30 @@ func (o *Once) Peek(ids ...ID) (Order, bool) {
 			o.complain(id.file(), err)
 		}
 	}
-	return Order{}, false
+	return OneTimeBoot{}, false
 }
 
 // Claim takes the order of the first of these machines that has one for item, and reports whether there was one. Of many who claim an order at once, in
 // whatever process, exactly one is told true.
-func (o *Once) Claim(item string, ids ...ID) (Order, bool) {
+func (o *OneTimeBoots) Claim(item string, ids ...ID) (OneTimeBoot, bool) {
 	for _, id := range ids {
 		if order, ok := o.claim(id.file(), item); ok {
 			return order, true
 		}
 	}
-	return Order{}, false
+	return OneTimeBoot{}, false
 }
 
-func (o *Once) claim(name, item string) (Order, bool) {
+func (o *OneTimeBoots) claim(name, item string) (OneTimeBoot, bool) {
 	if order, err := o.read(name); err != nil || order.Item != item {
-		return Order{}, false
+		return OneTimeBoot{}, false
 	}
 	mine := claimed + item + "-" + unique() + "-" + name
 	if err := o.folder.rename(name, mine); err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			o.log.Error("What a machine was to boot once could not be used up; it will boot it again", "file", o.folder.path(name), "err", err)
+			o.log.Error("one-time boot not removed: the machine will boot it again", "file", o.folder.path(name), "err", err)
 		}
-		return Order{}, false
+		return OneTimeBoot{}, false
 	}
 	order, err := o.readAs(mine, name)
 	if err == nil && order.Item == item {
@@ -101,50 +101,50 @@ func (o *Once) claim(name, item string) (Order, bool) {
 	}
 	// It was replaced just before the rename: that order goes back, unless there is a newer one still.
 	o.giveBack(mine, name)
-	return Order{}, false
+	return OneTimeBoot{}, false
 }
 
-func (o *Once) giveBack(mine, name string) {
+func (o *OneTimeBoots) giveBack(mine, name string) {
 	if err := o.folder.link(mine, name); err != nil && !errors.Is(err, fs.ErrExist) {
-		o.log.Error("What a machine is to boot once could not be put back", "file", o.folder.path(mine), "err", err)
+		o.log.Error("one-time boot not put back", "file", o.folder.path(mine), "err", err)
 		return
 	}
 	o.drop(mine)
 }
 
-func (o *Once) drop(name string) {
+func (o *OneTimeBoots) drop(name string) {
 	if err := o.folder.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		o.log.Warn("A claimed file could not be removed", "file", o.folder.path(name), "err", err)
+		o.log.Warn("claimed file not removed", "file", o.folder.path(name), "err", err)
 	}
 }
 
 // Cancel takes back what that machine was to boot, and reports whether there was something.
-func (o *Once) Cancel(id ID) (Order, bool, error) {
+func (o *OneTimeBoots) Cancel(id ID) (OneTimeBoot, bool, error) {
 	order, _ := o.read(id.file()) // what cannot be read can be removed
 	err := o.folder.remove(id.file())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Order{}, false, nil
+		return OneTimeBoot{}, false, nil
 	case err != nil:
-		return Order{}, false, fmt.Errorf("taking back what %s is to boot once: %w", id, err)
+		return OneTimeBoot{}, false, fmt.Errorf("taking back what %s is to boot once: %w", id, err)
 	}
 	order.ID = id
 	return order, true, nil
 }
 
 // List are all orders, by machine. What is no order is left out, with a line in the log.
-func (o *Once) List() ([]Order, error) {
+func (o *OneTimeBoots) List() ([]OneTimeBoot, error) {
 	names, err := o.folder.names()
 	if err != nil {
 		return nil, fmt.Errorf("reading what machines are to boot once: %w", err)
 	}
-	var all []Order
+	var all []OneTimeBoot
 	for _, name := range names {
 		if strings.HasPrefix(name, ".") { // being written, or claimed
 			continue
 		}
 		if _, ok := parseFile(name); !ok {
-			o.complain(name, errors.New("its name is no machine's: want 52-54-00-12-34-56, in lower case"))
+			o.complain(name, errors.New("its name is not a machine's: want 52-54-00-12-34-56, in lower case"))
 			continue
 		}
 		order, err := o.read(name)
@@ -157,24 +157,24 @@ func (o *Once) List() ([]Order, error) {
 	return all, nil
 }
 
-func (o *Once) read(name string) (Order, error) { return o.readAs(name, name) }
+func (o *OneTimeBoots) read(name string) (OneTimeBoot, error) { return o.readAs(name, name) }
 
 // readAs reads the order in a file that once had the second name.
-func (o *Once) readAs(file, name string) (Order, error) {
+func (o *OneTimeBoots) readAs(file, name string) (OneTimeBoot, error) {
 	id, ok := parseFile(name)
 	if !ok {
-		return Order{}, errors.New("its name is no machine's")
+		return OneTimeBoot{}, errors.New("its name is not a machine's")
 	}
 	text, err := o.folder.read(file)
 	if err != nil {
-		return Order{}, err
+		return OneTimeBoot{}, err
 	}
-	var order Order
+	var order OneTimeBoot
 	if err := json.Unmarshal(text, &order); err != nil {
-		return Order{}, fmt.Errorf("it is no order: %w", err)
+		return OneTimeBoot{}, fmt.Errorf("invalid one-time boot: %w", err)
 	}
 	if !catalog.IsKey(order.Item) {
-		return Order{}, fmt.Errorf("it names %.100q, which is no item of the menu", order.Item)
+		return OneTimeBoot{}, fmt.Errorf("it names the invalid item %.100q", order.Item)
 	}
 	order.ID = id // the name counts
 	return order, nil
@@ -184,9 +184,9 @@ func (o *Once) readAs(file, name string) (Order, error) {
 const abandoned = time.Minute
 
 // recover finishes what killed processes had begun: an order that was claimed is used up, one that was about to be given back goes back.
-func (o *Once) recover() { o.recoverOlder(abandoned) }
+func (o *OneTimeBoots) recover() { o.recoverOlder(abandoned) }
 
-func (o *Once) recoverOlder(limit time.Duration) {
+func (o *OneTimeBoots) recoverOlder(limit time.Duration) {
 	names, err := o.folder.names()
 	if err != nil {
 		return // whoever uses the folder is told
@@ -229,7 +229,7 @@ func cutClaimed(s string) (item, name string, ok bool) {
 }
 
 // complain logs a file once.
-func (o *Once) complain(name string, err error) {
+func (o *OneTimeBoots) complain(name string, err error) {
 	o.mu.Lock()
 	known := o.said[name]
 	if len(o.said) < 1000 { // a bound; what is beyond is logged every time
@@ -237,7 +237,7 @@ func (o *Once) complain(name string, err error) {
 	}
 	o.mu.Unlock()
 	if !known {
-		o.log.LogAttrs(context.Background(), slog.LevelWarn, "A file is passed over: it does not say what a machine is to boot once",
+		o.log.LogAttrs(context.Background(), slog.LevelWarn, "invalid one-time boot ignored",
 			slog.String("file", o.folder.path(name)), slog.Any("err", err))
 	}
 }

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 
 // child claims what it reads on standard input, line by line, and says whether it won. With "churn" it sets and claims for ever, saying so before and after.
 func child(dir string, args []string) int {
-	o := OpenOnce(dir, nil)
+	o := OpenOneTimeBoots(dir, nil)
 	if len(args) > 0 && args[0] == "churn" {
 		for i := 0; ; i++ {
 			item := fmt.Sprintf("%s-%d", args[1], i)
@@ -70,7 +70,7 @@ func command(t *testing.T, dir string, args ...string) *exec.Cmd {
 // Of many processes that claim an order at once, one wins.
 func TestOneOfManyProcessesClaims(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "once")
-	o := OpenOnce(dir, nil)
+	o := OpenOneTimeBoots(dir, nil)
 	type peer struct {
 		in  io.WriteCloser
 		out *bufio.Scanner
@@ -130,7 +130,7 @@ func TestOneOfManyProcessesClaims(t *testing.T) {
 }
 
 func TestOneOfManyGoroutinesClaims(t *testing.T) {
-	o := OpenOnce(filepath.Join(t.TempDir(), "once"), nil)
+	o := OpenOneTimeBoots(filepath.Join(t.TempDir(), "once"), nil)
 	for range 15 {
 		if err := o.Set(mac1, "x"); err != nil {
 			t.Fatal(err)
@@ -181,7 +181,7 @@ func TestKilledAnywhere(t *testing.T) {
 			}
 		}
 		_ = c.Wait() // killed
-		o := OpenOnce(dir, nil)
+		o := OpenOneTimeBoots(dir, nil)
 		order, ok := o.Peek(mac1)
 		if ok && order.Item == won && set == won {
 			t.Fatalf("%s is there after it was claimed", order.Item)
@@ -201,7 +201,7 @@ func TestKilledAnywhere(t *testing.T) {
 // What killed processes have left is put right once nobody can be at work on it.
 func TestLeftovers(t *testing.T) {
 	dir := t.TempDir()
-	o := OpenOnce(dir, nil)
+	o := OpenOneTimeBoots(dir, nil)
 	name := ID(mac1).file()
 	order := func(item string) string { return `{"item":"` + item + `"}` }
 	put := func(name, text string) {
@@ -236,7 +236,7 @@ func TestLeftovers(t *testing.T) {
 // An order that is replaced between the look and the claim is not used up by the claim of what it replaced.
 func TestReplacedWhileClaimed(t *testing.T) {
 	dir := t.TempDir()
-	o := OpenOnce(dir, nil)
+	o := OpenOneTimeBoots(dir, nil)
 	var stop atomic.Bool
 	var wait sync.WaitGroup
 	wait.Go(func() {
@@ -268,7 +268,7 @@ func TestReplacedWhileClaimed(t *testing.T) {
 func TestForeignFiles(t *testing.T) {
 	dir := t.TempDir()
 	var log bytes.Buffer
-	o := OpenOnce(dir, slog.New(slog.NewTextHandler(&log, nil)))
+	o := OpenOneTimeBoots(dir, slog.New(slog.NewTextHandler(&log, nil)))
 	if err := o.Set(mac2, "good"); err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +310,7 @@ func TestForeignFiles(t *testing.T) {
 			t.Fatalf("%v, %v", all, err)
 		}
 	}
-	if n, want := strings.Count(log.String(), "A file is passed over"), len(files)-1+3; n != want {
+	if n, want := strings.Count(log.String(), "invalid one-time boot ignored"), len(files)-1+3; n != want {
 		t.Errorf("%d lines for %d files:\n%s", n, want, log.String())
 	}
 	for i := 0x10; i < 0x20; i++ {
@@ -329,10 +329,10 @@ func TestForeignFiles(t *testing.T) {
 
 func TestOnceOutlivesARestart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state", "once")
-	if err := OpenOnce(dir, nil).Set(mac1, "memtest"); err != nil {
+	if err := OpenOneTimeBoots(dir, nil).Set(mac1, "memtest"); err != nil {
 		t.Fatal(err)
 	}
-	o := OpenOnce(dir, nil)
+	o := OpenOneTimeBoots(dir, nil)
 	order, ok := o.Peek("52:54:00:00:00:01", mac1)
 	if !ok || order.Item != "memtest" || order.ID != mac1 || time.Since(order.Set) > time.Minute {
 		t.Fatalf("%+v, %v", order, ok)
@@ -351,7 +351,7 @@ func TestOnceOutlivesARestart(t *testing.T) {
 	if got, ok := o.Claim("memtest", "52:54:00:00:00:01", mac1); !ok || got != order {
 		t.Fatalf("%+v, %v", got, ok)
 	}
-	if _, ok := OpenOnce(dir, nil).Peek(mac1); ok {
+	if _, ok := OpenOneTimeBoots(dir, nil).Peek(mac1); ok {
 		t.Fatal("it is still there")
 	}
 	if err := o.Set(mac1, "../x"); err == nil {
@@ -382,7 +382,7 @@ func FuzzOrder(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(dir, ID(mac1).file()), text, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		o := &Once{folder: folder(dir), log: slog.New(slog.DiscardHandler), said: map[string]bool{}}
+		o := &OneTimeBoots{folder: folder(dir), log: slog.New(slog.DiscardHandler), said: map[string]bool{}}
 		order, ok := o.Peek(mac1)
 		if ok && (!catalog.IsKey(order.Item) || order.ID != mac1) {
 			t.Fatalf("%+v", order)

@@ -19,7 +19,7 @@ type pick struct {
 
 // pick finds the profile's item. canary: the host boots later versions first; canaries: there is such a host for this profile; trial is how an
 // item did on canaries.
-func (p *Profile) pick(items []catalog.Item, canary, canaries bool, trial func(item string) Trial, now time.Time) pick {
+func (p *Profile) pick(items []catalog.Item, canary, canaries bool, trial func(item string) CanaryResult, now time.Time) pick {
 	var all []catalog.Item
 	for _, i := range items {
 		if i.Key == p.Image {
@@ -76,7 +76,7 @@ func (p *Profile) pick(items []catalog.Item, canary, canaries bool, trial func(i
 }
 
 // waits says what keeps the newest from the other hosts.
-func waits(newest catalog.Item, is Trial, after time.Duration, now time.Time) string {
+func waits(newest catalog.Item, is CanaryResult, after time.Duration, now time.Time) string {
 	switch {
 	case is.Machine == "":
 		return fmt.Sprintf("%s waits for a canary to boot it", newest.Version)

@@ -14,8 +14,8 @@ type Profile struct {
 	Version  string
 	Args     string // more kernel arguments; {{.MAC}} and the like stand in for facts, see Expand
 	Console  string // for the kernel, as the item takes it; "": the menu's
-	Straight bool   // boot Image without a menu
-	// Once: each machine boots Image once, and after that as the menu's default says, or the local disk where Straight.
+	SkipMenu bool   // boot Image without a menu
+	// Once: each machine boots Image once, and after that as the menu's default says, or the local disk where SkipMenu.
 	Once    bool
 	Timeout *time.Duration // of the menu; nil: as configured for all; 0: it waits for ever
 	Hide    []string       // items that these machines are not shown, by key or pattern

@@ -35,7 +35,7 @@ type match struct {
 // Resolve finds the host that a machine is: the one that is known by what says most. In this order: mac, uuid, serial, asset, the
 // smaller range of addresses, manufacturer and product alone; where that is the same for two hosts, the one that demands more of manufacturer and
 // product. New has made sure that one of any two wins.
-func (b *Book) Resolve(f boot.Facts, addr netip.Addr) Decision {
+func (b *Inventory) Resolve(f boot.Facts, addr netip.Addr) Decision {
 	d := Decision{IDs: IDs(f)}
 	var all []match
 	if b != nil {
@@ -86,7 +86,7 @@ func lessThan(m, best match) string {
 }
 
 // matches are all, the best first.
-func (b *Book) matches(f boot.Facts, addr netip.Addr) []match {
+func (b *Inventory) matches(f boot.Facts, addr netip.Addr) []match {
 	var all []match
 	ids := func(by By, told ...string) {
 		for _, t := range told {

@@ -40,7 +40,7 @@ func addr(s string) netip.Addr {
 	return netip.MustParseAddr(s)
 }
 
-func book(t testing.TB, hosts []Host, profiles ...Profile) *Book {
+func book(t testing.TB, hosts []Host, profiles ...Profile) *Inventory {
 	t.Helper()
 	b, err := New(hosts, profiles)
 	if err != nil {
@@ -134,7 +134,7 @@ func TestWhyAHost(t *testing.T) {
 	if want := "not host 10.0.0.0/16 (line 11), by address 10.0.0.0/16: its range is larger"; !slices.Contains(d.Why, want) {
 		t.Errorf("%q, want %q", d.Why, want)
 	}
-	var none *Book
+	var none *Inventory
 	if d := none.Resolve(boot.Facts{MAC: mac1}, netip.Addr{}); d.Known || !slices.Equal(d.IDs, []ID{mac1}) {
 		t.Errorf("%+v of no book", d)
 	}
@@ -170,13 +170,13 @@ func TestMistakes(t *testing.T) {
 		{"a UUID that is none", []Host{{UUIDs: []string{"03000200-0400-0500-0006-000700080009"}}}, nil,
 			`hosts[0].uuid: "03000200-0400-0500-0006-000700080009" is what makers leave in boards that have none, so many machines have it`},
 		{"names", []Host{{Name: "a/b", MACs: []string{mac1}, Labels: map[string]string{"a b": ""}}}, nil,
-			`hosts[0].name: "a/b" is no name; want letters, digits, dots, dashes and underscores, 64 at most; ` +
-				`hosts[0].labels: "a b" is no name of a label; want letters, digits, dots, dashes and underscores, 64 at most`},
-		{"a profile twice", nil, []Profile{{Name: "p", Line: 2}, {Name: "p", Line: 4}}, `profiles.p.: is there twice, in line 2 as well`},
+			`hosts[0].name: invalid name "a/b": use letters, digits, dots, dashes and underscores, at most 64; ` +
+				`hosts[0].labels: invalid label name "a b": use letters, digits, dots, dashes and underscores, at most 64`},
+		{"a profile twice", nil, []Profile{{Name: "p", Line: 2}, {Name: "p", Line: 4}}, `profiles.p.: duplicate profile (first on line 2)`},
 		{"once of nothing", nil, []Profile{{Name: "p", Once: true}}, `profiles.p.when: is once, and image is not set; want what is to be booted once`},
 		{"a version of nothing", nil, []Profile{{Name: "p", Version: "1"}}, `profiles.p.version: is set, and image is not; want the image of which this is a version`},
 		{"an image that is none", nil, []Profile{{Name: "p", Image: "../x"}},
-			"profiles.p.image: \"../x\" is no item of the menu; want a key such as those that `pxeagent menu show` lists"},
+			"profiles.p.image: invalid item \"../x\": want a key such as those that `pxeagent menu show` lists"},
 	} {
 		_, err := New(tt.hosts, tt.profiles)
 		got := ""
@@ -201,9 +201,9 @@ func TestRanges(t *testing.T) {
 		{"2001:db8::1-2001:db8::3", "2001:db8::1-2001:db8::3", ""},
 		{"10.0.0.1/24", "", `"10.0.0.1/24" is an address within its network; want 10.0.0.0/24`},
 		{"10.0.0.2-10.0.0.1", "", `"10.0.0.2-10.0.0.1" ends before it begins; want 10.0.0.1-10.0.0.2`},
-		{"10.0.0.2-::1", "", `"10.0.0.2-::1" is no address, network or range; want 10.0.0.7, 10.0.0.0/24 or 10.0.0.20-10.0.0.40`},
-		{"fe80::1%eth0", "", `"fe80::1%eth0" is no address, network or range; want 10.0.0.7, 10.0.0.0/24 or 10.0.0.20-10.0.0.40`},
-		{"", "", `"" is no address, network or range; want 10.0.0.7, 10.0.0.0/24 or 10.0.0.20-10.0.0.40`},
+		{"10.0.0.2-::1", "", `invalid address "10.0.0.2-::1": want one (10.0.0.7), a network (10.0.0.0/24) or a range (10.0.0.20-10.0.0.40)`},
+		{"fe80::1%eth0", "", `invalid address "fe80::1%eth0": want one (10.0.0.7), a network (10.0.0.0/24) or a range (10.0.0.20-10.0.0.40)`},
+		{"", "", `invalid address "": want one (10.0.0.7), a network (10.0.0.0/24) or a range (10.0.0.20-10.0.0.40)`},
 	} {
 		r, err := ParseRange(tt.in)
 		if err != nil && err.Error() != tt.err || err == nil && (tt.err != "" || r.String() != tt.want) {

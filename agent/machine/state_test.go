@@ -22,8 +22,8 @@ func TestStateOfVersion1(t *testing.T) {
 		}
 		return when
 	}
-	orders, err := w.Once.List()
-	if diff := cmp.Diff([]Order{
+	orders, err := w.OneTime.List()
+	if diff := cmp.Diff([]OneTimeBoot{
 		{ID: "52:54:00:12:34:56", Item: "debian-12", Set: at("2026-03-01T11:00:00Z")},
 		{ID: "8a1f7d6e-0c5b-4d3e-9f2a-1b2c3d4e5f60", Item: "local", Set: at("2026-03-01T11:00:00Z")},
 	}, orders); diff != "" || err != nil {
@@ -32,12 +32,12 @@ func TestStateOfVersion1(t *testing.T) {
 	if when, was := w.Done.Has("install", "52:54:00:12:34:57"); !was || !when.Equal(at("2026-03-01T11:00:00Z")) {
 		t.Errorf("done: %v, %v", was, when)
 	}
-	for _, want := range []Trial{
+	for _, want := range []CanaryResult{
 		{Item: "debian-12", Good: at("2026-03-01T12:00:00Z")},
 		{Item: "smartos-20240104T000552Z", Machine: "52:54:00:12:34:58", Stood: 15 * time.Minute},
 		{Item: "smartos-20250101T000000Z", Machine: "52:54:00:12:34:58", Booted: at("2026-03-01T12:00:00Z")},
 	} {
-		got, ok := w.Trials.Trial(want.Item)
+		got, ok := w.CanaryResults.Result(want.Item)
 		if diff := cmp.Diff(want, got); diff != "" || !ok {
 			t.Errorf("canary, %v (-want +got):\n%s", ok, diff)
 		}

@@ -40,7 +40,7 @@ type Data struct {
 	Timeout  int64  // milliseconds; 0: for ever
 	Default  string // key of the item that is chosen when nobody chooses
 	Unless   string // a command that makes the setting menu-default "local" where the machine cannot boot Default; "": it can
-	Straight string // a command that goes to an item without a menu; ""
+	SkipMenu string // a command that goes to an item without a menu; ""
 	Facts    boot.Facts
 	Choice   machine.Choice
 	Groups   []Group
@@ -48,7 +48,8 @@ type Data struct {
 
 	all      []Item // those that it cannot boot as well
 	timeout  time.Duration
-	straight bool
+	console  catalog.Console // of the choice
+	skipMenu bool
 	problems []problem
 }
 
@@ -93,6 +94,9 @@ func (b *Builder) data(f boot.Facts, addr netip.Addr) (Data, error) {
 	if wanted == "" {
 		wanted = catalog.Local
 	}
+	if d.console, err = catalog.ParseConsole(d.Choice.Console); err != nil {
+		d.wrong("console", "console of profile %s: %w", d.Choice.Profile, err)
+	}
 	all := make([]candidate, len(listed.Items))
 	for n, item := range listed.Items {
 		all[n] = candidate{Item: Item{Item: item}, need: item.Need()}
@@ -102,6 +106,9 @@ func (b *Builder) data(f boot.Facts, addr netip.Addr) (Data, error) {
 	d.arrange(all, conf)
 	return d, nil
 }
+
+// Straight is SkipMenu, for templates of before.
+func (d *Data) Straight() string { return d.SkipMenu }
 
 func (d *Data) wrong(thing, format string, args ...any) {
 	d.problems = append(d.problems, problem{thing, fmt.Errorf(format, args...)})
@@ -132,10 +139,8 @@ func (d *Data) prepare(c *candidate, conf Settings, wanted string) {
 	}
 	c.Title = words(c.Title)
 	c.hidden = c.hidden || catalog.Matches(c.Key, conf.Hide...) || catalog.Matches(c.Key, d.Choice.Hide...)
-	if own, err := catalog.ParseConsole(d.Choice.Console); err != nil {
-		d.wrong("console", "console of profile %s: %w", d.Choice.Profile, err)
-	} else if own.Port != 0 {
-		o.Console = own
+	if d.console.Port != 0 {
+		o.Console = d.console
 	}
 	if c.Key == wanted && d.Choice.Args != "" {
 		o.Args = strings.TrimSpace(o.Args + " " + d.Choice.Args)
@@ -186,10 +191,10 @@ func (d *Data) decide(all []candidate, wanted string) {
 		if c.need.Unless != "" {
 			d.Unless = c.need.Unless + "set menu-default " + catalog.Local + c.need.Tail
 		}
-		if d.Choice.Straight {
-			d.straight, d.Straight = true, "goto "+c.Key
+		if d.Choice.SkipMenu {
+			d.skipMenu, d.SkipMenu = true, "goto "+c.Key
 			if c.need.When != "" {
-				d.Straight = c.need.When + "goto " + c.Key + " ||"
+				d.SkipMenu = c.need.When + "goto " + c.Key + " ||"
 			}
 		}
 	}

@@ -27,15 +27,15 @@ func TestDefaultsOfMachines(t *testing.T) {
 		"the site's":                {"smartos-20240104T000552Z", machine.Choice{}, bios, "smartos-20240104T000552Z", false, ""},
 		"the machine's":             {"shell", machine.Choice{Item: "smartos-20240104T000552Z-rescue"}, bios, "smartos-20240104T000552Z-rescue", false, ""},
 		"not for UEFI":              {"smartos-20240104T000552Z", machine.Choice{}, uefi, catalog.Local, false, ""},
-		"not for UEFI, straight":    {"", machine.Choice{Item: "smartos-20240104T000552Z", Straight: true}, uefi, catalog.Local, false, "not for this machine"},
-		"not there":                 {"", machine.Choice{Item: "smartos-20250101T000000Z", Straight: true, Host: "h"}, bios, catalog.Local, false, `"smartos-20250101T000000Z", is not there`},
-		"straight":                  {"", machine.Choice{Item: "debian-bookworm-amd64", Straight: true}, bios, "debian-bookworm-amd64", true, ""},
-		"straight, the site's":      {"shell", machine.Choice{Straight: true}, bios, "shell", true, ""},
+		"not for UEFI, straight":    {"", machine.Choice{Item: "smartos-20240104T000552Z", SkipMenu: true}, uefi, catalog.Local, false, "not for this machine"},
+		"not there":                 {"", machine.Choice{Item: "smartos-20250101T000000Z", SkipMenu: true, Host: "h"}, bios, catalog.Local, false, `"smartos-20250101T000000Z", is not there`},
+		"straight":                  {"", machine.Choice{Item: "debian-bookworm-amd64", SkipMenu: true}, bios, "debian-bookworm-amd64", true, ""},
+		"straight, the site's":      {"shell", machine.Choice{SkipMenu: true}, bios, "shell", true, ""},
 		"hidden, and yet there":     {"", machine.Choice{Item: "debian-bookworm-amd64", Hide: []string{"*"}}, bios, "debian-bookworm-amd64", false, ""},
-		"arguments that end a line": {"", machine.Choice{Item: "debian-bookworm-amd64", Straight: true, Args: "x || reboot"}, bios, catalog.Local, false, "its arguments cannot be passed"},
+		"arguments that end a line": {"", machine.Choice{Item: "debian-bookworm-amd64", SkipMenu: true, Args: "x || reboot"}, bios, catalog.Local, false, "invalid arguments"},
 		"arguments that are too long": {"", machine.Choice{Item: "smartos-20240104T000552Z", Args: "x=" + strings.Repeat("y", 400)}, bios, catalog.Local, false,
 			"smartos-20240104T000552Z is left out: its command lines need"},
-		"a console that is none": {"", machine.Choice{Console: "vt220", Profile: "p"}, bios, catalog.Local, false, `console of profile p: "vt220" is no console`},
+		"a console that is none": {"", machine.Choice{Console: "vt220", Profile: "p"}, bios, catalog.Local, false, `console of profile p: invalid console "vt220"`},
 		"for ARM64 only":         {"", machine.Choice{Item: "debian-bookworm-arm64"}, uefi, catalog.Local, false, "needs an ARM64 machine"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,8 +49,8 @@ func TestDefaultsOfMachines(t *testing.T) {
 				s.put("http/"+f, "x")
 			}
 			m, err := s.Menu(tc.facts, netip.MustParseAddr("10.0.0.9"))
-			if err != nil || m.Default != tc.want || m.Straight != tc.straight || strings.Contains(string(m.Script), "\ngoto "+m.Default+"\n:start\n") != tc.straight {
-				t.Errorf("%v, default %q, straight %v, in\n%s", err, m.Default, m.Straight, m.Script)
+			if err != nil || m.Default != tc.want || m.SkipMenu != tc.straight || strings.Contains(string(m.Script), "\ngoto "+m.Default+"\n:start\n") != tc.straight {
+				t.Errorf("%v, default %q, straight %v, in\n%s", err, m.Default, m.SkipMenu, m.Script)
 			}
 			if (m.Err == nil) != (tc.wrong == "") || m.Err != nil && !strings.Contains(m.Err.Error(), tc.wrong) {
 				t.Errorf("wrong is %v, want %q", m.Err, tc.wrong)
@@ -80,7 +80,7 @@ func TestNewImageIsNoDefault(t *testing.T) {
 	for _, f := range everything {
 		s.put("http/"+f, "x")
 		for _, k := range Kinds() {
-			if m, err := s.Menu(k.Facts, netip.Addr{}); err != nil || m.Default != catalog.Local || m.Straight {
+			if m, err := s.Menu(k.Facts, netip.Addr{}); err != nil || m.Default != catalog.Local || m.SkipMenu {
 				t.Fatalf("with %s, %s: %v, %q", f, k.Name, err, m.Default)
 			}
 		}

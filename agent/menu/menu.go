@@ -127,7 +127,7 @@ func (b *Builder) tell(d Data) {
 		if d.Choice.Host != "" {
 			args = append(args, "host", d.Choice.Host)
 		}
-		b.log.Warn("The menu is not the one that was asked for", args...)
+		b.log.Warn("menu is not as configured", args...)
 	}
 }
 

@@ -86,8 +86,8 @@ func TestMenuGolden(t *testing.T) {
 			}}},
 		{name: "chosen", facts: bios, files: everything, choice: machine.Choice{Host: "node-01", Profile: "compute", Item: "smartos-20240104T000552Z", Args: "hostname=node-01",
 			Console: "ttya", Timeout: &ever, Hide: []string{"*", "smartos-*"}}},
-		{name: "straight", files: everything, choice: machine.Choice{Host: "node-02", Profile: "# odd", Item: "debian-bookworm-amd64", Straight: true, Args: "auto=true"}},
-		{name: "straight-told", facts: uefi, files: everything, choice: machine.Choice{Item: catalog.Local, Straight: true}},
+		{name: "straight", files: everything, choice: machine.Choice{Host: "node-02", Profile: "# odd", Item: "debian-bookworm-amd64", SkipMenu: true, Args: "auto=true"}},
+		{name: "straight-told", facts: uefi, files: everything, choice: machine.Choice{Item: catalog.Local, SkipMenu: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t, Config{Settings: tc.menu, Choose: func(boot.Facts, netip.Addr) machine.Choice { return tc.choice }})

@@ -29,7 +29,7 @@ const maxMenu = 1 << 20
 type sources map[string]string
 
 // errMenu: what a template wrote is no menu.
-var errMenu = errors.New("what it writes is no good menu")
+var errMenu = errors.New("its output is not a working menu")
 
 // write writes a machine's menu by the user's template, by the one that worked last where that fails, and else by the
 // built-in one. The error is what is wrong with the user's template.

@@ -152,6 +152,19 @@ func TestBrokenTemplateKeepsTheLastGoodMenu(t *testing.T) {
 	}
 }
 
+// Templates that were written for version 1 go on working.
+func TestTemplateOfVersion1(t *testing.T) {
+	choice := machine.Choice{Item: "shell", SkipMenu: true}
+	s := newSite(t, Config{Choose: func(boot.Facts, netip.Addr) machine.Choice { return choice }})
+	built := s.menu(t, bios)
+	old := strings.Replace(Template, "{{- with .SkipMenu}}", "{{- with .Straight}}", 1)
+	s.put(own, old)
+	m := s.menu(t, bios)
+	if string(m.Script) != string(built.Script) || m.Err != nil || old == Template || !m.SkipMenu {
+		t.Errorf("%v\n%s", m.Err, m.Script)
+	}
+}
+
 // What is included may break and be put right as the template itself.
 func TestIncludedFileBreaks(t *testing.T) {
 	s := newSite(t, Config{})
@@ -219,7 +232,7 @@ func TestFragments(t *testing.T) {
 	s.put("http/ipxe/menu.d/bad.ipxe", "no script\n")
 	s.put("http/ipxe/menu.d/shell.ipxe", "#!ipxe\n")
 	m := s.menu(t, bios)
-	if m.Err == nil || !strings.Contains(m.Err.Error(), "bad.ipxe is left out: ") || !strings.Contains(m.Err.Error(), "shell (shell) is left out: another item has that key") {
+	if m.Err == nil || !strings.Contains(m.Err.Error(), "bad.ipxe is left out: ") || !strings.Contains(m.Err.Error(), "shell (shell) is left out: duplicate key") {
 		t.Errorf("%v", m.Err)
 	}
 	if strings.Contains(string(m.Script), "bad") || strings.Count(string(m.Script), "\n:shell\n") != 1 || script.Faults(m.Script) != nil {

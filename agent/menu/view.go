@@ -23,7 +23,7 @@ type Menu struct {
 	Items    []Item        // those that are not shown to this machine among them
 	Default  string        // key of the item that is booted when nobody chooses
 	Timeout  time.Duration // 0: it waits for ever
-	Straight bool          // Default is booted without a menu
+	SkipMenu bool          // Default is booted without a menu
 	Choice   machine.Choice
 	// Err is what keeps the menu from being the one that was asked for: a broken template (the last good one is served), an image whose
 	// command line is too long, a default that is not there. nil: nothing.
@@ -42,7 +42,7 @@ func (b *Builder) Menu(facts boot.Facts, addr netip.Addr) (Menu, error) {
 	if made != nil {
 		return Menu{}, made
 	}
-	m := Menu{Title: d.Title, Script: script, Shown: catalog.Mask(script), Items: d.all, Default: d.Default, Timeout: d.timeout, Straight: d.straight, Choice: d.Choice, Err: d.err()}
+	m := Menu{Title: d.Title, Script: script, Shown: catalog.Mask(script), Items: d.all, Default: d.Default, Timeout: d.timeout, SkipMenu: d.skipMenu, Choice: d.Choice, Err: d.err()}
 	if _, missing := b.catalog.Source(TemplateFile); !errors.Is(missing, fs.ErrNotExist) {
 		m.Source = TemplateFile
 	}

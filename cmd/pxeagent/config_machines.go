@@ -53,7 +53,7 @@ func parseProfiles(c *Config, n partNode) {
 			"version": into(&p.Version, parseLine),
 			"args":    into(&p.Args, parseMachineArgs),
 			"console": into(&p.Console, parseMachineConsole),
-			"boot":    into(&p.Straight, either("straight", "menu")),
+			"boot":    into(&p.SkipMenu, either("straight", "menu")),
 			"when":    into(&p.Once, either("once", "always")),
 			"timeout": func(n partNode) {
 				var t time.Duration
@@ -155,7 +155,7 @@ func parseCanary(s string) (time.Duration, error) {
 }
 
 // machines are the hosts and profiles, checked together. What is wrong comes as mistakes, at the places in the file.
-func (l *loaded) machines() (*machine.Book, mistakes) {
+func (l *loaded) machines() (*machine.Inventory, mistakes) {
 	c := &l.Config
 	book, err := machine.New(c.Hosts, c.Profiles)
 	wrong, _ := err.(machine.Mistakes)

@@ -61,7 +61,7 @@ var (
 	never, five = time.Duration(0), 5 * time.Second
 
 	sampleProfiles = []machine.Profile{
-		{Name: "compute", Image: "smartos", Version: "20130808T195337Z", Args: "rack={{.Labels.rack}}", Console: "ttyb", Straight: true, Once: true,
+		{Name: "compute", Image: "smartos", Version: "20130808T195337Z", Args: "rack={{.Labels.rack}}", Console: "ttyb", SkipMenu: true, Once: true,
 			Timeout: &never, Hide: []string{"shell"}, Canary: 30 * time.Minute, Any: true, Line: 2},
 		{Name: "plain", Canary: machine.DefaultCanary, Line: 13},
 		{Name: "off", Canary: -1, Hide: []string{"config"}, Timeout: &five, Line: 14},
@@ -96,7 +96,7 @@ func TestMistakesOfMachines(t *testing.T) {
 		{"no address", "hosts:\n- address: 10.0.0.9-10.0.0.1", `hosts[0].address: "10.0.0.9-10.0.0.1" ends before it begins; want 10.0.0.1-10.0.0.9 (FILE:2)`},
 		{"one of a list", "hosts:\n- address:\n  - 10.0.0.1\n  - 10.0.0.1/24", `hosts[0].address[1]: "10.0.0.1/24" is an address within its network; want 10.0.0.0/24 (FILE:4)`},
 		{"names nothing", "hosts:\n- {name: x}", "hosts[0]: names no machine; want mac, uuid, serial, asset, address, manufacturer or product (FILE:2)"},
-		{"no such profile", "hosts:\n- {mac: 52:54:00:12:34:01, profile: x}\nprofiles: {a: , b: }", `hosts[0].profile: there is no profile "x"; there are a, b (FILE:2)`},
+		{"no such profile", "hosts:\n- {mac: 52:54:00:12:34:01, profile: x}\nprofiles: {a: , b: }", `hosts[0].profile: unknown profile "x"; there are a, b (FILE:2)`},
 		{"the same MAC", "hosts:\n- mac: 52:54:00:12:34:01\n- mac: 52-54-00-12-34-01",
 			`hosts[1].mac: has "52:54:00:12:34:01", as hosts[0] has in line 2: nothing says which of the two a machine is (FILE:3)`},
 		{"the same range", "hosts:\n- address: 10.0.0.0/24\n- address: 10.0.0.0-10.0.0.255",
@@ -106,7 +106,7 @@ func TestMistakesOfMachines(t *testing.T) {
 		{"arguments", "profiles:\n  a: {image: x, args: 'a={{.Password}}'}",
 			`profiles.a.args: "{{.Password}}" is not known; want one of {{.MAC}}, {{.DashedMAC}}, {{.UUID}}, {{.Serial}}, {{.Asset}}, {{.Addr}}, {{.Host}}, {{.Profile}}, {{.Server}}, {{.Labels.NAME}} (FILE:2)`},
 		{"canary", "profiles:\n  a: {canary: soon}", `profiles.a.canary: "soon" is not a time; want one such as 30s or 5m (FILE:2)`},
-		{"console", "profiles:\n  a: {console: tty1}", `profiles.a.console: "tty1" is no console; want text, ttya to ttyd or ttyS0 to ttyS3, with a speed behind a comma where need be (FILE:2)`},
+		{"console", "profiles:\n  a: {console: tty1}", `profiles.a.console: invalid console "tty1": want text, ttya to ttyd or ttyS0 to ttyS3, optionally with a comma and a speed (FILE:2)`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := isolate(t)

@@ -39,7 +39,7 @@ func TestEntriesMistakes(t *testing.T) {
 		"[{item: a, args: 'x || y'}]":    `menu.items[0].args: "x || y" cannot be passed to a kernel: || alone would end the command`,
 		"[{item: a, args: 'x #y'}]":      `menu.items[0].args: "x #y" cannot be passed to a kernel: "#y" would be a comment`,
 		"[{item: a, args: 'Grüße'}]":     "want printable ASCII on one line",
-		"[{item: a, console: ttyS9}]":    `menu.items[0].console: "ttyS9" is no console`,
+		"[{item: a, console: ttyS9}]":    `menu.items[0].console: invalid console "ttyS9"`,
 		"[{item: a, hidden: perhaps}]":   `menu.items[0].hidden: "perhaps" is neither true nor false`,
 		"[{item: a, kernel: x}]":         "menu.items[0].kernel: there is no such key; there are args, console, group, hidden, item, title",
 		"[{item: a, titel: x}]":          "did you mean title?",
@@ -70,12 +70,12 @@ func TestRootShadowOfTheMenu(t *testing.T) {
 		code cli.Code
 	}{
 		"a hash":               {hash + "\n", 0o600, "", cli.Done},
-		"the password":         {"correct horse\n", 0o600, "menu.root_shadow_file: it is no hash of a password, which begins with $", cli.Usage},
-		"quotes in it":         {"$5$a'b$c\n", 0o600, "has characters that no hash of a password has", cli.Usage},
+		"the password":         {"correct horse\n", 0o600, "menu.root_shadow_file: not a password hash, which begins with $", cli.Usage},
+		"quotes in it":         {"$5$a'b$c\n", 0o600, "has characters that a password hash cannot have", cli.Usage},
 		"open to everyone":     {hash, 0o644, "can be read or written by others", cli.Permission},
 		"two lines":            {hash + "\n" + hash + "\n", 0o600, "more than one line", cli.Unexpected},
 		"a setting of iPXE's":  {"$5$${ip}$x", 0o600, "has characters", cli.Usage},
-		"larger than any hash": {"$5$" + strings.Repeat("x", 300), 0o600, "no hash of a password has more than", cli.Usage},
+		"larger than any hash": {"$5$" + strings.Repeat("x", 300), 0o600, "a password hash has at most", cli.Usage},
 	} {
 		dir := isolate(t)
 		file := filepath.Join(dir, "shadow")

@@ -55,7 +55,7 @@ func hostArgs(names ...string) cobra.PositionalArgs {
 
 // hostID is the machine that a person names: by a MAC, a UUID or the name of a host.
 func hostID(fleet *machine.Fleet, name string) (machine.ID, []machine.ID, error) {
-	if h, ok := fleet.Book().Named(name); ok {
+	if h, ok := fleet.Inventory().Named(name); ok {
 		if ids := h.IDs(); len(ids) > 0 {
 			return ids[0], ids, nil
 		}
@@ -66,7 +66,7 @@ func hostID(fleet *machine.Fleet, name string) (machine.ID, []machine.ID, error)
 		return "", nil, cli.Usagef("`pxeagent host list` shows the hosts of the configuration", "there is no host %q, and it is neither a MAC nor a UUID", name)
 	}
 	f := factsOf(id)
-	return id, fleet.Book().Resolve(f, netip.Addr{}).IDs, nil
+	return id, fleet.Inventory().Resolve(f, netip.Addr{}).IDs, nil
 }
 
 // factsOf is what a machine with that ID tells.
@@ -133,16 +133,16 @@ func hostCell(s string) string {
 
 // hostRows are the hosts in the file's order, then the machines that are none and have something to boot once.
 func hostRows(fleet *machine.Fleet) ([]hostRow, error) {
-	orders, err := fleet.Once.List()
+	orders, err := fleet.OneTime.List()
 	if err != nil {
 		return nil, err
 	}
-	waiting := map[machine.ID]machine.Order{}
+	waiting := map[machine.ID]machine.OneTimeBoot{}
 	for _, o := range orders {
 		waiting[o.ID] = o
 	}
 	rows := []hostRow{}
-	for _, h := range fleet.Book().Hosts() {
+	for _, h := range fleet.Inventory().Hosts() {
 		r := hostRow{Name: h.Name, KnownBy: h.KnownBy(), Profile: h.Profile, Labels: h.Labels, Line: h.Line}
 		for _, id := range h.IDs() {
 			if o, ok := waiting[id]; ok && r.Once == "" {
@@ -205,12 +205,12 @@ it back. What a machine boots always is said by its profile, in the file.`,
 			// An order for another card of the same machine would come first.
 			for _, other := range all {
 				if other != id {
-					if _, _, err := fleet.Once.Cancel(other); err != nil {
+					if _, _, err := fleet.OneTime.Cancel(other); err != nil {
 						return err
 					}
 				}
 			}
-			if err := fleet.Once.Set(id, item); err != nil {
+			if err := fleet.OneTime.Set(id, item); err != nil {
 				return err
 			}
 			if asJSON {
@@ -228,9 +228,9 @@ it back. What a machine boots always is said by its profile, in the file.`,
 }
 
 func (a *app) cancelOnce(fleet *machine.Fleet, ids []machine.ID, asJSON bool) error {
-	cancelled := []machine.Order{}
+	cancelled := []machine.OneTimeBoot{}
 	for _, id := range ids {
-		order, was, err := fleet.Once.Cancel(id)
+		order, was, err := fleet.OneTime.Cancel(id)
 		if err != nil {
 			return err
 		}
@@ -286,7 +286,7 @@ func newHostAgainCmd(a *app) *cobra.Command {
 				return err
 			}
 			// A machine that is known by its address or its make has its profile by what it did.
-			its := fleet.Book().Resolve(factsOf(id), netip.Addr{}).Profile
+			its := fleet.Inventory().Resolve(factsOf(id), netip.Addr{}).Profile
 			found := false
 			for _, p := range l.Config.Profiles {
 				if _, did := fleet.Done.Has(p.Name, ids...); !p.Once || p.Name != its && !did {
@@ -330,7 +330,7 @@ version only after the canary has stayed up with it. This says by hand that it i
 			if err != nil {
 				return noItem(c, args[0], err)
 			}
-			if err := fleet.Trials.Approve(item); err != nil {
+			if err := fleet.CanaryResults.Approve(item); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(a.stdout, "%s is good for every host\n", item)

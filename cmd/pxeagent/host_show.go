@@ -32,7 +32,7 @@ type hostView struct {
 	Boots    string            `json:"boots"` // the item's key
 	How      string            `json:"how"`
 	Once     bool              `json:"once"`
-	Straight bool              `json:"straight"`
+	SkipMenu bool              `json:"straight"`
 	Args     string            `json:"args,omitempty"`
 	Why      []string          `json:"why"`
 	Problems []string          `json:"problems,omitempty"`
@@ -71,7 +71,7 @@ daemon need run.`,
 			if err != nil {
 				return rootFailure(l.Config.Serve.Root, err)
 			}
-			v := viewOf(fleet.Book().Resolve(facts, addr), menu, facts, addr)
+			v := viewOf(fleet.Inventory().Resolve(facts, addr), menu, facts, addr)
 			switch {
 			case asJSON:
 				return cli.WriteJSON(a.stdout, v)
@@ -97,7 +97,7 @@ func hostFacts(fleet *machine.Fleet, args []string, facts boot.Facts, addr netip
 		}
 		return facts, addr, nil
 	}
-	if h, ok := fleet.Book().Named(args[0]); ok {
+	if h, ok := fleet.Inventory().Named(args[0]); ok {
 		return factsOfHost(h, facts, addr)
 	}
 	id, _, err := hostID(fleet, args[0])
@@ -141,7 +141,7 @@ func factsOfHost(h machine.Host, facts boot.Facts, addr netip.Addr) (boot.Facts,
 
 func viewOf(d machine.Decision, menu menu.Menu, facts boot.Facts, addr netip.Addr) hostView {
 	v := hostView{Facts: facts, Addr: addr, Host: d.Host, By: d.By, Line: d.Line, Profile: d.Profile, Labels: d.Labels, Boots: menu.Default, How: when(menu),
-		Once: menu.Choice.Once, Straight: menu.Straight, Args: menu.Choice.Args, Why: menu.Choice.Why, Script: string(menu.Shown)}
+		Once: menu.Choice.Once, SkipMenu: menu.SkipMenu, Args: menu.Choice.Args, Why: menu.Choice.Why, Script: string(menu.Shown)}
 	if menu.Err != nil {
 		v.Problems = strings.Split(menu.Err.Error(), "\n")
 	}

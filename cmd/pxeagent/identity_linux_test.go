@@ -166,10 +166,10 @@ func TestWhoseBootAndDocument(t *testing.T) {
 	for name, h := range w.machines() {
 		w.menu(h, mac[name])
 		w.get(h, "/"+oncePlatform)
-		w.daemon.WaitOutput(10*time.Second, `msg="[Bb]ooted once, as ordered" client=\S+ mac=`+h.MAC("eth0"))
+		w.daemon.WaitOutput(10*time.Second, `msg="one-time boot done" client=\S+ mac=`+h.MAC("eth0"))
 		w.want(name+" after its kernel", w.menu(h, mac[name]), "local")
 	}
 	for name, client := range map[string]string{"a": `10\.77\.0\.5`, "b": `10\.77\.0\.6`, "c": `10\.78\.0\.9`, "d": `10\.77\.0\.66`} {
-		w.daemon.WaitOutput(10*time.Second, `msg="[Bb]ooted once, as ordered" client=`+client+` mac=`+w.machines()[name].MAC("eth0"))
+		w.daemon.WaitOutput(10*time.Second, `msg="one-time boot done" client=`+client+` mac=`+w.machines()[name].MAC("eth0"))
 	}
 }

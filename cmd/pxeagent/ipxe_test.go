@@ -62,10 +62,10 @@ func TestIPXEBuild(t *testing.T) {
 	}{
 		{"--source ipxe --script mine.ipxe", cli.Done, ""},
 		{"", cli.Usage, "--source is not set"},
-		{"--source nowhere", cli.Usage, "no source tree of iPXE"},
+		{"--source nowhere", cli.Usage, "not an iPXE source tree"},
 		{"--source ipxe --script none.ipxe", cli.Usage, "--script: "},
 		{"--source ipxe --script bad.ipxe", cli.Usage, "not an iPXE script"},
-		{"--source ipxe --target clean", cli.Usage, "no target of iPXE's"},
+		{"--source ipxe --target clean", cli.Usage, "unknown iPXE target"},
 		{"--source broken", cli.Unexpected, "core/main.c: no such file"},
 	} {
 		r := pxeagent(append(append([]string{"ipxe", "build"}, args...), strings.Fields(tc.args)...)...)

@@ -76,10 +76,10 @@ tells nothing. Made from the configuration and the disk: no daemon need run.`,
 	return cmd
 }
 
-// menuFault is a menu that is not the one that was asked for. It was shown before.
+// menuFault is a menu that is not as configured. It was shown before.
 func menuFault(err error) error {
 	lines := strings.Split(err.Error(), "\n")
-	f := cli.Failure{Code: cli.Menu, Err: fmt.Errorf("the menu is not the one that was asked for: %s", lines[0])}
+	f := cli.Failure{Code: cli.Menu, Err: fmt.Errorf("the menu is not as configured: %s", lines[0])}
 	for _, line := range lines[1:] {
 		f.Hints = append(f.Hints, "besides: "+line)
 	}
@@ -111,14 +111,14 @@ type menuJSON struct {
 	Items    []menu.Item    `json:"items"`
 	Default  string         `json:"default"`
 	Timeout  float64        `json:"timeout_seconds"`
-	Straight bool           `json:"straight"`
+	SkipMenu bool           `json:"straight"`
 	Choice   machine.Choice `json:"choice"`
 	Problems []string       `json:"problems,omitempty"`
 	Script   string         `json:"script"`
 }
 
 func menuOf(m menu.Menu, f boot.Facts, script string) menuJSON {
-	j := menuJSON{Source: m.Source, Title: m.Title, Facts: f, Items: m.Items, Default: m.Default, Timeout: m.Timeout.Seconds(), Straight: m.Straight,
+	j := menuJSON{Source: m.Source, Title: m.Title, Facts: f, Items: m.Items, Default: m.Default, Timeout: m.Timeout.Seconds(), SkipMenu: m.SkipMenu,
 		Choice: m.Choice, Script: script}
 	if m.Err != nil {
 		j.Problems = strings.Split(m.Err.Error(), "\n")
@@ -179,9 +179,9 @@ func itemNote(i menu.Item) string {
 // when says how a machine comes to what it boots.
 func when(m menu.Menu) string {
 	switch {
-	case m.Straight && m.Choice.Once:
+	case m.SkipMenu && m.Choice.Once:
 		return "this once, without a menu"
-	case m.Straight:
+	case m.SkipMenu:
 		return "without a menu"
 	case m.Timeout == 0:
 		return "when it is chosen: the menu waits for ever"

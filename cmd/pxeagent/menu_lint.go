@@ -26,7 +26,7 @@ type lintFinding struct {
 // Codes besides those of script.Lint.
 const (
 	lintUnread   = "unreadable"
-	lintMenu     = "menu"     // not the one that was asked for
+	lintMenu     = "menu"     // not as configured
 	lintTemplate = "template" // it makes no menu
 )
 

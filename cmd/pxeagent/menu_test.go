@@ -57,7 +57,7 @@ func TestMenuShow(t *testing.T) {
 			nil, cli.Done, "", ""},
 		"the same under UEFI": {[]string{"--mac", "52:54:00:12:34:56", "--platform", "uefi"},
 			[]string{"boots  local", "not shown: SmartOS needs BIOS", "item --gap -- SmartOS needs BIOS"}, []string{kernel, "without a menu"}, cli.Menu,
-			"pxeagent: the menu is not the one that was asked for: the item to boot, smartos-20130808T195337Z, is not for this machine (SmartOS needs BIOS", ""},
+			"pxeagent: the menu is not as configured: the item to boot, smartos-20130808T195337Z, is not for this machine (SmartOS needs BIOS", ""},
 		"a MAC that is none":      {[]string{"--mac", "52:54"}, nil, nil, cli.Usage, `--mac: "52:54" is no MAC address`, ""},
 		"a platform that is none": {[]string{"--platform", "openfirmware"}, nil, nil, cli.Usage, `--platform: "openfirmware" is neither pcbios nor efi`, ""},
 		"an address that is none": {[]string{"--address", "x"}, nil, nil, cli.Usage, `--address: "x" is no IP address`, ""},
@@ -90,7 +90,7 @@ func TestMenuShow(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.stdout), &m); err != nil || r.code != cli.Done {
 		t.Fatalf("%v, %+v", err, r)
 	}
-	if m.Title != "Rack 7" || m.Default != "smartos-20130808T195337Z" || !m.Straight || m.Choice.Host != "node-01" || m.Facts.Arch != "x86_64" || len(m.Problems) > 0 ||
+	if m.Title != "Rack 7" || m.Default != "smartos-20130808T195337Z" || !m.SkipMenu || m.Choice.Host != "node-01" || m.Facts.Arch != "x86_64" || len(m.Problems) > 0 ||
 		len(m.Items) == 0 || strings.Contains(r.stdout, rootHash) || !strings.HasPrefix(m.Script, "#!ipxe\n") {
 		t.Errorf("%+v", m)
 	}
