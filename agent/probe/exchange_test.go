@@ -2,6 +2,8 @@ package probe
 
 import (
 	"encoding/binary"
+	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/guard"
 )
 
 // scripted is a way on which packets come, one after the other, as soon as the first question was sent.
@@ -70,6 +73,21 @@ func TestServersAreBounded(t *testing.T) {
 	if len(x.servers) != maxOffers || len(x.heard) != maxOffers || len(x.asks[0].heard) != maxOffers {
 		t.Errorf("%d servers, %d offers, %d servers of the first client", len(x.servers), len(x.heard), len(x.asks[0].heard))
 	}
+}
+
+// A panic where answers are read is the probe's error, and does not end more than that.
+func TestPanicIsTheProbesError(t *testing.T) {
+	x := &exchange{quiet: time.Second, limit: time.Second, accept: []byte{typeOffer}, guard: guard.New(slog.New(slog.DiscardHandler)),
+		asks: []*ask{{message: message{client: dhcp.ClientBIOS, typ: typeDiscover}, schedule: resend}}}
+	synctest.Test(t, func(t *testing.T) {
+		w := scripted(nil)
+		w.receive = func([]byte) ([]byte, netip.Addr, error) { panic("a panic of the receiver") }
+		x.ways = []*way{w}
+		var p *guard.Panic
+		if err := x.run(t.Context()); !errors.As(err, &p) || p.Part != guard.Probe {
+			t.Errorf("error is %v", err)
+		}
+	})
 }
 
 // FuzzExchange cuts data into packets, each behind its length in two bytes, and lets them come to two clients that ask.

@@ -83,23 +83,30 @@ func TestJudge(t *testing.T) {
 		"two names":            {offers: []Offer{lease(bios, "a", func(o *Offer) { o.File = "b" })}, level: Warning, code: CodeBothDiffer},
 		"0xFF behind":          {offers: []Offer{lease(bios, "a", func(o *Offer) { o.End67 = End67Last })}, level: Note, code: CodeEnd67},
 		"NUL behind":           {offers: []Offer{lease(bios, "a", func(o *Offer) { o.End67 = End67NUL })}},
-		"long":                 {offers: []Offer{lease(bios, strings.Repeat("a", 128))}, level: Wrong, code: CodeLong, text: "128 bytes"},
-		"127 bytes":            {offers: []Offer{lease(bios, strings.Repeat("a", 127))}},
-		"hostile":              {offers: []Offer{lease(bios, "a\x1b[2J")}, level: Wrong, code: CodeCharacters, text: `a\x1b[2J`},
-		"named option 66":      {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Option66 = "tftp.lan" })}, level: Note, code: dhcp.FindingOption66},
-		"Windows":              {offers: []Offer{lease(bios, `boot\x64\wdsnbp.com`)}},
-		"quoted":               {offers: []Offer{lease(bios, `"a"`)}, level: Warning, code: CodeCharacters},
-		"HTTPClient to all":    {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Vendor = "HTTPClient" })}, level: Warning, code: CodeHTTPVendor},
-		"PXEClient back":       {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Vendor = "PXEClient" })}},
-		"HTTP boot":            {offers: []Offer{lease(http, url, func(o *Offer) { o.Vendor = "HTTPClient" })}},
-		"HTTP boot by Kea":     {offers: []Offer{lease(http, url)}, level: Wrong, code: CodeNoHTTPVendor},
-		"HTTP boot with name":  {offers: []Offer{lease(http, "ipxe.efi", func(o *Offer) { o.Vendor = "HTTPClient" })}, level: Wrong, code: CodeNoURL},
-		"HTTP boot not set up": {offers: []Offer{lease(http, "a")}, level: Note, code: CodeNoURL},
-		"loop":                 {offers: []Offer{lease(bios, "undionly.kpxe"), lease(ipxe, "undionly.kpxe")}, level: Warning, code: CodeLoop, clients: []dhcp.Client{ipxe}},
-		"BIOS file for UEFI":   {offers: []Offer{lease(bios, "undionly.kpxe"), lease(efi, "undionly.kpxe"), lease(dhcp.ClientARM64, "undionly.kpxe")}, level: Wrong, code: CodeArchIgnored, clients: []dhcp.Client{efi, dhcp.ClientARM64}},
-		"and for rare ones":    {offers: []Offer{lease(bios, "undionly.kpxe"), lease(dhcp.ClientEFI32, "undionly.kpxe")}, level: Warning, code: CodeArchIgnored},
-		"only proxyDHCP":       {offers: []Offer{proxy(bios, "a", "raw")}, level: Wrong, code: CodeNoAddress},
-		"silent proxyDHCP":     {offers: []Offer{lease(bios, ""), proxy(bios, "", "raw")}, level: Wrong, code: CodeProxySilent},
+		"next-server is loopback": {offers: []Offer{lease(bios, "a", func(o *Offer) { o.NextServer = netip.MustParseAddr("127.0.0.1") })},
+			level: Wrong, code: CodeLocal, text: `"a" is said to be at 127.0.0.1`},
+		"next-server is link-local": {offers: []Offer{lease(bios, "a", func(o *Offer) { o.NextServer = netip.MustParseAddr("169.254.169.254") })},
+			level: Wrong, code: CodeLocal},
+		"URL of localhost":       {offers: []Offer{lease(ipxe, "http://LocalHost:8080/x")}, level: Wrong, code: CodeLocal, text: "at 127.0.0.1"},
+		"URL that is loopback":   {offers: []Offer{lease(ipxe, "http://[::1]/x")}, level: Wrong, code: CodeLocal},
+		"URL that is link-local": {offers: []Offer{lease(ipxe, "http://169.254.169.254/x")}, level: Wrong, code: CodeLocal},
+		"long":                   {offers: []Offer{lease(bios, strings.Repeat("a", 128))}, level: Wrong, code: CodeLong, text: "128 bytes"},
+		"127 bytes":              {offers: []Offer{lease(bios, strings.Repeat("a", 127))}},
+		"hostile":                {offers: []Offer{lease(bios, "a\x1b[2J")}, level: Wrong, code: CodeCharacters, text: `a\x1b[2J`},
+		"named option 66":        {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Option66 = "tftp.lan" })}, level: Note, code: dhcp.FindingOption66},
+		"Windows":                {offers: []Offer{lease(bios, `boot\x64\wdsnbp.com`)}},
+		"quoted":                 {offers: []Offer{lease(bios, `"a"`)}, level: Warning, code: CodeCharacters},
+		"HTTPClient to all":      {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Vendor = "HTTPClient" })}, level: Warning, code: CodeHTTPVendor},
+		"PXEClient back":         {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Vendor = "PXEClient" })}},
+		"HTTP boot":              {offers: []Offer{lease(http, url, func(o *Offer) { o.Vendor = "HTTPClient" })}},
+		"HTTP boot by Kea":       {offers: []Offer{lease(http, url)}, level: Wrong, code: CodeNoHTTPVendor},
+		"HTTP boot with name":    {offers: []Offer{lease(http, "ipxe.efi", func(o *Offer) { o.Vendor = "HTTPClient" })}, level: Wrong, code: CodeNoURL},
+		"HTTP boot not set up":   {offers: []Offer{lease(http, "a")}, level: Note, code: CodeNoURL},
+		"loop":                   {offers: []Offer{lease(bios, "undionly.kpxe"), lease(ipxe, "undionly.kpxe")}, level: Warning, code: CodeLoop, clients: []dhcp.Client{ipxe}},
+		"BIOS file for UEFI":     {offers: []Offer{lease(bios, "undionly.kpxe"), lease(efi, "undionly.kpxe"), lease(dhcp.ClientARM64, "undionly.kpxe")}, level: Wrong, code: CodeArchIgnored, clients: []dhcp.Client{efi, dhcp.ClientARM64}},
+		"and for rare ones":      {offers: []Offer{lease(bios, "undionly.kpxe"), lease(dhcp.ClientEFI32, "undionly.kpxe")}, level: Warning, code: CodeArchIgnored},
+		"only proxyDHCP":         {offers: []Offer{proxy(bios, "a", "raw")}, level: Wrong, code: CodeNoAddress},
+		"silent proxyDHCP":       {offers: []Offer{lease(bios, ""), proxy(bios, "", "raw")}, level: Wrong, code: CodeProxySilent},
 		"two servers": {offers: []Offer{lease(bios, "a"), lease(bios, "b", func(o *Offer) { o.Server = second })}, level: Wrong, code: CodeServersDiffer,
 			text: `10.77.0.1 says "a" at 10.77.0.7 and 10.77.0.2 says "b" at 10.77.0.7`},
 		"two servers alike":      {offers: []Offer{lease(bios, "a"), lease(bios, "a", func(o *Offer) { o.Server = second })}},
@@ -134,6 +141,26 @@ func TestJudge(t *testing.T) {
 				t.Errorf("not the worst first: %+v", got)
 			}
 		})
+	}
+}
+
+// What the configuration names is no finding, wherever it is.
+func TestOwnLoopbackIsNoFinding(t *testing.T) {
+	want := dhcp.Boot{NextServer: netip.MustParseAddr("127.0.0.1"), NBP: [dhcp.NumArch]string{dhcp.BIOS: "a"}}
+	r := report([]Offer{lease(dhcp.ClientBIOS, "a", func(o *Offer) { o.NextServer = want.NextServer })})
+	if got := Judge(want, r); len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A proxyDHCP server is asked on port 4011 at its own address only where that is one.
+func TestProxyAtALocalAddressIsNotAsked(t *testing.T) {
+	for address, want := range map[string]bool{"10.77.0.2": true, "127.0.0.1": false, "169.254.1.1": false, "255.255.255.255": false, "224.0.0.1": false, "0.0.0.0": false} {
+		o := proxy(dhcp.ClientBIOS, "", viaRaw)
+		o.Server = netip.MustParseAddr(address)
+		if got := needsProxy(heard{reply{offer: o}, &ask{}}); got != want {
+			t.Errorf("%s: asked %v, want %v", address, got, want)
+		}
 	}
 }
 
