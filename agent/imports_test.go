@@ -18,6 +18,12 @@ var allowed = map[string][]string{
 		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/files", "agent/guard", "agent/image", "agent/ipxe",
 		"agent/machine", "agent/menu", "agent/probe", "agent/recorder", "agent/script", "agent/store", "agent/tftp",
 		"agent/watch", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest", "cmd/pxeagent/cli",
+		"cmd/pxeagent/config",
+	},
+	// Values of the configuration have the types of the parts that they are for.
+	"cmd/pxeagent/config": {
+		"agent/boot", "agent/catalog", "agent/image", "agent/ipxe", "agent/machine", "agent/menu", "agent/script",
+		"cmd/pxeagent/cli",
 	},
 	// What commands, configuration and backends say to a terminal and to scripts.
 	"cmd/pxeagent/cli": {},
@@ -153,16 +159,16 @@ func checkOthers(t *testing.T, name string, pkg *build.Package) {
 		if slices.Contains(stdOnly, name) && strings.Contains(host, ".") {
 			t.Errorf("%s imports %s: it uses the standard library only", name, imp)
 		}
-		if imp == "github.com/spf13/viper" && !onlyIn(pkg, imp, "config.go") {
-			t.Errorf("%s imports viper outside cmd/pxeagent/config.go", name)
+		if imp == "github.com/spf13/viper" && !onlyIn(pkg, imp, "load.go") {
+			t.Errorf("%s imports viper outside cmd/pxeagent/config/load.go", name)
 		}
 	}
 }
 
-// onlyIn reports whether imp is imported by the named file alone, which must be cmd/pxeagent's.
+// onlyIn reports whether imp is imported by the named file alone, which must be cmd/pxeagent/config's.
 func onlyIn(pkg *build.Package, imp, file string) bool {
 	for _, pos := range pkg.ImportPos[imp] {
-		if filepath.Base(pos.Filename) != file || filepath.Base(pkg.Dir) != "pxeagent" {
+		if filepath.Base(pos.Filename) != file || filepath.Base(pkg.Dir) != "config" {
 			return false
 		}
 	}

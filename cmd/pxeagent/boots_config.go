@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"pxeagent/agent/recorder"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 // boots is how the daemon follows boots, and whom it tells.
@@ -15,8 +16,8 @@ func (l loaded) boots() (recorder.Config, error) {
 		return b, nil
 	}
 	b.Webhook.URL = c.Webhook.URL
-	secret, err := readSecret(c, webhookSecret, os.Stdin)
-	if errors.Is(err, errNoSecret) {
+	secret, err := config.ReadSecret(c, config.WebhookSecret, os.Stdin)
+	if errors.Is(err, config.ErrNoSecret) {
 		return b, nil
 	}
 	b.Webhook.Secret = secret.Reveal()

@@ -182,7 +182,7 @@ func TestWebhookSecret(t *testing.T) {
 	if _, err := load(); explain(err).Code != cli.Permission || strings.Contains(err.Error(), "a secret") {
 		t.Errorf("readable by all: %v", err)
 	}
-	t.Setenv(envWebhook, "from the environment")
+	t.Setenv("PXEAGENT_WEBHOOK_SECRET", "from the environment")
 	if s, err := load(); s != "from the environment" || err != nil {
 		t.Errorf("%q, %v", s, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"pxeagent/agent/files"
 	"pxeagent/agent/ipxe"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 func newChainCmd(a *app) *cobra.Command {
@@ -52,9 +53,9 @@ does for a DHCP server that has one name for all. Asks nobody.`,
 // tellsIPXE says whether the DHCP server sends iPXE something else than a ROM.
 func (l loaded) tellsIPXE() files.Way {
 	switch l.Config.Backend() {
-	case Dnsmasq:
+	case config.Dnsmasq:
 		return files.Way{Name: "dhcp", Used: true, Why: "Dnsmasq knows iPXE by DHCP option 175 and sends it the menu's URL"}
-	case PfSense:
+	case config.PfSense:
 		if l.Config.Chain == ipxe.ChainDHCP {
 			return files.Way{Name: "dhcp", Used: true, Why: "Kea on pfSense is given a class that knows iPXE by DHCP option 175 and sends it the menu's URL; " +
 				"with ISC's server, or before 2.8 and 25.03, `pxeagent configure` refuses"}
@@ -69,13 +70,13 @@ func (l loaded) tellsURL() files.Way {
 	w := files.Way{Name: "url", Used: l.Config.SendsURL()}
 	how := "dhcp.http_boot: " + l.Config.DHCP.HTTPBoot
 	switch {
-	case l.Config.Backend() == NoBackend:
+	case l.Config.Backend() == config.NoBackend:
 		w.Used, w.Why = false, "no DHCP server is configured from here: whoever configures it has to send the URL, and option 60 HTTPClient with it"
-	case w.Used && l.Config.Backend() == Dnsmasq:
+	case w.Used && l.Config.Backend() == config.Dnsmasq:
 		w.Why = how + "; Dnsmasq sends the URL to machines that do HTTP boot, and to no other"
 	case w.Used:
 		w.Why = how + "; pfSense with ISC's server then sends option 60 HTTPClient to PXE machines too, whose iPXE is known by HTTP, and with Kea the URL has no effect"
-	case l.Config.Backend() == PfSense && l.Config.DHCP.HTTPBoot == "auto":
+	case l.Config.Backend() == config.PfSense && l.Config.DHCP.HTTPBoot == "auto":
 		w.Why = how + "; pfSense with ISC's server would send option 60 HTTPClient to PXE machines too, and with Kea the URL would have no effect"
 	default:
 		w.Why = how

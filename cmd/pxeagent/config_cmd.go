@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"pxeagent/agent"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 func newConfigCmd(a *app) *cobra.Command {
@@ -39,7 +42,7 @@ A note names what is right and works otherwise than it looks. Exits 3 if there i
 				}
 				return cli.WriteJSON(a.stdout, out)
 			}
-			_, err = fmt.Fprintf(a.stdout, "ok: %s\n", l.source())
+			_, err = fmt.Fprintf(a.stdout, "ok: %s\n", l.Source())
 			for _, n := range notes {
 				fmt.Fprintf(a.stdout, "note: %s\n", n)
 			}
@@ -49,21 +52,6 @@ A note names what is right and works otherwise than it looks. Exits 3 if there i
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	addFlags(cmd, networkKeys, dhcpKeys, serveKeys)
 	return cmd
-}
-
-// source is the file, in words.
-func (l loaded) source() string {
-	if l.File == "" {
-		return "no file, " + strings.Join(configPaths, " and ") + " do not exist"
-	}
-	return l.File
-}
-
-// row is one line of `config show`.
-type row struct {
-	Key   string `json:"key"`
-	Value any    `json:"value"` // text, list of texts, or null where not set
-	From  string `json:"from"`
 }
 
 func newConfigShowCmd(a *app) *cobra.Command {
@@ -82,9 +70,9 @@ flag. Paths are made absolute. Secrets are not shown.`,
 				return err
 			}
 			if asJSON {
-				return cli.WriteJSON(a.stdout, map[string]any{"file": l.File, "settings": l.rows()})
+				return cli.WriteJSON(a.stdout, map[string]any{"file": l.File, "settings": l.Rows()})
 			}
-			return printRows(a.stdout, l.rows())
+			return printRows(a.stdout, l.Rows())
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
@@ -92,40 +80,7 @@ flag. Paths are made absolute. Secrets are not shown.`,
 	return cmd
 }
 
-// rows are all settings and, hidden, those secrets that do not come from a file that a setting names.
-func (l loaded) rows() []row {
-	var rows []row
-	for _, s := range l.Settings {
-		r := row{Key: s.key.name, From: s.from.String()}
-		switch {
-		case len(s.texts) == 0:
-		case s.key.shape == list || s.key.shape == words:
-			r.Value = s.texts
-		default:
-			r.Value = s.texts[0]
-		}
-		rows = append(rows, r)
-	}
-	for _, p := range l.Parts {
-		r := row{Key: p.name, From: p.from.String()}
-		if p.entries > 0 {
-			r.Value = cli.Count(p.entries, "entry")
-		}
-		rows = append(rows, r)
-	}
-	for _, src := range secretSources {
-		if os.Getenv(src.env) != "" {
-			rows = append(rows, row{src.key, hidden, src.env})
-		} else if cred := credentialPath(src.credential); cred != "" && src.file(l.Config) == "" {
-			if _, err := os.Stat(cred); err == nil {
-				rows = append(rows, row{src.key, hidden, cred})
-			}
-		}
-	}
-	return rows
-}
-
-func printRows(w io.Writer, rows []row) error {
+func printRows(w io.Writer, rows []config.Row) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "KEY\tVALUE\tFROM")
 	for _, r := range rows {
@@ -145,22 +100,16 @@ func printRows(w io.Writer, rows []row) error {
 	return tw.Flush()
 }
 
-// keysMarkdown is the table of keys for the documentation.
-func keysMarkdown() string {
-	var b strings.Builder
-	b.WriteString("| key | flag | default | meaning |\n|---|---|---|---|\n")
-	for _, k := range keys {
-		flag, def := "", ""
-		if k.flag != "" {
-			flag = "`--" + k.flag + "`"
-		}
-		if k.def != "" {
-			def = "`" + k.def + "`"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.name, flag, def, strings.ReplaceAll(k.usage, "|", `\|`))
+// documentNotes name the hosts that no installer's document goes to, where there are documents.
+func (l *loaded) documentNotes() []string {
+	if _, err := os.Stat(filepath.Join(l.Config.Serve.Root, agent.DocumentsFolder)); err != nil {
+		return nil
 	}
-	for _, p := range parts {
-		fmt.Fprintf(&b, "| `%s` | | | %s |\n", p.name, strings.ReplaceAll(p.usage, "|", `\|`))
+	inventory, _ := l.Machines()
+	var notes []string
+	for _, h := range inventory.WithoutDocuments() {
+		notes = append(notes, fmt.Sprintf("host %s (%s:%d) gets no documents, because any machine can claim to be it; "+
+			"add its mac or address", h.Name, l.File, h.Line))
 	}
-	return b.String()
+	return notes
 }

@@ -24,6 +24,7 @@ import (
 	"pxeagent/agent/probe"
 	"pxeagent/agent/watch"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/pfsense"
 )
 
@@ -166,7 +167,7 @@ func (d *demonstration) trust(ctx context.Context) error {
 func (d *demonstration) open(pin [32]byte, transport string) (*pfsense.Server, error) {
 	return pfsense.New(pfsense.Config{
 		URL: d.wall.URL(), Transport: transport, Interface: "admin", User: demoUser, StateDir: filepath.Join(d.dir, "state"),
-		Password: func() (string, error) { return readSecretFile(d.wall.password, false) }, TLSSHA256: &pin,
+		Password: func() (string, error) { return config.ReadSecretFile(d.wall.password, false) }, TLSSHA256: &pin,
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"pxeagent/agent/ipxe"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/pfsense"
 )
 
@@ -22,17 +23,17 @@ type login struct {
 	log              *slog.Logger
 }
 
-func (a *app) newLogin(cmd *cobra.Command, c Config, log *slog.Logger) *login {
-	read := func(src secretSource) func() (string, error) {
+func (a *app) newLogin(cmd *cobra.Command, c config.Config, log *slog.Logger) *login {
+	read := func(src config.SecretSource) func() (string, error) {
 		return sync.OnceValues(func() (string, error) {
-			s, err := readSecret(c, src, a.stdin)
-			if errors.Is(err, errNoSecret) {
+			s, err := config.ReadSecret(c, src, a.stdin)
+			if errors.Is(err, config.ErrNoSecret) {
 				return "", nil
 			}
 			return s.Reveal(), err
 		})
 	}
-	return &login{password: read(firewallPassword), apiKey: read(firewallAPIKey), retry: flagValue(cmd.Flags(), "retry-auth") == "true", log: log}
+	return &login{password: read(config.FirewallPassword), apiKey: read(config.FirewallAPIKey), retry: config.FlagValue(cmd.Flags(), "retry-auth") == "true", log: log}
 }
 
 func addRetryAuth(flags *pflag.FlagSet) {

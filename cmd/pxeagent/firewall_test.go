@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/pfsense"
 	"pxeagent/pfsense/pfsensetest"
 )
@@ -382,14 +383,14 @@ func TestStatusJSON(t *testing.T) {
 func TestPasswordFromStdin(t *testing.T) {
 	isolate(t)
 	in := strings.NewReader("a secret\n")
-	l := (&app{stdin: in}).newLogin(&cobra.Command{}, withFile(stdinName), nil)
+	l := (&app{stdin: in}).newLogin(&cobra.Command{}, config.Config{DHCP: config.DHCPConfig{PfSense: config.PfSenseConfig{PasswordFile: config.Stdin}}}, nil)
 	for range 3 {
 		if p, err := l.password(); p != "a secret" || err != nil {
 			t.Errorf("%q, %v", p, err)
 		}
 	}
-	for _, bad := range []string{"", "\n", "one\ntwo\n", strings.Repeat("x", maxSecret+1)} {
-		if _, err := readSecret(withFile(stdinName), firewallPassword, strings.NewReader(bad)); err == nil || !strings.Contains(err.Error(), "standard input") {
+	for _, bad := range []string{"", "\n", "one\ntwo\n", strings.Repeat("x", 4097)} {
+		if _, err := config.ReadSecret(config.Config{DHCP: config.DHCPConfig{PfSense: config.PfSenseConfig{PasswordFile: config.Stdin}}}, config.FirewallPassword, strings.NewReader(bad)); err == nil || !strings.Contains(err.Error(), "standard input") {
 			t.Errorf("%.20q: %v", bad, err)
 		}
 	}
@@ -397,7 +398,7 @@ func TestPasswordFromStdin(t *testing.T) {
 		t.Errorf("%q, %v", k, err)
 	}
 	l2, err := loadArgs("--password-file", "-")
-	if err != nil || l2.Config.DHCP.PfSense.PasswordFile != stdinName {
+	if err != nil || l2.Config.DHCP.PfSense.PasswordFile != config.Stdin {
 		t.Errorf("%q, %v", l2.Config.DHCP.PfSense.PasswordFile, err)
 	}
 	if _, err := loadArgs("--password-file", "-", "--api-key-file", "-"); err == nil {

@@ -20,6 +20,7 @@ import (
 	"pxeagent/agent/store"
 	"pxeagent/agent/tftp"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/dnsmasq"
 	"pxeagent/pfsense"
 )
@@ -64,8 +65,8 @@ var rules = []cli.Rule{
 		"where it says that the address is in use, the command must wait until the old process has ended"),
 
 	cli.On(pfsense.ErrNoCredential, cli.Usage,
-		"name the user in dhcp.pfsense.user (--user) and a file with its password in dhcp.pfsense.password_file (--password-file, - for standard input), or set "+envPassword,
-		"with the REST package, an API key does as well: dhcp.pfsense.api_key_file (--api-key-file) or "+envAPIKey),
+		"name the user in dhcp.pfsense.user (--user) and a file with its password in dhcp.pfsense.password_file (--password-file, - for standard input), or set "+config.EnvPassword,
+		"with the REST package, an API key does as well: dhcp.pfsense.api_key_file (--api-key-file) or "+config.EnvAPIKey),
 	cli.On(pfsense.ErrNotSent, cli.Login,
 		"correct the user, the password or the API key: a changed one is sent at once",
 		"if the firewall was at fault and has been corrected, --retry-auth sends the same once more"),
@@ -167,7 +168,7 @@ func certificateHints(err error) []string {
 }
 
 func isMistakes(err error) bool {
-	var ms mistakes
+	var ms config.Mistakes
 	return errors.As(err, &ms)
 }
 

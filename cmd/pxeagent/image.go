@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -25,9 +26,18 @@ func newImageCmd(a *app) *cobra.Command {
 // imageKeys are the keys that the commands take as flags.
 var imageKeys = []string{"serve.root", "state_dir"}
 
+// imageConfig is where images are, for the commands.
+func (l loaded) imageConfig(report func(image.Event)) image.Config {
+	c := l.Config
+	return image.Config{
+		Dir: filepath.Join(c.Serve.Root, "http"), RecipeDir: filepath.Join(c.Serve.Root, "recipes"),
+		PrivateDir: filepath.Join(c.StateDir, "images"), Mirrors: c.Mirrors, Report: report,
+	}
+}
+
 // store is where the configuration has images. report may be nil.
 func (l loaded) store(report func(image.Event)) (*image.Store, error) {
-	return image.NewStore(l.Config.imageConfig(report))
+	return image.NewStore(l.imageConfig(report))
 }
 
 // onDisk are the images of a Store. That there are none is said of a folder that is there only.
@@ -48,7 +58,7 @@ func (l loaded) checkRoot() error {
 // imageFailure says more about an error of a Store where the folder that it works in is missing.
 func imageFailure(l loaded, err error) error {
 	var path *fs.PathError
-	if errors.As(err, &path) && errors.Is(err, fs.ErrNotExist) && path.Path == l.Config.imageConfig(nil).Dir {
+	if errors.As(err, &path) && errors.Is(err, fs.ErrNotExist) && path.Path == l.imageConfig(nil).Dir {
 		return rootFailure(l.Config.Serve.Root, err)
 	}
 	return err

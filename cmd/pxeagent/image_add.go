@@ -12,6 +12,7 @@ import (
 
 	"pxeagent/agent/image"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 func newImageAddCmd(a *app) *cobra.Command {
@@ -90,13 +91,13 @@ HTTP_PROXY and NO_PROXY.`,
 func checkOrder(o *image.Order) (err error) {
 	const hint = "`pxeagent image add --help` shows how each kind is added"
 	for _, m := range o.Mirrors {
-		if _, err := parseMirror(m); err != nil {
+		if _, err := config.ParseMirror(m); err != nil {
 			return cli.Usagef("files and folders are named with --from", "--mirror: %w", err)
 		}
 	}
 	for i, f := range o.From {
 		if strings.Contains(f, "://") {
-			if _, err := parseMirror(f); err != nil {
+			if _, err := config.ParseMirror(f); err != nil {
 				return cli.Usagef(hint, "--from: %w", err)
 			}
 		} else if o.From[i], err = filepath.Abs(f); err != nil {
@@ -106,7 +107,7 @@ func checkOrder(o *image.Order) (err error) {
 		}
 	}
 	if o.SHA256 != "" {
-		if o.SHA256, err = parseSHA256(o.SHA256); err != nil {
+		if o.SHA256, err = config.ParseSHA256(o.SHA256); err != nil {
 			return cli.Usagef(hint, "--sha256: %w", err)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 func newImageDefaultCmd(a *app) *cobra.Command {
@@ -24,7 +25,7 @@ func newImageDefaultCmd(a *app) *cobra.Command {
 		Use:   "default KEY",
 		Short: "Choose what the menu boots when nobody chooses",
 		Long: `Set menu.default in the configuration file, whose other lines and comments stay as they are. Without a
-file ` + configPaths[0] + ` is made. KEY is an item of the menu, such as an image's,
+file ` + config.Paths[0] + ` is made. KEY is an item of the menu, such as an image's,
 or local for the local disk, which is the default until this is used. Nothing else sets it:
 adding an image never changes what machines boot.`,
 		Example: "  pxeagent image default smartos-20130808T195337Z\n  pxeagent image default local",
@@ -43,8 +44,8 @@ adding an image never changes what machines boot.`,
 			if err != nil {
 				return err
 			}
-			from := l.from("menu.default")
-			if from.layer == fromEnv || from.layer == fromFlag {
+			from := l.From("menu.default")
+			if !from.InFile() {
 				return cli.Failure{Code: cli.Refused, Err: fmt.Errorf("menu.default is set by %s, which wins over the file", from), Hints: []string{"set it there, or unset that"}}
 			}
 			file, before, err := setDefault(l, item)
@@ -112,7 +113,7 @@ func listed(root string, noRescue bool) ([]catalog.Item, error) {
 func setDefault(l loaded, item string) (file, before string, err error) {
 	before, file = l.Config.Menu.Default, l.File
 	if file == "" {
-		file = configPaths[0]
+		file = config.Paths[0]
 	}
 	if item == before {
 		return file, before, nil

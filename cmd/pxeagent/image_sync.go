@@ -99,7 +99,7 @@ func (a *app) synced(l loaded, all []image.Action, err error, dryRun, asJSON boo
 
 // needed is a function that says why an image must stay, or "": it is the menu's default, or machines are sent to it.
 func (l *loaded) needed(log *slog.Logger) (func(key string) string, error) {
-	machines, wrong := l.machines()
+	machines, wrong := l.Machines()
 	if len(wrong) > 0 {
 		return nil, wrong
 	}

@@ -15,6 +15,7 @@ import (
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 // Only configure, revert and status ask the firewall. What they learn of a network's addresses is kept in the state folder, so that serve,
@@ -68,7 +69,7 @@ func (l loaded) learned() (map[string]netip.Prefix, error) {
 
 // recall is how commands that do not ask the DHCP server find out about a network; nil where its name says enough.
 func (l loaded) recall() func(name string) (found, error) {
-	if l.Config.Backend() != PfSense {
+	if l.Config.Backend() != config.PfSense {
 		return nil
 	}
 	return func(name string) (found, error) {
@@ -84,7 +85,7 @@ func (l loaded) recall() func(name string) (found, error) {
 // machine with one network can know its place.
 func (l loaded) place(nics []nic, name string, i int, f found) wantLocal {
 	want := wantLocal{network: name, device: l.Config.Probe.Device(i), prefix: f.prefix}
-	if l.Config.Backend() == PfSense && f.server == nil && !f.prefix.IsValid() && findNIC(nics, name) == nil {
+	if l.Config.Backend() == config.PfSense && f.server == nil && !f.prefix.IsValid() && findNIC(nics, name) == nil {
 		want.network = ""
 	}
 	return want
@@ -94,7 +95,7 @@ func (l loaded) place(nics []nic, name string, i int, f found) wantLocal {
 // script, only where it is asked to.
 func (l loaded) expected(n network) dhcp.Boot {
 	want := n.want
-	if l.Config.Backend() == PfSense && l.Config.Chain != ipxe.ChainDHCP {
+	if l.Config.Backend() == config.PfSense && l.Config.Chain != ipxe.ChainDHCP {
 		want.Script = ""
 	}
 	return want

@@ -96,7 +96,7 @@ func (l loaded) menuAgent() (agent.Config, error) {
 	if err != nil {
 		return agent.Config{}, err
 	}
-	machines, wrong := l.machines()
+	machines, wrong := l.Machines()
 	if len(wrong) > 0 {
 		return agent.Config{}, wrong
 	}

@@ -12,6 +12,7 @@ import (
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/script"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 // lintFinding is something that is wrong with a script.
@@ -110,7 +111,7 @@ const maxLint = 4 << 20
 
 func (a *app) readScript(name string) ([]byte, error) {
 	in := a.stdin
-	if name != stdinName {
+	if name != config.Stdin {
 		f, err := os.Open(name)
 		if err != nil {
 			return nil, cli.Usagef("name a script, or none for what is served", "reading the script: %w", err)

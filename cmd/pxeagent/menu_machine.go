@@ -9,16 +9,17 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 // machineFlags name a machine by what iPXE tells of it.
 type machineFlags struct {
-	told    map[string]*flagText // by the fact's name
+	told    map[string]*config.FlagText // by the fact's name
 	address string
 }
 
 func (m *machineFlags) addTo(flags *pflag.FlagSet) {
-	m.told = map[string]*flagText{}
+	m.told = map[string]*config.FlagText{}
 	for _, f := range []struct{ flag, fact, arg, usage string }{
 		{"mac", "mac", "MAC", "of the card that it boots from"},
 		{"uuid", "uuid", "UUID", "of the system"},
@@ -29,7 +30,7 @@ func (m *machineFlags) addTo(flags *pflag.FlagSet) {
 		{"platform", "platform", "NAME", "pcbios or efi"},
 		{"arch", "buildarch", "NAME", "i386, x86_64 or arm64; default: i386 with pcbios, x86_64 with efi"},
 	} {
-		value := &flagText{arg: f.arg}
+		value := &config.FlagText{Arg: f.arg}
 		flags.Var(value, f.flag, f.usage)
 		m.told[f.fact] = value
 	}

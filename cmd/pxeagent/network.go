@@ -15,6 +15,7 @@ import (
 	"pxeagent/agent/probe"
 	"pxeagent/agent/watch"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/dnsmasq"
 )
 
@@ -70,7 +71,7 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f found) 
 		n.device, n.own = at.device, at.addr.Addr()
 	case needNext && !c.NextServer.IsValid() || c.Probe.Device(i) != "":
 		var why cli.Failure
-		if errors.As(err, &why) && c.Backend() == PfSense && !f.prefix.IsValid() {
+		if errors.As(err, &why) && c.Backend() == config.PfSense && !f.prefix.IsValid() {
 			why.Hints = append(why.Hints, "or run `pxeagent configure` on this machine first: the firewall tells it which addresses that network has")
 			err = why
 		}
@@ -93,12 +94,12 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f found) 
 // server opens the backend for n. A new one is a line here.
 func (l loaded) server(n network, log *slog.Logger) (dhcp.Server, error) {
 	switch l.Config.Backend() {
-	case Dnsmasq:
+	case config.Dnsmasq:
 		d := l.Config.DHCP.Dnsmasq
 		return dnsmasq.New(dnsmasq.Config{
 			Interface: n.name, ConfDir: d.ConfDir, Mode: dnsmasq.Mode(d.Mode), Restart: d.Restart, Log: log,
 		})
-	case PfSense:
+	case config.PfSense:
 		return n.found.server, nil
 	}
 	return nil, cli.Failure{Code: cli.Usage, Err: errors.New("dhcp.backend: none; there is no DHCP server to configure"),
@@ -107,7 +108,7 @@ func (l loaded) server(n network, log *slog.Logger) (dhcp.Server, error) {
 
 // find is how the DHCP server is asked about a network before anything else; nil where its name says enough.
 func (l loaded) find(ctx context.Context) func(name string) (found, error) {
-	if l.Config.Backend() != PfSense {
+	if l.Config.Backend() != config.PfSense {
 		return nil
 	}
 	return l.findPfSense(ctx)

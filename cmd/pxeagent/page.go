@@ -10,6 +10,7 @@ import (
 	"pxeagent/agent"
 	"pxeagent/agent/web"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 // minToken is the fewest bytes that the page's token may have. Wrong ones are counted, but only by address.
@@ -18,9 +19,9 @@ const minToken = 16
 // page is what the live page is told of the configuration, and its gate where there is a token.
 func (l loaded) page() (agent.Page, error) {
 	p := agent.Page{Settings: l.shown()}
-	token, err := readSecret(l.Config, pageToken, os.Stdin)
+	token, err := config.ReadSecret(l.Config, config.PageToken, os.Stdin)
 	switch {
-	case errors.Is(err, errNoSecret):
+	case errors.Is(err, config.ErrNoSecret):
 		return p, nil
 	case err != nil:
 		return p, err
@@ -45,15 +46,11 @@ var shownKeys = []string{"interface", "next_server", "chain", "dhcp.backend", "d
 func (l loaded) shown() []web.Setting {
 	var out []web.Setting
 	for _, s := range l.Settings {
-		name := s.key.name
-		if s.key.path || !slices.ContainsFunc(shownKeys, func(k string) bool { return name == k || strings.HasSuffix(k, ".") && strings.HasPrefix(name, k) }) {
+		name := s.Key.Name
+		if s.Key.Path || !slices.ContainsFunc(shownKeys, func(k string) bool { return name == k || strings.HasSuffix(k, ".") && strings.HasPrefix(name, k) }) {
 			continue
 		}
-		from := s.from
-		if from.layer == fromFile {
-			from.file = "file"
-		}
-		out = append(out, web.Setting{Key: name, Value: strings.Join(s.texts, ", "), From: from.String()})
+		out = append(out, web.Setting{Key: name, Value: strings.Join(s.Texts, ", "), From: s.From.Short()})
 	}
 	return out
 }

@@ -56,7 +56,7 @@ func TestPageToken(t *testing.T) {
 		})
 	}
 	isolate(t)
-	t.Setenv(envPageToken, aPageToken)
+	t.Setenv("PXEAGENT_PAGE_TOKEN", aPageToken)
 	if p, err := (loaded{}).page(); err != nil || p.Gate == nil {
 		t.Errorf("from the environment: %v", err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/pfsense"
 )
 
@@ -39,7 +40,7 @@ pinned now.`,
 			}
 			u := l.Config.DHCP.PfSense.URL
 			if len(args) == 1 {
-				if u, err = parseFirewallURL(args[0]); err != nil {
+				if u, err = config.ParseFirewallURL(args[0]); err != nil {
 					return cli.Usagef("for example `pxeagent pfsense trust https://fw.lan`", "the firewall's URL %w", err)
 				}
 			}

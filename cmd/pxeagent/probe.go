@@ -16,6 +16,7 @@ import (
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/probe"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 func newProbeCmd(a *app) *cobra.Command {
@@ -122,7 +123,7 @@ func (l loaded) asks(server string, judgeAlone bool) ([]asking, error) {
 			// It may have no address yet: a raw socket needs none.
 			k.config.Device = n.name
 		}
-		if !judgeAlone && l.Config.Backend() != NoBackend {
+		if !judgeAlone && l.Config.Backend() != config.NoBackend {
 			k.want = l.expected(n)
 		}
 		out = append(out, k)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 // The tables of the reference are what the code has.
@@ -14,7 +15,7 @@ func TestReadmeTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, table := range map[string]string{"configuration keys": keysMarkdown(), "exit codes": cli.ExitMarkdown(cli.Codes())} {
+	for name, table := range map[string]string{"configuration keys": config.Markdown(), "exit codes": cli.ExitMarkdown(cli.Codes())} {
 		if !strings.Contains(string(b), table) {
 			t.Errorf("deploy/guide/reference.md lacks the table of %s:\n%s", name, table)
 		}

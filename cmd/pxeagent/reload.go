@@ -18,6 +18,7 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/menu"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 const (
@@ -49,8 +50,8 @@ func newReloader(flags *pflag.FlagSet, a *agent.Agent, l loaded, menu menu.Setti
 	return r
 }
 
-// live reports whether a key may change while the agent runs. All parts may.
-func (k key) live() bool { return strings.HasPrefix(k.name, "menu.") }
+// live reports whether k may change while the agent runs. All parts may.
+func live(k config.Key) bool { return strings.HasPrefix(k.Name, "menu.") }
 
 // run follows the file until ctx ends: every two seconds, and at once with SIGHUP.
 func (r *reloader) run(ctx context.Context) error {
@@ -74,8 +75,8 @@ func (r *reloader) run(ctx context.Context) error {
 
 // files are those that the configuration is read from, or would be if they were there.
 func (r *reloader) files() []string {
-	named := cmp.Or(flagValue(r.flags, "config"), os.Getenv(envConfig))
-	paths := configPaths
+	named := cmp.Or(config.FlagValue(r.flags, "config"), os.Getenv(config.EnvConfig))
+	paths := config.Paths
 	switch {
 	case r.now.File != "" && named != "":
 		paths = []string{r.now.File} // made absolute
@@ -143,13 +144,13 @@ func (r *reloader) take(next loaded, asked bool) error {
 	if err != nil {
 		return err
 	}
-	book, wrong := next.machines()
+	book, wrong := next.Machines()
 	if len(wrong) > 0 {
 		return wrong
 	}
 	changed, pending := r.compare(next)
-	if menu.RootShadow != r.menu.RootShadow && !slices.Contains(changed, rootShadow.fileKey) {
-		changed = append(changed, rootShadow.key)
+	if menu.RootShadow != r.menu.RootShadow && !slices.Contains(changed, config.RootShadow.FileKey) {
+		changed = append(changed, config.RootShadow.Key)
 	}
 	if len(pending) > 0 && !slices.Equal(pending, r.pending) {
 		r.log.Warn("The configuration was changed in keys that take effect at the next start only", "keys", pending, "file", next.File)
@@ -177,7 +178,7 @@ func (r *reloader) tell(err error, asked bool) {
 		return
 	}
 	r.failed = err.Error()
-	var ms mistakes
+	var ms config.Mistakes
 	if errors.As(err, &ms) {
 		for _, m := range ms {
 			r.log.Error("A mistake in the configuration", "err", m.String())
@@ -192,16 +193,16 @@ func (r *reloader) tell(err error, asked bool) {
 // compare names the live keys and parts that are not as the agent has them, and the other keys that are not as at the start.
 func (r *reloader) compare(next loaded) (changed, pending []string) {
 	for i, s := range next.Settings {
-		switch name := s.key.name; {
-		case s.key.live() && !slices.Equal(s.texts, r.now.Settings[i].texts):
+		switch name := s.Key.Name; {
+		case live(s.Key) && !slices.Equal(s.Texts, r.now.Settings[i].Texts):
 			changed = append(changed, name)
-		case !s.key.live() && !slices.Equal(s.texts, r.start.Settings[i].texts):
+		case !live(s.Key) && !slices.Equal(s.Texts, r.start.Settings[i].Texts):
 			pending = append(pending, name)
 		}
 	}
 	for i, p := range next.Parts {
-		if p.text != r.now.Parts[i].text {
-			changed = append(changed, p.name)
+		if p.Text != r.now.Parts[i].Text {
+			changed = append(changed, p.Name)
 		}
 	}
 	return changed, pending
@@ -210,7 +211,7 @@ func (r *reloader) compare(next loaded) (changed, pending []string) {
 // merge is next, with all that is not live as at the start.
 func (r *reloader) merge(next loaded) loaded {
 	for i, s := range next.Settings {
-		if !s.key.live() {
+		if !live(s.Key) {
 			next.Settings[i] = r.start.Settings[i]
 		}
 	}

@@ -11,9 +11,11 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"pxeagent/agent/guard"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 // run is the whole program, but for the process around it. The first ^C or SIGTERM cancels the
@@ -36,7 +38,7 @@ func (a *app) run(ctx context.Context, args []string) cli.Code {
 		return cli.Done
 	}
 	f := explain(err)
-	if asked := lookupFlag(cmd.Flags(), "json"); asked != nil && asked.Value.String() == "true" {
+	if asked := cmd.Flags().Lookup("json"); asked != nil && asked.Value.String() == "true" {
 		if err := f.WriteJSON(a.stdout); err == nil {
 			return f.Code
 		}
@@ -51,6 +53,18 @@ type app struct {
 	stdout, stderr io.Writer // each a *cli.Printable
 	document       io.Writer // for a file's text, byte for byte where that is no terminal
 	bars           io.Writer // the terminal that bars are drawn on; nil: there is none
+}
+
+// loaded is the configuration as a command works by it.
+type loaded struct {
+	config.Loaded
+	guard *guard.Guard // of what this command asks on the wire
+	login *login       // to the firewall; nil where no command asked for it
+}
+
+func load(flags *pflag.FlagSet) (loaded, error) {
+	l, err := config.Load(flags)
+	return loaded{Loaded: l}, err
 }
 
 // load is the configuration for cmd, from its flags and all else, and the log it asks for.
@@ -72,17 +86,14 @@ func newRootCmd(a *app) *cobra.Command {
 		Long: `pxeagent points a site's own DHCP server at itself, proves on the wire that machines
 are told so, and serves them: TFTP, HTTP, the iPXE menu and images.
 
-Every flag is also a key of the configuration file (` + strings.Join(configPaths, " or ") + `)
+Every flag is also a key of the configuration file (` + strings.Join(config.Paths, " or ") + `)
 and an environment variable: --next-server is next_server and PXEAGENT_NEXT_SERVER.
 A flag wins over a variable, a variable over the file, the file over the default.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.PersistentFlags().Var(&flagText{arg: "FILE"}, "config", "configuration; default: the first that exists of "+strings.Join(configPaths, ", "))
-	for _, name := range logKeys {
-		k, _ := findKey(name)
-		k.addTo(root.PersistentFlags())
-	}
+	root.PersistentFlags().Var(&config.FlagText{Arg: "FILE"}, "config", "configuration; default: the first that exists of "+strings.Join(config.Paths, ", "))
+	config.AddFlags(root.PersistentFlags(), logKeys...)
 	root.PersistentFlags().BoolP("verbose", "v", false, "the same as --log-level debug")
 	root.Flags().Bool("version", false, "print the version")
 	root.RunE = func(cmd *cobra.Command, args []string) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 func TestCommandLine(t *testing.T) {
@@ -110,14 +111,14 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 
 func TestLogger(t *testing.T) {
 	var b strings.Builder
-	log := newLogger(&b, LogConfig{Format: "json", Level: -4})
+	log := newLogger(&b, config.LogConfig{Format: "json", Level: -4})
 	log.Debug("hello", "iface", "eth1")
 	var line map[string]any
 	if err := json.Unmarshal([]byte(b.String()), &line); err != nil || line["msg"] != "hello" || line["iface"] != "eth1" {
 		t.Errorf("%v: %s", err, b.String())
 	}
 	b.Reset()
-	log = newLogger(&b, LogConfig{Format: "text", Level: 4})
+	log = newLogger(&b, config.LogConfig{Format: "text", Level: 4})
 	log.Info("quiet")
 	log.Warn("loud", "iface", "eth1")
 	if got := b.String(); strings.Contains(got, "quiet") || !strings.Contains(got, "level=WARN msg=loud iface=eth1") {

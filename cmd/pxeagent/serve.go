@@ -18,6 +18,7 @@ import (
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/watch"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 // serveGrace is how long transfers may go on when the daemon is told to stop. systemd's own limit is 90 s.
@@ -59,7 +60,7 @@ func serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *slog.Logger
 	if err != nil {
 		return err
 	}
-	machines, wrong := l.machines()
+	machines, wrong := l.Machines()
 	if len(wrong) > 0 {
 		return wrong
 	}
@@ -145,7 +146,7 @@ func (l loaded) places() ([]agent.Place, []watch.Network, error) {
 	for _, n := range all {
 		places = append(places, agent.Place{NextServer: n.next})
 		w := watch.Network{Interface: n.name, NoProbe: n.device == "", Probe: n.probeConfig(), Want: l.expected(n), Every: c.Probe.Interval}
-		if c.Backend() == Dnsmasq {
+		if c.Backend() == config.Dnsmasq {
 			// Dnsmasq runs on this machine and names itself by the address of the device.
 			w.Own, w.Proxy = []netip.Addr{n.own}, c.DHCP.Dnsmasq.Mode == "proxy"
 		}

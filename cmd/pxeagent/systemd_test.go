@@ -30,7 +30,11 @@ func TestSystemdUnit(t *testing.T) {
 		}
 	}
 	// What the daemon keeps lies where the unit lets it write, by the code's defaults.
-	c := defaultConfig()
+	defaults, err := load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := defaults.Config
 	dirs := strings.Fields(strings.Join(unit["StateDirectory"], " "))
 	for _, want := range []string{c.Serve.Root, filepath.Join(c.Serve.Root, "tftp"), filepath.Join(c.Serve.Root, "http"), c.StateDir} {
 		if !slices.Contains(dirs, strings.TrimPrefix(want, "/var/lib/")) {

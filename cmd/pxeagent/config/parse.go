@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"encoding/hex"
@@ -94,14 +94,6 @@ func parseListen(s string) (netip.AddrPort, error) {
 func parsePort(s string) (uint16, error) {
 	p, err := strconv.ParseUint(s, 10, 16)
 	return uint16(p), err
-}
-
-// listenText is where as parseListen takes it.
-func listenText(where netip.AddrPort) string {
-	if where.Addr().IsValid() {
-		return where.String()
-	}
-	return fmt.Sprintf(":%d", where.Port())
 }
 
 func parseNetwork(s string) (netip.Prefix, error) {
@@ -213,8 +205,8 @@ func parseMAC(s string) (net.HardwareAddr, error) {
 	return m, nil
 }
 
-// parseFirewallURL never repeats a text that may hold a password.
-func parseFirewallURL(s string) (*url.URL, error) {
+// ParseFirewallURL never repeats a text that may hold a password.
+func ParseFirewallURL(s string) (*url.URL, error) {
 	if strings.Contains(s, "@") {
 		return nil, errors.New("holds a user or a password; want https://HOST, with dhcp.pfsense.user and dhcp.pfsense.password_file")
 	}

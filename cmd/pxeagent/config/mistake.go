@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"cmp"
@@ -10,14 +10,14 @@ import (
 )
 
 // mistake is one thing that is wrong with the configuration.
-type mistake struct {
+type Mistake struct {
 	key  string // "" where it is not about a key, such as a syntax error
 	text string // a clause about the key's value: `"x" is not …; want …`
-	from origin
+	from Origin
 }
 
 // String is `dhcp.pfsense.url: "fw.lan" has no scheme; want https://fw.lan (pxeagent.yaml:12)`.
-func (m mistake) String() string {
+func (m Mistake) String() string {
 	switch {
 	case m.key == "":
 		return fmt.Sprintf("%s: %s", m.from, m.text)
@@ -27,28 +27,28 @@ func (m mistake) String() string {
 	return fmt.Sprintf("%s: %s (%s)", m.key, m.text, m.from)
 }
 
-// mistakes is an error: all that is wrong at once.
-type mistakes []mistake
+// Mistakes is an error: all that is wrong at once.
+type Mistakes []Mistake
 
-func (ms *mistakes) add(key string, from origin, format string, args ...any) {
-	*ms = append(*ms, mistake{key: key, text: fmt.Sprintf(format, args...), from: from})
+func (ms *Mistakes) add(key string, from Origin, format string, args ...any) {
+	*ms = append(*ms, Mistake{key: key, text: fmt.Sprintf(format, args...), from: from})
 }
 
 // sort puts those of the file first, by line, then those of variables and flags, in the table's order.
-func (ms mistakes) sort() {
+func (ms Mistakes) sort() {
 	rank := func(l layer) int {
 		if l == fromDefault {
 			return int(fromFlag) + 1
 		}
 		return int(l)
 	}
-	slices.SortStableFunc(ms, func(a, b mistake) int {
+	slices.SortStableFunc(ms, func(a, b Mistake) int {
 		return cmp.Or(cmp.Compare(rank(a.from.layer), rank(b.from.layer)), cmp.Compare(a.from.line, b.from.line))
 	})
 }
 
 // Mistakes are those of the error, for --json.
-func (ms mistakes) Mistakes() any {
+func (ms Mistakes) Mistakes() any {
 	out := make([]mistakeJSON, len(ms))
 	for i, m := range ms {
 		out[i] = mistakeJSON{m.key, m.text, m.from.String()}
@@ -62,7 +62,7 @@ type mistakeJSON struct {
 	From string `json:"from"`
 }
 
-func (ms mistakes) Error() string {
+func (ms Mistakes) Error() string {
 	if len(ms) == 1 {
 		return ms[0].String()
 	}

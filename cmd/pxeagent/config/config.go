@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"log/slog"
@@ -82,7 +82,7 @@ type DnsmasqConfig struct {
 	Restart []string // the command and its arguments; nil: chosen by what runs this machine
 }
 
-// PfSenseConfig is a pfSense firewall. What is secret is not in it: see readSecret.
+// PfSenseConfig is a pfSense firewall. What is secret is not in it: see ReadSecret.
 type PfSenseConfig struct {
 	URL          *url.URL // https, host and port only; nil: none
 	Transport    string   // auto, rest, xmlrpc
@@ -134,7 +134,7 @@ func (p ProbeConfig) Device(i int) string {
 	return ""
 }
 
-// PageConfig is the live page. The token is not in it: see readSecret.
+// PageConfig is the live page. The token is not in it: see ReadSecret.
 type PageConfig struct {
 	TokenFile string   // absolute, or ""
 	Hosts     []string // lower case, without a dot at the end
@@ -147,7 +147,7 @@ type BootsConfig struct {
 	Stall  time.Duration
 }
 
-// WebhookConfig is where boots that ended are posted to. The secret is not in it: see readSecret.
+// WebhookConfig is where boots that ended are posted to. The secret is not in it: see ReadSecret.
 type WebhookConfig struct {
 	URL        *url.URL // http or https; nil: nowhere
 	SecretFile string   // absolute, or ""

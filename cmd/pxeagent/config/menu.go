@@ -1,22 +1,20 @@
-package main
+package config
 
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/menu"
 	"pxeagent/agent/script"
-	"pxeagent/cmd/pxeagent/cli"
 )
 
-// rootShadow is the hash of root's password in SmartOS.
-var rootShadow = secretSource{
-	key: "menu.root_shadow", env: envRootShadow,
-	fileKey: "menu.root_shadow_file", file: func(c Config) string { return c.Menu.RootShadowFile },
-	credential: "menu-root-shadow",
+// RootShadow is the hash of root's password in SmartOS.
+var RootShadow = SecretSource{
+	Key: "menu.root_shadow", Env: envRootShadow,
+	FileKey: "menu.root_shadow_file", File: func(c Config) string { return c.Menu.RootShadowFile },
+	Credential: "menu-root-shadow",
 }
 
 // parseEntries reads menu.items: what stands in the menu first, and under which headings.
@@ -65,26 +63,4 @@ func parseKernelArgs(s string) (string, error) {
 		return "", fmt.Errorf("%q cannot be passed to a kernel: %w", s, err)
 	}
 	return s, nil
-}
-
-// menu is the menu as it is configured, with what is secret in it. No secret comes from standard input, which can be read once only.
-func (l loaded) menu() (menu.Settings, error) {
-	c := l.Config.Menu
-	m := menu.Settings{Title: c.Title, Default: c.Default, Timeout: c.Timeout, Console: c.Console, NoRescue: !c.Rescue, Hide: c.Hide, Entries: c.Entries}
-	var none io.Reader = strings.NewReader("")
-	secret, err := readSecret(l.Config, rootShadow, none)
-	if errors.Is(err, errNoSecret) {
-		return m, nil
-	}
-	if err != nil {
-		return m, err
-	}
-	if m.RootShadow, err = catalog.ParseShadow(secret.Reveal()); err != nil {
-		return m, cli.Failure{
-			Code:  cli.Usage,
-			Err:   fmt.Errorf("%s: %w", rootShadow.fileKey, err),
-			Hints: []string{"openssl passwd -5 asks for a password and prints its hash: `umask 077; openssl passwd -5 > FILE`"},
-		}
-	}
-	return m, nil
 }

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -42,8 +42,8 @@ mirrors:
   smartos: mirror.lan/smartos
   debian: [https://a.lan/debian, "https://u:secret@b.lan/debian"]
 `)
-	_, err := load(nil)
-	var ms mistakes
+	_, err := Load(nil)
+	var ms Mistakes
 	if !errors.As(err, &ms) {
 		t.Fatalf("no mistakes: %v", err)
 	}
@@ -64,7 +64,7 @@ mirrors:
 		}
 	}
 	if len(ms) != len(want) {
-		t.Errorf("%d mistakes, want %v", len(ms), len(want))
+		t.Errorf("%d Mistakes, want %v", len(ms), len(want))
 	}
 }
 
@@ -72,7 +72,7 @@ mirrors:
 func TestImagesFromRelativePath(t *testing.T) {
 	dir := isolate(t)
 	write(t, "etc/pxeagent.yaml", "images: [{recipe: iso, version: x, from: [usb/x.iso, https://host/memdisk]}]\n")
-	l, err := load(nil)
+	l, err := Load(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,10 +84,10 @@ func TestImagesFromRelativePath(t *testing.T) {
 // An image of several files has a checksum for each.
 func TestChecksumsOfSeveralFiles(t *testing.T) {
 	a, b := strings.Repeat("ab", 32), strings.Repeat("CD", 32)
-	if got, err := parseSHA256(a + ", " + b); err != nil || got != a+","+strings.ToLower(b) {
+	if got, err := ParseSHA256(a + ", " + b); err != nil || got != a+","+strings.ToLower(b) {
 		t.Errorf("%q, %v", got, err)
 	}
-	if _, err := parseSHA256(a + ","); err == nil {
+	if _, err := ParseSHA256(a + ","); err == nil {
 		t.Error("nothing is taken for a checksum")
 	}
 }

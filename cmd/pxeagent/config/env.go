@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"regexp"
@@ -10,12 +10,12 @@ import (
 
 const envPrefix = "PXEAGENT_"
 
-// Variables that are not keys. The secrets are read by readSecret only, and stand in no
+// Variables that are not keys. The secrets are read by ReadSecret only, and stand in no
 // setting; PXEAGENT_REQUIRE_E2E is of the tests.
 const (
-	envConfig     = "PXEAGENT_CONFIG"
-	envPassword   = "PXEAGENT_DHCP_PFSENSE_PASSWORD"
-	envAPIKey     = "PXEAGENT_DHCP_PFSENSE_API_KEY"
+	EnvConfig     = "PXEAGENT_CONFIG"
+	EnvPassword   = "PXEAGENT_DHCP_PFSENSE_PASSWORD"
+	EnvAPIKey     = "PXEAGENT_DHCP_PFSENSE_API_KEY"
 	envPageToken  = "PXEAGENT_PAGE_TOKEN"
 	envRootShadow = "PXEAGENT_MENU_ROOT_SHADOW"
 	envWebhook    = "PXEAGENT_WEBHOOK_SECRET"
@@ -27,18 +27,18 @@ var serviceEnv = regexp.MustCompile(`^PXEAGENT_(SERVICE_(HOST|PORT(_\w+)?)|PORT(
 
 // checkEnviron finds the variables that look like keys and are none. Their values are not
 // shown: they may be secrets.
-func checkEnviron(environ []string) mistakes {
-	known := map[string]bool{envConfig: true, envPassword: true, envAPIKey: true, envPageToken: true, envWebhook: true, envRootShadow: true, envE2E: true}
+func checkEnviron(environ []string) Mistakes {
+	known := map[string]bool{EnvConfig: true, EnvPassword: true, EnvAPIKey: true, envPageToken: true, envWebhook: true, envRootShadow: true, envE2E: true}
 	for _, k := range keys {
-		known[k.env()] = true
+		known[k.Env()] = true
 	}
-	var found mistakes
+	var found Mistakes
 	for _, e := range slices.Sorted(slices.Values(environ)) {
 		name, _, _ := strings.Cut(e, "=")
 		if !strings.HasPrefix(name, envPrefix) || known[name] || serviceEnv.MatchString(name) {
 			continue
 		}
-		found.add("", origin{layer: fromEnv, name: name}, "%s", unknownVariable(name))
+		found.add("", Origin{layer: fromEnv, name: name}, "%s", unknownVariable(name))
 	}
 	return found
 }
@@ -46,9 +46,9 @@ func checkEnviron(environ []string) mistakes {
 func unknownVariable(name string) string {
 	var rests []string
 	for _, k := range keys {
-		rests = append(rests, strings.TrimPrefix(k.env(), envPrefix))
+		rests = append(rests, strings.TrimPrefix(k.Env(), envPrefix))
 	}
-	for _, n := range []string{envConfig, envPassword, envAPIKey, envPageToken, envWebhook, envRootShadow} {
+	for _, n := range []string{EnvConfig, EnvPassword, EnvAPIKey, envPageToken, envWebhook, envRootShadow} {
 		rests = append(rests, strings.TrimPrefix(n, envPrefix))
 	}
 	if best := cli.Nearest(strings.TrimPrefix(name, envPrefix), rests); best != "" {

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -61,12 +61,12 @@ type partNode struct {
 	*yaml.Node
 	name  string // for mistakes: "hosts[2].mac"
 	file  string // absolute
-	found *mistakes
+	found *Mistakes
 }
 
 // wrong notes a mistake at this place.
 func (n partNode) wrong(format string, args ...any) {
-	n.found.add(n.name, origin{layer: fromFile, file: n.file, line: n.Line}, format, args...)
+	n.found.add(n.name, Origin{layer: fromFile, file: n.file, line: n.Line}, format, args...)
 }
 
 func (n partNode) at(node *yaml.Node, name string) partNode {

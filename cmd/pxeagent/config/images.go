@@ -1,9 +1,8 @@
-package main
+package config
 
 import (
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -22,14 +21,14 @@ func parseImages(c *Config, n partNode) {
 			"from": func(n partNode) {
 				for _, at := range n.each() {
 					if from := at.text(); strings.Contains(from, "://") {
-						into(new(string), parseMirror)(at)
+						into(new(string), ParseMirror)(at)
 						w.From = append(w.From, from)
 					} else if from != "" {
 						w.From = append(w.From, at.path())
 					}
 				}
 			},
-			"sha256": into(&w.SHA256, parseSHA256),
+			"sha256": into(&w.SHA256, ParseSHA256),
 			"mirror": func(n partNode) { w.Mirrors = mirrorsIn(n) },
 			"title":  into(&w.Title, parseLine),
 			"args": func(n partNode) {
@@ -64,7 +63,7 @@ func mirrorsIn(n partNode) []string {
 	var out []string
 	for _, at := range n.each() {
 		var m string
-		if into(&m, parseMirror)(at); m != "" {
+		if into(&m, ParseMirror)(at); m != "" {
 			out = append(out, m)
 		}
 	}
@@ -79,8 +78,8 @@ func (n partNode) each() []partNode {
 	return n.items()
 }
 
-// parseMirror takes the URL of a folder.
-func parseMirror(s string) (string, error) {
+// ParseMirror takes the URL of a folder.
+func ParseMirror(s string) (string, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
@@ -107,8 +106,8 @@ func parseKeep(s string) (int, error) {
 	return n, nil
 }
 
-// parseSHA256 takes one checksum, or several of an image of several files, separated by commas.
-func parseSHA256(s string) (string, error) {
+// ParseSHA256 takes one checksum, or several of an image of several files, separated by commas.
+func ParseSHA256(s string) (string, error) {
 	var out []string
 	for word := range strings.SplitSeq(s, ",") {
 		sum, err := parseFingerprint(strings.TrimSpace(word))
@@ -118,12 +117,4 @@ func parseSHA256(s string) (string, error) {
 		out = append(out, fmt.Sprintf("%x", *sum))
 	}
 	return strings.Join(out, ","), nil
-}
-
-// imageConfig is where images are, for the commands.
-func (c Config) imageConfig(report func(image.Event)) image.Config {
-	return image.Config{
-		Dir: filepath.Join(c.Serve.Root, "http"), RecipeDir: filepath.Join(c.Serve.Root, "recipes"),
-		PrivateDir: filepath.Join(c.StateDir, "images"), Mirrors: c.Mirrors, Report: report,
-	}
 }

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -72,8 +72,8 @@ var (
 func TestAllMistakesOfMachinesAtOnce(t *testing.T) {
 	isolate(t)
 	write(t, "pxeagent.yaml", "hosts:\n- {mac: 52:54:00:00:00:01, profile: nope}\n- mac: 52:54:00:00:00:01\n- mac: 52:54\n- {mac: 52:54:00:00:00:02, profile: p}\nprofiles:\n  p: {boot: strait}\n  q: {boot: straight}\n")
-	_, err := load(nil)
-	var ms mistakes
+	_, err := Load(nil)
+	var ms Mistakes
 	if !errors.As(err, &ms) {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestAllMistakesOfMachinesAtOnce(t *testing.T) {
 		keys = append(keys, m.key)
 	}
 	if want := []string{"hosts[0].profile", "hosts[1].mac", "hosts[2].mac", "profiles.p.boot", "profiles.q.boot"}; !slices.Equal(keys, want) {
-		t.Errorf("mistakes of %q, want %q:\n%v", keys, want, err)
+		t.Errorf("Mistakes of %q, want %q:\n%v", keys, want, err)
 	}
 }
 
@@ -111,8 +111,8 @@ func TestMistakesOfMachines(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := isolate(t)
 			write(t, "pxeagent.yaml", tt.yaml)
-			_, err := load(nil)
-			var ms mistakes
+			_, err := Load(nil)
+			var ms Mistakes
 			if !errors.As(err, &ms) || len(ms) != 1 {
 				t.Fatalf("%v, want one mistake", err)
 			}
@@ -139,7 +139,7 @@ func TestExampleOfMachines(t *testing.T) {
 	}
 	isolate(t)
 	write(t, "pxeagent.yaml", strings.Join(text, ""))
-	l, err := load(nil)
+	l, err := Load(nil)
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, strings.Join(text, ""))
 	}

@@ -1,8 +1,7 @@
-package main
+package config
 
 import (
 	"bytes"
-	"encoding/json"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"pxeagent/cmd/pxeagent/cli"
+	"github.com/spf13/pflag"
 )
 
 // isolate keeps a test from this machine's configuration, and gives it a working directory.
@@ -39,22 +36,10 @@ func isolate(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := configPaths
-	configPaths = []string{filepath.Join(dir, "etc/pxeagent.yaml"), "./pxeagent.yaml"}
-	t.Cleanup(func() { configPaths = before })
+	before := Paths
+	Paths = []string{filepath.Join(dir, "etc/pxeagent.yaml"), "./pxeagent.yaml"}
+	t.Cleanup(func() { Paths = before })
 	return dir
-}
-
-// result is what a command line did.
-type result struct {
-	code           cli.Code
-	stdout, stderr string
-}
-
-func pxeagent(args ...string) result {
-	var stdout, stderr bytes.Buffer
-	code := run(args, &stdout, &stderr)
-	return result{code, stdout.String(), stderr.String()}
 }
 
 func write(t *testing.T, path, text string) {
@@ -68,17 +53,18 @@ func write(t *testing.T, path, text string) {
 }
 
 // loadArgs loads what a command with all flags would.
-func loadArgs(args ...string) (loaded, error) {
-	cmd := newConfigShowCmd(&app{})
-	cmd.Flags().Var(&flagText{arg: "FILE"}, "config", "")
-	for _, name := range logKeys {
-		k, _ := findKey(name)
-		k.addTo(cmd.Flags())
+func loadArgs(args ...string) (Loaded, error) {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.Var(&FlagText{Arg: "FILE"}, "config", "")
+	for _, k := range keys {
+		if k.Flag != "" {
+			k.addTo(flags)
+		}
 	}
-	if err := cmd.ParseFlags(args); err != nil {
-		return loaded{}, err
+	if err := flags.Parse(args); err != nil {
+		return Loaded{}, err
 	}
-	return load(cmd.Flags())
+	return Load(flags)
 }
 
 var compareConfig = cmp.Options{
@@ -110,7 +96,7 @@ func defaultConfig() Config {
 
 func TestDefaultsNeedNoFile(t *testing.T) {
 	isolate(t)
-	l, err := load(nil)
+	l, err := Load(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,9 +185,9 @@ func yamlFor(name, value string) (text string, line int) {
 func TestEveryKeyByFileVariableAndFlag(t *testing.T) {
 	dir := isolate(t)
 	for _, k := range keys {
-		sample, ok := samples[k.name]
+		sample, ok := samples[k.Name]
 		if !ok {
-			t.Errorf("%s: the test has no sample", k.name)
+			t.Errorf("%s: the test has no sample", k.Name)
 			continue
 		}
 		want := defaultConfig()
@@ -211,9 +197,9 @@ func TestEveryKeyByFileVariableAndFlag(t *testing.T) {
 			inYAML = `"` + sample.text + `"`
 		}
 		file := filepath.Join(dir, "pxeagent.yaml")
-		text, line := yamlFor(k.name, inYAML)
+		text, line := yamlFor(k.Name, inYAML)
 
-		check := func(t *testing.T, from origin, args ...string) {
+		check := func(t *testing.T, from Origin, args ...string) {
 			t.Helper()
 			l, err := loadArgs(args...)
 			if err != nil {
@@ -222,22 +208,22 @@ func TestEveryKeyByFileVariableAndFlag(t *testing.T) {
 			if diff := cmp.Diff(want, l.Config, compareConfig); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if got := l.from(k.name); got != from {
+			if got := l.From(k.Name); got != from {
 				t.Errorf("came from %v, want %v", got, from)
 			}
 		}
-		t.Run(k.name+"/file", func(t *testing.T) {
+		t.Run(k.Name+"/file", func(t *testing.T) {
 			write(t, file, text)
 			defer os.Remove(file)
-			check(t, origin{layer: fromFile, file: file, line: line})
+			check(t, Origin{layer: fromFile, file: file, line: line})
 		})
-		t.Run(k.name+"/variable", func(t *testing.T) {
-			t.Setenv(k.env(), sample.text)
-			check(t, origin{layer: fromEnv, name: k.env()})
+		t.Run(k.Name+"/variable", func(t *testing.T) {
+			t.Setenv(k.Env(), sample.text)
+			check(t, Origin{layer: fromEnv, name: k.Env()})
 		})
-		if k.flag != "" {
-			t.Run(k.name+"/flag", func(t *testing.T) {
-				check(t, origin{layer: fromFlag, name: "--" + k.flag}, "--"+k.flag+"="+sample.text)
+		if k.Flag != "" {
+			t.Run(k.Name+"/flag", func(t *testing.T) {
+				check(t, Origin{layer: fromFlag, name: "--" + k.Flag}, "--"+k.Flag+"="+sample.text)
 			})
 		}
 	}
@@ -267,7 +253,7 @@ func TestEveryPartByFile(t *testing.T) {
 			continue
 		}
 		t.Run(p.name, func(t *testing.T) {
-			var found mistakes
+			var found Mistakes
 			file, wrong := parseFile(filepath.Join(dir, "pxeagent.yaml"), []byte(sample.yaml))
 			var got, want Config
 			p.set(&got, partNode{file.parts[p.name], p.name, file.path, &found})
@@ -316,7 +302,7 @@ func TestPrecedence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return l.Config.StateDir + " " + l.from("state_dir").String()
+		return l.Config.StateDir + " " + l.From("state_dir").String()
 	}
 	if got := title(); got != "/var/lib/pxeagent/state default" {
 		t.Error(got)
@@ -397,61 +383,15 @@ func TestBackendThatIsMeant(t *testing.T) {
 func TestKeysAreDistinct(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range keys {
-		for _, name := range []string{k.name, k.env(), "--" + k.flag} {
+		for _, name := range []string{k.Name, k.Env(), "--" + k.Flag} {
 			if name != "--" && seen[name] {
 				t.Errorf("%s is there twice", name)
 			}
 			seen[name] = true
 		}
-		if k.usage == "" || strings.HasSuffix(k.usage, ".") {
-			t.Errorf("%s: usage %q", k.name, k.usage)
+		if k.Usage == "" || strings.HasSuffix(k.Usage, ".") {
+			t.Errorf("%s: usage %q", k.Name, k.Usage)
 		}
-	}
-}
-
-func TestShow(t *testing.T) {
-	dir := isolate(t)
-	write(t, "pxeagent.yaml", "interface: [eth1, eth2]\nmenu:\n  title: \"a\\tb\"\n")
-	file := filepath.Join(dir, "pxeagent.yaml")
-	// A control character is a mistake in the end, and must not reach the terminal as it is.
-	if r := pxeagent("config", "show"); r.code != cli.Usage || !strings.Contains(r.stderr, `"a\tb" holds a control character`) {
-		t.Errorf("%+v", r)
-	}
-	write(t, "pxeagent.yaml", "interface: [eth1, eth2]\nmenu:\n  title: Boot\n")
-	t.Setenv("PXEAGENT_SERVE_HTTP", ":8080")
-	r := pxeagent("config", "show", "--tftp", ":6969")
-	if r.code != cli.Done || r.stderr != "" {
-		t.Fatalf("%+v", r)
-	}
-	for _, want := range []string{
-		"interface                   eth1, eth2               " + file + ":1",
-		"next_server                 auto                     default",
-		"dhcp.pfsense.url            -                        default",
-		"serve.tftp                  :6969                    --tftp",
-		"serve.http                  :8080                    PXEAGENT_SERVE_HTTP",
-		"menu.title                  Boot                     " + file + ":3",
-	} {
-		if !slices.Contains(strings.Split(r.stdout, "\n"), want) {
-			t.Errorf("no line %q in:\n%s", want, r.stdout)
-		}
-	}
-
-	r = pxeagent("config", "show", "--tftp", ":6969", "--json")
-	var shown struct {
-		File     string
-		Settings []struct {
-			Key, From string
-			Value     any
-		}
-	}
-	if err := json.Unmarshal([]byte(r.stdout), &shown); err != nil {
-		t.Fatalf("%v in %s", err, r.stdout)
-	}
-	if shown.File != file || len(shown.Settings) != len(keys)+len(parts) {
-		t.Errorf("file %s, %d settings", shown.File, len(shown.Settings))
-	}
-	if s := shown.Settings[0]; s.Key != "interface" || !reflect.DeepEqual(s.Value, []any{"eth1", "eth2"}) || s.From != file+":1" {
-		t.Errorf("%+v", s)
 	}
 }
 

@@ -1,7 +1,6 @@
-package main
+package config
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -25,7 +24,7 @@ func mistakesOf(t *testing.T, file string, env, args []string) []string {
 		t.Setenv(name, value)
 	}
 	_, err := loadArgs(args...)
-	var ms mistakes
+	var ms Mistakes
 	if err != nil && !errors.As(err, &ms) {
 		t.Fatalf("not mistakes: %v", err)
 	}
@@ -186,7 +185,7 @@ func TestValues(t *testing.T) {
 			t.Fatalf("no key %s", c.key)
 		}
 		var got []string
-		for _, err := range k.set(&Config{}, []string{c.value}) {
+		for _, err := range k.Set(&Config{}, []string{c.value}) {
 			got = append(got, err.Error())
 		}
 		if len(got) != 1 || got[0] != c.want {
@@ -198,28 +197,38 @@ func TestValues(t *testing.T) {
 // Where several files, folders and rights go wrong before there is anything to parse.
 func TestFileThatCannotBeRead(t *testing.T) {
 	dir := isolate(t)
-	if r := pxeagent("config", "check", "--config", "nowhere.yaml"); r.code != cli.Usage ||
-		r.stderr != "pxeagent: reading the configuration "+dir+"/nowhere.yaml: no such file or directory [usage]\n"+
-			"hint: without --config and PXEAGENT_CONFIG, "+dir+"/etc/pxeagent.yaml and ./pxeagent.yaml are looked for, and none is needed\n" {
-		t.Errorf("missing: %+v", r)
+	fails := func(args ...string) cli.Failure {
+		t.Helper()
+		_, err := loadArgs(args...)
+		var f cli.Failure
+		if !errors.As(err, &f) {
+			t.Errorf("%q: %v", args, err)
+		}
+		return f
 	}
-	if r := pxeagent("config", "check", "--config", dir); r.code != cli.Usage ||
-		r.stderr != "pxeagent: reading the configuration "+dir+": is a directory [usage]\nhint: name the file in it: --config "+dir+"/pxeagent.yaml\n" {
-		t.Errorf("folder: %+v", r)
+	f := fails("--config", "nowhere.yaml")
+	if f.Code != cli.Usage || f.Error() != "reading the configuration "+dir+"/nowhere.yaml: no such file or directory" ||
+		len(f.Hints) != 1 || f.Hints[0] != "without --config and PXEAGENT_CONFIG, "+dir+"/etc/pxeagent.yaml and ./pxeagent.yaml are looked for, and none is needed" {
+		t.Errorf("missing: %+v", f)
 	}
-	t.Setenv(envConfig, "/dev/zero")
-	if r := pxeagent("config", "check"); r.code != cli.Usage || !strings.Contains(r.stderr, "larger than 1048576 bytes") {
-		t.Errorf("endless: %+v", r)
+	f = fails("--config", dir)
+	if f.Code != cli.Usage || f.Error() != "reading the configuration "+dir+": is a directory" ||
+		len(f.Hints) != 1 || f.Hints[0] != "name the file in it: --config "+dir+"/pxeagent.yaml" {
+		t.Errorf("folder: %+v", f)
 	}
-	f := explain(unreadable("/x.yaml", &fs.PathError{Op: "open", Path: "/x.yaml", Err: syscall.EACCES}))
+	t.Setenv(EnvConfig, "/dev/zero")
+	if f := fails(); f.Code != cli.Usage || !strings.Contains(f.Error(), "larger than 1048576 bytes") {
+		t.Errorf("endless: %+v", f)
+	}
+	f = unreadable("/x.yaml", &fs.PathError{Op: "open", Path: "/x.yaml", Err: syscall.EACCES}).(cli.Failure)
 	if f.Code != cli.Permission || f.Error() != "reading the configuration /x.yaml: permission denied" || len(f.Hints) != 1 {
 		t.Errorf("forbidden: %+v", f)
 	}
 	if os.Geteuid() != 0 {
 		write(t, "secret.yaml", "")
 		os.Chmod("secret.yaml", 0)
-		if r := pxeagent("config", "check", "--config", "secret.yaml"); r.code != cli.Permission {
-			t.Errorf("forbidden: %+v", r)
+		if f := fails("--config", "secret.yaml"); f.Code != cli.Permission {
+			t.Errorf("forbidden: %+v", f)
 		}
 	}
 }
@@ -245,34 +254,13 @@ func TestWhereTheFileIsLookedFor(t *testing.T) {
 		t.Errorf("read %s", got)
 	}
 	write(t, "mine.yaml", "")
-	t.Setenv(envConfig, "mine.yaml")
+	t.Setenv(EnvConfig, "mine.yaml")
 	if got := read(); got != "/mine.yaml" {
 		t.Errorf("read %s", got)
 	}
 	write(t, "other.yaml", "")
 	if got := read("--config", "other.yaml"); got != "/other.yaml" {
 		t.Errorf("read %s", got)
-	}
-}
-
-func TestMistakesInJSON(t *testing.T) {
-	isolate(t)
-	r := pxeagent("config", "check", "--json", "--tftp=69", "--chain=x")
-	var out struct {
-		Error struct {
-			Exit     int
-			Code     string
-			Mistakes []map[string]string
-		}
-	}
-	if err := json.Unmarshal([]byte(r.stdout), &out); err != nil {
-		t.Fatalf("%v: %s", err, r.stdout)
-	}
-	if r.code != cli.Usage || out.Error.Exit != 3 || out.Error.Code != "usage" || len(out.Error.Mistakes) != 2 || r.stderr != "" {
-		t.Errorf("%+v", r)
-	}
-	if m := out.Error.Mistakes[1]; m["key"] != "serve.tftp" || m["text"] != `"69" has no colon; want :69` || m["from"] != "--tftp" {
-		t.Errorf("%v", m)
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const examplePath = "../../deploy/pxeagent.example.yaml"
+const examplePath = "../../../deploy/pxeagent.example.yaml"
 
 // commentedKey is a key that stands in the example as a comment; prose has a blank after the #.
 var commentedKey = regexp.MustCompile(`^( *)#([a-z_0-9]+: .*)$`)
@@ -33,7 +33,7 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	text, _ := example(t)
 	isolate(t)
 	write(t, "pxeagent.yaml", text)
-	l, err := load(nil)
+	l, err := Load(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,8 +41,8 @@ func TestExampleIsTheDefaults(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for _, s := range l.Settings {
-		if s.from.layer != fromDefault {
-			t.Errorf("%s is set", s.key.name)
+		if s.From.layer != fromDefault {
+			t.Errorf("%s is set", s.Key.Name)
 		}
 	}
 }
@@ -53,8 +53,8 @@ func TestExampleHasEveryKeyWithItsDefault(t *testing.T) {
 	_, filled := example(t)
 	isolate(t)
 	write(t, "pxeagent.yaml", filled)
-	l, err := load(nil)
-	var ms mistakes
+	l, err := Load(nil)
+	var ms Mistakes
 	if errors.As(err, &ms) {
 		t.Fatal(ms)
 	} else if err != nil {
@@ -63,31 +63,31 @@ func TestExampleHasEveryKeyWithItsDefault(t *testing.T) {
 	lines := strings.Split(filled, "\n")
 	last := 0
 	for _, s := range l.Settings {
-		if s.from.layer != fromFile {
-			t.Errorf("%s is not in the example", s.key.name)
+		if s.From.layer != fromFile {
+			t.Errorf("%s is not in the example", s.Key.Name)
 			continue
 		}
-		if s.from.line <= last {
-			t.Errorf("%s is not in the table's order", s.key.name)
+		if s.From.line <= last {
+			t.Errorf("%s is not in the table's order", s.Key.Name)
 		}
-		last = s.from.line
-		if s.key.def != "" {
-			want := s.key.def
-			if s.key.name == "dhcp.dnsmasq.conf_dir" {
+		last = s.From.line
+		if s.Key.Default != "" {
+			want := s.Key.Default
+			if s.Key.Name == "dhcp.dnsmasq.conf_dir" {
 				want = confDir("linux") // the comment has FreeBSD's
 			}
-			if got := strings.Join(s.texts, ","); got != want {
-				t.Errorf("%s: the example has %q, the default is %q", s.key.name, got, want)
+			if got := strings.Join(s.Texts, ","); got != want {
+				t.Errorf("%s: the example has %q, the default is %q", s.Key.Name, got, want)
 			}
 			continue
 		}
 		// The comment above, up to the blank line before it.
-		from := s.from.line - 1
+		from := s.From.line - 1
 		for from > 0 && lines[from-1] != "" {
 			from--
 		}
-		if !strings.Contains(strings.Join(lines[from:s.from.line], "\n"), "Example") {
-			t.Errorf("%s: the comment does not say that %q is an example", s.key.name, s.texts)
+		if !strings.Contains(strings.Join(lines[from:s.From.line], "\n"), "Example") {
+			t.Errorf("%s: the comment does not say that %q is an example", s.Key.Name, s.Texts)
 		}
 	}
 }

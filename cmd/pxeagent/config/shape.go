@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -7,26 +7,26 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// shape is how a key's value is written.
-type shape uint8
+// Shape is how a key's value is written.
+type Shape uint8
 
 const (
-	single shape = iota // one text
-	list                // several; in one text they are separated by commas
-	words               // a command; in one text its words are separated by blanks
-	yesno               // true or false; as a flag it needs no value
+	Single Shape = iota // one text
+	List                // several; in one text they are separated by commas
+	Words               // a command; in one text its words are separated by blanks
+	YesNo               // true or false; as a flag it needs no value
 )
 
 // split turns what a layer holds (a text, or the elements of a list) into texts.
 // None means not set.
-func (s shape) split(v any) []string {
+func (s Shape) split(v any) []string {
 	var texts []string
 	switch v := v.(type) {
 	case string:
 		switch s {
-		case list:
+		case List:
 			texts = splitList(v)
-		case words:
+		case Words:
 			texts = strings.Fields(v)
 		default:
 			if v != "" {
@@ -34,7 +34,7 @@ func (s shape) split(v any) []string {
 			}
 		}
 	case []string:
-		if s != list {
+		if s != List {
 			return v
 		}
 		for _, e := range v {
@@ -55,28 +55,28 @@ func splitList(s string) []string {
 }
 
 // addTo gives flags the flag of k.
-func (k key) addTo(flags *pflag.FlagSet) {
-	usage := k.usage
-	if k.shape == list {
+func (k Key) addTo(flags *pflag.FlagSet) {
+	usage := k.Usage
+	if k.Shape == List {
 		usage += " (repeatable)"
 	}
-	f := flags.VarPF(&flagText{arg: k.arg, repeats: k.shape == list}, k.flag, "", usage)
+	f := flags.VarPF(&FlagText{Arg: k.Arg, repeats: k.Shape == List}, k.Flag, "", usage)
 	// Shown in help only: load lays the defaults under everything else.
-	f.DefValue = k.def
-	if k.shape == yesno {
+	f.DefValue = k.Default
+	if k.Shape == YesNo {
 		f.NoOptDefVal = "true"
 	}
 }
 
-// flagText is a flag's value before it is parsed: load does that, so that mistakes in flags are
+// FlagText is a flag's value before it is parsed: load does that, so that Mistakes in flags are
 // reported together with all others.
-type flagText struct {
+type FlagText struct {
 	texts   []string
-	arg     string // what stands for the value in help; "" for yes and no
+	Arg     string // what stands for the value in help; "" for yes and no
 	repeats bool
 }
 
-func (f *flagText) Set(s string) error {
+func (f *FlagText) Set(s string) error {
 	if !f.repeats {
 		f.texts = nil
 	}
@@ -84,17 +84,17 @@ func (f *flagText) Set(s string) error {
 	return nil
 }
 
-func (f *flagText) String() string { return strings.Join(f.texts, ",") }
+func (f *FlagText) String() string { return strings.Join(f.texts, ",") }
 
 // Type is shown in help. It is never "bool" and the like: viper would convert these itself, and
 // lose what was written.
-func (f *flagText) Type() string { return f.arg }
+func (f *FlagText) Type() string { return f.Arg }
 
-// setter parses texts, of which there is at least one, into its field of c. Each error is a
+// Setter parses texts, of which there is at least one, into its field of c. Each error is a
 // clause about the value, to be put after the key: `"x" is not …; want …`.
-type setter func(c *Config, texts []string) []error
+type Setter func(c *Config, texts []string) []error
 
-func one[T any](field func(*Config) *T, parse func(string) (T, error)) setter {
+func One[T any](field func(*Config) *T, parse func(string) (T, error)) Setter {
 	return func(c *Config, texts []string) []error {
 		v, err := parse(texts[0])
 		if err != nil {
@@ -105,7 +105,7 @@ func one[T any](field func(*Config) *T, parse func(string) (T, error)) setter {
 	}
 }
 
-func many[T any](field func(*Config) *[]T, parse func(string) (T, error)) setter {
+func Many[T any](field func(*Config) *[]T, parse func(string) (T, error)) Setter {
 	return func(c *Config, texts []string) (errs []error) {
 		for _, t := range texts {
 			v, err := parse(t)
@@ -119,8 +119,8 @@ func many[T any](field func(*Config) *[]T, parse func(string) (T, error)) setter
 	}
 }
 
-// unique is set, and the same text twice is an error.
-func unique(set setter) setter {
+// Unique is set, and the same text twice is an error.
+func Unique(set Setter) Setter {
 	return func(c *Config, texts []string) []error {
 		errs := set(c, texts)
 		seen := map[string]bool{}
@@ -134,15 +134,15 @@ func unique(set setter) setter {
 	}
 }
 
-// text takes one line as it is.
-func text(field func(*Config) *string) setter { return one(field, parseLine) }
+// Text takes one line as it is.
+func Text(field func(*Config) *string) Setter { return One(field, parseLine) }
 
-// argv takes a command as it is.
-func argv(field func(*Config) *[]string) setter { return many(field, parseLine) }
+// Argv takes a command as it is.
+func Argv(field func(*Config) *[]string) Setter { return Many(field, parseLine) }
 
-// choice takes one of a few names.
-func choice[T ~string](field func(*Config) *T, names ...T) setter {
-	return one(field, func(s string) (T, error) {
+// Choice takes one of a few names.
+func Choice[T ~string](field func(*Config) *T, names ...T) Setter {
+	return One(field, func(s string) (T, error) {
 		texts := make([]string, len(names))
 		for i, n := range names {
 			if string(n) == s {

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ var (
 )
 
 // syntaxError is err, which reading text as YAML returned, at its line.
-func syntaxError(path string, text []byte, err error) mistake {
+func syntaxError(path string, text []byte, err error) Mistake {
 	where := yamlLine.FindStringSubmatch(err.Error())
 	what := strings.TrimPrefix(err.Error(), where[0])
 	line, _ := strconv.Atoi(where[1])
@@ -29,5 +29,5 @@ func syntaxError(path string, text []byte, err error) mistake {
 		before, _, _ := bytes.Cut(text, []byte("*"+m[1]))
 		line = bytes.Count(before, []byte("\n")) + 1
 	}
-	return mistake{text: "not YAML: " + what, from: origin{layer: fromFile, file: path, line: max(line, 1)}}
+	return Mistake{text: "not YAML: " + what, from: Origin{layer: fromFile, file: path, line: max(line, 1)}}
 }

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -11,12 +11,11 @@ import (
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v3"
 
-	"pxeagent/agent/guard"
 	"pxeagent/cmd/pxeagent/cli"
 )
 
-// origin is where a value came from. Its order is the order of precedence.
-type origin struct {
+// Origin is where a value came from. Its order is the order of precedence.
+type Origin struct {
 	layer layer
 	file  string // fromFile
 	line  int    // fromFile
@@ -34,7 +33,7 @@ const (
 
 // String is what a person is shown: "default", "/etc/pxeagent/pxeagent.yaml:4",
 // "PXEAGENT_INTERFACE", "--interface".
-func (o origin) String() string {
+func (o Origin) String() string {
 	switch o.layer {
 	case fromFile:
 		return fmt.Sprintf("%s:%d", o.file, o.line)
@@ -44,79 +43,87 @@ func (o origin) String() string {
 	return "default"
 }
 
-// setting is one key's value after the layers were laid over each other.
-type setting struct {
-	key   key
-	texts []string // none: not set, and no default
-	from  origin
+// Short is String without the path of the file, which is not everyone's business: "file:4".
+func (o Origin) Short() string {
+	if o.layer == fromFile {
+		o.file = "file"
+	}
+	return o.String()
 }
 
-// setPart is a part of the file, and where it stands.
-type setPart struct {
-	part
-	entries int    // of the list or map; 0 where it is not there
-	text    string // what it says, without comments and blank lines
-	from    origin
+// InFile reports whether the value stands in the file, or is the default.
+func (o Origin) InFile() bool { return o.layer <= fromFile }
+
+// Setting is one key's value after the layers were laid over each other.
+type Setting struct {
+	Key   Key
+	Texts []string // none: not set, and no default
+	From  Origin
 }
 
-// loaded is a configuration and how it came about.
-type loaded struct {
+// SetPart is a part of the file, and where it stands.
+type SetPart struct {
+	Name    string // as in the file, its sections joined by dots
+	Entries int    // of the list or map; 0 where it is not there
+	Text    string // what it says, without comments and blank lines
+	From    Origin
+}
+
+// Loaded is a configuration and how it came about.
+type Loaded struct {
 	Config   Config
 	File     string // absolute path of the file that was read; "" for none
-	Settings []setting
-	Parts    []setPart
-
-	guard *guard.Guard // of what this command asks on the wire
-	login *login       // to the firewall; nil where no command asked for it
+	Settings []Setting
+	Parts    []SetPart
 }
 
-// load lays flags over the environment over the file over the defaults, and turns what is left
-// into typed values. What is wrong with them comes back as mistakes, all at once; a file that
+// Load lays flags over the environment over the file over the defaults, and turns what is left
+// into typed values. What is wrong with them comes back as Mistakes, all at once; a file that
 // cannot be read is a failure of its own. flags may be nil.
-func load(flags *pflag.FlagSet) (loaded, error) {
-	var found mistakes
-	file, err := openConfigFile(flagValue(flags, "config"), &found)
+func Load(flags *pflag.FlagSet) (Loaded, error) {
+	var found Mistakes
+	file, err := openConfigFile(FlagValue(flags, "config"), &found)
 	if err != nil {
-		return loaded{}, err
+		return Loaded{}, err
 	}
 	found = append(found, checkEnviron(os.Environ())...)
 
 	// Empty variables count as not set, which is viper's rule as well.
 	v := viper.New()
 	for _, k := range keys {
-		v.SetDefault(k.name, k.def)
-		if err := v.BindEnv(k.name, k.env()); err != nil {
-			return loaded{}, fmt.Errorf("binding %s: %w", k.env(), err)
+		v.SetDefault(k.Name, k.Default)
+		if err := v.BindEnv(k.Name, k.Env()); err != nil {
+			return Loaded{}, fmt.Errorf("binding %s: %w", k.Env(), err)
 		}
-		if f := lookupFlag(flags, k.flag); f != nil {
-			if err := v.BindPFlag(k.name, f); err != nil {
-				return loaded{}, fmt.Errorf("binding --%s: %w", k.flag, err)
+		if f := lookupFlag(flags, k.Flag); f != nil {
+			if err := v.BindPFlag(k.Name, f); err != nil {
+				return Loaded{}, fmt.Errorf("binding --%s: %w", k.Flag, err)
 			}
 		}
 	}
 	if err := v.MergeConfigMap(file.tree()); err != nil {
-		return loaded{}, fmt.Errorf("reading %s: %w", file.path, err)
+		return Loaded{}, fmt.Errorf("reading %s: %w", file.path, err)
 	}
 
-	l := loaded{File: file.path}
+	l := Loaded{File: file.path}
 	for _, k := range keys {
-		s := setting{key: k, from: whence(k, file, flags)}
-		s.texts = k.shape.split(v.Get(k.name))
-		if k.name == "log.level" && s.from.layer != fromFlag && flagValue(flags, "verbose") == "true" {
-			s.texts, s.from = []string{"debug"}, origin{layer: fromFlag, name: "--verbose"}
+		s := Setting{Key: k, From: whence(k, file, flags)}
+		s.Texts = k.Shape.split(v.Get(k.Name))
+		if k.Name == "log.level" && s.From.layer != fromFlag && FlagValue(flags, "verbose") == "true" {
+			s.Texts, s.From = []string{"debug"}, Origin{layer: fromFlag, name: "--verbose"}
 		}
-		if s.from.layer == fromFlag && len(s.texts) == 0 {
-			found.add(k.name, s.from, "is empty; leave the flag out for the default")
+		if s.From.layer == fromFlag && len(s.Texts) == 0 {
+			found.add(k.Name, s.From, "is empty; leave the flag out for the default")
 		}
-		if k.path {
+		if k.Path {
 			if err := s.resolve(); err != nil {
-				found.add(k.name, s.from, "%v", err)
+				found.add(k.Name, s.From, "%v", err)
 				continue
 			}
 		}
-		if len(s.texts) > 0 {
-			for _, err := range k.set(&l.Config, s.texts) {
-				found.add(k.name, s.from, "%v", err)
+		if len(s.Texts) > 0 {
+			for _, err := range k.Set(&l.Config, s.Texts) {
+				found.add(k.Name, s.From, "%v", err)
 			}
 		}
 		l.Settings = append(l.Settings, s)
@@ -126,11 +133,11 @@ func load(flags *pflag.FlagSet) (loaded, error) {
 		if there {
 			p.set(&l.Config, partNode{node, p.name, file.path, &found})
 		}
-		s := setPart{part: p}
+		s := SetPart{Name: p.name}
 		if there {
-			s.entries, s.text, s.from = len(node.Content), canonical(node), origin{layer: fromFile, file: file.path, line: node.Line}
+			s.Entries, s.Text, s.From = len(node.Content), canonical(node), Origin{layer: fromFile, file: file.path, line: node.Line}
 			if node.Kind == yaml.MappingNode {
-				s.entries /= 2
+				s.Entries /= 2
 			}
 		}
 		l.Parts = append(l.Parts, s)
@@ -145,34 +152,34 @@ func load(flags *pflag.FlagSet) (loaded, error) {
 }
 
 // whence is the layer that viper takes k from.
-func whence(k key, file configFile, flags *pflag.FlagSet) origin {
-	if f := lookupFlag(flags, k.flag); f != nil && f.Changed {
-		return origin{layer: fromFlag, name: "--" + k.flag}
+func whence(k Key, file configFile, flags *pflag.FlagSet) Origin {
+	if f := lookupFlag(flags, k.Flag); f != nil && f.Changed {
+		return Origin{layer: fromFlag, name: "--" + k.Flag}
 	}
-	if os.Getenv(k.env()) != "" {
-		return origin{layer: fromEnv, name: k.env()}
+	if os.Getenv(k.Env()) != "" {
+		return Origin{layer: fromEnv, name: k.Env()}
 	}
-	if val, ok := file.values[k.name]; ok {
-		return origin{layer: fromFile, file: file.path, line: val.line}
+	if val, ok := file.values[k.Name]; ok {
+		return Origin{layer: fromFile, file: file.path, line: val.line}
 	}
-	return origin{}
+	return Origin{}
 }
 
 // resolve makes a path absolute. One in the file counts from the file's folder, any other from
 // the working directory: a daemon's working directory is seldom where its file is.
-func (s *setting) resolve() error {
-	for i, p := range s.texts {
-		if p == stdinName {
+func (s *Setting) resolve() error {
+	for i, p := range s.Texts {
+		if p == Stdin {
 			continue
 		}
-		if s.from.layer == fromFile && !filepath.IsAbs(p) {
-			p = filepath.Join(filepath.Dir(s.from.file), p)
+		if s.From.layer == fromFile && !filepath.IsAbs(p) {
+			p = filepath.Join(filepath.Dir(s.From.file), p)
 		}
 		abs, err := filepath.Abs(p)
 		if err != nil {
 			return fmt.Errorf("%q cannot be made absolute: %w", p, err)
 		}
-		s.texts[i] = abs
+		s.Texts[i] = abs
 	}
 	return nil
 }
@@ -203,7 +210,7 @@ func lookupFlag(flags *pflag.FlagSet, name string) *pflag.Flag {
 	return flags.Lookup(name)
 }
 
-func flagValue(flags *pflag.FlagSet, name string) string {
+func FlagValue(flags *pflag.FlagSet, name string) string {
 	if f := lookupFlag(flags, name); f != nil {
 		return f.Value.String()
 	}
@@ -212,15 +219,15 @@ func flagValue(flags *pflag.FlagSet, name string) string {
 
 // check is what can be said only of several keys together. Keys that are wrong by themselves
 // are left alone.
-func (l *loaded) check(wrong mistakes) mistakes {
-	var found mistakes
+func (l *Loaded) check(wrong Mistakes) Mistakes {
+	var found Mistakes
 	c := &l.Config
 	ok := func(name string) bool {
-		return !slices.ContainsFunc(wrong, func(m mistake) bool { return m.key == name })
+		return !slices.ContainsFunc(wrong, func(m Mistake) bool { return m.key == name })
 	}
 	add := func(name, format string, args ...any) {
 		if ok(name) {
-			found.add(name, l.from(name), format, args...)
+			found.add(name, l.From(name), format, args...)
 		}
 	}
 	if n, m := len(c.Probe.Devices), len(c.Interfaces); n > 0 && ok("interface") && n != max(m, 1) {
@@ -236,7 +243,7 @@ func (l *loaded) check(wrong mistakes) mistakes {
 			add("dhcp.pfsense.user", "is not set; dhcp.pfsense.transport xmlrpc needs it")
 		}
 	}
-	if p := c.DHCP.PfSense; p.PasswordFile == stdinName && p.APIKeyFile == stdinName {
+	if p := c.DHCP.PfSense; p.PasswordFile == Stdin && p.APIKeyFile == Stdin {
 		add("dhcp.pfsense.api_key_file", "is standard input, and dhcp.pfsense.password_file as well; want one of them")
 	}
 	if t, h := c.Serve.Root, c.StateDir; t != "" && h != "" {
@@ -249,13 +256,13 @@ func (l *loaded) check(wrong mistakes) mistakes {
 	return found
 }
 
-func (l *loaded) from(name string) origin {
+func (l Loaded) From(name string) Origin {
 	for _, s := range l.Settings {
-		if s.key.name == name {
-			return s.from
+		if s.Key.Name == name {
+			return s.From
 		}
 	}
-	return origin{}
+	return Origin{}
 }
 
 // inside reports whether the clean absolute path p is dir or below it.

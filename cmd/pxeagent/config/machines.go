@@ -1,14 +1,11 @@
-package main
+package config
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"pxeagent/agent"
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/machine"
@@ -154,12 +151,12 @@ func parseCanary(s string) (time.Duration, error) {
 	return d, err
 }
 
-// machines are the hosts and profiles, checked together. What is wrong comes as mistakes, at the places in the file.
-func (l *loaded) machines() (*machine.Inventory, mistakes) {
+// Machines are the hosts and profiles, checked together. What is wrong comes as Mistakes, at the places in the file.
+func (l Loaded) Machines() (*machine.Inventory, Mistakes) {
 	c := &l.Config
 	book, err := machine.New(c.Hosts, c.Profiles)
 	wrong, _ := err.(machine.Mistakes)
-	var found mistakes
+	var found Mistakes
 	for _, m := range wrong {
 		key := "profiles." + m.Profile
 		if m.Host >= 0 {
@@ -168,13 +165,13 @@ func (l *loaded) machines() (*machine.Inventory, mistakes) {
 		if m.Field != "" {
 			key += "." + m.Field
 		}
-		found.add(key, origin{layer: fromFile, file: l.File, line: m.Line}, "%s", m.Text)
+		found.add(key, Origin{layer: fromFile, file: l.File, line: m.Line}, "%s", m.Text)
 	}
 	return book, found
 }
 
 // checkMachines is what can be said of hosts and profiles together. Of those that are wrong by themselves nothing more is said.
-func (l *loaded) checkMachines(wrong mistakes) mistakes {
+func (l *Loaded) checkMachines(wrong Mistakes) Mistakes {
 	spoilt := map[string]bool{}
 	for _, m := range wrong {
 		spoilt[entryOf(m.key)] = true
@@ -182,22 +179,8 @@ func (l *loaded) checkMachines(wrong mistakes) mistakes {
 	if spoilt["hosts"] || spoilt["profiles"] {
 		return nil
 	}
-	_, found := l.machines()
-	return slices.DeleteFunc(found, func(m mistake) bool { return spoilt[entryOf(m.key)] })
-}
-
-// documentNotes name the hosts that no installer's document goes to, where there are documents.
-func (l *loaded) documentNotes() []string {
-	if _, err := os.Stat(filepath.Join(l.Config.Serve.Root, agent.DocumentsFolder)); err != nil {
-		return nil
-	}
-	inventory, _ := l.machines()
-	var notes []string
-	for _, h := range inventory.WithoutDocuments() {
-		notes = append(notes, fmt.Sprintf("host %s (%s:%d) gets no documents, because any machine can claim to be it; "+
-			"add its mac or address", h.Name, l.File, h.Line))
-	}
-	return notes
+	_, found := l.Machines()
+	return slices.DeleteFunc(found, func(m Mistake) bool { return spoilt[entryOf(m.key)] })
 }
 
 // entryOf is the host or profile that a key is about: hosts[2] of hosts[2].mac, profiles.p of profiles.p.boot.

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -29,66 +29,66 @@ func (s Secret) Format(f fmt.State, _ rune)   { io.WriteString(f, hidden) }
 func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 func (s Secret) LogValue() slog.Value         { return slog.StringValue(hidden) }
 
-// secretSource is where one secret may come from: the variable, else the file, else the
+// SecretSource is where one secret may come from: the variable, else the file, else the
 // credential that systemd hands over. No flag carries one: everyone on the machine can read those.
-type secretSource struct {
-	key        string // what it would be called if it were a key
-	env        string
-	fileKey    string
-	file       func(Config) string
-	credential string // name below $CREDENTIALS_DIRECTORY
+type SecretSource struct {
+	Key        string // what it would be called if it were a key
+	Env        string
+	FileKey    string
+	File       func(Config) string
+	Credential string // name below $CREDENTIALS_DIRECTORY
 }
 
 var (
-	firewallPassword = secretSource{
-		key: "dhcp.pfsense.password", env: envPassword,
-		fileKey: "dhcp.pfsense.password_file", file: func(c Config) string { return c.DHCP.PfSense.PasswordFile },
-		credential: "pfsense-password",
+	FirewallPassword = SecretSource{
+		Key: "dhcp.pfsense.password", Env: EnvPassword,
+		FileKey: "dhcp.pfsense.password_file", File: func(c Config) string { return c.DHCP.PfSense.PasswordFile },
+		Credential: "pfsense-password",
 	}
-	firewallAPIKey = secretSource{
-		key: "dhcp.pfsense.api_key", env: envAPIKey,
-		fileKey: "dhcp.pfsense.api_key_file", file: func(c Config) string { return c.DHCP.PfSense.APIKeyFile },
-		credential: "pfsense-api-key",
+	FirewallAPIKey = SecretSource{
+		Key: "dhcp.pfsense.api_key", Env: EnvAPIKey,
+		FileKey: "dhcp.pfsense.api_key_file", File: func(c Config) string { return c.DHCP.PfSense.APIKeyFile },
+		Credential: "pfsense-api-key",
 	}
-	pageToken = secretSource{
-		key: "page.token", env: envPageToken,
-		fileKey: "page.token_file", file: func(c Config) string { return c.Page.TokenFile },
-		credential: "page-token",
+	PageToken = SecretSource{
+		Key: "page.token", Env: envPageToken,
+		FileKey: "page.token_file", File: func(c Config) string { return c.Page.TokenFile },
+		Credential: "page-token",
 	}
-	webhookSecret = secretSource{
-		key: "webhook.secret", env: envWebhook,
-		fileKey: "webhook.secret_file", file: func(c Config) string { return c.Webhook.SecretFile },
-		credential: "webhook-secret",
+	WebhookSecret = SecretSource{
+		Key: "webhook.secret", Env: envWebhook,
+		FileKey: "webhook.secret_file", File: func(c Config) string { return c.Webhook.SecretFile },
+		Credential: "webhook-secret",
 	}
-	secretSources = []secretSource{firewallPassword, firewallAPIKey, pageToken, rootShadow, webhookSecret}
+	secretSources = []SecretSource{FirewallPassword, FirewallAPIKey, PageToken, RootShadow, WebhookSecret}
 )
 
-// errNoSecret is returned by readSecret where there is none.
-var errNoSecret = errors.New("not set")
+// ErrNoSecret is returned by ReadSecret where there is none.
+var ErrNoSecret = errors.New("not set")
 
-// stdinName stands for standard input where a secret's file is named.
-const stdinName = "-"
+// Stdin stands for standard input where a secret's file is named.
+const Stdin = "-"
 
-// readSecret finds a secret; stdin is read where its file is "-". One newline at its end is not part of it. errNoSecret: there is none.
-func readSecret(c Config, src secretSource, stdin io.Reader) (Secret, error) {
-	if s := os.Getenv(src.env); s != "" {
+// ReadSecret finds a secret; stdin is read where its file is "-". One newline at its end is not part of it. ErrNoSecret: there is none.
+func ReadSecret(c Config, src SecretSource, stdin io.Reader) (Secret, error) {
+	if s := os.Getenv(src.Env); s != "" {
 		return Secret{s}, nil
 	}
-	key, path := src.fileKey, src.file(c)
+	key, path := src.FileKey, src.File(c)
 	private := false
-	if cred := credentialPath(src.credential); path == "" && cred != "" {
+	if cred := credentialPath(src.Credential); path == "" && cred != "" {
 		if _, err := os.Stat(cred); err == nil {
-			key, path = "credential "+src.credential, cred
+			key, path = "credential "+src.Credential, cred
 		}
 	}
 	if path == "" {
 		return Secret{}, cli.Failure{
 			Code:  cli.Usage,
-			Err:   fmt.Errorf("%s: %w", src.key, errNoSecret),
-			Hints: []string{fmt.Sprintf("name a file that holds it in %s, or set %s, or give the unit LoadCredential=%s:FILE", src.fileKey, src.env, src.credential)},
+			Err:   fmt.Errorf("%s: %w", src.Key, ErrNoSecret),
+			Hints: []string{fmt.Sprintf("name a file that holds it in %s, or set %s, or give the unit LoadCredential=%s:FILE", src.FileKey, src.Env, src.Credential)},
 		}
 	}
-	if path == stdinName {
+	if path == Stdin {
 		text, err := secretText(stdin, "standard input")
 		if err != nil {
 			return Secret{}, fmt.Errorf("%s: %w", key, err)
@@ -99,7 +99,7 @@ func readSecret(c Config, src secretSource, stdin io.Reader) (Secret, error) {
 	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" && inside(dir, path) {
 		private = true
 	}
-	text, err := readSecretFile(path, private)
+	text, err := ReadSecretFile(path, private)
 	if err != nil {
 		var f cli.Failure
 		if errors.As(err, &f) {
@@ -121,7 +121,7 @@ func credentialPath(name string) string {
 // maxSecret is more than any password or key has.
 const maxSecret = 4096
 
-func readSecretFile(path string, private bool) (string, error) {
+func ReadSecretFile(path string, private bool) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("reading the secret: %w", err)

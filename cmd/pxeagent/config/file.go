@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ import (
 )
 
 // Where a file is looked for when none is named. The first that exists is the only one read.
-var configPaths = []string{"/etc/pxeagent/pxeagent.yaml", "./pxeagent.yaml"}
+var Paths = []string{"/etc/pxeagent/pxeagent.yaml", "./pxeagent.yaml"}
 
 // maxConfig is far above what a person writes, and keeps a wrong --config (a disk image) out of memory.
 const maxConfig = 1 << 20
@@ -46,11 +46,11 @@ func (v fileValue) value() any {
 }
 
 // openConfigFile reads the file named by the flag, else by PXEAGENT_CONFIG, else the first of
-// configPaths, else none.
-func openConfigFile(named string, found *mistakes) (configFile, error) {
-	paths, must := configPaths, false
+// Paths, else none.
+func openConfigFile(named string, found *Mistakes) (configFile, error) {
+	paths, must := Paths, false
 	if named == "" {
-		named = os.Getenv(envConfig)
+		named = os.Getenv(EnvConfig)
 	}
 	if named != "" {
 		paths, must = []string{named}, true
@@ -91,7 +91,7 @@ func unreadable(path string, err error) error {
 	code, hints := cli.Usage, []string(nil)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		hints = []string{"without --config and PXEAGENT_CONFIG, " + strings.Join(configPaths, " and ") + " are looked for, and none is needed"}
+		hints = []string{"without --config and PXEAGENT_CONFIG, " + strings.Join(Paths, " and ") + " are looked for, and none is needed"}
 	case errors.Is(err, syscall.EISDIR):
 		hints = []string{"name the file in it: --config " + filepath.Join(path, "pxeagent.yaml")}
 	case errors.Is(err, fs.ErrPermission):
@@ -106,7 +106,7 @@ func unreadable(path string, err error) error {
 
 // parseFile takes text apart. What is wrong does not keep the rest from being read, save a
 // syntax error.
-func parseFile(path string, text []byte) (configFile, mistakes) {
+func parseFile(path string, text []byte) (configFile, Mistakes) {
 	p := fileParser{configFile: configFile{path: path, values: map[string]fileValue{}, parts: map[string]*yaml.Node{}}}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var doc, next yaml.Node
@@ -122,7 +122,7 @@ func parseFile(path string, text []byte) (configFile, mistakes) {
 		}
 	}
 	if err != nil {
-		return p.configFile, mistakes{syntaxError(p.path, text, err)}
+		return p.configFile, Mistakes{syntaxError(p.path, text, err)}
 	}
 	top := doc.Content[0]
 	if top.Kind == yaml.MappingNode {
@@ -130,20 +130,20 @@ func parseFile(path string, text []byte) (configFile, mistakes) {
 	} else if top.ShortTag() != "!!null" {
 		p.wrong("", top, "want keys, such as `interface: eth1`, not %s", describe(top))
 	}
-	return p.configFile, p.mistakes
+	return p.configFile, p.Mistakes
 }
 
 type fileParser struct {
 	configFile
-	mistakes mistakes
+	Mistakes Mistakes
 }
 
-func (p *fileParser) at(line int) origin {
-	return origin{layer: fromFile, file: p.path, line: line}
+func (p *fileParser) at(line int) Origin {
+	return Origin{layer: fromFile, file: p.path, line: line}
 }
 
 func (p *fileParser) wrong(name string, n *yaml.Node, format string, args ...any) {
-	p.mistakes.add(name, p.at(n.Line), format, args...)
+	p.Mistakes.add(name, p.at(n.Line), format, args...)
 }
 
 // section reads a mapping. It goes no deeper than the keys do, so that an alias to itself ends.
@@ -179,7 +179,7 @@ func (p *fileParser) section(prefix string, n *yaml.Node) {
 	}
 }
 
-func (p *fileParser) value(known key, k, v *yaml.Node) {
+func (p *fileParser) value(known Key, k, v *yaml.Node) {
 	val := fileValue{line: k.Line}
 	switch v.Kind {
 	case yaml.ScalarNode:
@@ -188,8 +188,8 @@ func (p *fileParser) value(known key, k, v *yaml.Node) {
 		}
 		val.texts = []string{v.Value}
 	case yaml.SequenceNode:
-		if known.shape != list && known.shape != words {
-			p.wrong(known.name, k, "want one value, not a list")
+		if known.Shape != List && known.Shape != Words {
+			p.wrong(known.Name, k, "want one value, not a list")
 			return
 		}
 		val.list = true
@@ -198,16 +198,16 @@ func (p *fileParser) value(known key, k, v *yaml.Node) {
 				e = e.Alias
 			}
 			if e.Kind != yaml.ScalarNode || e.ShortTag() == "!!null" {
-				p.wrong(known.name, e, "want texts in the list, not %s", describe(e))
+				p.wrong(known.Name, e, "want texts in the list, not %s", describe(e))
 				return
 			}
 			val.texts = append(val.texts, e.Value)
 		}
 	default:
-		p.wrong(known.name, k, "want one value, not keys under it")
+		p.wrong(known.Name, k, "want one value, not keys under it")
 		return
 	}
-	p.values[known.name] = val
+	p.values[known.Name] = val
 }
 
 // secretWord finds keys that were meant to hold a secret.
@@ -245,7 +245,7 @@ func under(name string) []string {
 func names() []string {
 	var all []string
 	for _, k := range keys {
-		all = append(all, k.name)
+		all = append(all, k.Name)
 	}
 	for _, p := range parts {
 		all = append(all, p.name)

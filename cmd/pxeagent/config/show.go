@@ -1,0 +1,77 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"pxeagent/cmd/pxeagent/cli"
+)
+
+// Source is the file, in words.
+func (l Loaded) Source() string {
+	if l.File == "" {
+		return "no file, " + strings.Join(Paths, " and ") + " do not exist"
+	}
+	return l.File
+}
+
+// Row is one line of `config show`.
+type Row struct {
+	Key   string `json:"key"`
+	Value any    `json:"value"` // text, list of texts, or null where not set
+	From  string `json:"from"`
+}
+
+// Rows are all settings and, hidden, those secrets that do not come from a file that a setting names.
+func (l Loaded) Rows() []Row {
+	var rows []Row
+	for _, s := range l.Settings {
+		r := Row{Key: s.Key.Name, From: s.From.String()}
+		switch {
+		case len(s.Texts) == 0:
+		case s.Key.Shape == List || s.Key.Shape == Words:
+			r.Value = s.Texts
+		default:
+			r.Value = s.Texts[0]
+		}
+		rows = append(rows, r)
+	}
+	for _, p := range l.Parts {
+		r := Row{Key: p.Name, From: p.From.String()}
+		if p.Entries > 0 {
+			r.Value = cli.Count(p.Entries, "entry")
+		}
+		rows = append(rows, r)
+	}
+	for _, src := range secretSources {
+		if os.Getenv(src.Env) != "" {
+			rows = append(rows, Row{src.Key, hidden, src.Env})
+		} else if cred := credentialPath(src.Credential); cred != "" && src.File(l.Config) == "" {
+			if _, err := os.Stat(cred); err == nil {
+				rows = append(rows, Row{src.Key, hidden, cred})
+			}
+		}
+	}
+	return rows
+}
+
+// Markdown is the table of keys for the documentation.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString("| key | flag | default | meaning |\n|---|---|---|---|\n")
+	for _, k := range keys {
+		flag, def := "", ""
+		if k.Flag != "" {
+			flag = "`--" + k.Flag + "`"
+		}
+		if k.Default != "" {
+			def = "`" + k.Default + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, flag, def, strings.ReplaceAll(k.Usage, "|", `\|`))
+	}
+	for _, p := range parts {
+		fmt.Fprintf(&b, "| `%s` | | | %s |\n", p.name, strings.ReplaceAll(p.usage, "|", `\|`))
+	}
+	return b.String()
+}
