@@ -41,7 +41,7 @@ func (printer) End(t boot.Transfer) {
 }
 
 func serveForTest(words []string) {
-	c := Config{Opener: shelf{"nbp": file(pattern(93955)), "f": file(pattern(2000))}, Observer: printer{}}
+	c := Config{Opener: shelf{"nbp": file(pattern(93955)), "f": file(pattern(2000)), "1m": file(pattern(1 << 20))}, Observer: printer{}}
 	var addrs []netip.AddrPort
 	for _, w := range words {
 		if w == "single" {
