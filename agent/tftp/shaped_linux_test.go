@@ -98,12 +98,16 @@ func TestShapedLinks(t *testing.T) {
 					t.Errorf("%d bit/s, window %d: got %d bytes, %v", rate, window, len(got), err)
 					return
 				}
-				if blocks > all+all/50 {
+				most := all + all/50
+				if window == 1 {
+					most = all + all/20 // a busy machine answers a block late now and then
+				}
+				if blocks > most {
 					t.Errorf("%d bit/s, window %d: %d blocks sent of %d", rate, window, blocks, all)
 				}
 				// The bandwidth's time and 15 % of it, and what lock-step adds, which is a round trip for each block.
-				if most := least + least*15/100 + all/time.Duration(window)*2*time.Millisecond; took > 2*most {
-					t.Errorf("%d bit/s, window %d: took %v, of which %v are due", rate, window, took, most)
+				if due := least + least*15/100 + all/time.Duration(window)*2*time.Millisecond; took > 2*due {
+					t.Errorf("%d bit/s, window %d: took %v, of which %v are due", rate, window, took, due)
 				}
 				server.WaitOutput(limit, `ended ok file=1m`)
 			})

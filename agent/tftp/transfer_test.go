@@ -254,9 +254,58 @@ func TestUnansweredRequestIsSentLittle(t *testing.T) {
 	for range firstSends {
 		c.data(1)
 	}
+	c.quiet(time.Second)
+	c.ask("f", "") // who is there asks again, and is sent as much as it asks for
+	c.data(1)
 	c.quiet(4500 * time.Millisecond)
-	if tr := s.record.wait(t, boot.TimedOut); tr.Resent != firstSends-1 || tr.Bytes != 0 {
+	if tr := s.record.wait(t, boot.TimedOut); tr.Resent != firstSends || tr.Bytes != 0 {
 		t.Errorf("%+v", tr)
+	}
+}
+
+// An address that answers nothing is sent so much in a minute, however often it asks, from whichever port.
+func TestAddressThatAnswersNothing(t *testing.T) {
+	bothWays(t, func(t *testing.T, cfg Config) {
+		cfg.MaxTransfers, cfg.MaxPerClient = 100, 2
+		s := serving(t, cfg)
+		c := dialing(t, s.addr)
+		got := 0
+		for range 50 {
+			c.ask("f", "")
+			if b := c.receive(20 * time.Millisecond); b != nil {
+				got++
+			}
+		}
+		if most := firstSends * cfg.MaxPerClient; got != most {
+			t.Errorf("sent %d packets, want %d", got, most)
+		}
+	})
+}
+
+func TestUnproven(t *testing.T) {
+	u := unproven{most: 2}
+	now := time.Now()
+	a, b := netip.MustParseAddr("10.77.0.9"), netip.MustParseAddr("10.77.0.10")
+	for i, want := range []bool{true, true, false, false} {
+		if got := u.allow(a, now); got != want {
+			t.Errorf("packet %d: %v", i, got)
+		}
+	}
+	if !u.allow(b, now) {
+		t.Error("another address is sent nothing")
+	}
+	u.forget(a)
+	if !u.allow(a, now) || !u.allow(a, now) || u.allow(a, now) {
+		t.Error("an address that answered is counted on")
+	}
+	if !u.allow(a, now.Add(time.Minute)) {
+		t.Error("nothing is sent a minute later")
+	}
+	for i := range 100_000 {
+		u.allow(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), now)
+		if len(u.sends) > unprovenMost {
+			t.Fatalf("%d addresses are counted", len(u.sends))
+		}
 	}
 }
 
