@@ -32,16 +32,18 @@ func (a *loopAlarm) remedy(l boot.Loop) string {
 	case asks(boot.IPXE) && !a.broken:
 		return "its iPXE is told by DHCP to load itself again: set chain: auto, which answers it with the script"
 	case asks(boot.IPXE):
-		return "its iPXE asks for a boot program by a name that is not known as iPXE's own: name the file undionly.kpxe or ipxe.efi"
+		return "its iPXE asks for an NBP by a name that is not known as iPXE's own: name the file undionly.kpxe or ipxe.efi"
 	case asks(boot.Unknown):
 		return "its iPXE is not known by its request: serve one with the script in it (pxeagent ipxe build)"
 	}
-	return "its firmware starts over, and iPXE asks for nothing: look at its screen for a card that iPXE has no driver for, or for DHCP without an answer"
+	return "its firmware starts over, and iPXE asks for nothing: " +
+		"look at its screen for a card that iPXE has no driver for, or for DHCP without an answer"
 }
 
 // report writes the line.
 func (a *loopAlarm) report(log *slog.Logger, l boot.Loop) {
-	log.LogAttrs(context.Background(), slog.LevelWarn, "loop: a machine fetches its boot program again and again, and no script between",
-		slog.String("client", l.Client.String()), slog.String("file", l.File), slog.String("proto", string(l.Proto)), slog.Any("asked_by", l.Classes),
+	log.LogAttrs(context.Background(), slog.LevelWarn, "loop: a machine fetches its NBP again and again, and no script between",
+		slog.String("client", l.Client.String()), slog.String("file", l.File), slog.String("proto", string(l.Proto)),
+		slog.Any("asked_by", l.Classes),
 		slog.Time("since", l.Since), slog.String("remedy", a.remedy(l)))
 }

@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"pxeagent/agent/boot"
@@ -20,42 +18,10 @@ import (
 	"pxeagent/agent/store"
 )
 
-// Config is what a Recorder is made of. All but Neighbour, Wants, Name, Event and Log may be zero.
-type Config struct {
-	Keep        int           // how many boots are kept; 0: 1000
-	MaxAge      time.Duration // how long, since their end; 0: for ever
-	Stall       time.Duration // how long a machine may ask for nothing; 0: five minutes
-	MenuTimeout time.Duration // of the menu; 0: it waits for ever
-	Webhook     Webhook
-	State       string // folder of the store and of the control socket; "": boots are in memory only
-	// LoopsBroken: a request of iPXE for an NBP is answered with the script.
-	LoopsBroken bool
-	Except      []netip.Prefix // whose loops are not broken all the same
-	Native      bool           // histograms are native ones, and no classic ones
-
-	// Neighbour, Wants and Name are those of boot.TrackerConfig. They are called from one goroutine.
-	Neighbour func(netip.Addr) string
-	Wants     func(kernel string) []string
-	Name      func(f boot.Facts, addr netip.Addr, kernel string) boot.Named
-	// Own reports a request that is no machine's; nil: none is. Called from one goroutine.
-	Own func(boot.Ask) bool
-	// Event is called with each thing that happened, from one goroutine.
-	Event   func(Event)
-	Metrics prometheus.Registerer
-	Guard   *guard.Guard // ends a request that panics; nil: nothing does
-	Log     *slog.Logger
-}
-
-// Event is a boot that ended, or a machine that loops. One of the two is set.
-type Event struct {
-	Ended  *boot.Boot
-	Loop   *boot.Loop
-	Remedy string // what a person can do about Loop
-}
-
 const (
 	defaultKeep = 1000
-	// bootQueue bounds what waits to be looked at, about 2 MB. A transfer never waits for room: what finds none is counted as dropped.
+	// bootQueue bounds what waits to be looked at, about 2 MB. A transfer never waits for room: what finds none is counted
+	// as dropped.
 	bootQueue = 4096
 	// bootBatch is how many requests are looked at before anyone is told of changes.
 	bootBatch = 256
@@ -101,7 +67,8 @@ func New(c Config) (*Recorder, error) {
 		c.Own = func(boot.Ask) bool { return false }
 	}
 	b := &Recorder{
-		queue: make(chan told, bootQueue), feed: boot.NewFeed(c.Keep), alarm: &loopAlarm{broken: c.LoopsBroken, except: c.Except},
+		queue: make(chan told, bootQueue), feed: boot.NewFeed(c.Keep),
+		alarm:   &loopAlarm{broken: c.LoopsBroken, except: c.Except},
 		metrics: newMetrics(c.Metrics, c.Native), guard: c.Guard, event: c.Event, own: c.Own, maxAge: c.MaxAge, log: c.Log,
 	}
 	b.SetMenuTimeout(c.MenuTimeout)
@@ -123,7 +90,7 @@ func New(c Config) (*Recorder, error) {
 		return nil, fmt.Errorf("state_dir: %w", err)
 	case err != nil:
 		b.metrics.storeErrors.Inc()
-		c.Log.Warn("Boots are kept in memory only, until the agent stops", "err", err)
+		c.Log.Warn("boots are kept in memory only, until the agent stops", "err", err)
 		return b, nil
 	}
 	b.store = st
@@ -134,7 +101,7 @@ func New(c Config) (*Recorder, error) {
 	b.tracker.Resume(kept)
 	b.metrics.underWay.Set(float64(b.tracker.UnderWay()))
 	if b.control, err = listenControl(c.State); err != nil {
-		c.Log.Warn("Commands cannot ask this agent", "err", err)
+		c.Log.Warn("commands cannot ask this agent", "err", err)
 	}
 	return b, nil
 }
@@ -151,8 +118,8 @@ func (b *Recorder) tell(t told) {
 	}
 }
 
-// Start has boots followed until stop is called, after the last request has ended. Whoever follows the feed is left alone from then on
-// where ctx ends: they would keep the agent from stopping.
+// Start has boots followed until stop is called, after the last request has ended. Whoever follows the feed is left alone
+// from then on where ctx ends: they would keep the agent from stopping.
 func (b *Recorder) Start(ctx context.Context) (stop func() error) {
 	context.AfterFunc(ctx, b.feed.Close)
 	follow, followed := context.WithCancel(context.WithoutCancel(ctx))
@@ -264,36 +231,6 @@ func (b *Recorder) publish() {
 		}
 		b.event(Event{Ended: &e})
 	}
-}
-
-// report writes the line of a boot that ended.
-func (b *Recorder) report(e boot.Boot) {
-	level := slog.LevelInfo
-	if e.Result != boot.Booted && e.Result != boot.LocalDisk {
-		level = slog.LevelWarn
-	}
-	attrs := []slog.Attr{slog.String("result", string(e.Result)), slog.String("id", e.ID), slog.String("client", e.Addr.String())}
-	for _, a := range []struct{ key, value string }{
-		{"mac", e.MAC}, {"host", e.Host}, {"profile", e.Profile}, {"arch", e.Arch}, {"firmware", string(e.Firmware)}, {"item", e.Item}, {"at", string(e.At)},
-	} {
-		if a.value != "" {
-			attrs = append(attrs, slog.String(a.key, a.value))
-		}
-	}
-	attrs = append(attrs, slog.Duration("took", e.Ended.Sub(e.Started)))
-	var bytes int64
-	for _, s := range e.Stages {
-		bytes += s.Bytes
-		attrs = append(attrs, slog.Duration(string(s.Stage)+"_took", s.End.Sub(s.Start)))
-	}
-	attrs = append(attrs, slog.Int64("bytes", bytes), slog.Int("files", len(e.Files)+e.More))
-	if e.File != "" {
-		attrs = append(attrs, slog.String("file", e.File))
-	}
-	if e.Note != "" {
-		attrs = append(attrs, slog.String("note", e.Note))
-	}
-	b.log.LogAttrs(context.Background(), level, "boot ended", attrs...)
 }
 
 // SetMenuTimeout takes the menu's timeout; 0: it waits for ever.

@@ -128,7 +128,7 @@ func (w *webhook) deliver(ctx context.Context, b boot.Boot) {
 			return
 		case try == hookTries || errors.As(err, &no) && !no.later():
 			w.count(hookFailed)
-			w.log.Warn("A boot could not be posted to the webhook", "host", w.URL.Host, "id", b.ID, "tries", try, "err", err)
+			w.log.Warn("a boot could not be posted to the webhook", "host", w.URL.Host, "id", b.ID, "tries", try, "err", err)
 			return
 		}
 		select {

@@ -23,13 +23,15 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) *metrics {
 	network := []string{"interface"}
 	m := &metrics{
-		offerOK:   gauges("probe_offer_ok", "1 where the last probe's offers to this kind of client were as desired, else 0.", append(network, "client")),
-		offerTook: gauges("probe_offer_duration_seconds", "From the DISCOVER to the first offer in the last probe; absent where none came.", append(network, "client")),
-		probes:    counters("probes_total", "DHCP probes made, by result: ok, wrong, no_offer, error.", append(network, "result")),
-		probed:    gauges("probe_timestamp_seconds", "When the last DHCP probe ended, Unix time.", network),
-		inSync:    gauges("dhcp_in_sync", "1 where the last probe found that the DHCP server says what is desired, else 0.", network),
-		foreign:   gauges("foreign_servers", "DHCP servers seen in the last probe that send machines elsewhere.", network),
-		checkOK:   gauges("check_ok", "1 where the last check found this step of every machine's boot path as it should be (offer, nbp, script, files), else 0.", append(network, "hop")),
+		offerOK: gauges("probe_offer_ok", "1 where the last probe's offers to this kind of client were as desired, else 0.", append(network, "client")),
+		offerTook: gauges("probe_offer_duration_seconds",
+			"From the DISCOVER to the first offer in the last probe; absent where none came.",
+			append(network, "client")),
+		probes:  counters("probes_total", "DHCP probes made, by result: ok, wrong, no_offer, error.", append(network, "result")),
+		probed:  gauges("probe_timestamp_seconds", "When the last DHCP probe ended, Unix time.", network),
+		inSync:  gauges("dhcp_in_sync", "1 where the last probe found that the DHCP server says what is desired, else 0.", network),
+		foreign: gauges("foreign_servers", "DHCP servers seen in the last probe that send machines elsewhere.", network),
+		checkOK: gauges("check_ok", "1 where the last check found this step of every machine's boot path as it should be (offer, nbp, script, files), else 0.", append(network, "hop")),
 	}
 	reg.MustRegister(m.offerOK, m.offerTook, m.probes, m.probed, m.inSync, m.foreign, m.checkOK)
 	return m
@@ -63,8 +65,8 @@ func (m *metrics) probe(network string, r probeResult, now time.Time) {
 	}
 }
 
-// path sets what a check found of a network. A part that nobody could come to is not in order; one that was not asked for, because this machine
-// cannot ask there, has no series.
+// path sets what a check found of a network. A step that nobody could come to is not as it should be; one that was not
+// asked for, because this machine cannot ask there, has no series.
 func (m *metrics) path(network string, clients []Client) {
 	for _, step := range StepNames() {
 		good, bad, asked := 0, 0, false

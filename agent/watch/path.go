@@ -43,7 +43,8 @@ func (w Network) plain() State {
 		Every: w.Every.Seconds(), Clients: []Client{},
 	}
 	for _, c := range dhcp.ProbeClients(w.Want) {
-		n.Clients = append(n.Clients, Client{Name: c.String(), Want: w.Want.Expect(c), State: map[string]Mark{}, Steps: []Step{}})
+		client := Client{Name: c.String(), Want: w.Want.Expect(c), State: map[string]Mark{}, Steps: []Step{}}
+		n.Clients = append(n.Clients, client)
 	}
 	return n
 }
@@ -72,8 +73,8 @@ func stepOf(stage string) string {
 	return StepFiles
 }
 
-// paths sorts steps by client. The check asks for a file once, and follows a script with the first client that comes to it: what is
-// behind it holds for the others as well.
+// paths sorts steps by client. The check asks for a file once, and follows a script with the first client that comes to it:
+// what is behind it holds for the others as well.
 func (w Network) paths(r probeResult, checked []check.Step, of int) []Client {
 	byClient := map[dhcp.Client][]check.Step{}
 	for _, h := range checked {
@@ -139,8 +140,8 @@ func complete(state map[string]Mark, c dhcp.Client) {
 	}
 }
 
-// steps are those of a check as the page shows them, as many as there is room for. Of those that are left out, all were found, unless so many were not
-// that there is no room for them either.
+// steps are those of a check as the page shows them, as many as there is room for. Of those that are left out, all were
+// found, unless so many were not that there is no room for them either.
 func steps(checked []check.Step, room *int) (out []Step, more int) {
 	bad := 0
 	for _, h := range checked {
@@ -166,5 +167,6 @@ func steps(checked []check.Step, room *int) (out []Step, more int) {
 	return out, more
 }
 
-// cut shortens text that came over the wire to maxText. What cannot be printed is replaced, which JSON would write in six bytes.
+// cut shortens text that came over the wire to maxText. What cannot be printed is replaced, which JSON would write in six
+// bytes.
 func cut(s string) string { return logging.Cut(s, maxText) }

@@ -4,7 +4,6 @@ package watch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -100,26 +99,6 @@ func (w *Watcher) Run(ctx context.Context) error {
 		all.Go(func() error { w.watch(ctx, i); return nil })
 	}
 	return all.Wait()
-}
-
-// Results of a probe: the values of a metric's label.
-const (
-	resultOK      = "ok"
-	resultWrong   = "wrong"
-	resultNoOffer = "no_offer"
-	resultError   = "error"
-)
-
-// probeResult is what one probe found.
-type probeResult struct {
-	result  string
-	foreign []string                      // what each foreign server says
-	servers int                           // how many foreign servers there are
-	ok      map[dhcp.Client]bool          // by client asked for
-	wrong   map[dhcp.Client][]string      // by client asked for
-	took    map[dhcp.Client]time.Duration // by client that got an offer
-	clients []dhcp.Client
-	offers  []dhcp.Offer
 }
 
 // watch checks one network until ctx ends.
@@ -257,52 +236,4 @@ func level(result string) slog.Level {
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn
-}
-
-// probe makes one probe. Its error is what is wrong.
-func (w Network) probe(ctx context.Context, g *guard.Guard) (probeResult, error) {
-	r := probeResult{
-		result: resultOK, ok: map[dhcp.Client]bool{}, wrong: map[dhcp.Client][]string{}, took: map[dhcp.Client]time.Duration{},
-		clients: dhcp.ProbeClients(w.Want),
-	}
-	if w.NoProbe {
-		for _, c := range r.clients {
-			r.offers = append(r.offers, dhcp.Offer{Client: c, NextServer: w.Want.NextServer, File: w.Want.Expect(c)})
-		}
-		return r, nil
-	}
-	c := w.Probe
-	c.Clients, c.Guard = r.clients, g
-	report, err := probe.Run(ctx, c)
-	if err != nil {
-		r.result = resultError
-		return r, err
-	}
-	r.offers = report.Plain()
-	v := dhcp.Verify(w.Want, dhcp.Plan{Own: w.Own, Proxy: w.Proxy}, r.offers)
-	for _, a := range report.Asked {
-		r.ok[a.Client] = true
-		if a.Took > 0 {
-			r.took[a.Client] = time.Duration(a.Took)
-		}
-	}
-	servers := map[netip.Addr]bool{}
-	for _, f := range v.Foreign {
-		servers[f.Server] = true
-		r.foreign = append(r.foreign, f.Text)
-	}
-	r.servers = len(servers)
-	var errs []error
-	for _, f := range slices.Concat(v.Wrong, v.Foreign) {
-		r.ok[f.Client] = false
-		r.wrong[f.Client] = append(r.wrong[f.Client], f.Text)
-		errs = append(errs, errors.New(f.Text))
-	}
-	switch {
-	case len(report.Offers) == 0:
-		r.result = resultNoOffer
-	case !v.Agrees() || r.servers > 0:
-		r.result = resultWrong
-	}
-	return r, errors.Join(errs...)
 }

@@ -1,0 +1,81 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/guard"
+	"pxeagent/agent/probe"
+)
+
+// Results of a probe: the values of a metric's label.
+const (
+	resultOK      = "ok"
+	resultWrong   = "wrong"
+	resultNoOffer = "no_offer"
+	resultError   = "error"
+)
+
+// probeResult is what one probe found.
+type probeResult struct {
+	result  string
+	foreign []string                      // what each foreign server says
+	servers int                           // how many foreign servers there are
+	ok      map[dhcp.Client]bool          // by client asked for
+	wrong   map[dhcp.Client][]string      // by client asked for
+	took    map[dhcp.Client]time.Duration // by client that got an offer
+	clients []dhcp.Client
+	offers  []dhcp.Offer
+}
+
+// probe makes one probe. Its error is what is wrong.
+func (n Network) probe(ctx context.Context, g *guard.Guard) (probeResult, error) {
+	r := probeResult{
+		result: resultOK, ok: map[dhcp.Client]bool{}, wrong: map[dhcp.Client][]string{},
+		took: map[dhcp.Client]time.Duration{}, clients: dhcp.ProbeClients(n.Want),
+	}
+	if n.NoProbe {
+		for _, c := range r.clients {
+			r.offers = append(r.offers, dhcp.Offer{Client: c, NextServer: n.Want.NextServer, File: n.Want.Expect(c)})
+		}
+		return r, nil
+	}
+	c := n.Probe
+	c.Clients, c.Guard = r.clients, g
+	report, err := probe.Run(ctx, c)
+	if err != nil {
+		r.result = resultError
+		return r, err
+	}
+	r.offers = report.Plain()
+	v := dhcp.Verify(n.Want, dhcp.Plan{Own: n.Own, Proxy: n.Proxy}, r.offers)
+	for _, a := range report.Asked {
+		r.ok[a.Client] = true
+		if a.Took > 0 {
+			r.took[a.Client] = time.Duration(a.Took)
+		}
+	}
+	servers := map[netip.Addr]bool{}
+	for _, f := range v.Foreign {
+		servers[f.Server] = true
+		r.foreign = append(r.foreign, f.Text)
+	}
+	r.servers = len(servers)
+	var errs []error
+	for _, f := range slices.Concat(v.Wrong, v.Foreign) {
+		r.ok[f.Client] = false
+		r.wrong[f.Client] = append(r.wrong[f.Client], f.Text)
+		errs = append(errs, errors.New(f.Text))
+	}
+	switch {
+	case len(report.Offers) == 0:
+		r.result = resultNoOffer
+	case !v.Agrees() || r.servers > 0:
+		r.result = resultWrong
+	}
+	return r, errors.Join(errs...)
+}
