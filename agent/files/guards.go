@@ -7,27 +7,27 @@ import (
 	"pxeagent/agent/ipxe"
 )
 
-// Road is one kind of machine's way to the menu, and what keeps it from going round in circles.
-type Road struct {
+// LoopGuards are what keeps iPXE on one kind of machine from loading itself for ever.
+type LoopGuards struct {
 	Machine string `json:"machine"` // BIOS, UEFI x64, UEFI ARM64, UEFI HTTP
 	NBP     string `json:"nbp"`
 	Own     string `json:"own,omitempty"` // path of the user's file of that name; "": built in
 	// Before is what decides whether a machine comes to its NBP: universal, and url for UEFI HTTP boot.
-	Before []Way `json:"before"`
-	Ways   []Way `json:"ways"` // in the order in which they take effect
+	Before []LoopGuard `json:"before"`
+	Guards []LoopGuard `json:"ways"` // in the order in which they take effect
 }
 
-// Way is one of the layers against the loop, for one kind of machine, or what comes before them.
-type Way struct {
+// LoopGuard is one of them, or what decides before them which NBP the machine gets.
+type LoopGuard struct {
 	Name string `json:"way"` // dhcp, embed, autoexec, tftp, http; universal, url
 	Used bool   `json:"used"`
 	Why  string `json:"why"`
 }
 
-// Ends is the name of the way by which the loop ends first; "" where none does for certain. That a build looks for
+// Ends is the name of the guard by which the loop ends first; "" where none does for certain. That a build looks for
 // autoexec.ipxe is not certain.
-func (r Road) Ends() string {
-	for _, w := range r.Ways {
+func (r LoopGuards) Ends() string {
+	for _, w := range r.Guards {
 		if w.Used && w.Name != "autoexec" {
 			return w.Name
 		}
@@ -35,10 +35,10 @@ func (r Road) Ends() string {
 	return ""
 }
 
-// Explain says by which ways each kind of machine is kept from looping, and why. tells is what the DHCP server can do: whether it sends
-// iPXE something else than a ROM, and why (a clause). url is whether UEFI HTTP boot is sent a URL by it.
-func (l *Library) Explain(tells, url Way) []Road {
-	var roads []Road
+// Explain says which guards each kind of machine has, and why. tells is what the DHCP server can do: whether it sends
+// iPXE something else than the firmware, and why (a clause). url is whether UEFI HTTP boot is sent a URL by it.
+func (l *Library) Explain(tells, url LoopGuard) []LoopGuards {
+	var all []LoopGuards
 	for _, r := range []struct {
 		machine string
 		proto   boot.Proto
@@ -49,30 +49,30 @@ func (l *Library) Explain(tells, url Way) []Road {
 		{"UEFI ARM64", boot.TFTP, ipxe.EFIARM64},
 		{"UEFI HTTP", boot.HTTP, ipxe.EFI64},
 	} {
-		road := Road{Machine: r.machine, NBP: r.nbp, Before: []Way{l.universalWay(r.proto, r.nbp)}}
+		g := LoopGuards{Machine: r.machine, NBP: r.nbp, Before: []LoopGuard{l.universalGuard(r.proto, r.nbp)}}
 		if r.proto == boot.HTTP {
-			road.Before = append([]Way{url}, road.Before...)
+			g.Before = append([]LoopGuard{url}, g.Before...)
 		}
 		if f, _, err := l.users(r.proto, r.nbp); err == nil {
 			f.Close()
-			road.Own = string(l.trees[r.proto]) + "/" + f.Name
+			g.Own = string(l.trees[r.proto]) + "/" + f.Name
 		}
 		// A script inside runs before DHCP is asked, and goes to the menu whatever that says.
-		road.Ways = []Way{l.embedWay(r.proto, road), l.dhcpWay(tells)}
+		g.Guards = []LoopGuard{l.embedGuard(r.proto, g), l.dhcpGuard(tells)}
 		if r.nbp != ipxe.Undionly {
-			road.Ways = append(road.Ways, Way{"autoexec", true, "always there, for builds that look for " + ipxe.Autoexec + " before they ask DHCP"})
+			g.Guards = append(g.Guards, LoopGuard{"autoexec", true, "always there, for builds that look for " + ipxe.Autoexec + " before they ask DHCP"})
 		}
-		road.Ways = append(road.Ways, l.breakerWay(r.proto))
-		roads = append(roads, road)
+		g.Guards = append(g.Guards, l.breakerGuard(r.proto))
+		all = append(all, g)
 	}
-	return roads
+	return all
 }
 
 func (l *Library) leftOut() string { return "left out by chain: " + string(l.chain) }
 
-// universalWay is what becomes of an asker that was told the one name that the DHCP server has for all.
-func (l *Library) universalWay(proto boot.Proto, nbp string) Way {
-	w := Way{Name: "universal", Used: l.universal}
+// universalGuard is what becomes of an asker that was told the one name that the DHCP server has for all.
+func (l *Library) universalGuard(proto boot.Proto, nbp string) LoopGuard {
+	w := LoopGuard{Name: "universal", Used: l.universal}
 	switch {
 	case !l.universal:
 		w.Why = "a machine is given the file that it asks for; the DHCP server has to name " + nbp
@@ -88,16 +88,16 @@ func (l *Library) universalWay(proto boot.Proto, nbp string) Way {
 	return w
 }
 
-func (l *Library) dhcpWay(tells Way) Way {
-	w := Way{"dhcp", tells.Used, tells.Why}
+func (l *Library) dhcpGuard(tells LoopGuard) LoopGuard {
+	w := LoopGuard{"dhcp", tells.Used, tells.Why}
 	if tells.Used && !l.chain.TellsDHCP() {
 		w.Used, w.Why = false, l.leftOut()
 	}
 	return w
 }
 
-func (l *Library) embedWay(proto boot.Proto, r Road) Way {
-	w := Way{Name: "embed"}
+func (l *Library) embedGuard(proto boot.Proto, r LoopGuards) LoopGuard {
+	w := LoopGuard{Name: "embed"}
 	switch {
 	case r.Own != "":
 		// Scripts are compressed in BIOS binaries and may be in EFI's, so the file itself does not tell.
@@ -121,8 +121,8 @@ func (l *Library) embedWay(proto boot.Proto, r Road) Way {
 	return w
 }
 
-func (l *Library) breakerWay(proto boot.Proto) Way {
-	w := Way{Name: string(proto), Used: l.chain.Breaks()}
+func (l *Library) breakerGuard(proto boot.Proto) LoopGuard {
+	w := LoopGuard{Name: string(proto), Used: l.chain.Breaks()}
 	switch {
 	case !w.Used:
 		w.Why = l.leftOut()

@@ -16,12 +16,12 @@ import (
 	"pxeagent/agent/ipxe"
 )
 
-// short is what a road's table says, in few words.
-func short(roads []Road) []string {
+// short is what a table of guards says, in few words.
+func short(all []LoopGuards) []string {
 	var out []string
-	for _, r := range roads {
+	for _, r := range all {
 		used := ""
-		for _, w := range r.Ways {
+		for _, w := range r.Guards {
 			if w.Used {
 				used += " " + w.Name
 			}
@@ -32,11 +32,11 @@ func short(roads []Road) []string {
 }
 
 func TestExplain(t *testing.T) {
-	dnsmasq, pfSense := Way{"dhcp", true, "it can"}, Way{"dhcp", false, "it cannot"}
+	dnsmasq, pfSense := LoopGuard{"dhcp", true, "it can"}, LoopGuard{"dhcp", false, "it cannot"}
 	for _, tc := range []struct {
 		name  string
 		chain ipxe.Chain
-		tells Way
+		tells LoopGuard
 		want  []string
 	}{
 		{"auto with Dnsmasq", ipxe.ChainAuto, dnsmasq, []string{
@@ -65,12 +65,12 @@ func TestExplain(t *testing.T) {
 			`UEFI ARM64: snp-arm64.efi ends it by "" of autoexec`,
 			`UEFI HTTP: ipxe.efi ends it by "" of autoexec`}},
 	} {
-		roads := newSite(t, Config{Chain: tc.chain}).Explain(tc.tells, Way{"url", true, "it does"})
-		if diff := cmp.Diff(tc.want, short(roads)); diff != "" {
+		all := newSite(t, Config{Chain: tc.chain}).Explain(tc.tells, LoopGuard{"url", true, "it does"})
+		if diff := cmp.Diff(tc.want, short(all)); diff != "" {
 			t.Errorf("%s:\n%s", tc.name, diff)
 		}
-		for _, r := range roads {
-			for _, w := range r.Ways {
+		for _, r := range all {
+			for _, w := range r.Guards {
 				if w.Why == "" || !w.Used && w.Name != "dhcp" && w.Name != "embed" && !strings.Contains(w.Why, "chain: "+string(tc.chain)) {
 					t.Errorf("%s, %s: %+v", tc.name, r.Machine, w)
 				}
@@ -82,12 +82,12 @@ func TestExplain(t *testing.T) {
 func TestExplainLooksAtTheUsersFiles(t *testing.T) {
 	s := newSite(t, Config{Except: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}})
 	s.put("tftp/undionly.kpxe", string(binary.Undionly))
-	roads := s.Explain(Way{Name: "dhcp", Why: "it cannot"}, Way{})
-	bios, efi := roads[0], roads[1]
-	if bios.Own != s.root+"/tftp/undionly.kpxe" || bios.Ways[0].Used || !strings.Contains(bios.Ways[0].Why, "your own file") || bios.Ends() != "tftp" {
+	all := s.Explain(LoopGuard{Name: "dhcp", Why: "it cannot"}, LoopGuard{})
+	bios, efi := all[0], all[1]
+	if bios.Own != s.root+"/tftp/undionly.kpxe" || bios.Guards[0].Used || !strings.Contains(bios.Guards[0].Why, "your own file") || bios.Ends() != "tftp" {
 		t.Errorf("%+v", bios)
 	}
-	if efi.Own != "" || !strings.Contains(efi.Ways[3].Why, "but not in [10.9.0.0/16]") {
+	if efi.Own != "" || !strings.Contains(efi.Guards[3].Why, "but not in [10.9.0.0/16]") {
 		t.Errorf("%+v", efi)
 	}
 	// With a record of its build it is known what is in it.
@@ -98,8 +98,8 @@ func TestExplainLooksAtTheUsersFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.put("tftp/undionly.kpxe.built.json", string(record))
-	bios = s.Explain(Way{Name: "dhcp", Why: "it cannot"}, Way{})[0]
-	if !bios.Ways[0].Used || !strings.Contains(bios.Ways[0].Why, "mine.ipxe") || bios.Ends() != "embed" {
+	bios = s.Explain(LoopGuard{Name: "dhcp", Why: "it cannot"}, LoopGuard{})[0]
+	if !bios.Guards[0].Used || !strings.Contains(bios.Guards[0].Why, "mine.ipxe") || bios.Ends() != "embed" {
 		t.Errorf("%+v", bios)
 	}
 }
@@ -108,12 +108,12 @@ func TestExplainLooksAtTheUsersFiles(t *testing.T) {
 func TestExplainUniversal(t *testing.T) {
 	for _, on := range []bool{false, true} {
 		s := newSite(t, Config{Universal: on})
-		roads := s.Explain(Way{}, Way{"url", false, "nobody sends it"})
+		all := s.Explain(LoopGuard{}, LoopGuard{"url", false, "nobody sends it"})
 		for i, asker := range []struct {
 			class boot.Class
 			proto boot.Proto
 		}{{boot.BIOSROM, boot.TFTP}, {boot.UEFI, boot.TFTP}, {boot.UEFI, boot.TFTP}, {boot.UEFI, boot.HTTP}} {
-			r := roads[i]
+			r := all[i]
 			w := r.Before[len(r.Before)-1]
 			told := map[bool]string{true: ipxe.EFI64, false: ipxe.Undionly}[r.NBP == ipxe.Undionly] // the other firmware's
 			f, _ := s.read(boot.Ask{Proto: asker.proto, Class: asker.class, Name: told})

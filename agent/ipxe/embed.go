@@ -37,7 +37,7 @@ func NewDestination(script string, nextServer netip.Addr) (Destination, error) {
 // watches is left to its firmware, and by an error: after success UEFI shows its setup instead of going on to the disk.
 func (d Destination) EmbedScript() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "#!ipxe\n# The way to %s\n", d.Script)
+	fmt.Fprintf(&b, "#!ipxe\n# Go to %s\n", d.Script)
 	d.writeRounds(&b)
 	return b.Bytes()
 }
@@ -70,12 +70,12 @@ inc n
 goto card
 :rest
 iseq ${round} %[4]d && goto lost ||
-echo Round ${round} of %[4]d has found no way to %[1]s
+echo Round ${round} of %[4]d did not reach %[1]s
 inc round
 sleep %[5]d
 goto round
 :lost
-echo No way to %[1]s
+echo Cannot reach %[1]s
 prompt --timeout 10000 Press a key for the iPXE shell && shell ||
 exit 1
 `, d.Script, d.NextServer, Autoexec, rounds, roundPause)

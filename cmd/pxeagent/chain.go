@@ -51,23 +51,23 @@ does for a DHCP server that has one name for all. Asks nobody.`,
 }
 
 // tellsIPXE says whether the DHCP server sends iPXE something else than a ROM.
-func (l loaded) tellsIPXE() files.Way {
+func (l loaded) tellsIPXE() files.LoopGuard {
 	switch l.Config.Backend() {
 	case config.Dnsmasq:
-		return files.Way{Name: "dhcp", Used: true, Why: "Dnsmasq knows iPXE by DHCP option 175 and sends it the menu's URL"}
+		return files.LoopGuard{Name: "dhcp", Used: true, Why: "Dnsmasq knows iPXE by DHCP option 175 and sends it the menu's URL"}
 	case config.PfSense:
 		if l.Config.Chain == ipxe.ChainDHCP {
-			return files.Way{Name: "dhcp", Used: true, Why: "Kea on pfSense is given a class that knows iPXE by DHCP option 175 and sends it the menu's URL; " +
+			return files.LoopGuard{Name: "dhcp", Used: true, Why: "Kea on pfSense is given a class that knows iPXE by DHCP option 175 and sends it the menu's URL; " +
 				"with ISC's server, or before 2.8 and 25.03, `pxeagent configure` refuses"}
 		}
-		return files.Way{Name: "dhcp", Why: "pfSense itself sends iPXE what it sends a ROM; with Kea, from 2.8 and 25.03 on, chain: dhcp has it told apart"}
+		return files.LoopGuard{Name: "dhcp", Why: "pfSense itself sends iPXE what it sends a ROM; with Kea, from 2.8 and 25.03 on, chain: dhcp has it told apart"}
 	}
-	return files.Way{Name: "dhcp", Why: "no DHCP server is configured from here (dhcp.backend, interface), and most cannot"}
+	return files.LoopGuard{Name: "dhcp", Why: "no DHCP server is configured from here (dhcp.backend, interface), and most cannot"}
 }
 
 // tellsURL says whether UEFI firmware that boots by HTTP is sent a URL at all.
-func (l loaded) tellsURL() files.Way {
-	w := files.Way{Name: "url", Used: l.Config.SendsURL()}
+func (l loaded) tellsURL() files.LoopGuard {
+	w := files.LoopGuard{Name: "url", Used: l.Config.SendsURL()}
 	how := "dhcp.http_boot: " + l.Config.DHCP.HTTPBoot
 	switch {
 	case l.Config.Backend() == config.NoBackend:
@@ -89,25 +89,25 @@ type explained struct {
 	Chain     ipxe.Chain
 	Menu      string
 	Universal bool
-	Machines  []files.Road
+	Machines  []files.LoopGuards
 }
 
-// MarshalJSON adds to each road what follows from it.
+// MarshalJSON adds to each machine's guards what follows from them.
 func (e explained) MarshalJSON() ([]byte, error) {
-	type road struct {
-		files.Road
+	type guards struct {
+		files.LoopGuards
 		Ends string `json:"ends,omitempty"`
 	}
-	roads := make([]road, len(e.Machines))
+	all := make([]guards, len(e.Machines))
 	for i, r := range e.Machines {
-		roads[i] = road{r, r.Ends()}
+		all[i] = guards{r, r.Ends()}
 	}
 	return json.Marshal(struct {
 		Chain     ipxe.Chain `json:"chain"`
 		Menu      string     `json:"menu"`
 		Universal bool       `json:"universal"`
-		Machines  []road     `json:"machines"`
-	}{e.Chain, e.Menu, e.Universal, roads})
+		Machines  []guards   `json:"machines"`
+	}{e.Chain, e.Menu, e.Universal, all})
 }
 
 func (e explained) print(w io.Writer) error {
@@ -119,12 +119,12 @@ func (e explained) print(w io.Writer) error {
 			from = r.Own
 		}
 		fmt.Fprintf(tw, "\n%s\t%s, %s\n", r.Machine, cli.Plain(r.NBP), cli.Plain(from))
-		for _, way := range append(r.Before, r.Ways...) {
+		for _, guard := range append(r.Before, r.Guards...) {
 			mark := "no "
-			if way.Used {
+			if guard.Used {
 				mark = "yes"
 			}
-			fmt.Fprintf(tw, "  %s %s\t%s\n", mark, way.Name, cli.Plain(way.Why))
+			fmt.Fprintf(tw, "  %s %s\t%s\n", mark, guard.Name, cli.Plain(guard.Why))
 		}
 		end := "the loop ends by " + r.Ends()
 		if r.Ends() == "" {

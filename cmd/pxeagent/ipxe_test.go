@@ -93,7 +93,7 @@ func TestChainExplain(t *testing.T) {
 	type machines struct {
 		Machines []struct {
 			Machine, NBP, Ends string
-			Ways               []files.Way
+			Ways               []files.LoopGuard
 		}
 	}
 	for args, want := range map[string]string{
