@@ -47,12 +47,10 @@ type Config struct {
 	Networks []netip.Prefix
 	Log      *slog.Logger // nil: no log
 	Guard    *guard.Guard // hears of requests that panic; nil: nobody does
-
-	stall time.Duration // shorter in tests; 0: stallLimit
 }
 
 // Server is an http.Server for machines that are slow, stop in the middle, or mean harm. It has no limit for a
-// whole answer, since an image may take hours: see stallLimit.
+// whole answer, since an image may take hours: that a client stalls is seen by the connections of a Listener.
 func Server(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
@@ -79,9 +77,6 @@ func New(c Config) http.Handler {
 	}
 	if c.Ready == nil {
 		c.Ready = func() error { return nil }
-	}
-	if c.stall == 0 {
-		c.stall = stallLimit
 	}
 	s := &server{c, http.NewServeMux()}
 	s.internal.HandleFunc("GET /{$}", s.index)
@@ -111,7 +106,7 @@ func (nobody) End(boot.Transfer) {}
 func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	t := boot.Transfer{Ask: ask(r), Artifact: boot.NoFile, Outcome: boot.OK, Start: time.Now()}
 	s.Observer.Begin(t.Ask)
-	w := newWriter(rw, s.stall)
+	w := newWriter(rw)
 	ended := false
 	end := func() {
 		if !ended {
@@ -233,6 +228,7 @@ func (s *server) file(w *writer, r *http.Request, t *boot.Transfer) {
 	h.Set("Vary", "User-Agent")
 	ranges := r.Header.Get("Range")
 	t.Further = ranges != "" && !strings.HasPrefix(ranges, "bytes=0-")
+	w.changed = f.Changed
 	http.ServeContent(w, r, "", f.ModTime, f.Content)
 }
 

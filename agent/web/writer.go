@@ -14,31 +14,26 @@ import (
 	"pxeagent/agent/boot"
 )
 
-// A client that takes less than stallBytes in stallLimit has stalled. That is 9 kB/s, below which no image arrives in a day.
-const (
-	stallLimit = 60 * time.Second
-	stallBytes = 512 << 10
-)
+// tail is how many bytes at the end of a file are sent only after it was seen that the file is still the same.
+const tail = 4 << 10
 
-// writer counts what is written and gives the client time piece by piece. It passes files on to the
-// connection's own ReadFrom, so that the kernel copies them (sendfile).
+var errChanged = errors.New("the file was changed while it was sent")
+
+// writer counts what is written. It passes files on to the connection's own ReadFrom, so that the kernel
+// copies them (sendfile).
 type writer struct {
 	http.ResponseWriter
-	control *http.ResponseController
-	stall   time.Duration
+	changed func() bool // asked before the last bytes, which are not sent if it is so; nil: it never is
 	status  int
 	written int64
 	err     error // the first of writing
 }
 
-func newWriter(rw http.ResponseWriter, stall time.Duration) *writer {
-	w := &writer{ResponseWriter: rw, control: http.NewResponseController(rw), stall: stall}
-	w.extend() // the last answer's deadline on this connection may be over
-	return w
+func newWriter(rw http.ResponseWriter) *writer {
+	// The last answer's deadline on this connection may be over. Where the connection knows no deadlines there are none.
+	_ = http.NewResponseController(rw).SetWriteDeadline(time.Time{})
+	return &writer{ResponseWriter: rw}
 }
-
-// extend gives the client time for another piece. Where the connection knows no deadlines there are none.
-func (w *writer) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(w.stall)) }
 
 // Unwrap is for http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -50,9 +45,14 @@ func (w *writer) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *writer) Write(p []byte) (int, error) {
-	w.extend()
-	n, err := w.ResponseWriter.Write(p)
+// Write sends what was read of a file only if the file is the same after it was read.
+func (w *writer) Write(p []byte) (n int, err error) {
+	if w.changed != nil && w.changed() {
+		err = errChanged
+	}
+	if err == nil {
+		n, err = w.ResponseWriter.Write(p)
+	}
 	w.wrote(int64(n), err)
 	return n, err
 }
@@ -67,30 +67,29 @@ func (w *writer) wrote(n int64, err error) {
 	}
 }
 
-// ReadFrom copies src to the client. A deadline holds for a whole call of the connection's ReadFrom, so
-// it is called for a piece at a time.
+// ReadFrom copies src to the client, all but its tail by the connection itself.
 func (w *writer) ReadFrom(src io.Reader) (total int64, err error) {
 	to, ok := w.ResponseWriter.(io.ReaderFrom)
-	if !ok {
+	// The connection looks through one LimitedReader for a file, not through two.
+	part, limited := src.(*io.LimitedReader)
+	if !ok || !limited {
 		return io.Copy(struct{ io.Writer }{w}, src)
 	}
-	// The connection looks through one LimitedReader for a file, not through two.
-	limit := int64(1<<63 - 1)
-	if l, ok := src.(*io.LimitedReader); ok {
-		src, limit = l.R, l.N
-	}
-	for limit > 0 {
-		piece := min(limit, stallBytes)
-		w.extend()
-		n, err := to.ReadFrom(&io.LimitedReader{R: src, N: piece})
-		w.wrote(n, err)
-		total += n
-		limit -= n
-		if err != nil || n < piece {
+	if head := part.N - tail; head > 0 {
+		total, err = to.ReadFrom(&io.LimitedReader{R: part.R, N: head})
+		part.N -= total
+		w.wrote(total, err)
+		if err != nil || total < head {
 			return total, err
 		}
 	}
-	return total, nil
+	rest, err := io.ReadAll(part)
+	if err != nil {
+		w.wrote(0, err)
+		return total, err
+	}
+	n, err := w.Write(rest)
+	return total + int64(n), err
 }
 
 // judge says how a request ended that nobody has found fault with before.

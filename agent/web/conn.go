@@ -1,0 +1,93 @@
+package web
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+// stallLimit is how long a client may acknowledge nothing of what it is sent. However slow it is, an image arrives as long
+// as it takes some of it in that time.
+const stallLimit = 60 * time.Second
+
+// looks is how often in stallLimit a write is begun anew. One that waits is not woken before a third of the socket's buffer is
+// free, which is megabytes: with a slow client that takes minutes. One that begins finds what the client has made room for.
+const looks = 4
+
+// conn is a connection of a Listener. Its writes, of files by the kernel's own copying (sendfile) among them, go on as long as the
+// client acknowledges something: nothing else makes room in the socket's buffer.
+type conn struct {
+	*net.TCPConn
+	stall   time.Duration
+	release func()
+	due     time.Time // what SetWriteDeadline was given
+}
+
+func (c *conn) Close() error {
+	defer c.release()
+	return c.TCPConn.Close()
+}
+
+// SetWriteDeadline sets a time at which writes end even if the client goes on taking.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.due = t
+	return c.TCPConn.SetWriteDeadline(t)
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.send(func(done int64) (int64, error) {
+		n, err := c.TCPConn.Write(p[done:])
+		return int64(n), err
+	})
+	return int(n), err
+}
+
+// ReadFrom sends what src has. The kernel copies it where src is a plain file behind one io.LimitedReader.
+func (c *conn) ReadFrom(src io.Reader) (int64, error) {
+	part, ok := src.(*io.LimitedReader)
+	if !ok {
+		return io.Copy(struct{ io.Writer }{c}, src)
+	}
+	f, ok := part.R.(*os.File)
+	if !ok {
+		return io.Copy(struct{ io.Writer }{c}, src)
+	}
+	from, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0, err
+	}
+	size := part.N
+	return c.send(func(done int64) (int64, error) {
+		// Where the kernel does not copy by itself, more may have been read than was sent when time was over.
+		if _, err := f.Seek(from+done, io.SeekStart); err != nil {
+			return 0, err
+		}
+		part.N = size - done
+		return c.TCPConn.ReadFrom(part)
+	})
+}
+
+// send calls step with the number of bytes that were sent before, until there is no more to send or the client stalls. The
+// error is os.ErrDeadlineExceeded then.
+func (c *conn) send(step func(done int64) (int64, error)) (done int64, err error) {
+	since := time.Now()
+	for {
+		until := time.Now().Add(c.stall / looks)
+		if !c.due.IsZero() && c.due.Before(until) {
+			until = c.due
+		}
+		_ = c.TCPConn.SetWriteDeadline(until) // fails where the connection is closed, as step will
+		n, err := step(done)
+		done += n
+		now := time.Now()
+		if n > 0 {
+			since = now
+		}
+		expired := !c.due.IsZero() && !now.Before(c.due)
+		if !errors.Is(err, os.ErrDeadlineExceeded) || expired || now.Sub(since) >= c.stall {
+			return done, err
+		}
+	}
+}

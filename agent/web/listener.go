@@ -1,0 +1,95 @@
+package web
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Limits are how many connections a Listener has open at once. Each costs two descriptors: its own, and a file's.
+type Limits struct {
+	Total int // connections in all, 1 or more
+	// PerAddress is the same from one address (IPv6: a /64), 1 or more. A whole room may be behind one NAT, and then each of
+	// its machines has one connection, sometimes two: half of Total leaves the other half to everyone else.
+	PerAddress int
+	Refused    func() // called for each connection that was beyond PerAddress; nil: nobody is told
+
+	stall time.Duration // shorter in tests; 0: stallLimit
+}
+
+// Listener is a TCP listener that bounds what any one address, and all together, can have open. Whoever is beyond the limit in all
+// waits in the kernel's queue until another has ended, since the next machine of a room that boots is not to be sent away;
+// whoever is beyond that of an address is disconnected.
+type Listener struct {
+	*net.TCPListener
+	Limits
+	room   chan struct{} // an element for each connection
+	closed chan struct{}
+	close  func() error
+
+	mu   sync.Mutex
+	open map[netip.Prefix]int // connections; only addresses that have some
+}
+
+// Limit makes a Listener of l.
+func Limit(l *net.TCPListener, c Limits) *Listener {
+	if c.stall == 0 {
+		c.stall = stallLimit
+	}
+	if c.Refused == nil {
+		c.Refused = func() {}
+	}
+	limited := &Listener{
+		TCPListener: l, Limits: c, room: make(chan struct{}, c.Total), closed: make(chan struct{}), open: map[netip.Prefix]int{},
+	}
+	limited.close = sync.OnceValue(func() error { close(limited.closed); return l.Close() })
+	return limited
+}
+
+// Close closes the listener, not its connections.
+func (l *Listener) Close() error { return l.close() }
+
+// Accept returns the next connection that is within the limits.
+func (l *Listener) Accept() (net.Conn, error) {
+	for {
+		select {
+		case l.room <- struct{}{}:
+		case <-l.closed:
+			return nil, net.ErrClosed
+		}
+		c, err := l.AcceptTCP()
+		if err != nil {
+			<-l.room
+			return nil, err
+		}
+		from := addressOf(c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr())
+		if l.admit(from) {
+			return &conn{TCPConn: c, stall: l.stall, release: sync.OnceFunc(func() { l.left(from) })}, nil
+		}
+		_ = c.SetLinger(0) // nothing of it is left behind
+		c.Close()
+		<-l.room
+		l.Refused()
+	}
+}
+
+func (l *Listener) admit(from netip.Prefix) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[from] >= l.PerAddress {
+		return false
+	}
+	l.open[from]++
+	return true
+}
+
+// left is called once for each connection that was admitted.
+func (l *Listener) left(from netip.Prefix) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[from]--; l.open[from] == 0 {
+		delete(l.open, from)
+	}
+	<-l.room
+}
