@@ -35,7 +35,7 @@ import (
 // Sockets are bound and not yet read.
 type Sockets struct {
 	tftp *tftp.Listener
-	http net.Listener
+	http *net.TCPListener
 }
 
 // Bind takes the ports, all or none. An address that is not valid stands for all of this machine's; port 0 for
@@ -110,6 +110,7 @@ type Agent struct {
 	menus    menus
 	tftp     *tftp.Server
 	http     *http.Server
+	limits   web.Limits // of HTTP
 	lines    *logging.Handler
 	serving  atomic.Bool
 }
@@ -152,9 +153,13 @@ func New(c Config) (*Agent, error) {
 	}
 	api := web.NewBootsAPI(a.recorder.Feed(), a.page)
 	obs := watched{a.recorder, a.machines, own}
+	connections, transfers := shares(descriptors())
+	refused := newRefused()
+	a.registry.MustRegister(refused)
+	a.limits = connectionLimits(connections, refused)
 	a.tftp = tftp.New(tftp.Config{
 		Opener: tftpFiles{lib}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace,
-		Guard: a.guard, Log: c.Log,
+		MaxTransfers: transfers, Guard: a.guard, Log: c.Log,
 	})
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
@@ -255,7 +260,9 @@ func (a *Agent) serveHTTP(ctx context.Context) error {
 			a.http.Close()
 		}
 	})
-	err := a.http.Serve(a.Sockets.http)
+	listener := web.Limit(a.Sockets.http, a.limits)
+	a.http.ConnState = listener.State
+	err := a.http.Serve(listener)
 	if !stop() {
 		<-ended
 	}

@@ -40,7 +40,7 @@ func TestReadmeListsTheMetrics(t *testing.T) {
 	}
 	watch.New(watch.Config{Metrics: &d})
 	newReloadMetrics(&d)
-	d.MustRegister(newDisks(nil), menuOK(nil), newImages("", nil, nil), guard.New(nil))
+	d.MustRegister(newDisks(nil), menuOK(nil), newImages("", nil, nil), guard.New(nil), newRefused())
 	readme, err := os.ReadFile("../deploy/guide/reference.md")
 	if err != nil {
 		t.Fatal(err)

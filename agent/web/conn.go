@@ -22,6 +22,7 @@ type conn struct {
 	*net.TCPConn
 	stall   time.Duration
 	release func()
+	left    bool      // released; the Listener's
 	due     time.Time // what SetWriteDeadline was given
 }
 

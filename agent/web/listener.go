@@ -2,6 +2,7 @@ package web
 
 import (
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -20,7 +21,7 @@ type Limits struct {
 
 // Listener is a TCP listener that bounds what any one address, and all together, can have open. Whoever is beyond the limit in all
 // waits in the kernel's queue until another has ended, since the next machine of a room that boots is not to be sent away;
-// whoever is beyond that of an address is disconnected.
+// whoever is beyond that of an address is disconnected. When all are in use, those that are idle between requests are closed.
 type Listener struct {
 	*net.TCPListener
 	Limits
@@ -30,6 +31,7 @@ type Listener struct {
 
 	mu   sync.Mutex
 	open map[netip.Prefix]int // connections; only addresses that have some
+	idle map[*conn]time.Time  // since when
 }
 
 // Limit makes a Listener of l.
@@ -41,7 +43,8 @@ func Limit(l *net.TCPListener, c Limits) *Listener {
 		c.Refused = func() {}
 	}
 	limited := &Listener{
-		TCPListener: l, Limits: c, room: make(chan struct{}, c.Total), closed: make(chan struct{}), open: map[netip.Prefix]int{},
+		TCPListener: l, Limits: c, room: make(chan struct{}, c.Total), closed: make(chan struct{}),
+		open: map[netip.Prefix]int{}, idle: map[*conn]time.Time{},
 	}
 	limited.close = sync.OnceValue(func() error { close(limited.closed); return l.Close() })
 	return limited
@@ -53,6 +56,9 @@ func (l *Listener) Close() error { return l.close() }
 // Accept returns the next connection that is within the limits.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
+		if len(l.room) == cap(l.room) {
+			l.closeIdle()
+		}
 		select {
 		case l.room <- struct{}{}:
 		case <-l.closed:
@@ -65,7 +71,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 		}
 		from := addressOf(c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr())
 		if l.admit(from) {
-			return &conn{TCPConn: c, stall: l.stall, release: sync.OnceFunc(func() { l.left(from) })}, nil
+			admitted := &conn{TCPConn: c, stall: l.stall}
+			admitted.release = sync.OnceFunc(func() { l.left(admitted, from) })
+			return admitted, nil
 		}
 		_ = c.SetLinger(0) // nothing of it is left behind
 		c.Close()
@@ -85,11 +93,44 @@ func (l *Listener) admit(from netip.Prefix) bool {
 }
 
 // left is called once for each connection that was admitted.
-func (l *Listener) left(from netip.Prefix) {
+func (l *Listener) left(c *conn, from netip.Prefix) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	c.left = true
+	delete(l.idle, c)
 	if l.open[from]--; l.open[from] == 0 {
 		delete(l.open, from)
 	}
 	<-l.room
+}
+
+// State is for http.Server's ConnState: it learns which connections are idle.
+func (l *Listener) State(nc net.Conn, state http.ConnState) {
+	c := nc.(*conn)
+	l.mu.Lock()
+	delete(l.idle, c)
+	full := len(l.room) == cap(l.room)
+	if state == http.StateIdle && !full && !c.left {
+		l.idle[c] = time.Now()
+	}
+	l.mu.Unlock()
+	if state == http.StateIdle && full {
+		c.Close()
+	}
+}
+
+// closeIdle closes the connection that is idle for the longest time, if there is one.
+func (l *Listener) closeIdle() {
+	l.mu.Lock()
+	var oldest *conn
+	for c, since := range l.idle {
+		if oldest == nil || since.Before(l.idle[oldest]) {
+			oldest = c
+		}
+	}
+	delete(l.idle, oldest)
+	l.mu.Unlock()
+	if oldest != nil {
+		oldest.Close()
+	}
 }

@@ -96,7 +96,7 @@ func newSiteStalling(t testing.TB, stall time.Duration, change func(*Config)) *s
 	if err != nil {
 		t.Fatal(err)
 	}
-	limits := Limits{Total: 1000, PerAddress: 1000, stall: stall}
+	limited := Limit(ln, Limits{Total: 1000, PerAddress: 1000, stall: stall})
 	s.addr = ln.Addr().String()
 	s.url = "http://" + s.addr
 	lib, err := library(s.root, "127.0.0.1", s.addr)
@@ -111,7 +111,8 @@ func newSiteStalling(t testing.TB, stall time.Duration, change func(*Config)) *s
 	srv := Server(New(c))
 	srv.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	done := make(chan error, 1)
-	go func() { done <- srv.Serve(Limit(ln, limits)) }()
+	srv.ConnState = limited.State
+	go func() { done <- srv.Serve(limited) }()
 	t.Cleanup(func() {
 		srv.Close()
 		if err := <-done; !errors.Is(err, http.ErrServerClosed) {

@@ -75,6 +75,12 @@ func (d *process) stop() {
 	}
 }
 
+// kill ends the daemon without letting transfers end.
+func (d *process) kill() {
+	_ = d.cmd.Process.Kill()
+	_ = d.cmd.Wait()
+}
+
 func tail(s string, n int) string { return s[max(0, len(s)-n):] }
 
 // client asks by HTTP from an address of loopback, on connections that it keeps.

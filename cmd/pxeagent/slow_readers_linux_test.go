@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// 1,200 machines behind one address that read nothing take half of the connections, and stop neither TFTP nor HTTP for others.
+func TestSlowReadersOfOneAddress(t *testing.T) {
+	const readers, files, mayHave = 1200, 1024, 112
+	var own syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &own); err != nil || own.Cur < readers+200 {
+		t.Skipf("this process may have %d files open (%v), and needs more", own.Cur, err)
+	}
+	d := startProcess(t, files, "")
+	write(t, filepath.Join(d.dir, "root/http/big.iso"), strings.Repeat("0123456789abcdef", 1<<20))
+	write(t, filepath.Join(d.dir, "root/http/small.cfg"), "small")
+	write(t, filepath.Join(d.dir, "root/tftp/small.cfg"), "small")
+
+	slow := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, 1)}, Timeout: 20 * time.Second}
+	answered, refused := 0, 0
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range readers {
+		c, err := slow.Dial("tcp4", d.http)
+		if err != nil {
+			refused++
+			continue
+		}
+		t.Cleanup(func() { c.Close() })
+		all.Go(func() {
+			_, err := fmt.Fprintf(c, "GET /big.iso HTTP/1.1\r\nHost: pxe\r\n\r\n")
+			_ = c.SetReadDeadline(time.Now().Add(60 * time.Second))
+			if err == nil {
+				_, err = io.ReadFull(c, make([]byte, 1)) // and no more
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				answered++
+			} else {
+				refused++
+			}
+		})
+	}
+	all.Wait()
+	if answered != mayHave || refused != readers-mayHave {
+		t.Errorf("%d connections are answered and %d refused, want %d and %d", answered, refused, mayHave, readers-mayHave)
+	}
+	// Others are served, in number.
+	for i := range 40 {
+		from := fmt.Sprintf("127.0.2.%d", i+1)
+		if got := d.fetch(from, "small.cfg"); got != "small" {
+			t.Errorf("TFTP from %s: %q", from, got)
+		}
+		all.Go(func() {
+			for range 3 {
+				if code, body := d.get(d.client(from), "/small.cfg"); code != http.StatusOK || body != "small" {
+					t.Errorf("HTTP from %s: %d, %q", from, code, body)
+				}
+			}
+		})
+	}
+	all.Wait()
+	c := d.client("127.0.3.1")
+	if n := d.metric(c, `pxeagent_http_connections_refused_total`); n != readers-mayHave {
+		t.Errorf("%d refused connections are counted, want %d", n, readers-mayHave)
+	}
+	if code, body := d.get(c, "/readyz"); code != http.StatusOK {
+		t.Errorf("/readyz: %d, %s", code, body)
+	}
+	d.kill() // it would wait for the readers
+}
