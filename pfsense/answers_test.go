@@ -9,14 +9,15 @@ import (
 	"testing"
 )
 
-// Each answer as the real code gave it, and what is made of it. One request is sent, never a second.
+// Each recorded answer, and the result. One request is sent, never a second.
 func TestRecordedAnswers(t *testing.T) {
 	for _, c := range []struct {
 		transcript, transport string
 		want                  error
 		text                  string
 	}{
-		{"err-401-badpw", "rest", ErrCredential, `user "pxeagent" by REST: 401 AUTH_AUTHENTICATION_FAILED, "Authentication failed."`},
+		{"err-401-badpw", "rest", ErrCredential,
+			`user "pxeagent" by REST: 401 AUTH_AUTHENTICATION_FAILED, "Authentication failed."`},
 		{"err-401-badkey", "rest", ErrCredential, "AUTH_AUTHENTICATION_FAILED"},
 		{"err-401-noauth", "rest", ErrCredential, "AUTH_AUTHENTICATION_FAILED"},
 		{"err-403-nopriv", "rest", ErrPrivilege, "needs api-v2-diagnostics-command-prompt-post"},
@@ -28,11 +29,12 @@ func TestRecordedAnswers(t *testing.T) {
 		{"err-406-accept", "rest", ErrProgram, "CONTENT_HANDLER_ENCODE_NOT_FOUND"},
 		{"err-400-badjson", "rest", ErrProgram, "could not be decoded"},
 		{"command-len-1025", "rest", ErrProgram, "LENGTH_VALIDATOR_MAXIMUM_CONSTRAINT"},
-		{"command-nonutf8", "rest", ErrProgram, "answer is empty"},
+		{"command-nonutf8", "rest", ErrProgram, "empty answer"},
 		{"command-php-r", "rest", ErrProgram, `"hi", exit code 4`},
 		{"command-stderr-rc-subshell", "rest", ErrProgram, `"out err", exit code 7`},
 
-		{"xmlrpc-badpw", "xmlrpc", ErrCredential, `user "pxeagent" by XML-RPC: fault -1, "Authentication failed: Invalid username or password"`},
+		{"xmlrpc-badpw", "xmlrpc", ErrCredential,
+			`user "pxeagent" by XML-RPC: fault -1, "Authentication failed: Invalid username or password"`},
 		{"xmlrpc-noauth", "xmlrpc", ErrCredential, "fault -1"},
 		{"xmlrpc-nopriv", "xmlrpc", ErrPrivilege, "needs system-xmlrpc-ha-sync"},
 		{"xmlrpc-nomethod", "xmlrpc", ErrNotPfSense, "no pfsense.exec_php"},
@@ -40,12 +42,12 @@ func TestRecordedAnswers(t *testing.T) {
 		{"xmlrpc-exec-php-parse", "xmlrpc", ErrProgram, "500"},
 		{"xmlrpc-exec-php-throw", "xmlrpc", ErrProgram, "Unhandled PHP Exception"},
 		{"xmlrpc-exec-php", "xmlrpc", ErrProgram, "fault 1"},
-		{"xmlrpc-exec-php-empty", "xmlrpc", ErrProgram, "left no result"},
-		{"xmlrpc-exec-php-echo", "xmlrpc", ErrProgram, "left no result"},
+		{"xmlrpc-exec-php-empty", "xmlrpc", ErrProgram, "returned no result"},
+		{"xmlrpc-exec-php-echo", "xmlrpc", ErrProgram, "returned no result"},
 		{"xmlrpc-hasync-exec", "xmlrpc", ErrProgram, "uid=0(root)"},
 		{"err-404-noendpoint", "xmlrpc", ErrNotPfSense, "404"},
 	} {
-		b := newBox(t, transcript(t, c.transcript))
+		b := newRecorder(t, transcript(t, c.transcript))
 		result, err := mustDial(t, b.config(t, c.transport)).run(t.Context(), read)
 		if !errors.Is(err, c.want) || result != nil || !strings.Contains(fmt.Sprint(err), c.text) {
 			t.Errorf("%s: %q, %v; want %v with %q", c.transcript, result, err, c.want, c.text)
@@ -63,7 +65,7 @@ func TestRecordedAnswers(t *testing.T) {
 func TestRecordedResult(t *testing.T) {
 	for _, before := range []string{"", "\nWarning: something in /etc/inc/x.inc <b>on line 3</b>\n", "<?xml is not it\n"} {
 		recorded := transcript(t, "oneshot-isc-execphp-1-set")
-		b := newBox(t, func(w http.ResponseWriter, r *http.Request) {
+		b := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, before)
 			recorded(w, r)
 		})
@@ -73,13 +75,14 @@ func TestRecordedResult(t *testing.T) {
 		}
 		asked := b.requests()[0]
 		basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(testUser+":"+testPassword))
-		if asked.path != "/xmlrpc.php" || asked.auth != basic || !strings.Contains(asked.body, "<methodName>pfsense.exec_php</methodName>") {
+		if asked.path != "/xmlrpc.php" || asked.auth != basic ||
+			!strings.Contains(asked.body, "<methodName>pfsense.exec_php</methodName>") {
 			t.Errorf("asked %+v", asked)
 		}
 	}
 }
 
-// Servers that are something else.
+// Servers that are not pfSense.
 func TestNotPfSense(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -87,9 +90,13 @@ func TestNotPfSense(t *testing.T) {
 		want   error
 		text   string
 	}{
-		{"a web page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Welcome to nginx</html>") }, ErrNotPfSense, "Welcome to nginx"},
+		{"a web page", func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, "<html>Welcome to nginx</html>")
+		}, ErrNotPfSense, "Welcome to nginx"},
 		{"other JSON", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"ok":true}`) }, ErrNotPfSense, "200"},
-		{"other XML", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `<?xml version="1.0"?><rss/>`) }, ErrNotPfSense, "200"},
+		{"other XML", func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `<?xml version="1.0"?><rss/>`)
+		}, ErrNotPfSense, "200"},
 		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://192.0.2.1/", http.StatusFound)
 		}, ErrNotPfSense, "192.0.2.1"},
@@ -108,7 +115,7 @@ func TestNotPfSense(t *testing.T) {
 		}, ErrNotPfSense, `"\x1b[31mAAA`},
 	} {
 		for _, transport := range []string{"rest", "xmlrpc"} {
-			b := newBox(t, c.answer)
+			b := newRecorder(t, c.answer)
 			_, err := mustDial(t, b.config(t, transport)).run(t.Context(), read)
 			if !errors.Is(err, c.want) || !strings.Contains(fmt.Sprint(err), c.text) || len(fmt.Sprint(err)) > 600 {
 				t.Errorf("%s by %s: %v; want %v with %q", c.name, transport, err, c.want, c.text)
@@ -117,14 +124,17 @@ func TestNotPfSense(t *testing.T) {
 	}
 }
 
-// A stack trace of the firewall may hold what was sent to it.
+// A stack trace of the firewall may contain what was sent to it.
 func TestSecretsInAnswers(t *testing.T) {
-	trace := `Stack trace: #0 authenticate_user('pxeagent', '` + testPassword[:traceArg] + `...') ` + testPassword + " " + testKey
+	trace := `Stack trace: #0 authenticate_user('pxeagent', '` + testPassword[:traceArg] + `...') ` + testPassword + " " +
+		testKey
 	for _, transport := range []string{"rest", "xmlrpc"} {
 		for _, status := range []int{200, 400, 401, 403, 404, 500, 503} {
-			for _, body := range []string{trace, fmt.Sprintf(`{"code":%d,"response_id":"X","message":%q,"data":[]}`, status, trace),
-				fmt.Sprintf(`<?xml version="1.0"?><methodResponse><fault><value><struct><member><name>faultCode</name><value><int>9</int></value></member><member><name>faultString</name><value><string>%s</string></value></member></struct></value></fault></methodResponse>`, trace)} {
-				b := newBox(t, func(w http.ResponseWriter, _ *http.Request) {
+			for _, body := range []string{trace, fmt.Sprintf(`{"code":%d,"response_id":"X","message":%q,"data":[]}`, status,
+				trace),
+				fmt.Sprintf(
+					`<?xml version="1.0"?><methodResponse><fault><value><struct><member><name>faultCode</name><value><int>9</int></value></member><member><name>faultString</name><value><string>%s</string></value></member></struct></value></fault></methodResponse>`, trace)} {
+				b := newRecorder(t, func(w http.ResponseWriter, _ *http.Request) {
 					w.WriteHeader(status)
 					fmt.Fprint(w, body)
 				})

@@ -26,15 +26,17 @@ func restAnswers(w http.ResponseWriter, r *http.Request) {
 	if m := regexp.MustCompile(`echo "\\n([0-9a-f]{32}):",\$toreturn`).FindStringSubmatch(in.Command); m != nil {
 		out = m[1] + ":{}"
 	}
-	fmt.Fprintf(w, `{"code":200,"status":"ok","response_id":"SUCCESS","message":"","data":{"output":%q,"result_code":0}}`, out)
+	fmt.Fprintf(
+		w, `{"code":200,"status":"ok","response_id":"SUCCESS","message":"","data":{"output":%q,"result_code":0}}`, out)
 }
 
 func xmlrpcAnswers(w http.ResponseWriter, _ *http.Request) {
-	fmt.Fprint(w, `<?xml version="1.0" encoding="utf-8"?><methodResponse><params><param><value><string>{}</string></value></param></params></methodResponse>`)
+	fmt.Fprint(
+		w, `<?xml version="1.0" encoding="utf-8"?><methodResponse><params><param><value><string>{}</string></value></param></params></methodResponse>`)
 }
 
-// both is a firewall with a handler for each way in.
-func both(byREST, byXMLRPC http.HandlerFunc) http.HandlerFunc {
+// bothTransports is a firewall with a handler for each transport.
+func bothTransports(byREST, byXMLRPC http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == xmlrpcPath {
 			byXMLRPC(w, r)
@@ -44,19 +46,19 @@ func both(byREST, byXMLRPC http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// ways are the ways in on which a firewall was asked, each once: "rest xmlrpc".
-func (b *box) ways() string {
-	var ways []string
+// transports are the transports in on which a firewall was asked, each once: "rest xmlrpc".
+func (b *recorder) transports() string {
+	var used []string
 	for _, a := range b.requests() {
 		way := "rest"
 		if a.path == xmlrpcPath {
 			way = "xmlrpc"
 		}
-		if len(ways) == 0 || ways[len(ways)-1] != way {
-			ways = append(ways, way)
+		if len(used) == 0 || used[len(used)-1] != way {
+			used = append(used, way)
 		}
 	}
-	return strings.Join(ways, " ")
+	return strings.Join(used, " ")
 }
 
 func TestAuto(t *testing.T) {
@@ -65,15 +67,17 @@ func TestAuto(t *testing.T) {
 		rest, xmlrpc string // transcripts; "": it answers
 		key          bool
 		want         error
-		ways         string
+		used         string
 		chosen, why  string
 	}{
 		{"the package is there", "", "", false, nil, "rest", "REST at ", "the REST package answers"},
 		{"it is not", "err-404-noendpoint", "", false, nil, "rest xmlrpc", "XML-RPC at ", "does not answer"},
-		{"an API key", "", "", true, nil, "rest", "REST at ", "an API key is given"},
-		{"an API key and no package", "err-404-noendpoint", "", true, ErrNoPackage, "rest", "REST at ", "an API key is given"},
+		{"an API key", "", "", true, nil, "rest", "REST at ", "an API key is configured"},
+		{"an API key and no package", "err-404-noendpoint", "", true, ErrNoPackage, "rest", "REST at ",
+			"an API key is configured"},
 		{"refused", "err-401-badpw", "", false, ErrCredential, "rest", "REST or XML-RPC", ""},
-		{"refused by XML-RPC", "err-404-noendpoint", "xmlrpc-badpw", false, ErrCredential, "rest xmlrpc", "XML-RPC at ", "does not answer"},
+		{"refused by XML-RPC", "err-404-noendpoint", "xmlrpc-badpw", false, ErrCredential, "rest xmlrpc", "XML-RPC at ",
+			"does not answer"},
 		{"no privilege", "err-403-nopriv", "", false, ErrPrivilege, "rest", "REST at ", "the REST package answers"},
 		{"read-only", "err-405-readonly", "", false, ErrReadOnly, "rest", "REST at ", "the REST package answers"},
 		{"switched off", "err-503-disabled", "", false, ErrUnavailable, "rest", "REST or XML-RPC", ""},
@@ -86,7 +90,7 @@ func TestAuto(t *testing.T) {
 		if c.xmlrpc != "" {
 			byXMLRPC = transcript(t, c.xmlrpc)
 		}
-		b := newBox(t, both(byREST, byXMLRPC))
+		b := newRecorder(t, bothTransports(byREST, byXMLRPC))
 		conf := b.config(t, "auto")
 		var log bytes.Buffer
 		conf.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -95,10 +99,11 @@ func TestAuto(t *testing.T) {
 		}
 		r := mustDial(t, conf)
 		_, err := r.run(t.Context(), read)
-		if !errors.Is(err, c.want) || c.want == nil && err != nil || b.ways() != c.ways {
-			t.Errorf("%s: %v by %s; want %v by %s", c.name, err, b.ways(), c.want, c.ways)
+		if !errors.Is(err, c.want) || c.want == nil && err != nil || b.transports() != c.used {
+			t.Errorf("%s: %v by %s; want %v by %s", c.name, err, b.transports(), c.want, c.used)
 		}
-		if !strings.HasPrefix(r.String(), c.chosen) || !strings.Contains(log.String(), c.why) || strings.Count(log.String(), "way into the firewall") > 1 {
+		if !strings.HasPrefix(r.String(), c.chosen) || !strings.Contains(log.String(), c.why) ||
+			strings.Count(log.String(), "way into the firewall") > 1 {
 			t.Errorf("%s: chose %s, logged %s", c.name, r, log.String())
 		}
 		if leaks(log.String() + fmt.Sprint(err)) {
@@ -115,9 +120,9 @@ func TestAuto(t *testing.T) {
 	}
 }
 
-// The way is looked for once.
+// The transport is chosen once.
 func TestAutoStays(t *testing.T) {
-	b := newBox(t, both(transcript(t, "err-404-noendpoint"), xmlrpcAnswers))
+	b := newRecorder(t, bothTransports(transcript(t, "err-404-noendpoint"), xmlrpcAnswers))
 	r := mustDial(t, b.config(t, "auto"))
 	for range 3 {
 		if _, err := r.run(t.Context(), read); err != nil {
@@ -129,12 +134,14 @@ func TestAutoStays(t *testing.T) {
 	}
 }
 
-// A redirect is not followed, and its target learns nothing.
+// A redirect is not followed, and its target gets no request.
 func TestRedirect(t *testing.T) {
-	thief := newBox(t, restAnswers)
+	thief := newRecorder(t, restAnswers)
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for _, transport := range []string{"auto", "rest", "xmlrpc"} {
-			b := newBox(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, thief.URL+r.URL.Path, status) })
+			b := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, thief.URL+r.URL.Path, status)
+			})
 			_, err := mustDial(t, b.config(t, transport)).run(t.Context(), read)
 			if !errors.Is(err, ErrNotPfSense) || !strings.Contains(err.Error(), thief.Listener.Addr().String()) {
 				t.Errorf("%d by %s: %v", status, transport, err)
@@ -155,11 +162,11 @@ func tidying(t *testing.T, r *http.Request) bool {
 	return strings.Contains(string(body), "rm -f")
 }
 
-// Slow, cut off, cancelled: each is its own error, and nothing is sent again.
+// Slow, closed, canceled: each is its own error, and nothing is sent again.
 func TestNoAnswer(t *testing.T) {
 	for _, transport := range []string{"rest", "xmlrpc"} {
 		done := make(chan struct{})
-		slow := newBox(t, func(_ http.ResponseWriter, r *http.Request) {
+		slow := newRecorder(t, func(_ http.ResponseWriter, r *http.Request) {
 			if tidying(t, r) {
 				return
 			}
@@ -177,7 +184,7 @@ func TestNoAnswer(t *testing.T) {
 		}
 
 		ctx, cancel = context.WithCancel(t.Context())
-		stuck := newBox(t, func(_ http.ResponseWriter, r *http.Request) {
+		stuck := newRecorder(t, func(_ http.ResponseWriter, r *http.Request) {
 			cancel()
 			if !tidying(t, r) {
 				<-r.Context().Done()
@@ -188,7 +195,7 @@ func TestNoAnswer(t *testing.T) {
 			t.Errorf("cancelled, by %s: %v", transport, err)
 		}
 
-		cut := newBox(t, func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) })
+		cut := newRecorder(t, func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) })
 		_, err = mustDial(t, cut.config(t, transport)).run(t.Context(), read)
 		if !errors.Is(err, ErrUnreachable) {
 			t.Errorf("cut, by %s: %v", transport, err)
@@ -205,8 +212,8 @@ func TestNoAnswer(t *testing.T) {
 	}
 }
 
-func TestNothingToLogInWith(t *testing.T) {
-	b := newBox(t, restAnswers)
+func TestNoCredential(t *testing.T) {
+	b := newRecorder(t, restAnswers)
 	broken := errors.New("reading the password: no such file")
 	for _, c := range []struct {
 		transport string

@@ -16,8 +16,9 @@ import (
 	"pxeagent/agent/dhcp/dhcptest"
 )
 
-// TestMain makes this program the child processes that tests kill half-way: those of the conformance suite, whose backend is on the
-// stub ("php", folder, age) or on a firewall reached by HTTPS ("https", a Reach as JSON), and those that configure in one go.
+// TestMain makes this program the child processes that tests kill half-way: those of the conformance suite, whose
+// backend is on the stub ("php", folder, age) or on a firewall reached by HTTPS ("https", a Reach as JSON), and those
+// that configure in one go.
 func TestMain(m *testing.M) {
 	if text, child := os.LookupEnv(ChildEnv); child {
 		if err := configureAsChild(text); err != nil {
@@ -36,12 +37,12 @@ func TestMain(m *testing.M) {
 		}
 		s := &stub{t: panics{}, dir: args[1], age: args[2]}
 		b := s.server("admin")
-		b.run = stepping{b.run, step}
+		b.transport = stepping{b.transport, step}
 		return b, nil
 	}))
 }
 
-// panics stands in for a test in a process that runs none.
+// panics replaces testing.TB in a process that runs no test.
 type panics struct{ testing.TB }
 
 func (panics) Helper()                   {}
@@ -51,14 +52,14 @@ func (panics) Errorf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }
 
 // stepping calls step before and after each program.
 type stepping struct {
-	runner
+	transport
 	step func()
 }
 
 func (s stepping) run(ctx context.Context, p program) (json.RawMessage, error) {
 	s.step()
 	defer s.step()
-	return s.runner.run(ctx, p)
+	return s.transport.run(ctx, p)
 }
 
 // Reach is how a process reaches a firewall, as JSON.
@@ -74,7 +75,8 @@ func (r Reach) Open() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{URL: u, Transport: r.Transport, Interface: "ADMIN", User: r.User, TLSSHA256: &r.SHA256, TellIPXE: r.TellIPXE,
+	return New(Config{URL: u, Transport: r.Transport, Interface: "ADMIN", User: r.User, TLSSHA256: &r.SHA256,
+		TellIPXE: r.TellIPXE,
 		Password: func() (string, error) { return r.Password, nil }})
 }
 
@@ -84,12 +86,12 @@ func (r Reach) open(step func()) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	way := s.run.(*road)
-	way.rest.(*rest).http.SetPreRequestHook(func(*resty.Client, *http.Request) error {
+	way := s.transport.(*autoTransport)
+	way.rest.(*restTransport).http.SetPreRequestHook(func(*resty.Client, *http.Request) error {
 		step()
 		return nil
 	})
-	s.run = stepping{s.run, step}
+	s.transport = stepping{s.transport, step}
 	return s, nil
 }
 
@@ -120,14 +122,15 @@ func configureAsChild(text string) error {
 		return err
 	}
 	defer journal.Close()
-	if _, err = (dhcp.Configure{Server: s, Journal: journal, Want: o.Want}).Run(context.Background()); errors.Is(err, dhcp.ErrNotProven) {
+	if _, err = (dhcp.Configure{Server: s, Journal: journal, Want: o.Want}).Run(context.Background()); errors.Is(err,
+		dhcp.ErrNotProven) {
 		return nil // it is not probed
 	}
 	return err
 }
 
-// Record is settings of network boot as a state keeps them: keys of an interface, which are put into JSON, and its class in Kea's custom
-// configuration in base64, "" for none.
+// Record is settings of network boot as a state keeps them: keys of an interface, which are put into JSON, and its
+// class in Kea's custom configuration in base64, "" for none.
 func Record(all any, id, custom string) ([]byte, error) {
 	raw, err := json.Marshal(all)
 	if err != nil {
@@ -137,7 +140,7 @@ func Record(all any, id, custom string) ([]byte, error) {
 	if err := json.Unmarshal(raw, &s.keys); err != nil {
 		return nil, err
 	}
-	s.class = firewall{KeaCustom: &custom}.class(port{ID: id})
+	s.class = firewall{KeaCustom: &custom}.class(iface{ID: id})
 	return s.record()
 }
 

@@ -10,83 +10,84 @@ import (
 	"sync"
 )
 
-// Config is a pfSense firewall and how it is reached.
+// Config says which pfSense firewall, and how it is reached.
 type Config struct {
 	URL       *url.URL // https, host and port
 	Transport string   // auto, rest, xmlrpc
 	Interface string   // description, internal id or device; "": none, which is enough to list them
 
 	User string
-	// Password and APIKey are read when they are first needed, and once. They return "" where there is none; nil: there is none.
+	// Password and APIKey are called once, when first needed. They return "" if there is none; nil: there is none.
 	Password, APIKey func() (string, error)
 
-	TLSSHA256 *[32]byte // of the only certificate that is accepted, in DER; nil: CAs vouch for it
+	TLSSHA256 *[32]byte // of the only certificate that is accepted, in DER; nil: CAs verify it
 	CAFile    string    // PEM; "": the system's CAs
 
-	StateDir  string // where refused credentials are remembered; "": nowhere
-	RetryAuth bool   // send a credential that was refused before
+	StateDir  string // where rejected logins are recorded; "": nowhere
+	RetryAuth bool   // send a credential that was rejected before
 
-	// TellIPXE has Kea tell iPXE from a ROM, and send it to dhcp.Boot.Script, by a class in the firewall's custom configuration for Kea. Where
-	// that cannot be, Plan refuses. Without it iPXE is told what a ROM is, and a class that was put there before is taken away.
+	// TellIPXE makes Kea send iPXE dhcp.Boot.Script, by a client class in the firewall's custom configuration for Kea. If
+	// that is not possible, Plan refuses. Without it iPXE is sent the same as firmware, and a class from before is
+	// removed.
 	TellIPXE bool
 
 	Log *slog.Logger // nil: nothing is logged
 }
 
-// New is the network boot settings of one interface of a pfSense. It asks the firewall nothing.
+// New makes a Server for one interface of a pfSense. It does not contact the firewall.
 func New(c Config) (*Server, error) {
 	r, err := dial(c)
 	if err != nil {
 		return nil, err
 	}
 	s := newServer(r, c.Interface)
-	s.host, s.tell = c.URL.Host, c.TellIPXE
+	s.host, s.tellIPXE = c.URL.Host, c.TellIPXE
 	return s, nil
 }
 
-// runner runs a PHP program on the firewall and returns the JSON that it leaves.
-type runner interface {
+// transport runs a PHP program on the firewall and returns its result as JSON.
+type transport interface {
 	run(ctx context.Context, p program) (json.RawMessage, error)
 	String() string // "REST at https://fw.lan"
 }
 
-// dial makes the runner that c asks for. It asks the firewall nothing.
-func dial(c Config) (runner, error) {
+// dial makes the transport that c names. It does not contact the firewall.
+func dial(c Config) (transport, error) {
 	s, err := newSession(c)
 	if err != nil {
 		return nil, err
 	}
-	byREST, byXMLRPC := &rest{session: s, place: onFirewall}, &stock{s}
+	byREST, byXMLRPC := &restTransport{session: s, place: onFirewall}, &xmlrpcTransport{s}
 	log := c.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	r := &road{rest: byREST, stock: byXMLRPC, key: s.logins.key, log: log}
+	r := &autoTransport{rest: byREST, xmlrpc: byXMLRPC, key: s.logins.key, log: log}
 	switch c.Transport {
 	case "rest":
-		r.take(byREST, "it is configured")
+		r.choose(byREST, "it is configured")
 	case "xmlrpc":
-		r.take(byXMLRPC, "it is configured")
+		r.choose(byXMLRPC, "it is configured")
 	}
 	return r, nil
 }
 
-// road is the way in, found when it is first needed.
-type road struct {
-	rest, stock runner
-	key         func() (string, error)
-	log         *slog.Logger
+// autoTransport chooses a transport when it is first needed.
+type autoTransport struct {
+	rest, xmlrpc transport
+	key          func() (string, error)
+	log          *slog.Logger
 
-	mu     sync.Mutex // one program at a time, and one finds the way
-	chosen runner     // nil: not found yet
+	mu     sync.Mutex // one program at a time
+	chosen transport  // nil: not chosen yet
 }
 
-func (r *road) take(way runner, why string) {
+func (r *autoTransport) choose(way transport, why string) {
 	r.chosen = way
-	r.log.Debug("way into the firewall", "way", way.String(), "why", why)
+	r.log.Debug("firewall transport chosen", "transport", way.String(), "why", why)
 }
 
-func (r *road) String() string {
+func (r *autoTransport) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.chosen == nil {
@@ -95,9 +96,10 @@ func (r *road) String() string {
 	return r.chosen.String()
 }
 
-// run sends p by the way that was chosen. With none yet, REST is tried: the web page that answers where the package is missing is the only
-// answer that leads to XML-RPC, and no login is looked at for it. A refused login never goes on to the other way.
-func (r *road) run(ctx context.Context, p program) (json.RawMessage, error) {
+// run sends p by the chosen transport. If none is chosen yet, REST is tried: the web page that answers if the package
+// is missing is the only answer that leads to XML-RPC, and no login is checked for it. A rejected login is never sent
+// by the other transport.
+func (r *autoTransport) run(ctx context.Context, p program) (json.RawMessage, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.chosen == nil {
@@ -106,7 +108,7 @@ func (r *road) run(ctx context.Context, p program) (json.RawMessage, error) {
 			return nil, err
 		}
 		if key != "" {
-			r.take(r.rest, "an API key is given")
+			r.choose(r.rest, "an API key is configured")
 		}
 	}
 	if r.chosen != nil {
@@ -115,14 +117,14 @@ func (r *road) run(ctx context.Context, p program) (json.RawMessage, error) {
 	result, err := r.rest.run(ctx, p)
 	switch {
 	case errors.Is(err, ErrNoPackage):
-		r.take(r.stock, "the REST package does not answer: "+err.Error())
+		r.choose(r.xmlrpc, "the REST package does not answer: "+err.Error())
 	case answered(err):
-		r.take(r.rest, "the REST package answers")
+		r.choose(r.rest, "the REST package answers")
 		return result, err
 	default:
 		return result, err
 	}
-	if result, err = r.stock.run(ctx, p); errors.Is(err, ErrNotPfSense) {
+	if result, err = r.xmlrpc.run(ctx, p); errors.Is(err, ErrNotPfSense) {
 		err = fmt.Errorf("neither the REST package nor XML-RPC answers: %w", err)
 	}
 	return result, err

@@ -15,21 +15,23 @@ import (
 	"pxeagent/deploy/lab"
 )
 
-// TestConformanceOfThePHP is the suite with the real programs under real PHP. What is on the wire is made up from what the stub's daemon loaded.
+// TestConformanceOfThePHP is the suite with the real programs under real PHP. What is on the wire is made up from what
+// the stub's daemon loaded.
 func TestConformanceOfThePHP(t *testing.T) {
 	lab.NoShort(t)
 	dhcptest.Run(t, func(t *testing.T) dhcptest.Backend { return newStub(t, "2.9.0").backend(t) })
 }
 
 func (s *stub) backend(t *testing.T) dhcptest.Backend {
-	load := program{name: "load", code: "require_once('services.inc'); ob_start(); services_dhcpd_configure('inet'); ob_end_clean(); $toreturn = '{}';"}
+	load := program{name: "load",
+		code: "require_once('services.inc'); ob_start(); services_dhcpd_configure('inet'); ob_end_clean(); $toreturn = '{}';"}
 	edits, keeps := 0, s.interpreter()
 	third := testBoot("10.99.0.7")
 	third.URL = [dhcp.NumArch]string{}
 	return dhcptest.Backend{
 		Open: func(testing.TB) dhcp.Server {
 			b := s.server("admin")
-			b.run = wire{s: s, keeps: keeps}
+			b.transport = wire{s: s, keeps: keeps}
 			return b
 		},
 		Args:  []string{"php", s.dir, s.age},
@@ -37,7 +39,8 @@ func (s *stub) backend(t *testing.T) dhcptest.Backend {
 		EditOwn: func(t testing.TB, edit int) {
 			s.edit(func(c tree) {
 				section := at(c, "dhcpd", "opt1")
-				section["netboot"], section["nextserver"], section["filename"] = "", fmt.Sprintf("10.99.0.%d", 20+edit), "pxelinux.0"
+				section["netboot"], section["nextserver"], section["filename"] = "", fmt.Sprintf("10.99.0.%d", 20+edit),
+					"pxelinux.0"
 				delete(section, "filename64")
 			})
 			if _, err := keeps.run(s.dir, load); err != nil {
@@ -85,7 +88,7 @@ func (s *stub) offers(clients []dhcp.Client) []dhcp.Offer {
 	var b dhcp.Boot
 	if mine, on := loaded["opt1"]; on {
 		k := keysOf(mine)
-		k[netboot].there = true
+		k[netboot].present = true
 		b = k.boot(abilities{http: true})
 	}
 	var offers []dhcp.Offer
@@ -99,7 +102,8 @@ func (s *stub) offers(clients []dhcp.Client) []dhcp.Offer {
 		if !next.IsValid() {
 			next = netip.IPv4Unspecified()
 		}
-		offers = append(offers, dhcp.Offer{Client: c, Server: own, From: own, YourIP: netip.MustParseAddr("10.99.0.120"), NextServer: next, File: file, Via: "raw"})
+		offers = append(offers, dhcp.Offer{Client: c, Server: own, From: own, YourIP: netip.MustParseAddr("10.99.0.120"),
+			NextServer: next, File: file, Via: "raw"})
 	}
 	return offers
 }
@@ -133,7 +137,8 @@ func TestWritersAtOnce(t *testing.T) {
 	if won < 0 {
 		t.Fatalf("nobody succeeded: %v", errs)
 	}
-	if raw, _ := s.mine().record(); !reflect.DeepEqual(raw, plans[won].After.Raw) || strings.Count(s.get("history"), "\n") != 1 {
+	if raw, _ := s.mine().record(); !reflect.DeepEqual(raw, plans[won].After.Raw) ||
+		strings.Count(s.get("history"), "\n") != 1 {
 		t.Errorf("writer %d won, the settings are %s", won, raw)
 	}
 	wantOthersSame(t, before, s.config())

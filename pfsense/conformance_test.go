@@ -29,7 +29,7 @@ func TestConformance(t *testing.T) {
 		}
 	}
 	for _, transport := range []string{"rest", "xmlrpc"} {
-		t.Run(transport+" kea that tells iPXE", func(t *testing.T) {
+		t.Run(transport+" kea with a class for iPXE", func(t *testing.T) {
 			dhcptest.Run(t, func(t *testing.T) dhcptest.Backend { return newTellingSite(t, transport).backend() })
 		})
 	}
@@ -57,7 +57,8 @@ func newSite(t *testing.T, engine, transport string) *site {
 		t.Fatal(err)
 	}
 	return &site{Firewall: f, t: t, engine: engine, dhcp: at,
-		reach: pfsense.Reach{URL: f.URL().String(), Transport: transport, User: "admin", Password: "pfsense", SHA256: f.Fingerprint()}}
+		reach: pfsense.Reach{URL: f.URL().String(), Transport: transport, User: "admin", Password: "pfsense",
+			SHA256: f.Fingerprint()}}
 }
 
 // siteKea is what a site has of its own in Kea's configuration.
@@ -84,7 +85,7 @@ func (s *site) setKea(text string) {
 	})
 }
 
-// kea is that configuration as it stands on the firewall.
+// kea is that configuration on the firewall.
 func (s *site) kea() string {
 	s.t.Helper()
 	field, _ := s.Saved().Text("kea/custom_kea_config")
@@ -129,11 +130,12 @@ var probeMAC = net.HardwareAddr{0x02, 0x70, 0x78, 0x65, 0x00, 0x01}
 
 // probe asks the stand-in's DHCP server on the wire, as a relay.
 func (s *site) probe(ctx context.Context, clients []dhcp.Client) ([]dhcp.Offer, error) {
-	report, err := probe.Run(ctx, probe.Config{Server: s.dhcp, RelayPort: probe.AnyPort, MAC: probeMAC, Clients: clients, Quiet: 20 * time.Millisecond, Limit: 2 * time.Second})
+	report, err := probe.Run(ctx, probe.Config{Server: s.dhcp, RelayPort: probe.AnyPort, MAC: probeMAC, Clients: clients,
+		Quiet: 20 * time.Millisecond, Limit: 2 * time.Second})
 	return report.Plain(), err
 }
 
-// own is the record that is pxeagent's, as it lies on the firewall.
+// own is pxeagent's record on the firewall.
 func (s *site) own() []byte {
 	s.t.Helper()
 	field, _ := s.Saved().Text("kea/custom_kea_config")
@@ -185,7 +187,9 @@ func (s *site) backend() dhcptest.Backend {
 		},
 		EditOthers: func(testing.TB) {
 			edits++
-			s.Edit("System: General settings", func(c pfsensetest.Tree) { c.Set("dhcpd/opt1/ntpserver", fmt.Sprintf("10.99.0.%d", edits)) })
+			s.Edit("System: General settings", func(c pfsensetest.Tree) {
+				c.Set("dhcpd/opt1/ntpserver", fmt.Sprintf("10.99.0.%d", edits))
+			})
 			if s.reach.TellIPXE {
 				s.setKea(regexp.MustCompile(`"edit": \d+`).ReplaceAllString(s.kea(), fmt.Sprintf(`"edit": %d`, edits)))
 			}

@@ -11,16 +11,16 @@ import (
 	"github.com/go-resty/resty/v2"
 )
 
-// hidden stands wherever a secret would be shown.
+// hidden is shown in place of a secret.
 const hidden = "(hidden)"
 
-// secret prints as "(hidden)" in every way that fmt, log/slog and encoding/json know. It is behind a pointer, because fmt calls no method
-// of what stands in another struct's unexported field.
+// secret prints as "(hidden)" in every way that fmt, log/slog and encoding/json know. It is behind a pointer, because
+// fmt calls no method of what stands in another struct's unexported field.
 type secret struct{ text *string }
 
 func newSecret(text string) secret { return secret{&text} }
 
-// reveal is for what sends or hashes it.
+// reveal is for code that sends or hashes it.
 func (s secret) reveal() string {
 	if s.text == nil {
 		return ""
@@ -48,7 +48,7 @@ func (c credential) String() string {
 	return fmt.Sprintf("user %q", c.user)
 }
 
-// sign puts it on one request, which goes to one host: redirects are not followed.
+// sign adds it to one request, which goes to one host: redirects are not followed.
 func (c credential) sign(r *resty.Request) {
 	if c.user == "" {
 		r.SetHeader("X-API-Key", c.secret.reveal())
@@ -60,7 +60,7 @@ func (c credential) sign(r *resty.Request) {
 // traceArg is how much of an argument PHP prints in a stack trace.
 const traceArg = 15
 
-// traces are the texts in which the secret could turn up.
+// traces are the forms in which the secret could appear in a text.
 func (c credential) traces() []string {
 	s := c.secret.reveal()
 	if s == "" {
@@ -73,7 +73,7 @@ func (c credential) traces() []string {
 	return all
 }
 
-// hide replaces the secret wherever it is in a text.
+// hide replaces every occurrence of the secret in a text.
 func (c credential) hide(text string) string {
 	for _, s := range c.traces() {
 		text = strings.ReplaceAll(text, s, hidden)
@@ -81,7 +81,8 @@ func (c credential) hide(text string) string {
 	return text
 }
 
-// logins are what there is to log in with. They are read when they are first needed, and once: a password may come from standard input.
+// logins are the configured credentials. They are read once, when first needed: a password may come from standard
+// input.
 type logins struct {
 	user     string
 	password func() (string, error)
@@ -98,7 +99,7 @@ func newLogins(c Config) logins {
 	return logins{user: c.User, password: once(c.Password), key: once(c.APIKey)}
 }
 
-// forREST is the API key, if there is one, else the user.
+// forREST is the API key if one is configured, else the user.
 func (l logins) forREST() (credential, error) {
 	key, err := l.key()
 	if err != nil {
@@ -110,17 +111,17 @@ func (l logins) forREST() (credential, error) {
 	return l.forUser()
 }
 
-// forUser is the user with the password. XML-RPC knows nothing else.
+// forUser is the user with the password, the only kind that XML-RPC accepts.
 func (l logins) forUser() (credential, error) {
 	if l.user == "" {
-		return credential{}, fmt.Errorf("%w: no user is named", ErrNoCredential)
+		return credential{}, fmt.Errorf("%w: no user is configured", ErrNoCredential)
 	}
 	password, err := l.password()
 	if err != nil {
 		return credential{}, err
 	}
 	if password == "" {
-		return credential{}, fmt.Errorf("%w: there is no password for user %q", ErrNoCredential, l.user)
+		return credential{}, fmt.Errorf("%w: no password for user %q", ErrNoCredential, l.user)
 	}
 	return credential{user: l.user, secret: newSecret(password)}, nil
 }

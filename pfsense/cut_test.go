@@ -64,7 +64,8 @@ func (s *stub) web(t *testing.T) string {
 	return addr
 }
 
-// hangUp sends p and closes the connection while its stop_at'th call is being made. It waits until PHP has nothing left to do.
+// hangUp sends p and closes the connection while its stop_at'th call is being made. It waits until PHP has nothing left
+// to do.
 func (s *stub) hangUp(t *testing.T, addr string, p program) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -100,7 +101,8 @@ func TestConnectionCut(t *testing.T) {
 	program := func(patch func(string) string) program {
 		before, _ := parseRecord(plan.Before.Raw)
 		after, _ := parseRecord(plan.After.Raw)
-		p, err := newProgram("write", change{Op: "write", ID: "opt1", Before: before.keys, After: after.keys, Wait: .2, Message: "cut"})
+		p, err := newProgram("write", change{Op: "write", ID: "opt1", Before: before.keys, After: after.keys, Wait: .2,
+			Message: "cut"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,22 +119,25 @@ func TestConnectionCut(t *testing.T) {
 		if record, _ := s.mine().record(); !reflect.DeepEqual(record, plan.After.Raw) {
 			t.Errorf("cut at step %d: the settings are %s", step, record)
 		}
-		if s.get("history") != "cut\n" || !strings.Contains(s.get("loaded"), "10.99.0.5") || !strings.HasSuffix(s.get("steps"), "unlock\n") {
+		if s.get("history") != "cut\n" || !strings.Contains(s.get("loaded"), "10.99.0.5") ||
+			!strings.HasSuffix(s.get("steps"), "unlock\n") {
 			t.Errorf("cut at step %d: history %q, loaded %s, steps %q", step, s.get("history"), s.get("loaded"), s.get("steps"))
 		}
 	}
-	// The same where the daemon does not start: it is put back with nobody listening.
+	// The same if the daemon does not start: the settings are restored although the connection is gone.
 	s := newStub(t, "2.9.0")
 	before := s.config()
 	s.order(map[string]any{"stop_at": 3, "breaks": "undionly.kpxe"})
 	s.hangUp(t, s.web(t), program(asIs))
 	if !reflect.DeepEqual(before, s.config()) || s.get("chroot/var/run/dhcpd.pid") != "well" {
-		t.Errorf("not put back with nobody listening: %v", s.get("history"))
+		t.Errorf("not restored after the connection was closed: %v", s.get("history"))
 	}
 	// That this test sees a program that stops: without ignore_user_abort it does.
 	s = newStub(t, "2.9.0")
 	s.order(map[string]any{"stop_at": 3})
-	s.hangUp(t, s.web(t), program(func(code string) string { return strings.Replace(code, "ignore_user_abort(true);", "", 1) }))
+	s.hangUp(t, s.web(t), program(func(code string) string {
+		return strings.Replace(code, "ignore_user_abort(true);", "", 1)
+	}))
 	if s.get("history") != "" {
 		t.Error("PHP did not notice the hang-up, so this test shows nothing")
 	}

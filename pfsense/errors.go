@@ -6,38 +6,38 @@ import (
 	"strings"
 )
 
-// Why a firewall could not be worked with. Each error of this package's network side wraps exactly one of them; what the firewall
-// itself said is quoted in the text.
+// Errors of the connection. Each one that this package returns wraps exactly one of these; what the firewall itself
+// answered is quoted in the text.
 var (
-	// ErrCredential: the firewall refused the user and password, or the API key. It says the same of a bad, a missing and a
-	// disabled one, and counts each towards shutting this machine's address out.
-	ErrCredential = errors.New("the firewall refused the login")
-	// ErrNotSent: the credential was refused before and is the same still, so it was not sent.
-	ErrNotSent = errors.New("the login was refused before and is not tried again")
-	// ErrNoCredential: there is nothing to log in with.
-	ErrNoCredential = errors.New("nothing to log in with")
-	// ErrPrivilege: the login is right, and that user may not do this. The text names the privilege.
-	ErrPrivilege = errors.New("a privilege is missing on the firewall")
+	// ErrCredential: the firewall rejected the user and password, or the API key. It answers the same for a bad, a missing
+	// and a disabled one, and counts each towards blocking this machine's address.
+	ErrCredential = errors.New("the firewall rejected the login")
+	// ErrNotSent: the credential was rejected before and has not changed, so it was not sent.
+	ErrNotSent = errors.New("the login was rejected before and is not retried")
+	// ErrNoCredential: no password or API key is configured.
+	ErrNoCredential = errors.New("no credentials for the firewall")
+	// ErrPrivilege: the login is valid, but the user lacks a privilege. The text names it.
+	ErrPrivilege = errors.New("missing privilege on the firewall")
 	// errCounted comes with an ErrPrivilege that the firewall counts as a failed login, as its XML-RPC does.
 	errCounted = errors.New("the firewall counts it as a failed login")
-	// ErrNotAllowed: the access list of the REST package does not have this machine's address.
+	// ErrNotAllowed: this machine's address is not on the access list of the REST package.
 	ErrNotAllowed = errors.New("the firewall's REST access list does not admit this machine")
 	// ErrNoPackage: the REST package is not installed; its address answers with a web page that says so.
 	ErrNoPackage = errors.New("the REST package is not installed on the firewall")
 	// ErrReadOnly: the REST package is in read-only mode.
 	ErrReadOnly = errors.New("the REST package is in read-only mode")
-	// ErrUnavailable: the REST API is switched off, or the firewall's web server has nobody to answer.
-	ErrUnavailable = errors.New("the firewall's interface is not available")
-	// ErrTLS: the certificate is not one that is trusted, or no TLS session came about. Nothing was sent.
+	// ErrUnavailable: the REST API is disabled, or PHP does not answer the firewall's web server.
+	ErrUnavailable = errors.New("the firewall's API is not available")
+	// ErrTLS: the certificate is not trusted, or the TLS handshake failed. Nothing was sent.
 	ErrTLS = errors.New("the firewall's certificate is not trusted")
-	// ErrTimeout: no answer in time. A change may have been carried out.
+	// ErrTimeout: no answer in time. A change may have been made.
 	ErrTimeout = errors.New("the firewall did not answer in time")
-	// ErrUnreachable: no connection, or it was cut.
-	ErrUnreachable = errors.New("the firewall cannot be reached")
-	// ErrNotPfSense: what answers there does not answer as a pfSense does.
-	ErrNotPfSense = errors.New("this does not answer as a pfSense does")
-	// ErrProgram: the firewall answered and did not run the program to its end.
-	ErrProgram = errors.New("the firewall did not run the program")
+	// ErrUnreachable: no connection, or it was closed.
+	ErrUnreachable = errors.New("the firewall is unreachable")
+	// ErrNotPfSense: the server at that address is not a pfSense firewall.
+	ErrNotPfSense = errors.New("the server does not answer like a pfSense firewall")
+	// ErrProgram: the firewall answered, but did not complete the program.
+	ErrProgram = errors.New("the firewall did not complete the program")
 )
 
 // CertificateError is a certificate that is not the pinned one.
@@ -47,19 +47,20 @@ type CertificateError struct {
 }
 
 func (e *CertificateError) Error() string {
-	return fmt.Sprintf("the certificate of %s is not the pinned one: it has SHA-256 %s, want %s", e.Host, Fingerprint(e.Got), Fingerprint(e.Want))
+	return fmt.Sprintf("the certificate of %s is not the pinned one: it has SHA-256 %s, want %s", e.Host,
+		Fingerprint(e.Got), Fingerprint(e.Want))
 }
 
 // Is makes it ErrTLS.
 func (e *CertificateError) Is(target error) bool { return target == ErrTLS }
 
-// maxQuoted is how much of a firewall's own words is shown.
+// maxQuoted is how much of a firewall's answer is shown, in bytes.
 const maxQuoted = 200
 
-// quoted is what the firewall said, fit for a line of text: cut, quoted, and without the secret, which a stack trace of PHP may hold
-// (whole, or its first 15 bytes).
+// quoted is a firewall's answer for one line of text: shortened, quoted, and without the secret, which a PHP stack
+// trace may contain (in full, or its first 15 bytes).
 func quoted(said string, cred credential) string {
-	// Before and after: a password may have two blanks in a row, and an answer may break it over two lines.
+	// Before and after: a password may contain two spaces in a row, and an answer may wrap it over two lines.
 	said = cred.hide(strings.Join(strings.Fields(cred.hide(said)), " "))
 	if len(said) > maxQuoted {
 		said = strings.ToValidUTF8(said[:maxQuoted], "") + "…"

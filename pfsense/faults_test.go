@@ -11,7 +11,8 @@ import (
 	"pxeagent/pfsense/pfsensetest"
 )
 
-// What goes wrong on the way or on the firewall ends with the old settings there and on the wire, or with what somebody else wrote.
+// After a fault of the network or the firewall the old settings are in place and on the network, or those that somebody
+// else wrote.
 func TestConfigureOverFaults(t *testing.T) {
 	theirs := func(c pfsensetest.Tree) { c.Set("dhcpd/opt1/filename", "theirs") }
 	for _, c := range []struct {
@@ -21,16 +22,28 @@ func TestConfigureOverFaults(t *testing.T) {
 		edited bool  // somebody's settings are there
 		rest   bool  // by REST only
 	}{
-		{name: "cut before the change", spoil: order(pfsensetest.Fault{Kind: pfsensetest.CutBefore, Op: "write", Times: 1}), want: pfsense.ErrUnreachable},
-		{name: "cut after the change", spoil: order(pfsensetest.Fault{Kind: pfsensetest.CutAfter, Op: "write", Times: 1}), want: dhcp.ErrReverted},
-		{name: "a program that ends in an error", spoil: order(pfsensetest.Fault{Kind: pfsensetest.Fatal, Op: "write", Times: 1}), want: pfsense.ErrProgram},
-		{name: "down", spoil: order(pfsensetest.Fault{Kind: pfsensetest.Down, Op: "write", Times: 1}), want: pfsense.ErrUnavailable},
-		{name: "a piece lost", spoil: order(pfsensetest.Fault{Kind: pfsensetest.LosePiece, Op: "piece", Skip: 1, Times: 1}), want: pfsense.ErrProgram, rest: true},
-		{name: "a piece changed", spoil: order(pfsensetest.Fault{Kind: pfsensetest.ChangePiece, Op: "piece", Skip: 1, Times: 1}), want: pfsense.ErrProgram, rest: true},
+		{name: "cut before the change", spoil: order(pfsensetest.Fault{Kind: pfsensetest.CutBefore, Op: "write", Times: 1}),
+			want: pfsense.ErrUnreachable},
+		{name: "cut after the change", spoil: order(pfsensetest.Fault{Kind: pfsensetest.CutAfter, Op: "write", Times: 1}),
+			want: dhcp.ErrReverted},
+		{name: "a program that ends in an error", spoil: order(pfsensetest.Fault{Kind: pfsensetest.Fatal, Op: "write",
+			Times: 1}), want: pfsense.ErrProgram},
+		{name: "down", spoil: order(pfsensetest.Fault{Kind: pfsensetest.Down, Op: "write", Times: 1}),
+			want: pfsense.ErrUnavailable},
+		{name: "a chunk lost", spoil: order(pfsensetest.Fault{Kind: pfsensetest.LoseChunk, Op: "chunk", Skip: 1, Times: 1}),
+			want: pfsense.ErrProgram, rest: true},
+		{name: "a chunk changed", spoil: order(pfsensetest.Fault{Kind: pfsensetest.ChangeChunk, Op: "chunk", Skip: 1,
+			Times: 1}), want: pfsense.ErrProgram, rest: true},
 		{name: "the daemon does not start", spoil: func(s *site) { s.FailLoads(1) }, want: dhcp.ErrReload},
-		{name: "edited before the lock", spoil: func(s *site) { s.EditAt(pfsensetest.BeforeLock, theirs) }, want: dhcp.ErrChanged, edited: true},
-		{name: "overwritten at once", spoil: func(s *site) { s.EditAt(pfsensetest.AfterWrite, theirs) }, want: dhcp.ErrChanged, edited: true},
-		{name: "overwritten after it was loaded", spoil: func(s *site) { s.EditAt(pfsensetest.AfterLoad, theirs) }, want: dhcp.ErrChanged, edited: true},
+		{name: "edited before the lock", spoil: func(s *site) {
+			s.EditAt(pfsensetest.BeforeLock, theirs)
+		}, want: dhcp.ErrChanged, edited: true},
+		{name: "overwritten at once", spoil: func(s *site) {
+			s.EditAt(pfsensetest.AfterWrite, theirs)
+		}, want: dhcp.ErrChanged, edited: true},
+		{name: "overwritten after it was loaded", spoil: func(s *site) {
+			s.EditAt(pfsensetest.AfterLoad, theirs)
+		}, want: dhcp.ErrChanged, edited: true},
 		{name: "unapplied changes", spoil: func(s *site) { s.SetDirty(true) }, want: pfsense.ErrUnapplied},
 	} {
 		for _, transport := range []string{"rest", "xmlrpc"} {
@@ -50,12 +63,13 @@ func TestConfigureOverFaults(t *testing.T) {
 				}
 				defer j.Close()
 				spoilt := false
-				_, err = dhcp.Configure{Server: s.open(), Journal: j, Want: s.boot("10.99.0.5"), Probe: s.probe, Within: 2 * time.Second, Report: func(step dhcp.Step) {
-					if step.Code == dhcp.StepBaseline {
-						c.spoil(s)
-						spoilt = true
-					}
-				}}.Run(t.Context())
+				_, err = dhcp.Configure{Server: s.open(), Journal: j, Want: s.boot("10.99.0.5"), Probe: s.probe,
+					Within: 2 * time.Second, Report: func(step dhcp.Step) {
+						if step.Code == dhcp.StepBaseline {
+							c.spoil(s)
+							spoilt = true
+						}
+					}}.Run(t.Context())
 				if !spoilt || !errors.Is(err, c.want) {
 					t.Errorf("configure: %v, want %v", err, c.want)
 				}

@@ -9,13 +9,13 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// field is one of the settings of dhcpd/<id> that are pxeagent's.
+// field is one of the settings of dhcpd/<id> that pxeagent owns.
 type field int
 
 const (
-	netboot field = iota // a flag: on where it is there, whatever its text
+	netboot field = iota // a flag: enabled if present, whatever its text
 	nextserver
-	filename // BIOS, and every architecture that has no name of its own
+	filename // BIOS, and every architecture without its own name
 	filename32
 	filename64
 	filename32arm
@@ -24,21 +24,23 @@ const (
 	numFields
 )
 
-var fieldNames = [numFields]string{"netboot", "nextserver", "filename", "filename32", "filename64", "filename32arm", "filename64arm", "uefihttpboot"}
+var fieldNames = [numFields]string{"netboot", "nextserver", "filename", "filename32", "filename64", "filename32arm",
+	"filename64arm", "uefihttpboot"}
 
-var nameFields = [dhcp.NumArch]field{dhcp.BIOS: filename, dhcp.EFI32: filename32, dhcp.EFI64: filename64, dhcp.ARM32: filename32arm, dhcp.ARM64: filename64arm}
+var nameFields = [dhcp.NumArch]field{dhcp.BIOS: filename, dhcp.EFI32: filename32, dhcp.EFI64: filename64,
+	dhcp.ARM32: filename32arm, dhcp.ARM64: filename64arm}
 
-// setting tells absent and empty apart; to pfSense they differ, and so does a revert.
+// setting keeps absent and empty apart, as pfSense does and a revert must.
 type setting struct {
-	there bool
-	text  string
+	present bool
+	text    string
 }
 
 // keys are all of them, comparable with ==. The zero keys are those of an interface where none was ever set.
 type keys [numFields]setting
 
-// MarshalJSON writes an object with every field in order, null where it is absent. It is the form in which the firewall is
-// asked, and most of a state's record.
+// MarshalJSON writes an object with every field in order, null if absent. It is the form that the programs use,
+// and most of a state's record.
 func (k keys) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
@@ -47,7 +49,7 @@ func (k keys) MarshalJSON() ([]byte, error) {
 			b.WriteByte(',')
 		}
 		fmt.Fprintf(&b, "%q:", fieldNames[f])
-		if !s.there {
+		if !s.present {
 			b.WriteString("null")
 			continue
 		}
@@ -62,7 +64,7 @@ func (k keys) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// UnmarshalJSON wants every field: one that is missing is not one that is absent on the firewall.
+// UnmarshalJSON requires every field: a missing one does not mean absent on the firewall.
 func (k *keys) UnmarshalJSON(data []byte) error {
 	var all map[string]*string
 	if err := json.Unmarshal(data, &all); err != nil {
@@ -74,7 +76,7 @@ func (k *keys) UnmarshalJSON(data []byte) error {
 	for f, name := range fieldNames {
 		text, known := all[name]
 		if !known {
-			return fmt.Errorf("network boot settings: no field %s", name)
+			return fmt.Errorf("network boot settings: missing field %s", name)
 		}
 		k[f] = setting{}
 		if text != nil {
@@ -84,24 +86,24 @@ func (k *keys) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// set gives f a text. An empty one where there is none leaves it as it is: absent stays absent, empty stays empty.
+// set sets the text of f. Setting "" keeps absent absent and empty empty.
 func (k *keys) set(f field, text string) {
-	if text != "" || k[f].there {
+	if text != "" || k[f].present {
 		k[f] = setting{true, text}
 	}
 }
 
-// abilities are what a DHCP engine of pfSense makes of the settings.
+// abilities are how a DHCP engine of pfSense uses the settings.
 type abilities struct {
 	oneName bool // Kea of 2.7.1 and 2.7.2: the BIOS name for every architecture
-	http    bool // a URL reaches UEFI HTTP firmware, so that it is taken for one
-	script  bool // iPXE is sent where a class of Kea says
+	http    bool // a URL reaches UEFI HTTP firmware and is accepted by it
+	script  bool // a Kea class can send iPXE the script
 }
 
-// boot is what k makes the firewall say.
+// boot is what the firewall sends with k.
 func (k keys) boot(can abilities) dhcp.Boot {
 	var b dhcp.Boot
-	if !k[netboot].there {
+	if !k[netboot].present {
 		return b
 	}
 	if a, err := netip.ParseAddr(k[nextserver].text); err == nil && a.Is4() && !a.IsUnspecified() {
@@ -118,14 +120,14 @@ func (k keys) boot(can abilities) dhcp.Boot {
 	return b
 }
 
-// with is k changed so that it says want. To turn network boot off only its flag goes: the rest has no effect then, and whoever
-// turns it on again by hand finds what was there.
+// with is k changed to send want. To disable network boot only its flag is removed: the rest has no effect then, and is
+// still there for somebody who enables it again by hand.
 func (k keys) with(want dhcp.Boot, can abilities) keys {
 	if want == (dhcp.Boot{}) {
 		k[netboot] = setting{}
 		return k
 	}
-	k[netboot].there = true
+	k[netboot].present = true
 	next := ""
 	if want.NextServer.IsValid() {
 		next = want.NextServer.String()
@@ -140,7 +142,7 @@ func (k keys) with(want dhcp.Boot, can abilities) keys {
 	return k
 }
 
-// oneURL is the URL that want has for some architecture, or "". Two different ones are refused before.
+// oneURL is the URL that want has for some architecture, or "". Two different ones were refused before.
 func oneURL(want dhcp.Boot) string {
 	for _, u := range want.URL {
 		if u != "" {

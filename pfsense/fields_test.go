@@ -36,7 +36,8 @@ func TestRecord(t *testing.T) {
 	if back, err := parseRecord(nil); err != nil || back != (settings{}) {
 		t.Errorf("no record is read as %v, %v", back, err)
 	}
-	for _, bad := range []string{``, `{}`, `[]`, `null`, `{"netboot":""}`, `{"netboot":1,"nextserver":null,"filename":null,"filename32":null,"filename64":null,"filename32arm":null,"filename64arm":null,"uefihttpboot":null}`,
+	for _, bad := range []string{``, `{}`, `[]`, `null`, `{"netboot":""}`,
+		`{"netboot":1,"nextserver":null,"filename":null,"filename32":null,"filename64":null,"filename32arm":null,"filename64arm":null,"uefihttpboot":null}`,
 		`{"netb00t":"","nextserver":null,"filename":null,"filename32":null,"filename64":null,"filename32arm":null,"filename64arm":null,"uefihttpboot":null}`} {
 		if k, err := parseRecord([]byte(bad)); err == nil {
 			t.Errorf("%s was read as %v", bad, k)
@@ -60,10 +61,10 @@ func TestBootIsWhatIsOffered(t *testing.T) {
 	}
 	for _, s := range scenes {
 		f := firewall{Engine: s.Engine}
-		b := keysOf(s.Keys).boot(f.can(port{}))
+		b := keysOf(s.Keys).boot(f.can(iface{}))
 		for client, offer := range s.Offers {
 			got := b.Expect(client)
-			// What is offered to HTTP firmware with no way to take it is not said to be UEFI HTTP boot.
+			// A URL that HTTP firmware could not accept is not reported as UEFI HTTP boot.
 			if client.HTTP() && (offer.Vendor == "" || s.Keys["uefihttpboot"] == "") {
 				if got != "" {
 					t.Errorf("%s, %s: %v is said to boot from %q", s.Name, s.Engine, client, got)
@@ -73,7 +74,8 @@ func TestBootIsWhatIsOffered(t *testing.T) {
 			if got != offer.File {
 				t.Errorf("%s, %s: %v is said to be sent %q, was offered %q", s.Name, s.Engine, client, got, offer.File)
 			}
-			if next := netip.MustParseAddr(offer.Next); b.NextServer != next && (b.NextServer.IsValid() || !next.IsUnspecified()) {
+			if next := netip.MustParseAddr(offer.Next); b.NextServer != next &&
+				(b.NextServer.IsValid() || !next.IsUnspecified()) {
 				t.Errorf("%s, %s: next-server is said to be %v, was offered %v", s.Name, s.Engine, b.NextServer, next)
 			}
 		}
@@ -84,14 +86,16 @@ func TestBootIsWhatIsOffered(t *testing.T) {
 }
 
 func TestArchFault(t *testing.T) {
-	k := keysOf(map[string]string{"netboot": "", "nextserver": "10.0.0.7", "filename": "undionly.kpxe", "filename64": "ipxe.efi"})
-	for version, want := range map[string]string{"2.7.0-RELEASE": "ipxe.efi", "2.7.1-RELEASE": "undionly.kpxe", "2.7.2-RELEASE": "undionly.kpxe", "2.8.0-RELEASE": "ipxe.efi", "2.7.20-X": "ipxe.efi"} {
+	k := keysOf(map[string]string{"netboot": "", "nextserver": "10.0.0.7", "filename": "undionly.kpxe",
+		"filename64": "ipxe.efi"})
+	for version, want := range map[string]string{"2.7.0-RELEASE": "ipxe.efi", "2.7.1-RELEASE": "undionly.kpxe",
+		"2.7.2-RELEASE": "undionly.kpxe", "2.8.0-RELEASE": "ipxe.efi", "2.7.20-X": "ipxe.efi"} {
 		f := firewall{Engine: "kea", Version: version}
-		if got := k.boot(f.can(port{})).NBP[dhcp.EFI64]; got != want {
+		if got := k.boot(f.can(iface{})).NBP[dhcp.EFI64]; got != want {
 			t.Errorf("Kea of %s is said to send %q, want %q", version, got, want)
 		}
 		f.Engine = "isc"
-		if got := k.boot(f.can(port{})).NBP[dhcp.EFI64]; got != "ipxe.efi" {
+		if got := k.boot(f.can(iface{})).NBP[dhcp.EFI64]; got != "ipxe.efi" {
 			t.Errorf("ISC of %s is said to send %q", version, got)
 		}
 	}
@@ -102,11 +106,12 @@ func TestWithLeavesAbsentAbsent(t *testing.T) {
 	want := dhcp.Boot{NextServer: netip.MustParseAddr("10.0.0.7")}
 	want.NBP[dhcp.BIOS] = "undionly.kpxe"
 	before := keysOf(map[string]string{"filename64": "", "filename64arm": "old.efi"})
-	after := keysOf(map[string]string{"netboot": "", "nextserver": "10.0.0.7", "filename": "undionly.kpxe", "filename64": "", "filename64arm": ""})
+	after := keysOf(map[string]string{"netboot": "", "nextserver": "10.0.0.7", "filename": "undionly.kpxe",
+		"filename64": "", "filename64arm": ""})
 	if got := before.with(want, can); got != after {
 		t.Errorf("got  %v\nwant %v", got, after)
 	}
-	if got := after.with(dhcp.Boot{}, can); got[netboot].there || got[filename] != after[filename] {
+	if got := after.with(dhcp.Boot{}, can); got[netboot].present || got[filename] != after[filename] {
 		t.Errorf("off: %v", got)
 	}
 }

@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// firewall is what the reading program found.
+// firewall is the result of the reading program.
 type firewall struct {
 	Error      string    `json:"error"`
 	Version    string    `json:"version"` // "2.7.2-RELEASE"
-	Config     string    `json:"config"`  // version of config.xml's form
+	Config     string    `json:"config"`  // version of config.xml's format
 	Engine     string    `json:"engine"`  // "isc" or "kea"
 	Running    bool      `json:"running"` // the DHCP daemon
-	Dirty      bool      `json:"dirty"`   // DHCP settings were saved and not applied
+	Dirty      bool      `json:"dirty"`   // DHCP settings were saved but not applied
 	Relay      bool      `json:"relay"`
 	SyncTo     string    `json:"sync_to"` // the firewall that this one's settings are copied to
 	KeaHA      *keaHA    `json:"kea_ha"`
-	KeaCustom  *string   `json:"kea_custom"` // base64 of JSON of the site's own that Kea is given, for all interfaces; nil: absent
-	Interfaces []port    `json:"interfaces"`
+	KeaCustom  *string   `json:"kea_custom"` // base64 of the site's custom JSON for Kea, for all interfaces; nil: absent
+	Interfaces []iface   `json:"interfaces"`
 	Leased     []string  `json:"leased"` // nil: not known
 	Odd        []oddText `json:"odd"`
 }
@@ -30,22 +30,22 @@ type keaHA struct {
 	Peer string `json:"peer"`
 }
 
-// oddText is a text in the DHCP settings that could stop the daemon. Its value stays on the firewall.
+// oddText is a text in the DHCP settings that could stop the daemon. Its value is not read from the firewall.
 type oddText struct {
 	Path string `json:"path"` // "lan/staticmap/3/rootpath"
 	Why  string `json:"why"`  // "quote", "control", "backslash", "address"
 }
 
-// port is an interface of the firewall.
-type port struct {
+// iface is an interface of the firewall.
+type iface struct {
 	ID      string   `json:"id"`    // "opt1"
 	Descr   string   `json:"descr"` // "ADMIN"
 	Device  string   `json:"if"`    // "igb2"
 	Addr    string   `json:"ipaddr"`
 	Bits    string   `json:"subnet"`
-	AdvSkew *int     `json:"advskew"` // the lowest of its CARP addresses; nil: it has none
+	AdvSkew *int     `json:"advskew"` // the lowest skew of its CARP addresses; nil: it has none
 	VIPs    []string `json:"vips"`
-	DHCP    *section `json:"dhcp"` // nil: there are no DHCP settings
+	DHCP    *section `json:"dhcp"` // nil: it has no DHCP settings
 }
 
 // section is dhcpd/<id>.
@@ -57,10 +57,10 @@ type section struct {
 	KeaCustom bool      `json:"kea_custom"`
 	Options   []option  `json:"options"`
 	Pools     []pool    `json:"pools"`
-	Maps      []mapping `json:"maps"` // only those with boot settings of their own
+	Maps      []mapping `json:"maps"` // only those with their own boot settings
 }
 
-// pool is what an interface and its further pools have in common.
+// pool is what an interface and its additional pools have in common.
 type pool struct {
 	Descr       string `json:"descr"`
 	From        string `json:"from"`
@@ -72,7 +72,7 @@ type pool struct {
 	MACDeny     string `json:"mac_deny"`
 }
 
-// option is a custom option of the site's.
+// option is a custom DHCP option.
 type option struct {
 	Number string `json:"number"`
 	Type   string `json:"type"`
@@ -94,23 +94,23 @@ func (s *Server) read(ctx context.Context) (firewall, error) {
 	if err != nil {
 		return firewall{}, err
 	}
-	raw, err := s.run.run(ctx, p)
+	raw, err := s.transport.run(ctx, p)
 	if err != nil {
 		return firewall{}, err
 	}
 	var f firewall
 	if err := json.Unmarshal(raw, &f); err != nil {
-		return firewall{}, fmt.Errorf("%w: its settings cannot be understood: %w", ErrProgram, err)
+		return firewall{}, fmt.Errorf("%w: parsing its settings: %w", ErrProgram, err)
 	}
 	if f.Error != "" {
-		return firewall{}, fmt.Errorf("%w: PHP says %q", ErrProgram, f.Error)
+		return firewall{}, fmt.Errorf("%w: PHP reports %q", ErrProgram, f.Error)
 	}
 	return f, nil
 }
 
-// find is the interface that a person calls name: its description, its id or its device, the former two without regard to case.
-func (f firewall) find(name string) (port, error) {
-	var found []port
+// find is the interface with that description, id or device. Descriptions and ids match in any case.
+func (f firewall) find(name string) (iface, error) {
+	var found []iface
 	var all []string
 	for _, p := range f.Interfaces {
 		all = append(all, fmt.Sprintf("%q (%s, %s)", p.Descr, p.ID, p.Device))
@@ -120,30 +120,31 @@ func (f firewall) find(name string) (port, error) {
 	}
 	switch len(found) {
 	case 0:
-		return port{}, fmt.Errorf("%w %q; there are %s", ErrNoInterface, name, strings.Join(all, ", "))
+		return iface{}, fmt.Errorf("%w: %q; it has %s", ErrNoInterface, name, strings.Join(all, ", "))
 	case 1:
 		return found[0], nil
 	}
-	return port{}, fmt.Errorf("%w %q: %d of its interfaces are called so; name one by its id: %s", ErrAmbiguous, name, len(found), strings.Join(all, ", "))
+	return iface{}, fmt.Errorf("%w %q: %d interfaces have this name, use an id: %s", ErrAmbiguous, name, len(found),
+		strings.Join(all, ", "))
 }
 
 // kea reports whether Kea is the DHCP engine.
 func (f firewall) kea() bool { return f.Engine == "kea" }
 
-// can is what the engine makes of the settings of p. Kea sends no option 60 back, without which firmware does not take a URL;
-// only the site's own JSON can add it, and what that says is not looked into.
-func (f firewall) can(p port) abilities {
+// can is how the engine uses the settings of p. Kea does not send option 60 back, without which firmware ignores a URL;
+// only custom JSON can add it, and that is not interpreted here.
+func (f firewall) can(p iface) abilities {
 	custom := f.siteCustom() || p.DHCP != nil && p.DHCP.KeaCustom
 	return abilities{oneName: f.archFault(), http: !f.kea() || custom, script: f.kea() && f.takesCustom()}
 }
 
-// archFault: these versions give Kea the BIOS name for every architecture.
+// archFault: these versions configure Kea with the BIOS file for every architecture.
 func (f firewall) archFault() bool {
 	return f.kea() && (strings.HasPrefix(f.Version, "2.7.1-") || strings.HasPrefix(f.Version, "2.7.2-"))
 }
 
-// network is p's own address with the length of its prefix; invalid where it has no fixed one.
-func (p port) network() netip.Prefix {
+// network is p's own address with its prefix length; invalid if it has no static one.
+func (p iface) network() netip.Prefix {
 	prefix, err := netip.ParsePrefix(p.Addr + "/" + p.Bits)
 	if err != nil || !prefix.Addr().Is4() {
 		return netip.Prefix{}
@@ -151,11 +152,11 @@ func (p port) network() netip.Prefix {
 	return prefix
 }
 
-// addrs are by what this firewall names itself in its offers on p.
-func (p port) addrs() []netip.Addr { return parseAddrs(append([]string{p.Addr}, p.VIPs...)...) }
+// addrs are the firewall's addresses in its offers on p.
+func (p iface) addrs() []netip.Addr { return parseAddrs(append([]string{p.Addr}, p.VIPs...)...) }
 
-// peers are its failover partners'.
-func (f firewall) peers(p port) []netip.Addr {
+// peers are the addresses of its failover peers.
+func (f firewall) peers(p iface) []netip.Addr {
 	var texts []string
 	if p.DHCP != nil {
 		texts = append(texts, p.DHCP.Failover)
@@ -176,8 +177,8 @@ func parseAddrs(texts ...string) []netip.Addr {
 	return addrs
 }
 
-// label is how a person knows p: "ADMIN (opt1)".
-func (p port) label() string {
+// label is p for people: "ADMIN (opt1)".
+func (p iface) label() string {
 	if p.Descr == "" {
 		return p.ID
 	}

@@ -32,13 +32,15 @@ func seeds(f *testing.F) {
 	f.Add(200, []byte(`<?xml version="1.0"?><methodResponse><fault><value><struct><member><name>faultCode</name>`+
 		`<value><int>-1</int></value></member><member><name>faultString</name><value><string>no SECRET</string>`+
 		`</value></member></struct></value></fault></methodResponse>`))
-	f.Add(200, []byte(`<?xml version="1.0"?><methodResponse><params><param><value><SECRET>x</SECRET></value></param></params>`+
-		`</methodResponse>`))
+	f.Add(200, []byte(
+		`<?xml version="1.0"?><methodResponse><params><param><value><SECRET>x</SECRET></value></param></params>`+
+			`</methodResponse>`))
 	f.Add(401, []byte(`{"code":401,"status":"x","response_id":"AUTH_SECRET","message":"no SECRET","data":[]}`))
-	f.Add(200, []byte(`{"code":200,"status":"ok","response_id":"SUCCESS","message":"","data":{"output":"SECRET","result_code":1}}`))
+	f.Add(200, []byte(
+		`{"code":200,"status":"ok","response_id":"SUCCESS","message":"","data":{"output":"SECRET","result_code":1}}`))
 }
 
-// marker stands in an input where the firewall echoes the secret.
+// marker is the place in an input where the firewall echoes the secret.
 const marker = "SECRET"
 
 // planted is a body with the secret at each marker, and whether there is one.
@@ -47,8 +49,8 @@ func planted(body []byte, cred credential) (text []byte, echoed bool) {
 	return text, leaks(string(text))
 }
 
-// checkAnswer: an error or one JSON value. No secret is in an error, whatever the firewall echoes, and none in a value that the
-// firewall did not put there itself: settings may hold what looks like one.
+// checkAnswer: an error or one JSON value. No secret is in an error, whatever the firewall echoes, and none in a value
+// that the firewall did not put there itself: settings may hold what looks like one.
 func checkAnswer(t *testing.T, echoed bool, result json.RawMessage, err error) {
 	t.Helper()
 	if (err == nil) != json.Valid(result) {
@@ -78,7 +80,7 @@ func FuzzXMLRPC(f *testing.F) {
 func FuzzREST(f *testing.F) {
 	seeds(f)
 	cred := credential{secret: newSecret(testKey)}
-	parcel := parcel{name: strings.Repeat("a", 32)}
+	upload := upload{name: strings.Repeat("a", 32)}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		body, echoed := planted(body, cred)
 		data, err := readEnvelope(reply{status: status, body: body, location: string(body)}, cred)
@@ -87,10 +89,10 @@ func FuzzREST(f *testing.F) {
 		}
 		var out output
 		if json.Unmarshal(data, &out) == nil {
-			result, err := parcel.result(out, cred)
+			result, err := upload.result(out, cred)
 			checkAnswer(t, echoed, result, err)
 		}
-		result, err := parcel.result(output{Output: string(body)}, cred)
+		result, err := upload.result(output{Output: string(body)}, cred)
 		checkAnswer(t, echoed, result, err)
 	})
 }

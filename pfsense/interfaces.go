@@ -7,18 +7,18 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// Interface is one of the firewall's, and what its DHCP server says there about network boot.
+// Interface is an interface of the firewall, with its DHCP server's network boot settings.
 type Interface struct {
 	Description string       `json:"description"`
 	ID          string       `json:"id"`     // pfSense's own name: "lan", "opt1"
 	Device      string       `json:"device"` // "igb2"
 	Network     netip.Prefix `json:"network,omitzero"`
-	DHCP        bool         `json:"dhcp"`   // the DHCP server is on there
-	Engine      string       `json:"engine"` // "isc" or "kea", the same for all
+	DHCP        bool         `json:"dhcp"`   // the DHCP server is enabled
+	Engine      string       `json:"engine"` // "isc" or "kea", the same for all interfaces
 	Boot        dhcp.Boot    `json:"boot"`
 }
 
-// Interfaces lists those of the firewall. It needs no Config.Interface.
+// Interfaces lists the firewall's interfaces. Config.Interface may be empty.
 func (s *Server) Interfaces(ctx context.Context) ([]Interface, error) {
 	f, err := s.read(ctx)
 	if err != nil {
@@ -31,16 +31,16 @@ func (s *Server) Interfaces(ctx context.Context) ([]Interface, error) {
 	return list, nil
 }
 
-// Found is the one that Config.Interface names.
+// Found is the interface that Config.Interface names.
 func (s *Server) Found(ctx context.Context) (Interface, error) {
-	f, p, err := s.look(ctx)
+	f, p, err := s.readInterface(ctx)
 	if err != nil {
 		return Interface{}, err
 	}
 	return f.describe(p), nil
 }
 
-func (f firewall) describe(p port) Interface {
+func (f firewall) describe(p iface) Interface {
 	i := Interface{Description: p.Descr, ID: p.ID, Device: p.Device, Network: p.network().Masked(), Engine: f.Engine}
 	if p.DHCP != nil {
 		i.DHCP, i.Boot = p.DHCP.Enable, f.settings(p).boot(f.can(p))

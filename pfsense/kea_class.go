@@ -11,22 +11,23 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// Kea can tell iPXE from a ROM by a class of the site's own. pfSense has a field for such configuration (custom_kea_config) at Kea's top, at
-// each interface, pool and static mapping; it checks what stands at the lower ones before it uses it, and leaves out what Kea does not take.
-// But Kea knows classes only at the top, where pfSense checks nothing: so the class goes there, in a test that holds for one interface
-// alone, and the writing program asks Kea about it before anything is written.
+// Kea can tell iPXE from firmware by a custom client class. pfSense has a field for custom JSON (custom_kea_config) at
+// Kea's top level, at each interface, pool and static mapping. It checks the lower ones before it uses them, and leaves
+// out what Kea rejects. But Kea knows classes only at the top level, where pfSense checks nothing: so the class goes
+// there, with a test that matches one interface only, and the writing program has Kea check it before anything is
+// written.
 
 // classPrefix begins the names of pxeagent's classes; the interface's id follows.
 const classPrefix = "pxeagent_ipxe_"
 
 func className(id string) string { return classPrefix + id }
 
-// keaClass is a client class as Kea reads it.
+// keaClass is a client class in Kea's configuration.
 type keaClass struct {
 	Name string `json:"name"`
 	Test string `json:"test"`
-	// Kea writes the name into both places, and iPXE looks into the BOOTP field first. Both belong to a class that is always looked at:
-	// one that is only looked at where it is required comes after pfSense's own.
+	// Kea writes the name into both places, and iPXE reads the BOOTP field first. The class must always be evaluated: one
+	// that is only evaluated if required comes after pfSense's own.
 	File    string      `json:"boot-file-name"`
 	Options []keaOption `json:"option-data"`
 }
@@ -37,30 +38,31 @@ type keaOption struct {
 	Always bool   `json:"always-send"`
 }
 
-// ipxeClass sends iPXE on p to script. iPXE is known by its encapsulated options (175), which every build sends; the user class is another
-// in builds of other people.
-func ipxeClass(p port, script string) (setting, error) {
+// ipxeClass sends iPXE on p to script. iPXE is recognized by its encapsulated options (175), which every build sends;
+// custom builds may have another user class.
+func ipxeClass(p iface, script string) (setting, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	err := e.Encode(keaClass{Name: className(p.ID), Test: "option[175].exists and pkt.iface == '" + p.Device + "'", File: script,
+	err := e.Encode(keaClass{Name: className(p.ID), Test: "option[175].exists and pkt.iface == '" + p.Device + "'",
+		File:    script,
 		Options: []keaOption{{Name: "boot-file-name", Data: script, Always: true}}})
 	if err != nil {
-		return setting{}, fmt.Errorf("the class for iPXE: %w", err)
+		return setting{}, fmt.Errorf("encoding the class for iPXE: %w", err)
 	}
 	return setting{true, strings.TrimSuffix(b.String(), "\n")}, nil
 }
 
-// classScript is where a class sends iPXE, or "".
+// classScript is the script that a class sends iPXE, or "".
 func classScript(class setting) string {
 	var c keaClass
-	if !class.there || json.Unmarshal([]byte(class.text), &c) != nil {
+	if !class.present || json.Unmarshal([]byte(class.text), &c) != nil {
 		return ""
 	}
 	return c.File
 }
 
-// keaField is the site's own configuration at Kea's top, as it stands in config.xml.
+// keaField is the site's custom configuration at Kea's top level, as stored in config.xml.
 func (f firewall) keaField() setting {
 	if f.KeaCustom == nil {
 		return setting{}
@@ -68,8 +70,8 @@ func (f firewall) keaField() setting {
 	return setting{true, *f.KeaCustom}
 }
 
-// class is pxeagent's class for p. What cannot be read has none.
-func (f firewall) class(p port) setting {
+// class is pxeagent's class for p. Unreadable configuration has none.
+func (f firewall) class(p iface) setting {
 	j, err := decodeSite(f.keaField())
 	if err != nil {
 		return setting{}
@@ -78,7 +80,7 @@ func (f firewall) class(p port) setting {
 	return setting{there, text}
 }
 
-// siteCustom reports whether Kea is given JSON that is not pxeagent's, for all interfaces.
+// siteCustom reports whether Kea has custom JSON that is not pxeagent's, for all interfaces.
 func (f firewall) siteCustom() bool {
 	field := f.keaField()
 	for {
@@ -101,7 +103,7 @@ func (f firewall) siteCustom() bool {
 
 var releaseNumbers = regexp.MustCompile(`^(\d+)\.(\d+)`)
 
-// takesCustom reports whether this version hands the site's own configuration to Kea: CE from 2.8, Plus from 25.03 on.
+// takesCustom reports whether this version supports custom configuration for Kea: CE from 2.8, Plus from 25.03.
 func (f firewall) takesCustom() bool {
 	m := releaseNumbers.FindStringSubmatch(f.Version)
 	if m == nil {
@@ -118,33 +120,36 @@ func (f firewall) takesCustom() bool {
 	return major > 25 || major == 25 && minor >= 3
 }
 
-// deviceName is what may stand in a class's test.
+// deviceName is a device that can be named in a class's test.
 var deviceName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-// scriptRefusals are why iPXE cannot be sent to want.Script by a class of its own.
-func (f firewall) scriptRefusals(p port, want dhcp.Boot) []dhcp.Problem {
+// scriptRefusals are reasons why a client class cannot send iPXE want.Script.
+func (f firewall) scriptRefusals(p iface, want dhcp.Boot) []dhcp.Problem {
 	var list []dhcp.Problem
 	add := func(code, format string, args ...any) { list = append(list, refuse(code, format, args...)) }
 	switch {
 	case !f.kea():
-		add("script-isc", "pfSense's ISC DHCP server cannot tell iPXE from a ROM; Kea can, or iPXE can be told apart as it asks for files")
+		add("script-isc", "pfSense's ISC DHCP server cannot tell iPXE from firmware; use Kea, or another chain mode")
 	case !f.takesCustom():
-		add("script-version", "pfSense %s has no field for a configuration of Kea's own, by which iPXE could be told from a ROM; it came with 2.8 and 25.03", f.Version)
+		add("script-version",
+			"pfSense %s does not support custom Kea configuration, which the class for iPXE needs; update to 2.8 or 25.03",
+			f.Version)
 	}
 	if why := badURL(want.Script, maxName); why != "" {
 		add("bad-script", "script URL %q %s", want.Script, why)
 	}
 	if !deviceName.MatchString(p.Device) {
-		add("script-device", "the device %q of %s cannot be named in a class of Kea", p.Device, p.label())
+		add("script-device", "the device name %q of %s cannot be used in a Kea class", p.Device, p.label())
 	}
 	if _, err := decodeSite(f.keaField()); err != nil && len(list) == 0 {
-		add("kea-custom-unreadable", "the firewall's custom configuration for Kea cannot be added to: %s", quoted(err.Error(), credential{}))
+		add("kea-custom-unreadable", "the firewall's custom Kea configuration cannot be extended: %s",
+			quoted(err.Error(), credential{}))
 	}
 	return list
 }
 
-// scriptNotes are what may send iPXE elsewhere all the same.
-func (f firewall) scriptNotes(p port) []dhcp.Problem {
+// scriptNotes are settings that may still send iPXE elsewhere.
+func (f firewall) scriptNotes(p iface) []dhcp.Problem {
 	var list []dhcp.Problem
 	j, err := decodeSite(f.keaField())
 	if err != nil {
@@ -152,11 +157,14 @@ func (f firewall) scriptNotes(p port) []dhcp.Problem {
 	}
 	for _, c := range j.classes {
 		if c.boots && !strings.HasPrefix(c.name, classPrefix) {
-			list = append(list, note("kea-custom-class", "the firewall's custom configuration for Kea has a class %q that names a boot file too; iPXE on %s is sent pxeagent's", c.name, p.label()))
+			list = append(list, note("kea-custom-class",
+				"the firewall's custom Kea configuration has a class %q that also sets a boot file; iPXE on %s gets pxeagent's",
+				c.name, p.label()))
 		}
 	}
 	if p.DHCP.KeaCustom {
-		list = append(list, note("kea-custom-interface", "%s has a custom configuration for Kea; a boot file in it would be sent to iPXE too", p.label()))
+		list = append(list, note("kea-custom-interface",
+			"%s has a custom Kea configuration; a boot file in it would be sent to iPXE too", p.label()))
 	}
 	return list
 }

@@ -16,8 +16,10 @@ const testScript = "http://10.99.0.5/ipxe/bootstrap.ipxe"
 
 func TestTakesCustom(t *testing.T) {
 	for version, want := range map[string]bool{
-		"2.7.0-RELEASE": false, "2.7.2-RELEASE": false, "2.8.0-RELEASE": true, "2.8.1-RELEASE": true, "2.9.0-DEVELOPMENT": true, "2.10.0": true, "3.0": true,
-		"23.09.1-RELEASE": false, "24.11-RELEASE": false, "25.03-BETA": true, "25.07-RELEASE": true, "26.03": true, "": false, "x": false, "99999999999999999999.1": false,
+		"2.7.0-RELEASE": false, "2.7.2-RELEASE": false, "2.8.0-RELEASE": true, "2.8.1-RELEASE": true,
+		"2.9.0-DEVELOPMENT": true, "2.10.0": true, "3.0": true,
+		"23.09.1-RELEASE": false, "24.11-RELEASE": false, "25.03-BETA": true, "25.07-RELEASE": true, "26.03": true,
+		"": false, "x": false, "99999999999999999999.1": false,
 	} {
 		if got := (firewall{Version: version}).takesCustom(); got != want {
 			t.Errorf("%q: %v", version, got)
@@ -25,7 +27,8 @@ func TestTakesCustom(t *testing.T) {
 	}
 }
 
-// keaStub is a firewall whose Kea takes a configuration of the site's own, and a program that says of a configuration what Kea would.
+// keaStub is a firewall whose Kea takes a configuration of the site's own, and a program that says of a configuration
+// what Kea would.
 func keaStub(t *testing.T, takes string) (*stub, func(iface string, tell bool) *Server) {
 	s := newStub(t, "2.9.0")
 	s.put("version", "2.8.1-RELEASE\n")
@@ -39,14 +42,14 @@ func keaStub(t *testing.T, takes string) (*stub, func(iface string, tell bool) *
 	h := s.interpreter()
 	return s, func(iface string, tell bool) *Server {
 		b := s.server(iface)
-		b.tell, b.kea = tell, kea{s.path("kea"), s.path("kea.conf")}
-		b.run = wire{s: s, keeps: h, patch: strings.NewReplacer("/etc/version", s.path("version"))}
+		b.tellIPXE, b.kea = tell, kea{s.path("kea"), s.path("kea.conf")}
+		b.transport = wire{s: s, keeps: h, patch: strings.NewReplacer("/etc/version", s.path("version"))}
 		return b
 	}
 }
 
 func telling() dhcp.Boot {
-	b := wish()
+	b := desired()
 	b.Script = testScript
 	return b
 }
@@ -58,11 +61,13 @@ var keaBefore = map[string]func(c tree){
 	"empty":    func(c tree) { c["kea"] = tree{"custom_kea_config": ""} },
 	"object":   func(c tree) { c["kea"] = tree{"custom_kea_config": encoded("{}")} },
 	"the site's": func(c tree) {
-		c["kea"] = tree{"custom_kea_config": encoded("{ \"client-classes\": [\n {\"name\": \"phones\"}\n ],\n \"x\": 1.0 }\n"), "ha": tree{"role": "primary"}}
+		c["kea"] = tree{"custom_kea_config": encoded("{ \"client-classes\": [\n {\"name\": \"phones\"}\n ],\n \"x\": 1.0 " +
+			"}\n"), "ha": tree{"role": "primary"}}
 	},
 }
 
-// The class goes in with the keys, is read back, stands beside what the site has and the class of another interface, and goes out again.
+// The class is written with the keys, is read back, is kept beside the site's configuration and the class of another interface,
+// and goes out again.
 func TestClass(t *testing.T) {
 	t.Parallel()
 	for name, edit := range keaBefore {
@@ -86,7 +91,8 @@ func TestClass(t *testing.T) {
 				t.Errorf("history %q", s.get("history"))
 			}
 			asked := s.get("asked")
-			for _, part := range []string{`"name":"pool_opt1_0"`, `pkt.iface == 'igb2'`, `"reservations":[]`, `"option-def":{}`} {
+			for _, part := range []string{`"name":"pool_opt1_0"`, `pkt.iface == 'igb2'`, `"reservations":[]`,
+				`"option-def":{}`} {
 				if !strings.Contains(asked, part) || strings.Contains(asked, `"old"`) {
 					t.Errorf("Kea was asked about %s, without %s", asked, part)
 				}
@@ -120,7 +126,7 @@ func TestClass(t *testing.T) {
 	}
 }
 
-// Without chain: dhcp there is no class, and one from before goes; so it does where network boot is turned off.
+// Without chain: dhcp there is no class, and an old one is removed, as it is when network boot is disabled.
 func TestClassGoes(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]dhcp.Boot{"auto": telling(), "off": {}} {
@@ -139,9 +145,10 @@ func TestClassGoes(t *testing.T) {
 			t.Errorf("%s: left behind: %v", name, s.config()["kea"])
 		}
 		if name == "auto" && !strings.Contains(strings.Join(texts(p.Problems), "\n"), "chain: dhcp") {
-			t.Errorf("nobody says that there is a way: %q", texts(p.Problems))
+			t.Errorf("no note mentions chain: dhcp: %q", texts(p.Problems))
 		}
-		if err := open("admin", false).Revert(t.Context(), p); err != nil || mustPlan(t, open("admin", true), telling()).Before.Boot.Script != testScript {
+		if err := open("admin", false).Revert(t.Context(), p); err != nil ||
+			mustPlan(t, open("admin", true), telling()).Before.Boot.Script != testScript {
 			t.Errorf("%s: the class did not come back: %v", name, err)
 		}
 	}
@@ -154,7 +161,8 @@ func texts(problems []dhcp.Problem) (list []string) {
 	return list
 }
 
-// What the site does to its own part is its own business; what it does to pxeagent's class is a change by somebody else.
+// What the site does to its own part is its own business; what it does to pxeagent's class is a change by somebody
+// else.
 func TestClassEditedByOthers(t *testing.T) {
 	t.Parallel()
 	s, open := keaStub(t, "exit 0")
@@ -208,16 +216,17 @@ func TestClassRace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	custom, err := b.customChange(t.Context(), *b.port, before.class, after.class, false)
+	custom, err := b.customChange(t.Context(), *b.iface, before.class, after.class, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.edit(keaBefore["the site's"])
-	program, err := newProgram("write", change{Op: "write", ID: "opt1", Before: before.keys, After: after.keys, Custom: custom, Wait: .2})
+	program, err := newProgram("write", change{Op: "write", ID: "opt1", Before: before.keys, After: after.keys,
+		Custom: custom, Wait: .2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := b.run.run(t.Context(), program)
+	raw, err := b.transport.run(t.Context(), program)
 	if err != nil || !strings.Contains(string(raw), `"status":"changed"`) || s.get("history") != "" {
 		t.Errorf("%s %v, history %q", raw, err, s.get("history"))
 	}
@@ -240,7 +249,7 @@ func TestClassUnfit(t *testing.T) {
 	}
 }
 
-// Kea itself takes the class in the configuration that pfSense makes for it, and does not take a mistake in it.
+// Kea itself accepts the class in the configuration that pfSense generates, and rejects an error in it.
 func TestClassFitsKea(t *testing.T) {
 	t.Parallel()
 	program, err := exec.LookPath("kea-dhcp4")
@@ -281,16 +290,25 @@ func TestClassProblems(t *testing.T) {
 		{name: "ISC", edit: func(c tree) { c["dhcpbackend"] = "isc" }, code: "script-isc!"},
 		{name: "old", version: "2.7.2-RELEASE", code: "script-version!"},
 		{name: "unknown version", version: "what", code: "script-version!"},
-		{name: "no JSON", edit: func(c tree) { c["kea"] = tree{"custom_kea_config": encoded("{bad")} }, code: "kea-custom-unreadable!"},
-		{name: "no base64", edit: func(c tree) { c["kea"] = tree{"custom_kea_config": "{}"} }, code: "kea-custom-unreadable!"},
-		{name: "classes that are none", edit: func(c tree) { c["kea"] = tree{"custom_kea_config": encoded(`{"client-classes":{"a":1}}`)} }, code: "kea-custom-unreadable!"},
+		{name: "no JSON", edit: func(c tree) {
+			c["kea"] = tree{"custom_kea_config": encoded("{bad")}
+		}, code: "kea-custom-unreadable!"},
+		{name: "no base64", edit: func(c tree) {
+			c["kea"] = tree{"custom_kea_config": "{}"}
+		}, code: "kea-custom-unreadable!"},
+		{name: "classes that are none", edit: func(c tree) {
+			c["kea"] = tree{"custom_kea_config": encoded(`{"client-classes":{"a":1}}`)}
+		}, code: "kea-custom-unreadable!"},
 		{name: "device", edit: func(c tree) { at(c, "interfaces", "opt1")["if"] = "igb2' or '1" }, code: "script-device!"},
 		{name: "long", want: func(b *dhcp.Boot) { b.Script += "?" + strings.Repeat("x", 100) }, code: "bad-script!"},
 		{name: "no URL", want: func(b *dhcp.Boot) { b.Script = "menu.ipxe" }, code: "bad-script!"},
 		{name: "the site's class", edit: func(c tree) {
-			c["kea"] = tree{"custom_kea_config": encoded(`{"client-classes":[{"name":"mine","option-data":[{"code":67,"data":"x"}]}]}`)}
+			c["kea"] = tree{"custom_kea_config": encoded(
+				`{"client-classes":[{"name":"mine","option-data":[{"code":67,"data":"x"}]}]}`)}
 		}, code: "kea-custom-class"},
-		{name: "the interface's", edit: func(c tree) { at(c, "dhcpd", "opt1")["custom_kea_config"] = encoded("{}") }, code: "kea-custom-interface"},
+		{name: "the interface's", edit: func(c tree) {
+			at(c, "dhcpd", "opt1")["custom_kea_config"] = encoded("{}")
+		}, code: "kea-custom-interface"},
 	} {
 		s.put("config.json", config)
 		s.put("version", "25.07-RELEASE\n")

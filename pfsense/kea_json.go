@@ -11,13 +11,13 @@ import (
 	"unicode/utf8"
 )
 
-// siteJSON is the site's own configuration for Kea: a JSON object that pfSense merges into the one it makes. It is changed by
-// inserting and cutting text, so that what is the site's keeps every byte.
+// siteJSON is the site's custom configuration for Kea: a JSON object that pfSense merges into the one that it
+// generates. It is changed by inserting and removing text, so that the site's part keeps every byte.
 type siteJSON struct {
 	text    string
-	start   int // behind the object's {
+	start   int // after the object's {
 	empty   bool
-	list    int // behind the [ of client-classes; 0: there are none
+	list    int // after the [ of client-classes; 0: there is none
 	classes []siteClass
 }
 
@@ -25,16 +25,16 @@ type siteJSON struct {
 type siteClass struct {
 	name     string
 	from, to int
-	boots    bool // it names a boot file
+	boots    bool // it sets a boot file
 }
 
-// classList is what stands before the first class where the list is pxeagent's own.
+// classList is the text before the first class if pxeagent created the list.
 const classList = `"client-classes":[`
 
-// parseSiteJSON reads text. What PHP would read otherwise, or not at all, is an error.
+// parseSiteJSON parses text. What PHP would parse differently, or reject, is an error.
 func parseSiteJSON(text string) (siteJSON, error) {
 	if !utf8.ValidString(text) {
-		return siteJSON{}, errors.New("it is no UTF-8")
+		return siteJSON{}, errors.New("invalid UTF-8")
 	}
 	j := siteJSON{text: text}
 	d := json.NewDecoder(strings.NewReader(text))
@@ -54,7 +54,7 @@ func parseSiteJSON(text string) (siteJSON, error) {
 			continue
 		}
 		if j.list > 0 {
-			return siteJSON{}, errors.New("it has client-classes twice")
+			return siteJSON{}, errors.New("duplicate key client-classes")
 		}
 		if err := j.readClasses(d); err != nil {
 			return siteJSON{}, fmt.Errorf("client-classes: %w", err)
@@ -64,7 +64,7 @@ func parseSiteJSON(text string) (siteJSON, error) {
 		return siteJSON{}, err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return siteJSON{}, errors.New("something follows the object")
+		return siteJSON{}, errors.New("trailing data after the object")
 	}
 	return j, nil
 }
@@ -106,12 +106,12 @@ func wantDelim(d *json.Decoder, want json.Delim) error {
 		err = io.ErrUnexpectedEOF
 	}
 	if err == nil && got != want {
-		err = fmt.Errorf("%v stands where %v should", got, want)
+		err = fmt.Errorf("%v, want %v", got, want)
 	}
 	return err
 }
 
-// class is the text of the class that is called name.
+// class is the text of the class of that name.
 func (j siteJSON) class(name string) (text string, there bool) {
 	i := j.index(name)
 	if i < 0 {
@@ -124,7 +124,8 @@ func (j siteJSON) index(name string) int {
 	return slices.IndexFunc(j.classes, func(c siteClass) bool { return c.name == name })
 }
 
-// with is the text with this class in the place of the one of that name, or before all others: Kea takes an option from the first class that has it.
+// with is the text with this class in place of the one of that name, or before all others: Kea takes an option from the
+// first class that sets it.
 func (j siteJSON) with(name, class string) string {
 	at := j.list
 	switch i := j.index(name); {
@@ -163,35 +164,35 @@ func (j siteJSON) without(name string) string {
 	return j.text[:from] + j.text[to:]
 }
 
-// What is left where the field was not there, or empty, before a class went into it.
+// The text without classes, for a field that was absent or empty before a class was added.
 const (
 	wasAbsent = "{}\n"
 	wasEmpty  = "{}\n\n"
 )
 
-// decodeSite is the text in the field of config.xml, and what it says.
+// decodeSite parses the text in the field of config.xml.
 func decodeSite(field setting) (siteJSON, error) {
 	text := wasAbsent
 	switch {
 	case field.text != "":
 		raw, err := base64.StdEncoding.DecodeString(field.text)
 		if err != nil || base64.StdEncoding.EncodeToString(raw) != field.text {
-			return siteJSON{}, errors.New("it is not in base64 as the web page writes it")
+			return siteJSON{}, errors.New("not base64 as the web interface writes it")
 		}
 		text = string(raw)
-	case field.there:
+	case field.present:
 		text = wasEmpty
 	}
 	return parseSiteJSON(text)
 }
 
-// encodeSite is what goes into the field of config.xml.
+// encodeSite is the value of the field in config.xml.
 func encodeSite(text string) setting {
 	switch text {
 	case wasAbsent:
 		return setting{}
 	case wasEmpty:
-		return setting{there: true}
+		return setting{present: true}
 	}
 	return setting{true, base64.StdEncoding.EncodeToString([]byte(text))}
 }

@@ -9,7 +9,8 @@ import (
 
 const testClass = `{"name":"pxeagent_ipxe_opt1","test":"option[175].exists"}`
 
-// A class goes before those of the site, whatever the site has, and taking it out again leaves the site's text to the byte.
+// A class goes before those of the site, whatever the site has, and taking it out again leaves the site's text to the
+// byte.
 func TestSiteJSON(t *testing.T) {
 	for text, want := range map[string]string{
 		`{}`:                              `{"client-classes":[CLASS]}`,
@@ -17,7 +18,8 @@ func TestSiteJSON(t *testing.T) {
 		`{"a":{"client-classes":[1]}}`:    `{"client-classes":[CLASS],"a":{"client-classes":[1]}}`,
 		`{"a":1,"client-classes":[]}`:     `{"a":1,"client-classes":[CLASS]}`,
 		"{\n \"client-classes\" : [ ]\n}": "{\n \"client-classes\" : [CLASS ]\n}",
-		"{\"client-classes\": [\n\t{\"name\": \"é\",\n\"n\":1.50}\n]}":            "{\"client-classes\": [CLASS,\n\t{\"name\": \"é\",\n\"n\":1.50}\n]}",
+		"{\"client-classes\": [\n\t{\"name\": \"é\",\n\"n\":1.50}\n]}": "{\"client-classes\": " +
+			"[CLASS,\n\t{\"name\": \"é\",\n\"n\":1.50}\n]}",
 		`{"client-classes":[{"name":"pxeagent_ipxe_lan"},{"name":"b"}],"b":true}`: `{"client-classes":[CLASS,{"name":"pxeagent_ipxe_lan"},{"name":"b"}],"b":true}`,
 	} {
 		j, err := parseSiteJSON(text)
@@ -38,9 +40,10 @@ func TestSiteJSON(t *testing.T) {
 			t.Errorf("%s has the class %q", with, got)
 		}
 		if got := back.without("pxeagent_ipxe_opt1"); got != text {
-			t.Errorf("taken out again it is\n%q, was\n%q", got, text)
+			t.Errorf("removed again it is\n%q, was\n%q", got, text)
 		}
-		if got := back.with("pxeagent_ipxe_opt1", `{"name":"other"}`); got != strings.ReplaceAll(want, "CLASS", `{"name":"other"}`) {
+		if got := back.with("pxeagent_ipxe_opt1", `{"name":"other"}`); got != strings.ReplaceAll(want, "CLASS",
+			`{"name":"other"}`) {
 			t.Errorf("replaced it is\n%s", got)
 		}
 	}
@@ -58,7 +61,8 @@ func TestSiteJSON(t *testing.T) {
 			t.Errorf("%s became\n%s\nwant\n%s", text, got, want)
 		}
 	}
-	for _, bad := range []string{``, `[]`, `null`, `{`, `{"a":1}{}`, `{"client-classes":{}}`, `{"client-classes":["a"]}`, `{"client-classes":[],"client-classes":[]}`,
+	for _, bad := range []string{``, `[]`, `null`, `{`, `{"a":1}{}`, `{"client-classes":{}}`, `{"client-classes":["a"]}`,
+		`{"client-classes":[],"client-classes":[]}`,
 		`{"a":1,}`, `{"a":01}`, "{\"a\":\"\xff\"}", `{"client-classes":[{"name":1}]}`, `// {}`, `{"Dhcp4":`} {
 		if j, err := parseSiteJSON(bad); err == nil {
 			t.Errorf("%q was read as %+v", bad, j)
@@ -66,16 +70,17 @@ func TestSiteJSON(t *testing.T) {
 	}
 }
 
-// The field of config.xml: absent and empty are told apart, before and after.
+// The field of config.xml: absent and empty are kept apart.
 func TestSiteField(t *testing.T) {
-	for _, field := range []setting{{}, {there: true}, {true, encoded(`{}`)}, {true, encoded("{}\n ")}, {true, encoded(`{"client-classes":[{"name":"x"}]}`)}} {
+	for _, field := range []setting{{}, {present: true}, {true, encoded(`{}`)}, {true, encoded("{}\n ")},
+		{true, encoded(`{"client-classes":[{"name":"x"}]}`)}} {
 		j, err := decodeSite(field)
 		if err != nil {
 			t.Fatal(err)
 		}
 		with := encodeSite(j.with("pxeagent_ipxe_opt1", testClass))
 		back, err := decodeSite(with)
-		if err != nil || !with.there || with.text == "" {
+		if err != nil || !with.present || with.text == "" {
 			t.Fatalf("%v: %v %v", field, with, err)
 		}
 		if got := encodeSite(back.without("pxeagent_ipxe_opt1")); got != field {
@@ -90,7 +95,9 @@ func TestSiteField(t *testing.T) {
 }
 
 func FuzzSiteJSON(f *testing.F) {
-	for _, text := range []string{`{}`, ` {"client-classes":[]} `, `{"client-classes":[{"name":"a","option-data":[{"code":67}]},{}],"x":[1,{"y":null}]}`, `{"client-classes":[`, wasAbsent, wasEmpty} {
+	for _, text := range []string{`{}`, ` {"client-classes":[]} `,
+		`{"client-classes":[{"name":"a","option-data":[{"code":67}]},{}],"x":[1,{"y":null}]}`, `{"client-classes":[`,
+		wasAbsent, wasEmpty} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -104,7 +111,7 @@ func FuzzSiteJSON(f *testing.F) {
 		}
 		back, err := parseSiteJSON(j.with(name, testClass))
 		if err != nil {
-			t.Fatalf("%q is no object any more: %v", j.with(name, testClass), err)
+			t.Fatalf("%q is not an object: %v", j.with(name, testClass), err)
 		}
 		if len(back.classes) != len(j.classes)+1 || back.classes[0].name != name {
 			t.Errorf("classes %+v", back.classes)

@@ -13,8 +13,8 @@ import (
 	"pxeagent/pfsense/pfsensetest"
 )
 
-// TestKeaSendsIPXEToTheScript has a firewall configured, and real Kea run with what pfSense would then make of it: iPXE is sent the script,
-// every ROM its NBP, and after the revert iPXE is told what a ROM is.
+// TestKeaSendsIPXEToTheScript has a firewall configured, and real Kea run with what pfSense would then make of it: iPXE
+// is sent the script, every ROM its NBP, and after the revert iPXE is told what a ROM is.
 func TestKeaSendsIPXEToTheScript(t *testing.T) {
 	lab.Need(t, "kea-dhcp4")
 	for _, transport := range []string{"rest", "xmlrpc"} {

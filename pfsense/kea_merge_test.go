@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// keaMerged is the configuration that pfSense makes for Kea with custom at its top, as its own code does: lists are joined, objects merged.
+// keaMerged is the configuration that pfSense makes for Kea with custom at its top, as its own code does: lists are
+// joined, objects merged.
 func keaMerged(t *testing.T, conf map[string]any, custom string) {
 	t.Helper()
 	var own map[string]any
@@ -44,18 +45,19 @@ func keaConf(t *testing.T, name string) map[string]any {
 	return conf
 }
 
-// What is taken for pfSense's way of merging is what its own generator made of a class.
+// keaMerged merges like pfSense's own generator did in a recording with a class.
 func TestMergedAsPfSenseDoes(t *testing.T) {
 	conf := keaConf(t, "2-bios-uefi-arm-http")
-	keaMerged(t, conf, `{"client-classes": [{"name": "pxeagent_ipxe", "test": "option[77].hex == 'iPXE'", "boot-file-name": "http://10.99.0.5/boot.ipxe", `+
-		`"option-data": [{"name": "boot-file-name", "data": "http://10.99.0.5/boot.ipxe", "always-send": true}]}]}`)
+	keaMerged(
+		t, conf, `{"client-classes": [{"name": "pxeagent_ipxe", "test": "option[77].hex == 'iPXE'", "boot-file-name": "http://10.99.0.5/boot.ipxe", `+
+			`"option-data": [{"name": "boot-file-name", "data": "http://10.99.0.5/boot.ipxe", "always-send": true}]}]}`)
 	if want := keaConf(t, "14-kea-custom-ipxe"); !reflect.DeepEqual(conf, want) {
 		t.Errorf("merged %v\nwant %v", conf, want)
 	}
 }
 
-// KeaAsHere is conf changed only where this machine and its Kea need it: hooks that are elsewhere, a key that has another name before Kea 2.7,
-// reservations without an address, which Kea before 2.3 refuses, and the device.
+// KeaAsHere is conf changed only where this machine and its Kea need it: hooks that are elsewhere, a key that has
+// another name before Kea 2.7, reservations without an address, which Kea before 2.3 refuses, and the device.
 func KeaAsHere(t *testing.T, conf map[string]any, device string) string {
 	t.Helper()
 	d := conf["Dhcp4"].(map[string]any)

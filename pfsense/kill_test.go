@@ -17,7 +17,8 @@ import (
 	"pxeagent/pfsense"
 )
 
-// meter passes connections on to a firewall and counts the bytes of both directions. At the byte that is set it kills a process.
+// meter passes connections on to a firewall and counts the bytes of both directions. At the byte that is set it kills a
+// process.
 type meter struct {
 	net.Listener
 	to string
@@ -74,7 +75,7 @@ func (m *meter) serve(c net.Conn) {
 	io.Copy(io.Discard, io.TeeReader(counted{fw, m}, ignoring{c}))
 }
 
-// ignoring writes to somebody who may be gone.
+// ignoring writes to a peer that may have closed the connection.
 type ignoring struct{ io.Writer }
 
 func (w ignoring) Write(p []byte) (int, error) {
@@ -87,7 +88,7 @@ type counted struct {
 	m *meter
 }
 
-// Read takes little at a time, so that a process can be killed within a message.
+// Read reads little at a time, so that a process can be killed within a message.
 func (c counted) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p[:min(len(p), 64)])
 	c.m.mu.Lock()
@@ -134,8 +135,8 @@ func (m *meter) configure(t *testing.T, o pfsense.ChildOrder, at int) (passed in
 	return m.passed, err != nil
 }
 
-// A process that is killed at any byte of its conversation leaves old or new, and the journal resolves it, by a next configure or by a
-// revert, on the wire too.
+// A process that is killed at any byte of its conversation leaves old or new, and the journal resolves it, by a next
+// configure or by a revert, on the wire too.
 func TestKilledAnywhere(t *testing.T) {
 	lab.NoShort(t)
 	const points = 50

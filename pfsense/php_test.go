@@ -68,7 +68,9 @@ func TestSetAgainAndRevert(t *testing.T) {
 				t.Errorf("loaded was %s", s.get("loaded"))
 			}
 			history := s.get("history")
-			if !strings.HasPrefix(history, "pxeagent: network boot on ADMIN (opt1): next-server 10.99.0.5, nbp bios undionly.kpxe") || strings.Count(history, "\n") != 1 {
+			if !strings.HasPrefix(history,
+				"pxeagent: network boot on ADMIN (opt1): next-server 10.99.0.5, nbp bios undionly.kpxe") ||
+				strings.Count(history, "\n") != 1 {
 				t.Errorf("history %q", history)
 			}
 
@@ -93,7 +95,7 @@ func TestSetAgainAndRevert(t *testing.T) {
 			if at(s.config(), "dhcpd", "opt1")["filename32"] != nil {
 				t.Error("filename32 was absent and is now empty")
 			}
-			if !strings.Contains(s.get("history"), "put back: turned off") {
+			if !strings.Contains(s.get("history"), "reverted: turned off") {
 				t.Errorf("history %q", s.get("history"))
 			}
 			s.put("loaded", "")
@@ -104,7 +106,8 @@ func TestSetAgainAndRevert(t *testing.T) {
 	}
 }
 
-// The order of calls on the firewall: everything under one lock with a name of its own, the disk read anew, read back after writing.
+// The order of calls on the firewall: everything under one lock with a name of its own, the disk read anew, read back
+// after writing.
 func TestOrderOfCalls(t *testing.T) {
 	t.Parallel()
 	for age, reads := range map[string]string{"2.7.0": "parse_config", "2.9.0": "config_read_file"} {
@@ -115,7 +118,8 @@ func TestOrderOfCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 		want = append(want, want...) // the interface is found again
-		want = append(want, "lock pxeagent exclusive", reads, "write_config", "lock config exclusive", "unlock", reads, "services_dhcpd_configure inet", "unlock")
+		want = append(want, "lock pxeagent exclusive", reads, "write_config", "lock config exclusive", "unlock", reads,
+			"services_dhcpd_configure inet", "unlock")
 		if got := strings.Split(strings.TrimSpace(s.get("steps")), "\n"); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: calls %q\nwant %q", age, got, want)
 		}
@@ -250,7 +254,8 @@ func TestRefusesToWrite(t *testing.T) {
 	if q, refused := mustPlan(t, s.server("admin"), testBoot("10.99.0.5")).Refused(); !refused || q.Code != "unapplied" {
 		t.Errorf("plan on unapplied changes: %+v", q)
 	}
-	if err := s.server("admin").Revert(t.Context(), dhcp.Plan{Before: p.After, After: p.Before}); !errors.Is(err, ErrUnapplied) {
+	if err := s.server("admin").Revert(t.Context(), dhcp.Plan{Before: p.After, After: p.Before}); !errors.Is(err,
+		ErrUnapplied) {
 		t.Errorf("revert on unapplied changes: %v", err)
 	}
 	s = newStub(t, "2.9.0")
@@ -267,7 +272,7 @@ func TestRefusesToWrite(t *testing.T) {
 		t.Errorf("plan without a lock: %v", err)
 	}
 	nolock := s.server("admin")
-	nolock.port = &port{ID: "opt1"}
+	nolock.iface = &iface{ID: "opt1"}
 	unwritten("no lock", nolock.Apply(t.Context(), p), ErrProgram)
 	s.order(nil)
 	s.edit(func(c tree) { at(c, "dhcpd")["opt1"] = "" })
@@ -281,14 +286,15 @@ func TestRefusesToWrite(t *testing.T) {
 	}
 }
 
-// What fails after the settings were saved is told apart from what fails before: the caller puts them back.
+// A failure after the settings were saved is a different error than one before: the caller restores them.
 func TestSavedAndNotLoaded(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, "2.9.0")
 	p := mustPlan(t, s.server("admin"), testBoot("10.99.0.5"))
 	s.order(map[string]any{"throw": "services_dhcpd_configure"})
 	err := s.server("admin").Apply(t.Context(), p)
-	if !errors.Is(err, ErrProgram) || !strings.Contains(err.Error(), "saved and not loaded") || s.mine()[filename].text != "undionly.kpxe" {
+	if !errors.Is(err, ErrProgram) || !strings.Contains(err.Error(), "saved but not loaded") ||
+		s.mine()[filename].text != "undionly.kpxe" {
 		t.Errorf("%v; filename %v", err, s.mine()[filename])
 	}
 	s.order(nil)
@@ -318,7 +324,8 @@ func TestDaemonDoesNotStart(t *testing.T) {
 			if s.get("chroot/var/run/dhcpd.pid") != "well" || strings.Contains(s.get("loaded"), "undionly.kpxe") {
 				t.Errorf("%s, %s: the old settings are not loaded: %s", age, name, s.get("loaded"))
 			}
-			if h := strings.Split(s.get("history"), "\n"); len(h) != 3 || !strings.Contains(h[1], "put back, the DHCP server did not start") {
+			if h := strings.Split(s.get("history"), "\n"); len(h) != 3 ||
+				!strings.Contains(h[1], "put back, the DHCP server did not start") {
 				t.Errorf("%s, %s: history %q", age, name, h)
 			}
 		}
@@ -348,7 +355,7 @@ func TestDaemonStaysDown(t *testing.T) {
 	}
 }
 
-// Settings that somebody saved while the daemon did not come up are not overwritten by what was there before.
+// Settings that somebody saved while the daemon failed to start are not overwritten by the old ones.
 func TestDaemonDoesNotStartAndOthersEdit(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, "2.9.0")
@@ -362,7 +369,8 @@ func TestDaemonDoesNotStartAndOthersEdit(t *testing.T) {
 	}
 }
 
-// Somebody else who wrote just what was planned has changed the settings too: what they were before is not what this plan says.
+// Somebody else who wrote just what was planned has changed the settings too: what they were before is not what this
+// plan says.
 func TestTheSameWrittenByOthers(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, "2.9.0")
@@ -399,7 +407,8 @@ func TestHostileTexts(t *testing.T) {
 	t.Parallel()
 	s := newStub(t, "2.9.0")
 	h := s.interpreter()
-	for _, text := range []string{`';system("touch ` + s.path("pwned") + `");//`, "$args", "${x}", "{$x}", "`id`", "\\", `\'`, "?>", "<?php", "ünïcode", "a\x00b", "\n", "]]>", "&amp;", "<b>"} {
+	for _, text := range []string{`';system("touch ` + s.path("pwned") + `");//`, "$args", "${x}", "{$x}", "`id`", "\\",
+		`\'`, "?>", "<?php", "ünïcode", "a\x00b", "\n", "]]>", "&amp;", "<b>"} {
 		var k keys
 		for f := range k {
 			k[f] = setting{true, text}

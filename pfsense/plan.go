@@ -7,23 +7,24 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// Plan reads the firewall's settings. Its problems have these codes. They refuse: bad-next-server, bad-boot-file, bad-url,
-// two-urls, no-boot-file, bad-script, script-isc, script-version, script-device, kea-custom-unreadable, no-dhcp, dhcp-off, relay, ha-secondary,
-// unapplied, unsafe-text. They are shown: not-running, no-script, no-http-boot, arch-fault, other-archs, other-archs-url, http-option-60,
-// kea-custom, kea-custom-class, kea-custom-interface, mapping, pool, deny-unknown, mac-filter, pool-full, option-66, option-67, option-60,
-// root-path, next-server-elsewhere, ha-primary.
+// Plan reads the firewall's settings. Its problems have these codes. These refuse: bad-next-server, bad-boot-file,
+// bad-url, two-urls, no-boot-file, bad-script, script-isc, script-version, script-device, kea-custom-unreadable,
+// no-dhcp, dhcp-off, relay, ha-secondary, unapplied, unsafe-text. These are only shown: not-running, no-script,
+// no-http-boot, arch-fault, other-archs, other-archs-url, http-option-60, kea-custom, kea-custom-class,
+// kea-custom-interface, mapping, pool, deny-unknown, mac-filter, pool-full, option-66, option-67, option-60, root-path,
+// next-server-elsewhere, ha-primary.
 //
-// Errors wrap ErrNoInterface, ErrAmbiguous or what reaching the firewall gave.
+// Errors wrap ErrNoInterface, ErrAmbiguous or an error of the connection.
 func (s *Server) Plan(ctx context.Context, want dhcp.Boot) (dhcp.Plan, error) {
-	f, p, err := s.look(ctx)
+	f, p, err := s.readInterface(ctx)
 	if err != nil {
 		return dhcp.Plan{}, err
 	}
-	return f.plan(p, want, s.tell)
+	return f.plan(p, want, s.tellIPXE)
 }
 
-// plan is what it takes to make the interface p of f say want. Where tell is set Kea itself is to tell iPXE apart.
-func (f firewall) plan(p port, want dhcp.Boot, tell bool) (dhcp.Plan, error) {
+// plan is what it takes for the interface p of f to send want. With tell, Kea gets a client class for iPXE.
+func (f firewall) plan(p iface, want dhcp.Boot, tell bool) (dhcp.Plan, error) {
 	old, can := f.settings(p), f.can(p)
 	plan := dhcp.Plan{Own: p.addrs(), Peers: f.peers(p)}
 	var err error
@@ -36,10 +37,10 @@ func (f firewall) plan(p port, want dhcp.Boot, tell bool) (dhcp.Plan, error) {
 		plan.Problems = append(plan.Problems, f.scriptRefusals(p, want)...)
 	}
 	if len(plan.Problems) > 0 {
-		// What cannot be written is not shown as if it would be.
+		// A change that cannot be written is not shown.
 		return plan, nil
 	}
-	// Nothing is turned off that does not say anything, and no problem is one then.
+	// Network boot is already off: there is nothing to write, and no problem matters.
 	if want == (dhcp.Boot{}) && plan.Before.Boot == want {
 		return plan, nil
 	}

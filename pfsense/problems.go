@@ -8,8 +8,8 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// problems is what a person should know before p says want; sends is what it will say.
-func (f firewall) problems(p port, want, sends dhcp.Boot) []dhcp.Problem {
+// problems is what a person should know before want is written for p; sends is what the firewall will send.
+func (f firewall) problems(p iface, want, sends dhcp.Boot) []dhcp.Problem {
 	list := f.refusals(p, want)
 	if want == (dhcp.Boot{}) || p.DHCP == nil {
 		return list
@@ -20,48 +20,54 @@ func (f firewall) problems(p port, want, sends dhcp.Boot) []dhcp.Problem {
 	return append(list, f.contradictions(p, want)...)
 }
 
-// refusals are where a change would do harm or nothing.
-func (f firewall) refusals(p port, want dhcp.Boot) []dhcp.Problem {
+// refusals are reasons why a change would do harm, or have no effect.
+func (f firewall) refusals(p iface, want dhcp.Boot) []dhcp.Problem {
 	var list []dhcp.Problem
 	if off := (dhcp.Boot{}); want != off {
 		switch {
 		case f.Relay:
-			list = append(list, refuse("relay", "the firewall relays DHCP to another server, and does not answer itself"))
+			list = append(list, refuse("relay", "the firewall is a DHCP relay for another server"))
 		case p.DHCP == nil:
 			list = append(list, refuse("no-dhcp", "the firewall has no DHCP settings for %s", p.label()))
 		case !p.DHCP.Enable:
-			list = append(list, refuse("dhcp-off", "the firewall's DHCP server is off on %s", p.label()))
+			list = append(list, refuse("dhcp-off", "the firewall's DHCP server is disabled on %s", p.label()))
 		}
 	}
 	if f.secondary(p) {
-		list = append(list, refuse("ha-secondary", "this firewall is the secondary of a pair: the primary overwrites its DHCP settings, so change those of the primary"))
+		list = append(list, refuse("ha-secondary",
+			"this firewall is the secondary of an HA pair, and the primary overwrites its DHCP settings: configure the primary"))
 	}
 	if f.Dirty {
-		list = append(list, refuse("unapplied", "DHCP settings were saved on the firewall and not applied; they would go live with this change"))
+		list = append(list, refuse("unapplied",
+			"the firewall has DHCP settings that were saved but not applied; they would take effect with this change"))
 	}
 	if odd := f.unsafe(p); len(odd) > 0 {
-		list = append(list, refuse("unsafe-text", "texts in the DHCP settings can stop the DHCP server on every interface when it is loaded: %s", strings.Join(odd, ", ")))
+		list = append(list, refuse("unsafe-text",
+			"values in the DHCP settings that can stop the DHCP server on all interfaces when it reloads: %s",
+			strings.Join(odd, ", ")))
 	}
 	return list
 }
 
-// secondary: pfSense itself takes the side whose CARP address has a skew of 20 or more for the secondary, and adds 100 to it as it copies.
-func (f firewall) secondary(p port) bool {
+// secondary: pfSense takes the side whose CARP address has a skew of 20 or more for the secondary, and adds 100 to it
+// when it copies.
+func (f firewall) secondary(p iface) bool {
 	if f.KeaHA != nil && f.kea() && f.KeaHA.Role != "primary" {
 		return true
 	}
 	return f.SyncTo == "" && p.AdvSkew != nil && *p.AdvSkew >= 20
 }
 
-// unsafe names the texts that could stop the daemon, but for those of p's own that the change replaces.
-func (f firewall) unsafe(p port) []string {
+// unsafe names the values that could stop the daemon, except those of p that the change replaces.
+func (f firewall) unsafe(p iface) []string {
 	var list []string
 	for _, o := range f.Odd {
 		name, own := strings.CutPrefix(o.Path, p.ID+"/")
 		if own && slices.Contains(fieldNames[:], name) {
 			continue
 		}
-		why := map[string]string{"quote": "has a quote", "control": "has a control character", "backslash": "ends in a backslash", "address": "is no IPv4 address"}[o.Why]
+		why := map[string]string{"quote": "has a quote", "control": "has a control character",
+			"backslash": "ends in a backslash", "address": "is not an IPv4 address"}[o.Why]
 		if why == "" {
 			why = "is not safe"
 		}
@@ -70,34 +76,41 @@ func (f firewall) unsafe(p port) []string {
 	return list
 }
 
-// engineNotes are what this DHCP engine cannot say, and what it says besides.
-func (f firewall) engineNotes(p port, want, sends dhcp.Boot) []dhcp.Problem {
+// engineNotes are what this DHCP engine cannot send, and what it sends in addition.
+func (f firewall) engineNotes(p iface, want, sends dhcp.Boot) []dhcp.Problem {
 	var list []dhcp.Problem
 	can := f.can(p)
 	add := func(code, format string, args ...any) { list = append(list, note(code, format, args...)) }
 	if !f.Running {
-		add("not-running", "the firewall's DHCP server does not run at the moment")
+		add("not-running", "the firewall's DHCP server is not running")
 	}
 	switch {
 	case sends.Script != "":
 		list = append(list, f.scriptNotes(p)...)
 	case want.Script != "" && can.script:
-		add("no-script", "pfSense sends iPXE the same file as a ROM; the script is served to iPXE by TFTP and HTTP instead, and chain: dhcp would have Kea tell them apart")
+		add("no-script", "pfSense sends iPXE the same file as firmware; pxeagent serves iPXE the script by TFTP and HTTP "+
+			"instead. With chain: dhcp, Kea can tell them apart")
 	case want.Script != "":
-		add("no-script", "pfSense cannot tell iPXE from a ROM and sends both the same file; the script is served to iPXE by TFTP and HTTP instead")
+		add("no-script", "pfSense cannot tell iPXE from firmware and sends both the same file; pxeagent serves iPXE the "+
+			"script by TFTP and HTTP instead")
 	}
 	url := oneURL(want)
 	switch {
 	case url == "":
 	case !can.http:
-		add("no-http-boot", "Kea on pfSense cannot do UEFI HTTP boot, for it sends no option 60 back: the URL is not set")
+		add("no-http-boot", "Kea on pfSense does not support UEFI HTTP boot, because it does not send option 60 back: the "+
+			"URL is not set")
 	case f.kea():
-		add("kea-custom", "Kea sends a URL without option 60, which UEFI HTTP boot needs, unless the custom configuration on the firewall adds it")
+		add("kea-custom", "Kea sends the URL without option 60, which UEFI HTTP boot needs, unless the firewall's custom "+
+			"configuration adds it")
 	default:
-		add("http-option-60", "with a URL set, ISC's server sends option 60 \"HTTPClient\" to every machine on %s that asks for option 60, PXE ROMs too", p.label())
+		add("http-option-60",
+			"with a URL set, ISC DHCP sends option 60 \"HTTPClient\" to every machine on %s that requests it, PXE firmware "+
+				"included", p.label())
 	}
 	if can.oneName {
-		add("arch-fault", "Kea of pfSense %s sends the BIOS file %q to every machine, UEFI ones too; update it, or choose ISC's server", f.Version, sends.NBP[dhcp.BIOS])
+		add("arch-fault", "Kea on pfSense %s sends the BIOS file %q to every machine, UEFI included; update pfSense, or "+
+			"use ISC DHCP", f.Version, sends.NBP[dhcp.BIOS])
 		return list
 	}
 	if can.http && url != "" {
@@ -108,7 +121,8 @@ func (f firewall) engineNotes(p port, want, sends dhcp.Boot) []dhcp.Problem {
 			}
 		}
 		if len(others) > 0 {
-			add("other-archs-url", "pfSense has one URL, and sends %s to UEFI HTTP boot of other architectures too: %s", url, strings.Join(others, ", "))
+			add("other-archs-url", "pfSense has one URL for all architectures, and sends %s also for %s", url,
+				strings.Join(others, ", "))
 		}
 	}
 	var others []string
@@ -118,33 +132,35 @@ func (f firewall) engineNotes(p port, want, sends dhcp.Boot) []dhcp.Problem {
 		}
 	}
 	if len(others) > 0 {
-		add("other-archs", "pfSense sends the BIOS file %q also to what has no file of its own: %s", sends.NBP[dhcp.BIOS], strings.Join(others, ", "))
+		add("other-archs", "pfSense sends the BIOS file %q also to architectures without a file: %s", sends.NBP[dhcp.BIOS],
+			strings.Join(others, ", "))
 	}
 	return list
 }
 
-// overrides are the mappings and pools that will send something else.
+// overrides are the mappings and pools that send something else.
 func (f firewall) overrides(s section) []dhcp.Problem {
 	var list []dhcp.Problem
 	ignored := ""
 	if f.kea() {
-		ignored = "; Kea ignores it"
+		ignored = "; Kea ignores them"
 	}
 	for _, m := range s.Maps {
-		if says := own(m.Keys, m.RootPath); says != "" {
-			list = append(list, note("mapping", "the static mapping of %s has boot settings of its own: %s%s", m.label(), says, ignored))
+		if says := bootSettings(m.Keys, m.RootPath); says != "" {
+			list = append(list, note("mapping", "the static mapping of %s has its own boot settings: %s%s", m.label(), says,
+				ignored))
 		}
 	}
 	for _, p := range s.Pools {
-		if says := own(p.Keys, p.RootPath); says != "" && p.Keys[netboot].there {
-			list = append(list, note("pool", "the pool %s has boot settings of its own: %s%s", p.label(), says, ignored))
+		if says := bootSettings(p.Keys, p.RootPath); says != "" && p.Keys[netboot].present {
+			list = append(list, note("pool", "the pool %s has its own boot settings: %s%s", p.label(), says, ignored))
 		}
 	}
 	return list
 }
 
-// own says what k would send, or "".
-func own(k keys, rootPath string) string {
+// bootSettings is what k would send, or "".
+func bootSettings(k keys, rootPath string) string {
 	var says []string
 	for f, s := range k {
 		if field(f) != netboot && s.text != "" {
@@ -154,7 +170,7 @@ func own(k keys, rootPath string) string {
 	if rootPath != "" {
 		says = append(says, fmt.Sprintf("rootpath %q", rootPath))
 	}
-	if len(says) == 0 && k[netboot].there {
+	if len(says) == 0 && k[netboot].present {
 		return "netboot without a file"
 	}
 	return strings.Join(says, ", ")
@@ -177,8 +193,8 @@ func (p pool) label() string {
 	return text
 }
 
-// clients are reasons for which some machines get no offer, the probe among them.
-func (f firewall) clients(p port) []dhcp.Problem {
+// clients are reasons why some machines, and the probe, get no offer.
+func (f firewall) clients(p iface) []dhcp.Problem {
 	var list []dhcp.Problem
 	s := *p.DHCP
 	all := append([]pool{s.pool}, s.Pools...)
@@ -188,14 +204,17 @@ func (f firewall) clients(p port) []dhcp.Problem {
 			where = "the pool " + one.label()
 		}
 		if one.DenyUnknown != "" && one.DenyUnknown != "disabled" {
-			list = append(list, note("deny-unknown", "%s answers only known machines: the probe needs the MAC of one (probe.mac)", where))
+			list = append(list, note("deny-unknown", "%s answers only known clients: set probe.mac to the MAC of one", where))
 		}
 		if one.MACAllow != "" || one.MACDeny != "" {
-			list = append(list, note("mac-filter", "%s answers only some MAC addresses (allow %q, deny %q): the probe needs one of them (probe.mac)", where, one.MACAllow, one.MACDeny))
+			list = append(list, note("mac-filter",
+				"%s answers only some MAC addresses (allow %q, deny %q): set probe.mac to one of them", where, one.MACAllow,
+				one.MACDeny))
 		}
 	}
 	if free, known := f.free(all); known && free == 0 {
-		list = append(list, note("pool-full", "every address of %s is leased: new machines, and the probe, get no offer", p.label()))
+		list = append(list, note("pool-full", "all addresses of %s are leased: new machines, and the probe, get no offer",
+			p.label()))
 	}
 	return list
 }

@@ -16,11 +16,11 @@ var sources embed.FS
 // $toreturn to one string, the JSON of its result.
 type program struct {
 	name string // "read" or "write"
-	code string // all of it, without an opening tag
+	code string // complete, without an opening tag
 }
 
-// newProgram is php/<name>.php after what both programs share, with args in its first line. They
-// go as base64 of JSON, whose alphabet cannot end a PHP string, so that no value of theirs is
+// newProgram is php/<name>.php after php/shared.php, with args in its first line. They
+// are encoded as base64 of JSON, whose alphabet cannot end a PHP string, so no value of theirs is
 // ever read as code.
 func newProgram(name string, args any) (program, error) {
 	raw, err := json.Marshal(args)
@@ -34,15 +34,15 @@ func newProgram(name string, args any) (program, error) {
 		if err != nil {
 			return program{}, fmt.Errorf("the %s program: %w", name, err)
 		}
-		code.WriteString(lean(string(source)))
+		code.WriteString(minify(string(source)))
 	}
 	return program{name: name, code: code.String()}, nil
 }
 
-// lean is PHP source without its opening tag, comment lines and indentation: what is sent over
-// a way that takes 1,024 characters at a time. The sources hold no string of several lines, so
-// that a line can be judged by itself.
-func lean(source string) string {
+// minify is PHP source without its opening tag, comment lines and indentation, as one transport
+// sends 1,024 characters at a time. The sources have no string of several lines, so that each
+// line can be handled by itself.
+func minify(source string) string {
 	var kept strings.Builder
 	for line := range strings.Lines(source) {
 		line = strings.TrimSpace(line)

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// The whole road by REST: the real programs in pieces through the real shell into the real PHP, where they run outside of any function.
+// All of it by REST: the real programs in chunks through a real shell into real PHP, where they run outside
+// of any function.
 func TestProgramsByREST(t *testing.T) {
 	t.Parallel()
 	for _, age := range ages {
@@ -19,7 +20,8 @@ func TestProgramsByREST(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A notice would be printed before the result, and its file says so.
-		s.put("php", fmt.Sprintf("#!/bin/sh\nSTUB_BOX='%s' STUB_AGE=%s exec %s -n -d include_path='%s' -d error_reporting=-1 -d display_errors=0 -d log_errors=1 -d error_log='%s' \"$@\"\n",
+		s.put("php", fmt.Sprintf("#!/bin/sh\nSTUB_BOX='%s' STUB_AGE=%s exec %s -n -d include_path='%s' -d "+
+			"error_reporting=-1 -d display_errors=0 -d log_errors=1 -d error_log='%s' \"$@\"\n",
 			s.dir, age, sh.at.php, includes, s.path("notices")))
 		if err := os.Chmod(s.path("php"), 0o755); err != nil {
 			t.Fatal(err)

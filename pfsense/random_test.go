@@ -12,15 +12,15 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// somebody makes configurations as sites have them, and some that no site should.
-type somebody struct{ *rand.Rand }
+// randomSite makes configurations as sites have them, and some that no site should have.
+type randomSite struct{ *rand.Rand }
 
-func (r somebody) chance(percent int) bool { return r.IntN(100) < percent }
+func (r randomSite) chance(percent int) bool { return r.IntN(100) < percent }
 
-func (r somebody) one(texts ...string) string { return texts[r.IntN(len(texts))] }
+func (r randomSite) one(texts ...string) string { return texts[r.IntN(len(texts))] }
 
 // boots puts settings of network boot into t, absent and empty ones among them.
-func (r somebody) boots(t tree) tree {
+func (r randomSite) boots(t tree) tree {
 	for _, name := range fieldNames {
 		switch r.IntN(4) {
 		case 0:
@@ -29,27 +29,30 @@ func (r somebody) boots(t tree) tree {
 			t[name] = r.one("pxelinux.0", "ipxe.efi", "a b", "grub/x64.efi", "10.99.0.77")
 		}
 	}
-	// A host name there is refused, whoever's it is.
+	// A host name there is always refused.
 	if _, there := t["nextserver"]; there {
 		t["nextserver"] = r.one("", "10.99.0.77")
 	}
 	return t
 }
 
-func (r somebody) options() any {
+func (r randomSite) options() any {
 	if r.chance(50) {
 		return ""
 	}
 	var items []any
 	for range 1 + r.IntN(3) {
-		items = append(items, tree{"number": fmt.Sprint(1 + r.IntN(254)), "type": r.one("text", "string", "boolean", "", "unsigned integer 8"), "value": encoded(r.one("x", "10.0.0.1", "true", "ü", ""))})
+		items = append(items, tree{"number": fmt.Sprint(1 + r.IntN(254)),
+			"type":  r.one("text", "string", "boolean", "", "unsigned integer 8"),
+			"value": encoded(r.one("x", "10.0.0.1", "true", "ü", ""))})
 	}
 	return tree{"item": items}
 }
 
 // plain puts settings into t that are none of pxeagent's.
-func (r somebody) plain(t tree) tree {
-	for _, name := range []string{"domain", "gateway", "tftp", "ldap", "rootpath", "mac_allow", "mac_deny", "defaultleasetime", "ddnsdomain", "denyunknown", "custom_kea_config", "filename128", "netboots"} {
+func (r randomSite) plain(t tree) tree {
+	for _, name := range []string{"domain", "gateway", "tftp", "ldap", "rootpath", "mac_allow", "mac_deny",
+		"defaultleasetime", "ddnsdomain", "denyunknown", "custom_kea_config", "filename128", "netboots"} {
 		switch r.IntN(3) {
 		case 0:
 			t[name] = ""
@@ -61,20 +64,23 @@ func (r somebody) plain(t tree) tree {
 	return t
 }
 
-func (r somebody) section(net int) any {
+func (r randomSite) section(net int) any {
 	if r.chance(8) {
 		return ""
 	}
-	s := r.boots(r.plain(tree{"range": tree{"from": fmt.Sprintf("10.%d.0.100", net), "to": fmt.Sprintf("10.%d.0.149", net)}}))
+	s := r.boots(r.plain(tree{"range": tree{"from": fmt.Sprintf("10.%d.0.100", net),
+		"to": fmt.Sprintf("10.%d.0.149", net)}}))
 	if r.chance(80) {
 		s["enable"] = ""
 	}
 	var pools, maps []any
 	for i := range r.IntN(3) {
-		pools = append(pools, r.boots(r.plain(tree{"range": tree{"from": fmt.Sprintf("10.%d.1.%d", net, i), "to": fmt.Sprintf("10.%d.1.%d", net, i)}})))
+		pools = append(pools, r.boots(r.plain(tree{"range": tree{"from": fmt.Sprintf("10.%d.1.%d", net, i),
+			"to": fmt.Sprintf("10.%d.1.%d", net, i)}})))
 	}
 	for i := range r.IntN(4) {
-		maps = append(maps, r.boots(r.plain(tree{"mac": fmt.Sprintf("02:00:00:00:00:%02x", i), "hostname": r.one("", "node"), "descr": r.one("", `says "hi"`)})))
+		maps = append(maps, r.boots(r.plain(tree{"mac": fmt.Sprintf("02:00:00:00:00:%02x", i),
+			"hostname": r.one("", "node"), "descr": r.one("", `says "hi"`)})))
 	}
 	if s["pool"] = any(""); pools != nil {
 		s["pool"] = pools
@@ -85,7 +91,7 @@ func (r somebody) section(net int) any {
 	return s
 }
 
-func (r somebody) config(c tree) {
+func (r randomSite) config(c tree) {
 	delete(c, "dhcpbackend")
 	c["dhcpd"] = tree{"opt1": tree{}}
 	for i, id := range []string{"wan", "lan", "opt1", "opt2", "opt7"} {
@@ -105,7 +111,7 @@ func (r somebody) config(c tree) {
 	}
 }
 
-func (r somebody) want() dhcp.Boot {
+func (r randomSite) want() dhcp.Boot {
 	if r.chance(10) {
 		return dhcp.Boot{}
 	}
@@ -124,8 +130,8 @@ func (r somebody) want() dhcp.Boot {
 	return b
 }
 
-// Over configurations of every kind, a change touches pxeagent's eight keys of its one interface, the next plan is empty, and a revert
-// leaves the file as it was.
+// Over configurations of every kind, a change touches pxeagent's eight keys of its one interface, the next plan is
+// empty, and a revert leaves the file as it was.
 func TestOthersUntouched(t *testing.T) {
 	t.Parallel()
 	rounds := 500
@@ -144,7 +150,7 @@ func TestOthersUntouched(t *testing.T) {
 			}
 			applied := 0
 			for seed := i; seed < rounds; seed += len(ages) {
-				r := somebody{rand.New(rand.NewPCG(uint64(seed), 7))}
+				r := randomSite{rand.New(rand.NewPCG(uint64(seed), 7))}
 				s.edit(r.config)
 				s.put("history", "")
 				s.put("chroot/var/run/dhcpd.pid", "well")
@@ -204,7 +210,8 @@ func (a answering) run(context.Context, program) (json.RawMessage, error) {
 func (answering) String() string { return "nothing" }
 
 func FuzzPlan(f *testing.F) {
-	f.Add([]byte(`{"error":"","engine":"kea","version":"2.7.2-RELEASE","interfaces":[{"id":"opt1","descr":"ADMIN","if":"igb2","ipaddr":"10.0.0.1","subnet":"24","advskew":100,"vips":["x"],
+	f.Add([]byte(
+		`{"error":"","engine":"kea","version":"2.7.2-RELEASE","interfaces":[{"id":"opt1","descr":"ADMIN","if":"igb2","ipaddr":"10.0.0.1","subnet":"24","advskew":100,"vips":["x"],
 		"dhcp":{"enable":true,"keys":{"netboot":"","nextserver":"a","filename":null,"filename32":null,"filename64":null,"filename32arm":null,"filename64arm":null,"uefihttpboot":null},
 		"from":"0.0.0.0","to":"255.255.255.255","options":[{"number":"67","value":"x"}],"pools":[],"maps":[]}}],"leased":["1.2.3.4"],"odd":[{"path":"x","why":"y"}]}`))
 	f.Add([]byte(`{"interfaces":[{"id":"opt1","dhcp":{}}],"leased":[]}`))
@@ -221,7 +228,8 @@ func FuzzPlan(f *testing.F) {
 					t.Errorf("%q carries a control character", q.Text)
 				}
 			}
-			if m := message(port{ID: "opt1", Descr: string(result)}, p.Before.Boot, p.After.Boot, false); len(m) > maxMessage || strings.ContainsAny(m, "\n\x1b") {
+			if m := message(iface{ID: "opt1", Descr: string(result)}, p.Before.Boot, p.After.Boot, false); len(m) > maxMessage ||
+				strings.ContainsAny(m, "\n\x1b") {
 				t.Errorf("message %q", m)
 			}
 		}

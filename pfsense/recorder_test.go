@@ -25,7 +25,8 @@ const (
 )
 
 func leaks(text string) bool {
-	for _, s := range []string{testPassword, testPassword[:traceArg], testKey, testKey[:traceArg], base64.StdEncoding.EncodeToString([]byte(testUser + ":" + testPassword))} {
+	for _, s := range []string{testPassword, testPassword[:traceArg], testKey, testKey[:traceArg],
+		base64.StdEncoding.EncodeToString([]byte(testUser + ":" + testPassword))} {
 		if strings.Contains(text, s) {
 			return true
 		}
@@ -33,8 +34,8 @@ func leaks(text string) bool {
 	return false
 }
 
-// box is an HTTPS server that keeps what was asked.
-type box struct {
+// recorder is an HTTPS server that records its requests.
+type recorder struct {
 	*httptest.Server
 	mu    sync.Mutex
 	asked []asked
@@ -45,33 +46,34 @@ type asked struct {
 	body                    string
 }
 
-func newBox(t *testing.T, answer http.HandlerFunc) *box {
+func newRecorder(t *testing.T, answer http.HandlerFunc) *recorder {
 	t.Helper()
-	b := &box{}
+	b := &recorder{}
 	b.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Errorf("reading the request: %v", err)
 		}
 		b.mu.Lock()
-		b.asked = append(b.asked, asked{r.URL.Path, r.Header.Get("Authorization"), r.Header.Get("X-API-Key"), strings.Join(r.Header.Values("Accept"), "|"), string(body)})
+		b.asked = append(b.asked, asked{r.URL.Path, r.Header.Get("Authorization"), r.Header.Get("X-API-Key"),
+			strings.Join(r.Header.Values("Accept"), "|"), string(body)})
 		b.mu.Unlock()
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		answer(w, r)
 	}))
-	b.Server.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes
+	b.Server.Config.ErrorLog = log.New(io.Discard, "", 0) // rejected handshakes
 	b.StartTLS()
 	t.Cleanup(b.Close)
 	return b
 }
 
-func (b *box) requests() []asked {
+func (b *recorder) requests() []asked {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]asked(nil), b.asked...)
 }
 
-func (b *box) url(t *testing.T) *url.URL {
+func (b *recorder) url(t *testing.T) *url.URL {
 	t.Helper()
 	u, err := url.Parse(b.URL)
 	if err != nil {
@@ -80,7 +82,7 @@ func (b *box) url(t *testing.T) *url.URL {
 	return u
 }
 
-func (b *box) fingerprint() *[32]byte {
+func (b *recorder) fingerprint() *[32]byte {
 	sum := sha256.Sum256(b.Certificate().Raw)
 	return &sum
 }
@@ -88,21 +90,21 @@ func (b *box) fingerprint() *[32]byte {
 func text(s string) func() (string, error) { return func() (string, error) { return s, nil } }
 
 // config reaches b with its certificate pinned.
-func (b *box) config(t *testing.T, transport string) Config {
+func (b *recorder) config(t *testing.T, transport string) Config {
 	return Config{
 		URL: b.url(t), Transport: transport, User: testUser, Password: text(testPassword),
 		TLSSHA256: b.fingerprint(),
 	}
 }
 
-// remembering is config with a state folder.
-func (b *box) remembering(t *testing.T, transport string) Config {
+// withStateDir is config with a state folder.
+func (b *recorder) withStateDir(t *testing.T, transport string) Config {
 	c := b.config(t, transport)
 	c.StateDir = t.TempDir()
 	return c
 }
 
-func mustDial(t *testing.T, c Config) runner {
+func mustDial(t *testing.T, c Config) transport {
 	t.Helper()
 	r, err := dial(c)
 	if err != nil {

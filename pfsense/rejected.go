@@ -17,16 +17,18 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// memory keeps which credentials a firewall refused, across runs: pfSense counts failed logins and shuts the whole address out, web page and
-// SSH with it. One file for each user of each firewall, in the state folder's folder refused.
-type memory struct {
+// rejectedLogins records which credentials a firewall rejected, across runs: pfSense counts failed logins and blocks
+// the whole address, for the web interface and SSH as well. One file for each user of each firewall, in the folder
+// refused of the state folder.
+type rejectedLogins struct {
 	dir   string // the state folder; "" for none: nothing is remembered
 	url   string
-	retry bool // --retry-auth: what is remembered does not count
+	retry bool // --retry-auth: ignore what is recorded
 }
 
-// refusal is one credential that was refused. The secret itself is not in it, and cannot be found from it but by guessing slowly.
-type refusal struct {
+// rejectedLogin is one credential that was rejected. It does not hold the secret, which can only be found from it by
+// slow guessing.
+type rejectedLogin struct {
 	URL  string    `json:"url"`
 	User string    `json:"user"` // "" for an API key
 	Salt []byte    `json:"salt"`
@@ -34,20 +36,20 @@ type refusal struct {
 	At   time.Time `json:"at"`
 }
 
-// hashRounds makes each guess at a secret from the file cost about as much as a login does.
+// hashRounds makes guessing a secret from the file about as slow as trying to log in.
 const hashRounds = 50_000
 
-func (r refusal) hash(s secret) ([]byte, error) {
+func (r rejectedLogin) hash(s secret) ([]byte, error) {
 	return pbkdf2.Key(sha256.New, s.reveal(), r.Salt, hashRounds, sha256.Size)
 }
 
-func (m memory) path(cred credential) string {
+func (m rejectedLogins) path(cred credential) string {
 	name := sha256.Sum256([]byte(m.url + "\x00" + cred.user))
 	return filepath.Join(m.dir, "refused", hex.EncodeToString(name[:8])+".json")
 }
 
-// allows returns ErrNotSent for a credential that was refused before.
-func (m memory) allows(cred credential) error {
+// allows returns ErrNotSent for a credential that was rejected before.
+func (m rejectedLogins) allows(cred credential) error {
 	if m.dir == "" || m.retry {
 		return nil
 	}
@@ -56,54 +58,55 @@ func (m memory) allows(cred credential) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("reading which logins were refused: %w", err)
+		return fmt.Errorf("reading the rejected logins: %w", err)
 	}
-	var r refusal
+	var r rejectedLogin
 	if err := json.Unmarshal(text, &r); err != nil {
-		return fmt.Errorf("%w: %s cannot be understood: %w", ErrNotSent, m.path(cred), err)
+		return fmt.Errorf("%w: parsing %s: %w", ErrNotSent, m.path(cred), err)
 	}
 	hash, err := r.hash(cred.secret)
 	if err != nil {
-		return fmt.Errorf("comparing with the refused login: %w", err)
+		return fmt.Errorf("comparing with the rejected login: %w", err)
 	}
 	if subtle.ConstantTimeCompare(hash, r.Hash) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s refused %s at %s, and nothing has changed since", ErrNotSent, m.url, cred, r.At.Format(time.RFC3339))
+	return fmt.Errorf("%w: %s rejected %s at %s, and it has not changed since", ErrNotSent, m.url, cred,
+		r.At.Format(time.RFC3339))
 }
 
-// add remembers cred as refused.
-func (m memory) add(cred credential) error {
+// add records cred as rejected.
+func (m rejectedLogins) add(cred credential) error {
 	if m.dir == "" {
 		return nil
 	}
-	r := refusal{URL: m.url, User: cred.user, Salt: make([]byte, 16), At: time.Now().UTC().Truncate(time.Second)}
+	r := rejectedLogin{URL: m.url, User: cred.user, Salt: make([]byte, 16), At: time.Now().UTC().Truncate(time.Second)}
 	rand.Read(r.Salt)
 	var err error
 	if r.Hash, err = r.hash(cred.secret); err != nil {
-		return fmt.Errorf("remembering the refused login: %w", err)
+		return fmt.Errorf("recording the rejected login: %w", err)
 	}
 	text, err := json.Marshal(r)
 	if err != nil {
-		return fmt.Errorf("remembering the refused login: %w", err)
+		return fmt.Errorf("recording the rejected login: %w", err)
 	}
 	path := m.path(cred)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("remembering the refused login: %w", err)
+		return fmt.Errorf("recording the rejected login: %w", err)
 	}
 	if err := renameio.WriteFile(path, append(text, '\n'), 0o600, renameio.IgnoreUmask()); err != nil {
-		return fmt.Errorf("remembering the refused login: %w", err)
+		return fmt.Errorf("recording the rejected login: %w", err)
 	}
 	return nil
 }
 
-// forget is for a credential that was taken: what was refused for this user before was another.
-func (m memory) forget(cred credential) error {
+// forget is for a credential that was accepted: the one that was rejected for this user was another.
+func (m rejectedLogins) forget(cred credential) error {
 	if m.dir == "" {
 		return nil
 	}
 	if err := os.Remove(m.path(cred)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("forgetting the refused login: %w", err)
+		return fmt.Errorf("removing the rejected login: %w", err)
 	}
 	return nil
 }

@@ -10,13 +10,14 @@ import (
 	"testing"
 )
 
-// A firewall that knows one password.
+// guarded is a firewall that accepts one password.
 func guarded(password string) http.HandlerFunc {
 	refuses := func(w http.ResponseWriter) {
 		w.WriteHeader(401)
-		fmt.Fprint(w, `{"code":401,"status":"unauthorized","response_id":"AUTH_AUTHENTICATION_FAILED","message":"Authentication failed.","data":[]}`)
+		fmt.Fprint(
+			w, `{"code":401,"status":"unauthorized","response_id":"AUTH_AUTHENTICATION_FAILED","message":"Authentication failed.","data":[]}`)
 	}
-	return both(func(w http.ResponseWriter, r *http.Request) {
+	return bothTransports(func(w http.ResponseWriter, r *http.Request) {
 		if _, p, _ := r.BasicAuth(); p != password && r.Header.Get("X-API-Key") != password {
 			refuses(w)
 			return
@@ -24,17 +25,18 @@ func guarded(password string) http.HandlerFunc {
 		restAnswers(w, r)
 	}, func(w http.ResponseWriter, r *http.Request) {
 		if _, p, _ := r.BasicAuth(); p != password {
-			fmt.Fprint(w, `<?xml version="1.0"?><methodResponse><fault><value><struct><member><name>faultCode</name><value><int>-1</int></value></member><member><name>faultString</name><value><string>no</string></value></member></struct></value></fault></methodResponse>`)
+			fmt.Fprint(
+				w, `<?xml version="1.0"?><methodResponse><fault><value><struct><member><name>faultCode</name><value><int>-1</int></value></member><member><name>faultString</name><value><string>no</string></value></member></struct></value></fault></methodResponse>`)
 			return
 		}
 		xmlrpcAnswers(w, r)
 	})
 }
 
-func TestRefusedIsRemembered(t *testing.T) {
+func TestRejectedIsRecorded(t *testing.T) {
 	for _, transport := range []string{"auto", "rest", "xmlrpc"} {
-		b := newBox(t, guarded("right"))
-		c := b.remembering(t, transport)
+		b := newRecorder(t, guarded("right"))
+		c := b.withStateDir(t, transport)
 		try := func(change func(*Config)) (requests int, err error) {
 			next := c
 			if change != nil {
@@ -52,7 +54,8 @@ func TestRefusedIsRemembered(t *testing.T) {
 			t.Fatalf("%s: files %q, %v", transport, files, err)
 		}
 		kept, err := os.ReadFile(files[0])
-		if info, _ := os.Stat(files[0]); err != nil || info.Mode() != 0o600 || leaks(string(kept)) || !strings.Contains(string(kept), testUser) {
+		if info, _ := os.Stat(files[0]); err != nil || info.Mode() != 0o600 || leaks(string(kept)) ||
+			!strings.Contains(string(kept), testUser) {
 			t.Errorf("%s: mode %v, %s, %v", transport, info.Mode(), kept, err)
 		}
 
@@ -76,7 +79,7 @@ func TestRefusedIsRemembered(t *testing.T) {
 		if n, err := try(nil); !errors.Is(err, ErrNotSent) || n != 0 {
 			t.Errorf("%s after --retry-auth: %v, %d requests", transport, err, n)
 		}
-		// A changed one is sent, and what was refused is forgotten once it is taken.
+		// A changed one is sent, and once accepted the rejected one is removed.
 		if n, err := try(func(c *Config) { c.Password = text("wrong as well") }); !errors.Is(err, ErrCredential) || n != 1 {
 			t.Errorf("%s, changed: %v, %d requests", transport, err, n)
 		}
@@ -89,10 +92,11 @@ func TestRefusedIsRemembered(t *testing.T) {
 	}
 }
 
-// XML-RPC counts a missing privilege as a failed login: that is not repeated either, until somebody says that it was given.
-func TestMissingPrivilegeIsRemembered(t *testing.T) {
-	b := newBox(t, transcript(t, "xmlrpc-nopriv"))
-	c := b.remembering(t, "xmlrpc")
+// XML-RPC counts a missing privilege as a failed login: that is not repeated either, until somebody says that it was
+// given.
+func TestMissingPrivilegeIsRecorded(t *testing.T) {
+	b := newRecorder(t, transcript(t, "xmlrpc-nopriv"))
+	c := b.withStateDir(t, "xmlrpc")
 	for _, want := range []error{ErrPrivilege, ErrNotSent, ErrNotSent} {
 		if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, want) {
 			t.Errorf("%v, want %v", err, want)
@@ -106,8 +110,8 @@ func TestMissingPrivilegeIsRemembered(t *testing.T) {
 		t.Error(err)
 	}
 	// REST looks at privileges after the login, which was good.
-	b = newBox(t, transcript(t, "err-403-nopriv"))
-	c = b.remembering(t, "rest")
+	b = newRecorder(t, transcript(t, "err-403-nopriv"))
+	c = b.withStateDir(t, "rest")
 	for range 2 {
 		if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrPrivilege) {
 			t.Error(err)
@@ -115,10 +119,10 @@ func TestMissingPrivilegeIsRemembered(t *testing.T) {
 	}
 }
 
-// Within one process as well.
-func TestRefusedOnce(t *testing.T) {
-	b := newBox(t, guarded("right"))
-	r := mustDial(t, b.remembering(t, "auto"))
+// The same within one process.
+func TestRejectedOnce(t *testing.T) {
+	b := newRecorder(t, guarded("right"))
+	r := mustDial(t, b.withStateDir(t, "auto"))
 	for range 3 {
 		r.run(t.Context(), read)
 	}
@@ -127,14 +131,15 @@ func TestRefusedOnce(t *testing.T) {
 	}
 }
 
-func TestRefusedKey(t *testing.T) {
-	b := newBox(t, guarded("right"))
-	c := b.remembering(t, "auto")
+func TestRejectedKey(t *testing.T) {
+	b := newRecorder(t, guarded("right"))
+	c := b.withStateDir(t, "auto")
 	c.APIKey = text(testKey)
 	if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrCredential) || leaks(err.Error()) {
 		t.Fatal(err)
 	}
-	if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrNotSent) || !strings.Contains(err.Error(), "the API key") {
+	if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrNotSent) ||
+		!strings.Contains(err.Error(), "the API key") {
 		t.Error(err)
 	}
 	if n := len(b.requests()); n != 1 {
@@ -142,10 +147,10 @@ func TestRefusedKey(t *testing.T) {
 	}
 }
 
-// What cannot be remembered is said with the refusal; what cannot be understood sends nothing.
-func TestMemoryBroken(t *testing.T) {
-	b := newBox(t, guarded("right"))
-	c := b.remembering(t, "rest")
+// A login that cannot be recorded is part of the error; an unreadable record sends nothing.
+func TestRejectedLoginsUnreadable(t *testing.T) {
+	b := newRecorder(t, guarded("right"))
+	c := b.withStateDir(t, "rest")
 	blocked := filepath.Join(c.StateDir, "refused")
 	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -166,7 +171,8 @@ func TestMemoryBroken(t *testing.T) {
 	if err := os.WriteFile(files[0], []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrNotSent) || !strings.Contains(err.Error(), files[0]) {
+	if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrNotSent) ||
+		!strings.Contains(err.Error(), files[0]) {
 		t.Error(err)
 	}
 	if n := len(b.requests()); n != 1 {

@@ -10,49 +10,50 @@ import (
 	"time"
 )
 
-// The endpoint of the REST package that runs a command as root, and the privilege that it takes.
+// The endpoint of the REST package that runs a command as root, and the privilege that it requires.
 const (
 	promptPath      = "/api/v2/diagnostics/command_prompt"
 	promptPrivilege = "api-v2-diagnostics-command-prompt-post"
 )
 
-const tidyTimeout = 3 * time.Second
+const cleanUpTimeout = 3 * time.Second
 
-// rest runs programs through the REST package's command prompt. It takes 1,024 characters at a time, so that a program goes over in pieces.
-type rest struct {
+// restTransport runs programs through the REST package's command prompt. It accepts 1,024 characters at a time, so a
+// program is uploaded in chunks.
+type restTransport struct {
 	*session
-	place place
+	place uploadTarget
 }
 
-func (r *rest) String() string { return "REST at " + r.url.String() }
+func (r *restTransport) String() string { return "REST at " + r.url.String() }
 
-// run sends p, has it checked and run, and returns its result. Where a piece fails, nothing of p runs.
-func (r *rest) run(ctx context.Context, p program) (json.RawMessage, error) {
+// run uploads p, has it checked and run, and returns its result. If a chunk fails, nothing of p is run.
+func (r *restTransport) run(ctx context.Context, p program) (json.RawMessage, error) {
 	cred, err := r.logins.forREST()
 	if err != nil {
 		return nil, err
 	}
-	parcel, err := pack(p, r.place)
+	upload, err := newUpload(p, r.place)
 	if err != nil {
 		return nil, err
 	}
 	var result json.RawMessage
 	err = r.guard(cred, func() error {
-		for i, command := range parcel.pieces {
-			out, err := r.prompt(ctx, command, cred, pieceTimeout)
+		for i, command := range upload.chunks {
+			out, err := r.prompt(ctx, command, cred, chunkTimeout)
 			if err == nil && (out.Code != 0 || strings.TrimSpace(out.Output) != "") {
-				err = fmt.Errorf("%w: it answered %s, exit code %d", ErrProgram, quoted(out.Output, cred), out.Code)
+				err = fmt.Errorf("%w: output %s, exit code %d", ErrProgram, quoted(out.Output, cred), out.Code)
 			}
 			if err != nil {
-				r.tidy(ctx, parcel, cred, i, err)
-				return fmt.Errorf("sending the %s program, piece %d of %d: %w", p.name, i+1, len(parcel.pieces), err)
+				r.cleanUp(ctx, upload, cred, i, err)
+				return fmt.Errorf("sending the %s program, chunk %d of %d: %w", p.name, i+1, len(upload.chunks), err)
 			}
 		}
-		out, err := r.prompt(ctx, parcel.last, cred, programTimeout)
+		out, err := r.prompt(ctx, upload.last, cred, programTimeout)
 		if err == nil {
-			result, err = parcel.result(out, cred)
+			result, err = upload.result(out, cred)
 		} else {
-			r.tidy(ctx, parcel, cred, len(parcel.pieces), err)
+			r.cleanUp(ctx, upload, cred, len(upload.chunks), err)
 		}
 		if err != nil {
 			return fmt.Errorf("running the %s program: %w", p.name, err)
@@ -62,25 +63,27 @@ func (r *rest) run(ctx context.Context, p program) (json.RawMessage, error) {
 	return result, err
 }
 
-// tidy removes a file that may be there after the command at i failed. Should that fail, the next run does it. Where the first command was
-// answered, it made none; a login that is refused or may not do this is not used again.
-func (r *rest) tidy(ctx context.Context, p parcel, cred credential, i int, cause error) {
+// cleanUp removes a file that may exist after command i failed. If that fails, the next run does it. If the first
+// command was answered with an error, it created none; a login that was rejected or lacks the privilege is not used
+// again.
+func (r *restTransport) cleanUp(ctx context.Context, p upload, cred credential, i int, cause error) {
 	unanswered := errors.Is(cause, ErrTimeout) || errors.Is(cause, ErrUnreachable) || errors.Is(cause, context.Canceled)
 	if !unanswered && (i == 0 || !errors.Is(cause, ErrProgram)) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
 	defer cancel()
-	_, _ = r.prompt(ctx, p.remove, cred, tidyTimeout)
+	_, _ = r.prompt(ctx, p.remove, cred, cleanUpTimeout)
 }
 
-// output is what a command left.
+// output is the result of a command.
 type output struct {
 	Output string `json:"output"` // standard output and standard error
 	Code   int    `json:"result_code"`
 }
 
-func (r *rest) prompt(ctx context.Context, command string, cred credential, within time.Duration) (output, error) {
+func (r *restTransport) prompt(ctx context.Context, command string, cred credential, within time.Duration) (output,
+	error) {
 	body, err := json.Marshal(map[string]string{"command": command})
 	if err != nil {
 		return output{}, err
@@ -95,12 +98,12 @@ func (r *rest) prompt(ctx context.Context, command string, cred credential, with
 	}
 	var out *output
 	if err := json.Unmarshal(data, &out); err != nil || out == nil {
-		return output{}, fmt.Errorf("%w: the answer of its REST package holds no output", ErrNotPfSense)
+		return output{}, fmt.Errorf("%w: the REST package's answer has no output", ErrNotPfSense)
 	}
 	return *out, nil
 }
 
-// envelope is round every answer of the REST package.
+// envelope is around every answer of the REST package.
 type envelope struct {
 	Code     int             `json:"code"`
 	Response string          `json:"response_id"`
@@ -108,7 +111,7 @@ type envelope struct {
 	Data     json.RawMessage `json:"data"`
 }
 
-// readEnvelope is the data of an answer, or why there is none.
+// readEnvelope is the data of an answer, or the error in its place.
 func readEnvelope(a reply, cred credential) (json.RawMessage, error) {
 	var e envelope
 	if err := json.Unmarshal(a.body, &e); err != nil || e.Response == "" {
@@ -129,36 +132,37 @@ func readEnvelope(a reply, cred credential) (json.RawMessage, error) {
 	case a.status == http.StatusServiceUnavailable:
 		return nil, fmt.Errorf("%w: %s", ErrUnavailable, said)
 	}
-	return nil, fmt.Errorf("%w: its REST package answered %s", ErrProgram, said)
+	return nil, fmt.Errorf("%w: the REST package answered %s", ErrProgram, said)
 }
 
-// noEnvelope says what an answer is that did not come from the REST package.
+// noEnvelope is the error for an answer that did not come from the REST package.
 func noEnvelope(a reply, cred credential) error {
 	switch {
 	case a.status == http.StatusNotFound:
-		return fmt.Errorf("%w: 404 and no JSON at %s", ErrNoPackage, promptPath)
+		return fmt.Errorf("%w: 404 without JSON at %s", ErrNoPackage, promptPath)
 	case a.status == http.StatusOK && len(strings.TrimSpace(string(a.body))) == 0:
-		return fmt.Errorf("%w: its answer is empty, as where a command prints what is no UTF-8", ErrProgram)
+		return fmt.Errorf("%w: empty answer, as after a command whose output is not UTF-8", ErrProgram)
 	}
-	return strange(a, cred, "REST")
+	return unexpectedReply(a, cred, "REST")
 }
 
-// strange is an answer that neither way in gives: by its status, and else not of a pfSense.
-func strange(a reply, cred credential, way string) error {
+// unexpectedReply is the error for an answer of neither API: by its status, or that this is not a pfSense.
+func unexpectedReply(a reply, cred credential, way string) error {
 	switch {
 	case a.status == http.StatusUnauthorized:
 		return fmt.Errorf("%w of %s by %s: 401", ErrCredential, cred, way)
 	case a.status == http.StatusForbidden:
 		return fmt.Errorf("%w: 403, %s", ErrNotAllowed, quoted(string(a.body), cred))
-	case a.status == http.StatusBadGateway, a.status == http.StatusServiceUnavailable, a.status == http.StatusGatewayTimeout:
-		return fmt.Errorf("%w: its web server answers %d", ErrUnavailable, a.status)
+	case a.status == http.StatusBadGateway, a.status == http.StatusServiceUnavailable,
+		a.status == http.StatusGatewayTimeout:
+		return fmt.Errorf("%w: its web server answered %d", ErrUnavailable, a.status)
 	case a.status >= 300 && a.status < 400:
-		return fmt.Errorf("%w: it redirects to %s", ErrNotPfSense, quoted(a.location, cred))
+		return fmt.Errorf("%w: it redirected to %s", ErrNotPfSense, quoted(a.location, cred))
 	}
-	return fmt.Errorf("%w: it answers %d, %s", ErrNotPfSense, a.status, quoted(string(a.body), cred))
+	return fmt.Errorf("%w: it answered %d, %s", ErrNotPfSense, a.status, quoted(string(a.body), cred))
 }
 
-// plainID is the package's name for an answer, if it looks like one.
+// plainID is the package's response ID, if it looks like one.
 func plainID(s string) string {
 	if len(s) > 80 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") != "" {
 		return "(unknown)"

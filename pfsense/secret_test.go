@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Whatever holds a credential prints without it, however it is printed.
+// Types that hold a credential never print it, however they are printed.
 func TestSecretsPrintHidden(t *testing.T) {
 	c := credential{user: testUser, secret: newSecret(testPassword)}
 	var log strings.Builder
@@ -29,13 +29,13 @@ func TestSecretsPrintHidden(t *testing.T) {
 	if leaks(log.String()) {
 		t.Errorf("log: %s", log.String())
 	}
-	b := newBox(t, restAnswers)
+	b := newRecorder(t, restAnswers)
 	r := mustDial(t, b.config(t, "rest"))
 	if _, err := r.run(t.Context(), read); err != nil {
 		t.Fatal(err)
 	}
 	if s := fmt.Sprintf("%v %+v %#v", r, r, r); leaks(s) {
-		t.Errorf("the way in prints as %s", s)
+		t.Errorf("the transport prints as %s", s)
 	}
 }
 
@@ -48,7 +48,8 @@ func TestQuotedHidesTheSecret(t *testing.T) {
 		"tab\tand more": "tab\tand more",
 	} {
 		got := quoted(said, credential{user: testUser, secret: newSecret(secret)})
-		if strings.Contains(got, secret) || strings.Contains(got, strings.Join(strings.Fields(secret), " ")) || !strings.Contains(got, hidden) {
+		if strings.Contains(got, secret) || strings.Contains(got, strings.Join(strings.Fields(secret), " ")) ||
+			!strings.Contains(got, hidden) {
 			t.Errorf("%q of %q: %s", said, secret, got)
 		}
 	}

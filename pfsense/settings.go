@@ -8,20 +8,20 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// settings are all that is pxeagent's for one interface: its keys, and the class by which Kea knows iPXE there, which is kept apart from
-// the interface's settings. Comparable with ==.
+// settings are everything that pxeagent owns for one interface: its keys, and Kea's class for iPXE, which is stored
+// apart from the interface's settings. Comparable with ==.
 type settings struct {
 	keys  keys
 	class setting // JSON of the class
 }
 
-// classField is the class's name in a record. Records without it are older ones, or those of an interface without a class.
+// classField is the class's key in a record. Older records, and those of an interface without a class, do not have it.
 const classField = "kea_class"
 
-// MarshalJSON writes the keys, and the class behind them where there is one.
+// MarshalJSON writes the keys, then the class if there is one.
 func (s settings) MarshalJSON() ([]byte, error) {
 	raw, err := s.keys.MarshalJSON()
-	if err != nil || !s.class.there {
+	if err != nil || !s.class.present {
 		return raw, err
 	}
 	var b bytes.Buffer
@@ -42,7 +42,7 @@ func (s *settings) UnmarshalJSON(data []byte) error {
 	*s = settings{}
 	if raw, there := all[classField]; there {
 		delete(all, classField)
-		s.class.there = true
+		s.class.present = true
 		if err := json.Unmarshal(raw, &s.class.text); err != nil {
 			return fmt.Errorf("network boot settings: %s: %w", classField, err)
 		}
@@ -54,7 +54,7 @@ func (s *settings) UnmarshalJSON(data []byte) error {
 	return s.keys.UnmarshalJSON(rest)
 }
 
-// record is s as a dhcp.State keeps it: nil where none of the settings is there.
+// record is s for a dhcp.State: nil if no setting is present.
 func (s settings) record() ([]byte, error) {
 	if s == (settings{}) {
 		return nil, nil
@@ -72,12 +72,12 @@ func parseRecord(raw []byte) (s settings, err error) {
 func (s settings) state(can abilities) (dhcp.State, error) {
 	raw, err := s.record()
 	if err != nil {
-		return dhcp.State{}, fmt.Errorf("the settings as a record: %w", err)
+		return dhcp.State{}, fmt.Errorf("encoding the settings: %w", err)
 	}
 	return dhcp.State{Boot: s.boot(can), Raw: raw}, nil
 }
 
-// boot is what s makes the firewall say. The class works whether or not network boot is on.
+// boot is what the firewall sends with s. The class works whether or not network boot is enabled.
 func (s settings) boot(can abilities) dhcp.Boot {
 	b := s.keys.boot(can)
 	if can.script {
@@ -87,15 +87,15 @@ func (s settings) boot(can abilities) dhcp.Boot {
 }
 
 // settings are those of p.
-func (f firewall) settings(p port) settings {
+func (f firewall) settings(p iface) settings {
 	if p.DHCP == nil {
 		return settings{}
 	}
 	return settings{keys: p.DHCP.Keys, class: f.class(p)}
 }
 
-// with is s changed so that p says want. Without tell it has no class, even if there was one: iPXE is not to be told apart by DHCP then.
-func (s settings) with(want dhcp.Boot, can abilities, p port, tell bool) (settings, error) {
+// with is s changed so that p sends want. Without tell there is no class: DHCP does not tell iPXE apart then.
+func (s settings) with(want dhcp.Boot, can abilities, p iface, tell bool) (settings, error) {
 	s.keys, s.class = s.keys.with(want, can), setting{}
 	if !tell || want.Script == "" {
 		return s, nil

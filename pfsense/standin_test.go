@@ -13,8 +13,9 @@ import (
 	"pxeagent/pfsense/pfsensetest"
 )
 
-// TestStandInFollowsThePHP: the stand-in firewall does what the programs do under real PHP. Over configurations of every kind both are asked to
-// read, and to write from and to settings that fit or not; their answers and what is left in config.xml are the same.
+// TestStandInFollowsThePHP: the stand-in firewall does what the programs do under real PHP. Over configurations of
+// every kind both are asked to read, and to write from and to settings that fit or not; their answers and what is left
+// in config.xml are the same.
 func TestStandInFollowsThePHP(t *testing.T) {
 	s := newStub(t, "2.9.0")
 	h := s.interpreter()
@@ -24,7 +25,7 @@ func TestStandInFollowsThePHP(t *testing.T) {
 	}
 	statuses := map[string]int{}
 	for seed := range rounds {
-		r := somebody{rand.New(rand.NewPCG(uint64(seed), 11))}
+		r := randomSite{rand.New(rand.NewPCG(uint64(seed), 11))}
 		s.edit(func(c tree) { r.config(c); r.pair(c) })
 		s.put("chroot/var/run/dhcpd.pid", "well")
 		s.put("proc-kea-dhcp4", "well")
@@ -37,7 +38,8 @@ func TestStandInFollowsThePHP(t *testing.T) {
 			t.Fatal(err)
 		}
 		pin := wall.Fingerprint()
-		way := mustDial(t, Config{URL: wall.URL(), Transport: "xmlrpc", User: "admin", Password: text("pfsense"), TLSSHA256: &pin})
+		way := mustDial(t, Config{URL: wall.URL(), Transport: "xmlrpc", User: "admin", Password: text("pfsense"),
+			TLSSHA256: &pin})
 
 		both := func(name string, args any) (php, standIn map[string]any) {
 			t.Helper()
@@ -60,7 +62,8 @@ func TestStandInFollowsThePHP(t *testing.T) {
 			if diff := cmp.Diff(php, standIn); diff != "" {
 				t.Fatalf("seed %d, read: PHP (-) and stand-in (+):\n%s", seed, diff)
 			}
-			c := change{Op: "write", ID: r.one("opt1", "opt1", "opt1", "opt9"), Before: s.mine(), After: randomKeys(r), Undo: r.chance(30), Wait: 0, Message: "pxeagent: test"}
+			c := change{Op: "write", ID: r.one("opt1", "opt1", "opt1", "opt9"), Before: s.mine(), After: randomKeys(r),
+				Undo: r.chance(30), Wait: 0, Message: "pxeagent: test"}
 			c.Custom = randomCustom(r, s.config())
 			if r.chance(30) {
 				c.Before, c.After = c.After, c.Before
@@ -94,13 +97,14 @@ func TestStandInFollowsThePHP(t *testing.T) {
 }
 
 // pair puts settings into c of firewalls that work together, and others that decide who answers DHCP.
-func (r somebody) pair(c tree) {
+func (r randomSite) pair(c tree) {
 	delete(c, "virtualip")
 	if r.chance(50) {
 		var vips []any
 		for i := range 1 + r.IntN(3) {
-			vips = append(vips, tree{"mode": r.one("carp", "carp", "ipalias"), "interface": r.one("opt1", "lan"), "advskew": r.one("0", "20", "100", ""),
-				"subnet": fmt.Sprintf("10.92.0.%d", 250+i), "subnet_bits": "24"})
+			vips = append(vips, tree{"mode": r.one("carp", "carp", "ipalias"), "interface": r.one("opt1", "lan"),
+				"advskew": r.one("0", "20", "100", ""),
+				"subnet":  fmt.Sprintf("10.92.0.%d", 250+i), "subnet_bits": "24"})
 		}
 		c["virtualip"] = tree{"vip": vips}
 	}
@@ -111,14 +115,15 @@ func (r somebody) pair(c tree) {
 	}
 	delete(c, "kea")
 	if r.chance(50) {
-		c["kea"] = tree{"custom_kea_config": r.one("", encoded(`{"client-classes":[]}`)), "ha": tree{"role": r.one("", "standby", "secondary"), "remoteip": "10.99.0.3"}}
+		c["kea"] = tree{"custom_kea_config": r.one("", encoded(`{"client-classes":[]}`)),
+			"ha": tree{"role": r.one("", "standby", "secondary"), "remoteip": "10.99.0.3"}}
 		if r.chance(50) {
 			at(c, "kea", "ha")["enable"] = ""
 		}
 	}
 }
 
-func randomKeys(r somebody) (k keys) {
+func randomKeys(r randomSite) (k keys) {
 	for f, name := range fieldNames {
 		if value, there := r.boots(tree{})[name]; there {
 			k[f] = setting{true, value.(string)}
@@ -134,8 +139,9 @@ func randomKeys(r somebody) (k keys) {
 	return k
 }
 
-// randomCustom is a change of Kea's own configuration that goes with another, from what is there or from something else.
-func randomCustom(r somebody, c tree) *customChange {
+// randomCustom is a change of Kea's own configuration that goes with another, from what is there or from something
+// else.
+func randomCustom(r randomSite, c tree) *customChange {
 	if r.chance(50) {
 		return nil
 	}
@@ -143,7 +149,8 @@ func randomCustom(r somebody, c tree) *customChange {
 		if r.chance(30) {
 			return nil
 		}
-		field := r.one("", encoded(`{"client-classes":[]}`), encoded(`{"client-classes":[{"name":"a","test":"option[175].exists"}]}`))
+		field := r.one("", encoded(`{"client-classes":[]}`),
+			encoded(`{"client-classes":[{"name":"a","test":"option[175].exists"}]}`))
 		return &field
 	}
 	change := &customChange{Before: some(), After: some()}

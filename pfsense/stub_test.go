@@ -135,7 +135,8 @@ func (s *stub) interpreter() *php {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cmd := exec.Command("php", "-n", "-d", "include_path="+includes, "-d", "error_reporting=-1", "-d", "memory_limit=512M", filepath.Join(includes, "main.php"))
+	cmd := exec.Command("php", "-n", "-d", "include_path="+includes, "-d", "error_reporting=-1", "-d",
+		"memory_limit=512M", filepath.Join(includes, "main.php"))
 	cmd.Env = append(os.Environ(), "STUB_AGE="+s.age, "STUB_BOX="+s.dir)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -158,7 +159,8 @@ func (s *stub) interpreter() *php {
 	return &php{t: s.t, in: json.NewEncoder(in), out: bufio.NewReader(out)}
 }
 
-// run runs p on the firewall in dir. A notice or a printed byte would corrupt the answer on a real one, and fails the test.
+// run runs p on the firewall in dir. A notice or a printed byte would corrupt the answer on a real one, and fails the
+// test.
 func (h *php) run(dir string, p program) (json.RawMessage, error) {
 	if err := h.in.Encode(map[string]string{"box": dir, "code": p.code}); err != nil {
 		return nil, err

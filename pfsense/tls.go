@@ -18,14 +18,15 @@ func Fingerprint(sum [32]byte) string {
 	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
 }
 
-// tlsConfig trusts the system's CAs, those of the file, or one certificate alone.
+// tlsConfig trusts the system's CAs, those in the file, or one certificate only.
 func tlsConfig(c Config) (*tls.Config, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
 	switch {
 	case c.TLSSHA256 != nil:
 		want, host := *c.TLSSHA256, c.URL.Host
-		// pfSense's own certificate is signed by itself and has no address in it, so that no chain and no name can be verified. The pin
-		// is stricter than both: this one certificate, byte for byte. VerifyConnection runs in every handshake, before anything is sent.
+		// pfSense's own certificate is self-signed and has no address in it, so neither chain nor name can be verified. The
+		// pin is stricter than both: exactly this certificate. VerifyConnection runs in every handshake, before anything is
+		// sent.
 		t.InsecureSkipVerify = true
 		t.VerifyConnection = func(s tls.ConnectionState) error {
 			if got := sha256.Sum256(s.PeerCertificates[0].Raw); got != want {
@@ -40,25 +41,25 @@ func tlsConfig(c Config) (*tls.Config, error) {
 		}
 		t.RootCAs = x509.NewCertPool()
 		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("reading the CA: %s holds no certificate in PEM", c.CAFile)
+			return nil, fmt.Errorf("reading the CA: %s has no PEM certificate", c.CAFile)
 		}
 	}
 	return t, nil
 }
 
-// Certificate is what a firewall presents.
+// Certificate is the certificate that a firewall presents.
 type Certificate struct {
 	SHA256    [32]byte // of the certificate in DER
 	Subject   string
-	Issuer    string // "" where it is signed by itself
+	Issuer    string // "" if it is self-signed
 	NotBefore time.Time
 	NotAfter  time.Time
-	Names     []string // host names and addresses that it is for
-	Verified  error    // nil: the system's CAs vouch for it, under this name
+	Names     []string // host names and addresses that it is valid for
+	Verified  error    // nil: it is valid for this name by the system's CAs
 }
 
-// Presented shakes hands with the firewall at u and returns the certificate that it presents, trusted or not. It sends no request and no
-// credential. port 443 if u names none.
+// Presented does a TLS handshake with the firewall at u and returns its certificate, trusted or not. It sends no
+// request and no credential. The port is 443 if u has none.
 func Presented(ctx context.Context, u *url.URL) (Certificate, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout+handshakeTimeout)
 	defer cancel()
@@ -66,11 +67,12 @@ func Presented(ctx context.Context, u *url.URL) (Certificate, error) {
 	if port == "" {
 		port = "443"
 	}
-	// Nothing is trusted by this: the certificate is only looked at, for a person to compare.
-	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: dialTimeout}, Config: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, ServerName: u.Hostname()}}
+	// Nothing is trusted by this: the certificate is only read, for a person to compare.
+	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: dialTimeout},
+		Config: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, ServerName: u.Hostname()}}
 	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
-		return Certificate{}, fmt.Errorf("looking at the certificate of %s: %w", u.Host, lost(ctx, err))
+		return Certificate{}, fmt.Errorf("reading the certificate of %s: %w", u.Host, requestError(ctx, err))
 	}
 	defer conn.Close()
 	chain := conn.(*tls.Conn).ConnectionState().PeerCertificates
@@ -93,7 +95,7 @@ func Presented(ctx context.Context, u *url.URL) (Certificate, error) {
 	return c, nil
 }
 
-// presentedText names the certificate that could not be verified, so that it can be compared and pinned.
+// presentedText is the fingerprint of the certificate that was not verified, so that it can be compared and pinned.
 func presentedText(e *tls.CertificateVerificationError) string {
 	if len(e.UnverifiedCertificates) == 0 {
 		return ""

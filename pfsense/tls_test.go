@@ -24,7 +24,7 @@ import (
 	"time"
 )
 
-// selfSigned is a certificate as pfSense makes one: signed by itself, with a name that nobody resolves and no address.
+// selfSigned is a certificate like pfSense's: self-signed, with a name that does not resolve and no address.
 func selfSigned(t *testing.T) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -32,7 +32,8 @@ func selfSigned(t *testing.T) tls.Certificate {
 		t.Fatal(err)
 	}
 	form := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "pfSense-6561a2b3", Organization: []string{"pfSense GUI default Self-Signed Certificate"}},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "pfSense-6561a2b3",
+			Organization: []string{"pfSense GUI default Self-Signed Certificate"}},
 		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(-time.Hour), // and run out
 		DNSNames: []string{"pfSense-6561a2b3"},
 	}
@@ -67,13 +68,15 @@ func TestPinned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(seen.Subject, "CN=pfSense-6561a2b3") || seen.Issuer != "" || len(seen.Names) != 1 || seen.Verified == nil || !seen.NotAfter.Before(time.Now()) {
+	if !strings.Contains(seen.Subject, "CN=pfSense-6561a2b3") || seen.Issuer != "" || len(seen.Names) != 1 ||
+		seen.Verified == nil || !seen.NotAfter.Before(time.Now()) {
 		t.Errorf("%+v", seen)
 	}
 	if served != 0 {
 		t.Error("looking at the certificate sent a request")
 	}
-	r := mustDial(t, Config{URL: u, Transport: "xmlrpc", User: testUser, Password: text(testPassword), TLSSHA256: &seen.SHA256})
+	r := mustDial(t, Config{URL: u, Transport: "xmlrpc", User: testUser, Password: text(testPassword),
+		TLSSHA256: &seen.SHA256})
 	if _, err := r.run(t.Context(), read); err != nil || served != 1 {
 		t.Fatalf("%v, %d requests", err, served)
 	}
@@ -86,7 +89,8 @@ func TestPinned(t *testing.T) {
 	}
 	var c *CertificateError
 	if !errors.As(err, &c) || !errors.Is(err, ErrTLS) || c.Want != seen.SHA256 || c.Got != changed.SHA256 ||
-		!strings.Contains(err.Error(), Fingerprint(seen.SHA256)) || !strings.Contains(err.Error(), Fingerprint(changed.SHA256)) {
+		!strings.Contains(err.Error(), Fingerprint(seen.SHA256)) || !strings.Contains(err.Error(),
+		Fingerprint(changed.SHA256)) {
 		t.Errorf("%v", err)
 	}
 	if served != 1 {
@@ -98,16 +102,18 @@ func TestPinned(t *testing.T) {
 }
 
 func TestCAs(t *testing.T) {
-	b := newBox(t, transcript(t, "oneshot-isc-execphp-1-set"))
+	b := newRecorder(t, transcript(t, "oneshot-isc-execphp-1-set"))
 	c := b.config(t, "xmlrpc")
 	c.TLSSHA256 = nil
 	_, err := mustDial(t, c).run(t.Context(), read)
-	if !errors.Is(err, ErrTLS) || !strings.Contains(fmt.Sprint(err), Fingerprint(*b.fingerprint())) || len(b.requests()) != 0 {
+	if !errors.Is(err, ErrTLS) || !strings.Contains(fmt.Sprint(err), Fingerprint(*b.fingerprint())) ||
+		len(b.requests()) != 0 {
 		t.Errorf("system's CAs: %v, %d requests", err, len(b.requests()))
 	}
 
 	c.CAFile = filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(c.CAFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: b.Certificate().Raw}), 0o600); err != nil {
+	if err := os.WriteFile(c.CAFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: b.Certificate().Raw}),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := mustDial(t, c).run(t.Context(), read); err != nil {
@@ -165,9 +171,9 @@ func TestNoTLS(t *testing.T) {
 	gone.Close()
 	c.URL = &url.URL{Scheme: "https", Host: gone.Addr().String()}
 	if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrUnreachable) {
-		t.Errorf("nobody listens: %v", err)
+		t.Errorf("no listener: %v", err)
 	}
 	if _, err := Presented(t.Context(), c.URL); !errors.Is(err, ErrUnreachable) {
-		t.Errorf("nobody listens: %v", err)
+		t.Errorf("no listener: %v", err)
 	}
 }

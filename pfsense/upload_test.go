@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// The longest there is: five names of 127 bytes, a long URL, before and after, and names that do not compress.
+// longest are the longest programs: five names of 127 bytes, a long URL, before and after, that do not compress.
 func longest(t *testing.T) []program {
 	t.Helper()
 	keys := map[string]any{"netboot": "", "nextserver": "255.255.255.255"}
@@ -53,15 +53,17 @@ func longest(t *testing.T) []program {
 
 func TestCommandsFit(t *testing.T) {
 	b64, name := `[A-Za-z0-9+/=]+`, `/tmp/pxeagent-[0-9a-f]{32}`
-	first := regexp.MustCompile(`^\(umask 077;find /tmp/ -maxdepth 1 -name 'pxeagent-\*' -type f -mmin \+1 -delete 2>/dev/null;set -C;printf %s '` + b64 + `'>` + name + `\)$`)
+	first := regexp.MustCompile(
+		`^\(umask 077;find /tmp/ -maxdepth 1 -name 'pxeagent-\*' -type f -mmin \+1 -delete 2>/dev/null;set -C;printf %s '` +
+			b64 + `'>` + name + `\)$`)
 	next := regexp.MustCompile(`^\(umask 077;printf %s '` + b64 + `'>>` + name + `\)$`)
 	names := map[string]bool{}
 	for _, p := range longest(t) {
-		c, err := pack(p, onFirewall)
+		c, err := newUpload(p, onFirewall)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, command := range append(append([]string{}, c.pieces...), c.last, c.remove) {
+		for i, command := range append(append([]string{}, c.chunks...), c.last, c.remove) {
 			if len(command) > maxCommand {
 				t.Errorf("%s, command %d: %d characters", p.name, i, len(command))
 			}
@@ -69,20 +71,20 @@ func TestCommandsFit(t *testing.T) {
 				t.Errorf("%s, command %d holds more than printable ASCII", p.name, i)
 			}
 		}
-		if !first.MatchString(c.pieces[0]) {
-			t.Errorf("%s begins with %s", p.name, c.pieces[0])
+		if !first.MatchString(c.chunks[0]) {
+			t.Errorf("%s begins with %s", p.name, c.chunks[0])
 		}
-		for _, command := range c.pieces[1:] {
+		for _, command := range c.chunks[1:] {
 			if !next.MatchString(command) {
 				t.Errorf("%s goes on with %s", p.name, command)
 			}
 		}
-		for _, command := range c.pieces[:len(c.pieces)-1] {
+		for _, command := range c.chunks[:len(c.chunks)-1] {
 			if len(command) != maxCommand {
-				t.Errorf("%s: a piece leaves %d characters unused", p.name, maxCommand-len(command))
+				t.Errorf("%s: a chunk leaves %d characters unused", p.name, maxCommand-len(command))
 			}
 		}
-		t.Logf("%s: %d bytes of PHP, %d commands", p.name, len(p.code), len(c.pieces)+1)
+		t.Logf("%s: %d bytes of PHP, %d commands", p.name, len(p.code), len(c.chunks)+1)
 		if len(c.name) != 32 || names[c.name] {
 			t.Errorf("name %q", c.name)
 		}
@@ -94,11 +96,11 @@ func TestCommandsFit(t *testing.T) {
 func TestPieces(t *testing.T) {
 	for n := range 40 {
 		p := program{name: "x", code: strings.Repeat(fmt.Sprintf("%08x", n*2654435761), 20*n+1)}
-		c, err := pack(p, onFirewall)
+		c, err := newUpload(p, onFirewall)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, command := range c.pieces {
+		for _, command := range c.chunks {
 			if len(command) > maxCommand || strings.Contains(command, "printf %s ''") {
 				t.Errorf("%d: %q", n, command)
 			}
@@ -109,7 +111,7 @@ func TestPieces(t *testing.T) {
 // shell carries commands out as the REST package does, with the real shell and the real PHP, in its own folder.
 type shell struct {
 	t     *testing.T
-	at    place
+	at    uploadTarget
 	spoil func(i int, command string) string // what becomes of the command at i; nil: itself
 	asked int
 	files []fs.FileMode
@@ -124,13 +126,13 @@ func newShell(t *testing.T) *shell {
 		}
 		t.Skip("needs php: apt-get install php-cli")
 	}
-	return &shell{t: t, at: place{dir: t.TempDir(), php: php}}
+	return &shell{t: t, at: uploadTarget{dir: t.TempDir(), php: php}}
 }
 
 func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var in struct{ Command string }
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-		s.t.Errorf("a command that is no JSON: %v", err)
+		s.t.Errorf("a command that is not JSON: %v", err)
 	}
 	command := in.Command
 	if s.spoil != nil {
@@ -169,30 +171,32 @@ func (s *shell) left() []fs.DirEntry {
 	return found
 }
 
-func (s *shell) rest() *rest {
+func (s *shell) rest() *restTransport {
 	s.t.Helper()
-	b := newBox(s.t, s.ServeHTTP)
+	b := newRecorder(s.t, s.ServeHTTP)
 	session, err := newSession(b.config(s.t, "rest"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &rest{session: session, place: s.at}
+	return &restTransport{session: session, place: s.at}
 }
 
-// witness is a program of several pieces that leaves a file where it was run.
+// witness is a program of several chunks that leaves a file where it was run.
 func witness(s *shell, code string) (program, string) {
 	ran := filepath.Join(s.at.dir, "ran")
 	filler := "/* "
 	for i := range 400 {
 		filler += fmt.Sprintf("%x", uint64(i)*0x9E3779B97F4A7C15)
 	}
-	return program{name: "write", code: "$pxeagent_args = 'e30=';\n" + filler + " */\nfile_put_contents('" + ran + "', 'x', FILE_APPEND);\n" + code}, ran
+	return program{name: "write", code: "$pxeagent_args = 'e30=';\n" + filler + " */\nfile_put_contents('" + ran +
+		"', 'x', FILE_APPEND);\n" + code}, ran
 }
 
 func TestRunInPieces(t *testing.T) {
 	s := newShell(t)
 	s.at.dir = filepath.Clean(s.at.dir)
-	p, ran := witness(s, `fwrite(STDERR, "noise\n"); echo "noise \xff\xfe"; $toreturn = json_encode(["a" => "it's \"ü\" \\", "n" => null]);`)
+	p, ran := witness(s,
+		`fwrite(STDERR, "noise\n"); echo "noise \xff\xfe"; $toreturn = json_encode(["a" => "it's \"ü\" \\", "n" => null]);`)
 	r := s.rest()
 	for range 2 {
 		result, err := r.run(t.Context(), p)
@@ -207,7 +211,7 @@ func TestRunInPieces(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 	if len(s.files) < 4 {
-		t.Errorf("only %d commands left a file: not several pieces", len(s.files))
+		t.Errorf("only %d commands left a file: not several chunks", len(s.files))
 	}
 	for _, mode := range s.files {
 		if mode != 0o600 {
@@ -231,23 +235,32 @@ func TestSpoiledPieces(t *testing.T) {
 		spoil func(s *shell, i int, command string) string
 		text  string
 	}{
-		{"first lost", func(_ *shell, i int, command string) string { return either(i == 0, "true", command) }, "did not arrive whole"},
-		{"second lost", func(_ *shell, i int, command string) string { return either(i == 1, "true", command) }, "did not arrive whole"},
-		{"second twice", func(_ *shell, i int, command string) string { return either(i == 1, command+";"+command, command) }, "did not arrive whole"},
-		{"first changed", func(_ *shell, i int, command string) string { return either(i == 0, flip(command), command) }, "did not arrive whole"},
-		{"last piece changed", func(_ *shell, i int, command string) string {
+		{"first lost", func(_ *shell, i int, command string) string {
+			return either(i == 0, "true", command)
+		}, "upload was incomplete"},
+		{"second lost", func(_ *shell, i int, command string) string {
+			return either(i == 1, "true", command)
+		}, "upload was incomplete"},
+		{"second twice", func(_ *shell, i int, command string) string {
+			return either(i == 1, command+";"+command, command)
+		}, "upload was incomplete"},
+		{"first changed", func(_ *shell, i int, command string) string {
+			return either(i == 0, flip(command), command)
+		}, "upload was incomplete"},
+		{"last chunk changed", func(_ *shell, i int, command string) string {
 			return either(strings.HasPrefix(command, "(umask") && i == 2, flip(command), command)
-		}, "did not arrive whole"},
+		}, "upload was incomplete"},
 		{"file gone before the last", func(s *shell, i int, command string) string {
 			return either(strings.Contains(command, "eval"), "rm -f "+s.at.dir+"/pxeagent-*;"+command, command)
-		}, "did not arrive whole"},
+		}, "upload was incomplete"},
 		{"file replaced before the last", func(s *shell, i int, command string) string {
-			return either(strings.Contains(command, "eval"), "for f in "+s.at.dir+"/pxeagent-*; do echo evil >$f; done;"+command, command)
-		}, "did not arrive whole"},
-		{"the name is taken", func(_ *shell, i int, command string) string {
+			return either(strings.Contains(command, "eval"),
+				"for f in "+s.at.dir+"/pxeagent-*; do echo evil >$f; done;"+command, command)
+		}, "upload was incomplete"},
+		{"the name exists", func(_ *shell, i int, command string) string {
 			name := strings.TrimSuffix(command[strings.LastIndex(command, ">")+1:], ")")
 			return either(i == 0, "touch "+name+";"+command, command)
-		}, "piece 1 of"},
+		}, "chunk 1 of"},
 		{"the disk is full", func(_ *shell, i int, command string) string {
 			return either(i == 1, `(echo "sh: printf: write error: No space left on device";exit 1)`, command)
 		}, "No space left on device"},
@@ -262,7 +275,7 @@ func TestSpoiledPieces(t *testing.T) {
 		if _, err := os.Stat(ran); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: it ran", c.name)
 		}
-		if left := s.left(); len(left) != 0 && c.name != "the name is taken" {
+		if left := s.left(); len(left) != 0 && c.name != "the name exists" {
 			t.Errorf("%s: left %v", c.name, left)
 		}
 	}
@@ -300,10 +313,11 @@ func TestProgramsThatFail(t *testing.T) {
 	}
 }
 
-// A run that was killed leaves a file; the next takes it away, and not one that another run is filling right now.
+// A run that was killed leaves a file; the next one removes it, but not a file that another run is writing.
 func TestLeftovers(t *testing.T) {
 	s := newShell(t)
-	old, fresh := filepath.Join(s.at.dir, "pxeagent-"+strings.Repeat("0", 32)), filepath.Join(s.at.dir, "pxeagent-"+strings.Repeat("1", 32))
+	old, fresh := filepath.Join(s.at.dir, "pxeagent-"+strings.Repeat("0", 32)),
+		filepath.Join(s.at.dir, "pxeagent-"+strings.Repeat("1", 32))
 	lock := filepath.Join(s.at.dir, "pxeagent.lock")
 	for _, path := range []string{old, fresh, lock} {
 		if err := os.WriteFile(path, []byte("AAAA"), 0o600); err != nil {

@@ -8,24 +8,26 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// maxName is the longest boot file name: the BOOTP field has 128 bytes with its NUL (RFC 2131 section 2). Kea's option 67
-// would take more; clients copy it into that field.
+// maxName is the longest boot file name: the BOOTP field has 128 bytes with its NUL (RFC 2131 section 2). Kea's option
+// 67 would take more; clients copy it into that field.
 const maxName = 127
 
-// maxURL is the longest URL: what one DHCP option holds. ISC's server puts it where a name goes.
+// maxURL is the longest URL: what fits in one DHCP option. ISC DHCP sends it as the boot file name.
 const maxURL = 255
 
-// checkBoot lists what of want cannot be written. pfSense's own form checks hardly anything, ISC's server takes names between quotes
-// in one file for all interfaces, and a mistake there ends DHCP on every one of them; so nothing is left to the firewall.
-func checkBoot(want dhcp.Boot, f firewall, p port) []dhcp.Problem {
+// checkBoot lists what in want cannot be written. pfSense's own form checks hardly anything, and ISC DHCP has names in
+// quotes in one file for all interfaces, where a syntax error stops DHCP on every one of them; so everything is checked
+// here.
+func checkBoot(want dhcp.Boot, f firewall, p iface) []dhcp.Problem {
 	can := f.can(p)
 	if want == (dhcp.Boot{}) {
 		return nil
 	}
 	var bad []dhcp.Problem
 	add := func(code, format string, args ...any) { bad = append(bad, refuse(code, format, args...)) }
-	// On a loopback network, as of a demonstration on one machine, machines do reach it.
-	if a := want.NextServer; !a.Is4() || a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() && !p.network().Contains(a) {
+	// On a loopback network, as in a demonstration on one machine, a loopback address works.
+	if a := want.NextServer; !a.Is4() || a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() &&
+		!p.network().Contains(a) {
 		add("bad-next-server", "next-server is %v; want an IPv4 address that machines can reach", a)
 	}
 	longest := maxURL
@@ -50,15 +52,15 @@ func checkBoot(want dhcp.Boot, f firewall, p port) []dhcp.Problem {
 		}
 		switch {
 		case a == dhcp.BIOS:
-			add("bad-url", "URL %q is for BIOS, which has no HTTP boot", u)
+			add("bad-url", "URL %q is for BIOS, which does not support HTTP boot", u)
 		case first == "":
 			first = u
 		case u != first && can.http:
-			add("two-urls", "pfSense has one URL for every architecture, and two are wanted: %q and %q", first, u)
+			add("two-urls", "pfSense has one URL for all architectures, but two are wanted: %q and %q", first, u)
 		}
 	}
 	if !files {
-		add("no-boot-file", "no boot file or URL is named: machines would be told nothing")
+		add("no-boot-file", "no boot file or URL is set")
 	}
 	return bad
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/kolo/xmlrpc"
 )
 
-// What every pfSense has, and the privilege that it takes.
+// The API that every pfSense has, and the privilege that it requires.
 const (
 	xmlrpcPath      = "/xmlrpc.php"
 	xmlrpcPrivilege = "system-xmlrpc-ha-sync"
@@ -24,12 +24,12 @@ const (
 	faultMethod    = -32601
 )
 
-// stock runs programs through pfSense's own XML-RPC, which takes them whole.
-type stock struct{ *session }
+// xmlrpcTransport runs programs through pfSense's own XML-RPC, which accepts them whole.
+type xmlrpcTransport struct{ *session }
 
-func (x *stock) String() string { return "XML-RPC at " + x.url.String() }
+func (x *xmlrpcTransport) String() string { return "XML-RPC at " + x.url.String() }
 
-func (x *stock) run(ctx context.Context, p program) (json.RawMessage, error) {
+func (x *xmlrpcTransport) run(ctx context.Context, p program) (json.RawMessage, error) {
 	cred, err := x.logins.forUser()
 	if err != nil {
 		return nil, err
@@ -52,15 +52,16 @@ func (x *stock) run(ctx context.Context, p program) (json.RawMessage, error) {
 	return result, err
 }
 
-// readResponse is the program's result, or why there is none. What PHP printed before the document is passed over.
+// readResponse is the program's result, or the error in its place. Text that PHP printed before the document is
+// skipped.
 func readResponse(a reply, cred credential) (json.RawMessage, error) {
 	at := bytes.LastIndex(a.body, []byte("<?xml"))
 	switch {
 	case a.status == http.StatusInternalServerError:
-		// A mistake that ends PHP at once. The body is its message, or nothing.
-		return nil, fmt.Errorf("%w to its end: 500, %s", ErrProgram, quoted(string(a.body), cred))
+		// A fatal PHP error. The body is its message, or empty.
+		return nil, fmt.Errorf("%w: 500, %s", ErrProgram, quoted(string(a.body), cred))
 	case a.status != http.StatusOK, at < 0, !bytes.Contains(a.body[at:], []byte("<methodResponse")):
-		return nil, strange(a, cred, "XML-RPC")
+		return nil, unexpectedReply(a, cred, "XML-RPC")
 	}
 	answer := xmlrpc.Response(a.body[at:])
 	var fault xmlrpc.FaultError
@@ -68,15 +69,15 @@ func readResponse(a reply, cred credential) (json.RawMessage, error) {
 	case errors.As(err, &fault):
 		return nil, faultError(fault, cred)
 	case err != nil:
-		return nil, fmt.Errorf("%w: its XML-RPC answer cannot be understood: %w", ErrNotPfSense, err)
+		return nil, fmt.Errorf("%w: parsing its XML-RPC answer: %w", ErrNotPfSense, err)
 	}
 	var text string
 	if err := answer.Unmarshal(&text); err != nil {
-		// exec_php answers true where the program left nothing.
-		return nil, fmt.Errorf("%w to its end: it left no result", ErrProgram)
+		// exec_php answers true if the program returned nothing.
+		return nil, fmt.Errorf("%w: it returned no result", ErrProgram)
 	}
 	if !json.Valid([]byte(text)) {
-		return nil, fmt.Errorf("%w to its end: it left %s", ErrProgram, quoted(text, cred))
+		return nil, fmt.Errorf("%w: it returned %s", ErrProgram, quoted(text, cred))
 	}
 	return json.RawMessage(text), nil
 }
@@ -87,10 +88,10 @@ func faultError(f xmlrpc.FaultError, cred credential) error {
 	case faultLogin:
 		return fmt.Errorf("%w of %s by XML-RPC: %s", ErrCredential, cred, said)
 	case faultPrivilege:
-		// It is logged as a failed login is, and counts as one.
+		// The firewall logs and counts it as a failed login.
 		return fmt.Errorf("%w: %s needs %s: %s; %w", ErrPrivilege, cred, xmlrpcPrivilege, said, errCounted)
 	case faultMethod:
 		return fmt.Errorf("%w: its XML-RPC has no pfsense.exec_php: %s", ErrNotPfSense, said)
 	}
-	return fmt.Errorf("%w to its end: %s", ErrProgram, said)
+	return fmt.Errorf("%w: %s", ErrProgram, said)
 }

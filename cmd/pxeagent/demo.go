@@ -182,7 +182,7 @@ func (d *demonstration) configure(ctx context.Context) error {
 	if _, err = d.run(j, d.server).Run(ctx); err != nil {
 		return err
 	}
-	d.say("  by           %s", d.server.Way())
+	d.say("  by           %s", d.server.Transport())
 	return nil
 }
 
@@ -260,7 +260,7 @@ func (d *demonstration) again(ctx context.Context) error {
 	if r.Wrote || !r.InSync {
 		return errors.New("the second configure found something to write")
 	}
-	d.say("configure      again, by %s: %s", stock.Way(), summary(r, false))
+	d.say("configure      again, by %s: %s", stock.Transport(), summary(r, false))
 	r, err = dhcp.Revert{Server: d.server, Journal: j, Probe: second.Probe}.Run(ctx)
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func TestDemoConfiguresAFirewall(t *testing.T) {
 		`configure +again, by XML-RPC at https://\S+: in sync`,
 		`revert +done: the old settings are back`,
 		`history +\S.*pxeagent: network boot on ADMIN \(opt1\): next-server 127\.0\.0\.1`,
-		`history +\S.*pxeagent: network boot on ADMIN \(opt1\): put back`,
+		`history +\S.*pxeagent: network boot on ADMIN \(opt1\): reverted`,
 	} {
 		if !regexp.MustCompile(want).MatchString(out.String()) {
 			t.Errorf("the demo does not show %s:\n%s", want, out.String())

@@ -82,7 +82,7 @@ func TestFirewallFromFlags(t *testing.T) {
 		{"", "the REST package answers"},
 		{"--transport rest", "REST at https://"},
 		{"--transport xmlrpc", "XML-RPC at https://"},
-		{"--api-key-file key", "an API key is given"},
+		{"--api-key-file key", "an API key is configured"},
 		{"--password-file -", "the REST package answers"},
 	} {
 		s := newFirewallSite(t, pfsensetest.Options{})
@@ -103,7 +103,7 @@ func TestFirewallFromFlags(t *testing.T) {
 			}
 		}
 		before := s.fw.Keys("opt1")
-		do("configure --dry-run -v"+wish, cli.Differs, "interface ADMIN (opt1)", "undionly.kpxe", way.shown, "way into the firewall")
+		do("configure --dry-run -v"+wish, cli.Differs, "interface ADMIN (opt1)", "undionly.kpxe", way.shown, "firewall transport chosen")
 		do("status --interface opt1 --next-server 10.99.0.7", cli.Differs, "differ from what is wished for", "not asked")
 		if s.fw.Writes() != 0 || !cmp.Equal(s.fw.Keys("opt1"), before) {
 			t.Fatalf("%s: a dry run or status wrote", way.flags)
@@ -136,7 +136,7 @@ func TestFirewallFails(t *testing.T) {
 		code  cli.Code
 		text  string
 	}{
-		{"wrong password", "--password-file wrong", "", cli.Login, `refused the login of user "pxeagent" by REST`},
+		{"wrong password", "--password-file wrong", "", cli.Login, `rejected the login of user "pxeagent" by REST`},
 		{"wrong password, XML-RPC", "--password-file wrong --transport xmlrpc", "", cli.Login, "by XML-RPC"},
 		{"no privilege", "", pfsensetest.NoPrivilege, cli.Privilege, "needs api-v2-diagnostics-command-prompt-post"},
 		{"no privilege, XML-RPC", "--transport xmlrpc", pfsensetest.NoPrivilege, cli.Privilege, "needs system-xmlrpc-ha-sync"},
@@ -146,13 +146,13 @@ func TestFirewallFails(t *testing.T) {
 		{"read-only", "", pfsensetest.ReadOnly, cli.ReadOnly, "read-only mode"},
 		{"switched off", "", pfsensetest.Disabled, cli.Unavailable, "turn the REST API on"},
 		{"PHP down", "--transport xmlrpc", pfsensetest.Down, cli.Unavailable, "503"},
-		{"cut", "", pfsensetest.CutBefore, cli.Unreachable, "the connection was cut"},
-		{"fatal", "", pfsensetest.Fatal, cli.Firewall, "did not run the program"},
-		{"fatal, XML-RPC", "--transport xmlrpc", pfsensetest.Fatal, cli.Firewall, "did not run the program"},
+		{"cut", "", pfsensetest.CutBefore, cli.Unreachable, "the connection was closed"},
+		{"fatal", "", pfsensetest.Fatal, cli.Firewall, "did not complete the program"},
+		{"fatal, XML-RPC", "--transport xmlrpc", pfsensetest.Fatal, cli.Firewall, "did not complete the program"},
 		{"thrown", "--transport xmlrpc", pfsensetest.Throw, cli.Firewall, "Unhandled PHP Exception"},
-		{"no result", "--transport xmlrpc", pfsensetest.NoResult, cli.Firewall, "left no result"},
-		{"a lost piece", "", pfsensetest.LosePiece, cli.Firewall, "did not arrive whole"},
-		{"a changed piece", "", pfsensetest.ChangePiece, cli.Firewall, "did not arrive whole"},
+		{"no result", "--transport xmlrpc", pfsensetest.NoResult, cli.Firewall, "returned no result"},
+		{"a lost chunk", "", pfsensetest.LoseChunk, cli.Firewall, "upload was incomplete"},
+		{"a changed chunk", "", pfsensetest.ChangeChunk, cli.Firewall, "upload was incomplete"},
 		{"no such interface", "--interface dmz", "", cli.NoInterface, `"ADMIN" (opt1, igb2)`},
 		{"another certificate", "--tls-sha256=" + strings.Repeat("00", 32), "", cli.Certificate, "somebody else answers"},
 	} {
@@ -178,7 +178,7 @@ func TestFirewallWithoutLogin(t *testing.T) {
 	s := newFirewallSite(t, pfsensetest.Options{})
 	for _, args := range [][]string{{"--user", "pxeagent"}, {"--password-file", "password"}, {"--transport", "rest"}} {
 		r := s.plain("", append([]string{"pfsense", "interfaces", "--pfsense", s.fw.URL().String(), s.pin()}, args...)...)
-		if r.code != cli.Usage || !strings.Contains(r.stderr, "nothing to log in with") || !strings.Contains(r.stderr, "--password-file") || len(s.fw.Requests()) != 0 {
+		if r.code != cli.Usage || !strings.Contains(r.stderr, "no credentials for the firewall") || !strings.Contains(r.stderr, "--password-file") || len(s.fw.Requests()) != 0 {
 			t.Errorf("%q: exit %v\n%s%s", args, r.code, r.stdout, r.stderr)
 		}
 	}

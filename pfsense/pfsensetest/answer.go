@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// asker is what a DHCP server looks at in a DISCOVER.
+// asker is the part of a DISCOVER that a DHCP server looks at.
 type asker struct {
 	mac       string
 	hasArch   bool
@@ -16,37 +16,38 @@ type asker struct {
 	option175 bool
 	params    []uint8 // option 55; nil: none was sent
 	requested netip.Addr
-	device    string // by which interface it came in
+	device    string // on which interface it arrived
 }
 
 func (a asker) asksFor(code uint8) bool { return slices.Contains(a.params, code) }
 
-// answer is what the answer to an asker says about network boot.
+// answer is the network boot part of an answer.
 type answer struct {
 	siaddr  netip.Addr
 	file    string           // BOOTP file
-	options map[uint8]string // 17, 60, 66, 67 and what the site adds
+	options map[uint8]string // 17, 60, 66, 67 and the site's own
 }
 
-// place is where an address comes from, and whose settings count: the interface's, those of its pool, those of a static mapping.
+// place is where an address comes from, and whose settings apply: the interface's, those of its pool, those of a static
+// mapping.
 type place struct {
 	section Tree
 	own     bool // of the interface's own range
-	pool    Tree // of this further one; nil: of none
+	pool    Tree // the additional pool; nil: none
 	mapping Tree // the MAC's; nil: it has none
 }
 
-// says is what the daemon that t chooses tells a, where pfSense has this release.
-func (t Tree) says(release string, p place, a asker) answer {
+// answerTo is the answer of the daemon that t selects, in this release of pfSense.
+func (t Tree) answerTo(release string, p place, a asker) answer {
 	if t.engine() == engineKea {
-		return t.keaSays(release, p, a)
+		return t.keaAnswer(release, p, a)
 	}
-	return iscSays(p, a)
+	return iscAnswer(p, a)
 }
 
-// iscSays is what dhcpd.conf, as pfSense writes it, makes of the settings: the interface's, then those of the pool, then those of the
-// mapping, each in the place of what was there. Without option 55 all options are sent.
-func iscSays(p place, a asker) answer {
+// iscAnswer is the answer of dhcpd with the dhcpd.conf that pfSense writes: the interface's settings, then those of the
+// pool, then those of the mapping, each overriding the ones before. Without option 55 all options are sent.
+func iscAnswer(p place, a asker) answer {
 	s := answer{options: map[uint8]string{}}
 	send := func(code uint8, text string) {
 		if text != "" && (a.params == nil || a.asksFor(code)) {
@@ -72,10 +73,10 @@ func iscSays(p place, a asker) answer {
 			continue
 		}
 		if text("uefihttpboot") != "" {
-			send(60, "HTTPClient") // to every asker, not to HTTPClients alone
+			send(60, "HTTPClient") // to every client, not only to HTTPClients
 		}
 		send(17, text("rootpath"))
-		// A host name would be looked up as the daemon starts; the ones here have no address.
+		// The daemon resolves a host name when it starts; the ones here have no address.
 		if next, err := netip.ParseAddr(text("nextserver")); err == nil && next.Is4() {
 			s.siaddr = next
 		}
@@ -86,9 +87,9 @@ func iscSays(p place, a asker) answer {
 	return s
 }
 
-// keaSays is what Kea's configuration, as pfSense writes it, makes of them: only the interface's count, the name goes into option 67 alone,
-// and only to who asks for that.
-func (t Tree) keaSays(release string, p place, a asker) answer {
+// keaAnswer is the answer of Kea with the configuration that pfSense writes: only the interface's settings apply, and
+// the name is sent in option 67 only, to clients that request it.
+func (t Tree) keaAnswer(release string, p place, a asker) answer {
 	s := answer{options: map[uint8]string{}}
 	text := func(name string) string { v, _ := p.section.Text(name); return v }
 	send := func(code uint8, text string) {
@@ -112,7 +113,7 @@ func (t Tree) keaSays(release string, p place, a asker) answer {
 	if !takesCustom(release) {
 		return s
 	}
-	// At an interface it is checked, and left out where Kea would not take it; at the top it is taken as it is.
+	// At an interface it is checked, and left out if Kea would reject it; at the top level it is used as it is.
 	iface, ok := parseCustom(text("custom_kea_config"))
 	if !ok || !iface.known("boot-file-name", "option-data", "next-server") {
 		iface = custom{}
@@ -123,7 +124,7 @@ func (t Tree) keaSays(release string, p place, a asker) answer {
 	return s
 }
 
-// choose is the file for a: by option 60, by architecture, and the BIOS one for every other.
+// choose is the file for a: by option 60, by architecture, or else the BIOS one.
 func choose(k Keys, a asker) string {
 	text := func(name string) string {
 		if v := k[name]; v != nil {
@@ -151,7 +152,7 @@ func choose(k Keys, a asker) string {
 	return own
 }
 
-// takesCustom: versions before 2025-03 have no such field, and leave what lies there alone.
+// takesCustom: versions before 2025-03 have no such field, and ignore it.
 func takesCustom(release string) bool {
 	return !strings.HasPrefix(release, "2.7.") && !strings.HasPrefix(release, "24.")
 }

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// certificate is one as pfSense makes for itself: signed by itself, for a name that nobody uses, without an address.
+// certificate is like one that pfSense creates for itself: self-signed, for a name that nobody uses, without an
+// address.
 type certificate struct{ tls.Certificate }
 
 func newCertificate() (certificate, error) {
@@ -32,7 +33,8 @@ func newCertificate() (certificate, error) {
 		DNSNames:     []string{name},
 		NotBefore:    now.Add(-time.Hour), NotAfter: now.AddDate(1, 1, 0),
 		BasicConstraintsValid: true, IsCA: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, form, form, &key.PublicKey, key)
 	if err != nil {
@@ -41,12 +43,13 @@ func newCertificate() (certificate, error) {
 	return certificate{tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}}, nil
 }
 
-// tlsConfig presents the certificate of the moment. httptest puts one of its own into Certificates, so it is not asked for one there.
+// tlsConfig presents the current certificate. httptest puts its own into Certificates, so that field is not used.
 func (f *Firewall) tlsConfig() *tls.Config {
 	return &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		return &tls.Config{Certificates: []tls.Certificate{f.cert.Certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}, nil
+		return &tls.Config{Certificates: []tls.Certificate{f.cert.Certificate}, MinVersion: tls.VersionTLS12,
+			NextProtos: []string{"http/1.1"}}, nil
 	}}
 }
 
@@ -57,14 +60,15 @@ func (f *Firewall) Fingerprint() [32]byte {
 	return sha256.Sum256(f.cert.Certificate.Certificate[0])
 }
 
-// PEM is the certificate, which signs itself and so is its own CA.
+// PEM is the certificate, which is self-signed and so its own CA.
 func (f *Firewall) PEM() []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.cert.Certificate.Certificate[0]})
 }
 
-// ChangeCertificate makes a new certificate, as an update of the firewall or somebody in between does, and ends every connection.
+// ChangeCertificate makes a new certificate, as an update of the firewall or a man in the middle does, and closes every
+// connection.
 func (f *Firewall) ChangeCertificate() error {
 	c, err := newCertificate()
 	if err != nil {

@@ -35,8 +35,8 @@ func (v xmlValue) element() any {
 	return t
 }
 
-// TestDefaultIsTheRecordedConfiguration compares with what XML-RPC's backup_config_section showed, but for the second static mapping, which
-// had boot settings of its own there.
+// TestDefaultIsTheRecordedConfiguration compares with what XML-RPC's backup_config_section showed, but for the second
+// static mapping, which had boot settings of its own there.
 func TestDefaultIsTheRecordedConfiguration(t *testing.T) {
 	_, _, body := transcript(t, "xmlrpc-backup-dhcpd")
 	var response struct {
@@ -68,7 +68,8 @@ func TestTree(t *testing.T) {
 		there bool
 	}{
 		"dhcpd/opt1/staticmap/1/filename": {"b.efi", true}, "kea/ha/enable": {"", true}, "dhcpd/opt1/filename": {"", false},
-		"dhcpd/opt1/nextserver": {"", true}, "dhcpd/opt1/pool/7/descr": {"", false}, "dhcpd/opt1/enable/deeper": {"", false}, "version": {"24.5", true},
+		"dhcpd/opt1/nextserver": {"", true}, "dhcpd/opt1/pool/7/descr": {"", false},
+		"dhcpd/opt1/enable/deeper": {"", false}, "version": {"24.5", true},
 	} {
 		if text, there := c.Text(path); text != want.text || there != want.there {
 			t.Errorf("%s: %q, %v", path, text, there)

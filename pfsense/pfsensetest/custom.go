@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// custom is custom_kea_config: JSON of the site's own that pfSense merges into Kea's. Of Kea's language only the tests in customTests are
-// understood; a class with another one matches nobody.
+// custom is custom_kea_config: custom JSON that pfSense merges into Kea's. Of Kea's expression language only the tests
+// in customTests are supported; a class with any other test matches nobody.
 type custom struct {
 	keys     map[string]json.RawMessage
 	Classes  []customClass  `json:"client-classes"`
@@ -32,18 +32,20 @@ type customOption struct {
 // customCodes are the options that can be named.
 var customCodes = map[string]uint8{"vendor-class-identifier": 60, "tftp-server-name": 66, "boot-file-name": 67}
 
-// customTests are the class tests that are understood.
+// customTests are the supported class tests.
 var customTests = map[string]func(asker) bool{
-	"substring(option[60].text, 0, 10) == 'HTTPClient'":           func(a asker) bool { return a.http },
-	"option[77].hex == 'iPXE'":                                    func(a asker) bool { return a.ipxe },
-	"option[175].exists":                                          func(a asker) bool { return a.option175 },
-	"option[93].hex == 0x0000 and not (option[77].hex == 'iPXE')": func(a asker) bool { return a.hasArch && a.arch == 0 && !a.ipxe },
+	"substring(option[60].text, 0, 10) == 'HTTPClient'": func(a asker) bool { return a.http },
+	"option[77].hex == 'iPXE'":                          func(a asker) bool { return a.ipxe },
+	"option[175].exists":                                func(a asker) bool { return a.option175 },
+	"option[93].hex == 0x0000 and not (option[77].hex == 'iPXE')": func(a asker) bool {
+		return a.hasArch && a.arch == 0 && !a.ipxe
+	},
 }
 
-// customFrom is an iPXE on one interface alone.
+// customFrom is iPXE on one interface only.
 var customFrom = regexp.MustCompile(`^option\[175\]\.exists and pkt\.iface == '([A-Za-z0-9._-]+)'$`)
 
-// customTest is the test text, or nil where it is not understood.
+// customTest is the test text, or nil if it is not supported.
 func customTest(text string) func(asker) bool {
 	if m := customFrom.FindStringSubmatch(text); m != nil {
 		return func(a asker) bool { return a.option175 && a.device == m[1] }
@@ -51,7 +53,7 @@ func customTest(text string) func(asker) bool {
 	return customTests[text]
 }
 
-// takes is what Kea, asked before (kea-dhcp4 -t), says against a class; "" where it takes it.
+// takes is the error with which kea-dhcp4 -t rejects a class; "" if it accepts it.
 func (c customClass) takes() string {
 	switch {
 	case c.Name == "":
@@ -64,7 +66,7 @@ func (c customClass) takes() string {
 	return ""
 }
 
-// parseCustom decodes text, which may be empty; ok is false where it is no JSON object.
+// parseCustom decodes text, which may be empty; ok is false if it is not a JSON object.
 func parseCustom(text string) (c custom, ok bool) {
 	if text == "" {
 		return c, true
@@ -76,7 +78,7 @@ func parseCustom(text string) (c custom, ok bool) {
 	return c, true
 }
 
-// globalKeysKnown: a key that Kea does not know stops it.
+// globalKeysKnown: Kea does not start with an unknown key.
 func (c custom) globalKeysKnown() bool {
 	return c.known("client-classes", "option-data", "boot-file-name", "next-server", "user-context")
 }
@@ -91,8 +93,9 @@ func (c custom) known(names ...string) bool {
 	return true
 }
 
-// sayCustom adds to an answer what the site's own configuration says, at Kea's top and at the interface. Of several that have something to
-// say Kea hears the first. Options: the interface, then classes in their order, then the top. The BOOTP file: classes, the interface, the top.
+// sayCustom adds the site's custom configuration to an answer, at Kea's top level and at the interface. If several set
+// an option, the first wins. Options: the interface, then classes in order, then the top level. The BOOTP file:
+// classes, the interface, the top level.
 func sayCustom(top, iface custom, a asker, s *answer) {
 	heard := map[uint8]bool{}
 	options := func(list []customOption) {
@@ -116,7 +119,7 @@ func sayCustom(top, iface custom, a asker, s *answer) {
 	}
 	file(iface.BootFile)
 	file(top.BootFile)
-	for code := range s.options { // pfSense's own classes come before what is said for everybody
+	for code := range s.options { // pfSense's own classes come before global options
 		heard[code] = true
 	}
 	options(top.Options)

@@ -13,7 +13,7 @@ const (
 	engineKea = "kea"
 )
 
-// engine is the daemon that t chooses: ISC's where it says nothing, as before 2.7.1, when there was no choice.
+// engine is the daemon that t selects: ISC if it has no setting, as before 2.7.1, when there was no choice.
 func (t Tree) engine() string {
 	if text, _ := t.Text("dhcpbackend"); text == engineKea {
 		return engineKea
@@ -21,7 +21,8 @@ func (t Tree) engine() string {
 	return engineISC
 }
 
-// startable reports whether a DHCP daemon runs with t: nothing in the settings of any interface stops it, and one of them has DHCP on.
+// startable reports whether a DHCP daemon starts with t: no setting of any interface stops it, and DHCP is enabled on
+// one of them.
 func (t Tree) startable() bool {
 	any := false
 	for id := range t.Under("dhcpd") {
@@ -43,7 +44,7 @@ func (t Tree) startable() bool {
 	return any
 }
 
-// stopsISC: dhcpd.conf carries texts between quotes, in one file for every interface, and nothing is escaped.
+// stopsISC: dhcpd.conf has values in quotes, in one file for all interfaces, and nothing is escaped.
 func (section Tree) stopsISC() bool {
 	breaks := func(text string) bool { return strings.Contains(text, `"`) || strings.HasSuffix(text, `\`) }
 	for _, level := range append(append([]Tree{section}, section.List("pool")...), section.List("staticmap")...) {
@@ -63,7 +64,7 @@ func (section Tree) stopsISC() bool {
 	return false
 }
 
-// stopsKea: its configuration is JSON, which escapes everything, but it wants an address for a next-server.
+// stopsKea: its configuration is JSON, which escapes everything, but next-server must be an address.
 func (section Tree) stopsKea() bool {
 	_, on := section.Text("netboot")
 	text, _ := section.Text("nextserver")
@@ -71,7 +72,7 @@ func (section Tree) stopsKea() bool {
 	return on && text != "" && err != nil
 }
 
-// optionText is the value of a custom option, which config.xml holds in base64.
+// optionText is the value of a custom option, which config.xml stores in base64.
 func optionText(item Tree) string {
 	text, _ := item.Text("value")
 	value, err := base64.StdEncoding.DecodeString(text)

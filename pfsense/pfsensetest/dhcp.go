@@ -14,21 +14,25 @@ import (
 
 const leaseTime = 7200 // seconds
 
-// errSilent: this packet gets no answer.
+// errSilent: this packet is not answered.
 var errSilent = errors.New("no answer")
 
-// ListenDHCP answers for an interface on addr, such as 127.0.0.1:0, and returns where. It answers the port that it was asked from, in place
-// of the broadcast to port 68 that needs a network and rights.
+// ListenDHCP answers for an interface on addr, such as 127.0.0.1:0, and returns its address. It replies to the sender's
+// port instead of the broadcast to port 68, which needs a network and privileges.
 func (f *Firewall) ListenDHCP(id string, addr netip.AddrPort) (netip.AddrPort, error) {
 	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(addr))
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("starting the firewall's DHCP server: %w", err)
 	}
 	at := conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), f.serveDHCP(id, conn, func(_ *dhcpv4.DHCPv4, from net.Addr) net.Addr { return from })
+	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()),
+		f.serveDHCP(id, conn, func(_ *dhcpv4.DHCPv4, from net.Addr) net.Addr {
+			return from
+		})
 }
 
-// toClient is where an answer goes on a network: to the relay that asked, or to everybody, for the client has no address yet.
+// toClient is the destination of an answer on a network: the relay that asked, or broadcast, because the client has no
+// address yet.
 func toClient(reply *dhcpv4.DHCPv4, _ net.Addr) net.Addr {
 	if relay := reply.GatewayIPAddr; relay != nil && !relay.IsUnspecified() {
 		return &net.UDPAddr{IP: relay, Port: dhcpv4.ServerPort}
@@ -36,7 +40,7 @@ func toClient(reply *dhcpv4.DHCPv4, _ net.Addr) net.Addr {
 	return &net.UDPAddr{IP: net.IPv4bcast, Port: dhcpv4.ClientPort}
 }
 
-// serveDHCP answers what comes to conn until the firewall is closed. A packet that cannot be sent is lost, as packets are.
+// serveDHCP answers packets from conn until the firewall is closed. Send errors are ignored, as lost packets are.
 func (f *Firewall) serveDHCP(id string, conn net.PacketConn, to func(*dhcpv4.DHCPv4, net.Addr) net.Addr) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -63,7 +67,7 @@ func (f *Firewall) serveDHCP(id string, conn net.PacketConn, to func(*dhcpv4.DHC
 	return nil
 }
 
-// reply is the answer of the DHCP server to a packet that came in on an interface.
+// reply is the DHCP server's answer to a packet that arrived on an interface.
 func (f *Firewall) reply(id string, packet []byte) (*dhcpv4.DHCPv4, error) {
 	ask, err := dhcpv4.FromBytes(packet)
 	if err != nil {
@@ -98,7 +102,7 @@ func (f *Firewall) reply(id string, packet []byte) (*dhcpv4.DHCPv4, error) {
 	case dhcpv4.MessageTypeDiscover:
 	case dhcpv4.MessageTypeRequest:
 		if chosen := ask.ServerIdentifier(); chosen != nil && !chosen.Equal(net.IP(own.Addr().AsSlice())) {
-			return nil, errSilent // it takes another server's offer
+			return nil, errSilent // it accepts another server's offer
 		}
 		if kind = dhcpv4.MessageTypeAck; a.requested.IsValid() && a.requested != addr {
 			kind = dhcpv4.MessageTypeNak
@@ -108,12 +112,14 @@ func (f *Firewall) reply(id string, packet []byte) (*dhcpv4.DHCPv4, error) {
 	default:
 		return nil, errSilent
 	}
-	return packetOf(ask, kind, own, addr, f.loaded.says(f.opts.Release, where, a))
+	return packetOf(ask, kind, own, addr, f.loaded.answerTo(f.opts.Release, where, a))
 }
 
-func packetOf(ask *dhcpv4.DHCPv4, kind dhcpv4.MessageType, own netip.Prefix, addr netip.Addr, s answer) (*dhcpv4.DHCPv4, error) {
+func packetOf(ask *dhcpv4.DHCPv4, kind dhcpv4.MessageType, own netip.Prefix, addr netip.Addr,
+	s answer) (*dhcpv4.DHCPv4, error) {
 	ip := func(a netip.Addr) net.IP { return net.IP(a.AsSlice()) }
-	p, err := dhcpv4.NewReplyFromRequest(ask, dhcpv4.WithMessageType(kind), dhcpv4.WithOption(dhcpv4.OptServerIdentifier(ip(own.Addr()))))
+	p, err := dhcpv4.NewReplyFromRequest(ask, dhcpv4.WithMessageType(kind),
+		dhcpv4.WithOption(dhcpv4.OptServerIdentifier(ip(own.Addr()))))
 	if err != nil || kind == dhcpv4.MessageTypeNak {
 		return p, err
 	}
@@ -132,7 +138,7 @@ func packetOf(ask *dhcpv4.DHCPv4, kind dhcpv4.MessageType, own netip.Prefix, add
 	return p, nil
 }
 
-// askerOf is what a server looks at in ask.
+// askerOf is the part of a request that a server looks at.
 func askerOf(ask *dhcpv4.DHCPv4) asker {
 	class := ask.ClassIdentifier()
 	a := asker{

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ServeDHCP answers for an interface on a device of this machine, at port 67 and by broadcast, as a DHCP server does. It needs root; tests
-// call it inside a namespace of their own.
+// ServeDHCP answers for an interface on a device of this machine, on port 67 and by broadcast, as a DHCP server does.
+// It needs root; tests call it inside their own namespace.
 func (f *Firewall) ServeDHCP(id, device string) error {
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var failed error

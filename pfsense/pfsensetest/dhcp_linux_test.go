@@ -14,8 +14,8 @@ import (
 	"pxeagent/pfsense/pfsensetest"
 )
 
-// TestOnANetwork has the DHCP server on port 67 of a device in a namespace, where a client takes a lease. The web server stays outside: an HTTP
-// client opens its connections on threads that are not in a namespace.
+// TestOnANetwork has the DHCP server on port 67 of a device in a namespace, where a client takes a lease. The web
+// server stays outside: an HTTP client opens its connections on threads that are not in a namespace.
 func TestOnANetwork(t *testing.T) {
 	lab.Need(t, "busybox")
 	segment := lab.NewSegment(t)
@@ -35,7 +35,8 @@ func TestOnANetwork(t *testing.T) {
 	}
 	var r probe.Report
 	client.Do(func() {
-		r, err = probe.Run(t.Context(), probe.Config{Device: "eth1", Clients: []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64}, Quiet: 300 * time.Millisecond, Limit: 10 * time.Second})
+		r, err = probe.Run(t.Context(), probe.Config{Device: "eth1",
+			Clients: []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64}, Quiet: 300 * time.Millisecond, Limit: 10 * time.Second})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +62,6 @@ func TestOnANetwork(t *testing.T) {
 		t.Fatalf("udhcpc: %v: %s", err, out)
 	}
 	if !strings.Contains(out, "10.99.0.5 undionly.kpxe") {
-		t.Errorf("udhcpc was told %s", out)
+		t.Errorf("udhcpc received %s", out)
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"fmt"
 )
 
-// ServeDHCP is not possible here: a socket cannot be bound to one device.
+// ServeDHCP is not supported here: a socket cannot be bound to one device.
 func (f *Firewall) ServeDHCP(_, device string) error {
-	return fmt.Errorf("starting the firewall's DHCP server on %s: sockets bound to a device (SO_BINDTODEVICE): %w", device, errors.ErrUnsupported)
+	return fmt.Errorf("starting the firewall's DHCP server on %s: sockets bound to a device (SO_BINDTODEVICE): %w",
+		device, errors.ErrUnsupported)
 }

@@ -9,47 +9,47 @@ import (
 // Kind is what goes wrong with a request.
 type Kind string
 
-// The kinds of fault. Where it is not said otherwise nothing is carried out.
+// The kinds of fault. Unless stated otherwise, the request is not carried out.
 const (
-	Unauthorized Kind = "unauthorized" // the login is refused, and counted as refused
-	NoPrivilege  Kind = "no privilege" // the login is good, and may not do this; XML-RPC counts it as refused
-	NotAllowed   Kind = "not allowed"  // REST: the client's address is not on the package's list
+	Unauthorized Kind = "unauthorized" // the login is rejected, and counted
+	NoPrivilege  Kind = "no privilege" // the login is valid but lacks the privilege; XML-RPC counts it as rejected
+	NotAllowed   Kind = "not allowed"  // REST: the client's address is not on the access list
 	ReadOnly     Kind = "read only"    // REST: the package is in read-only mode
-	Disabled     Kind = "disabled"     // REST: the package is switched off, 503
-	Down         Kind = "down"         // the web server's own 503, PHP does not answer
+	Disabled     Kind = "disabled"     // REST: the package is disabled, 503
+	Down         Kind = "down"         // the web server's own 503: PHP does not answer
 	NoPackage    Kind = "no package"   // REST: the package is not installed, 404 in HTML
-	Fatal        Kind = "fatal"        // a program ends in a PHP error
+	Fatal        Kind = "fatal"        // a program ends with a PHP error
 	Throw        Kind = "throw"        // XML-RPC: a program throws; REST: as Fatal
-	NoResult     Kind = "no result"    // a program leaves nothing
-	NoText       Kind = "no text"      // REST: what a command prints is no UTF-8, and the body is empty. It is carried out
+	NoResult     Kind = "no result"    // a program returns nothing
+	NoText       Kind = "no text"      // REST: a command's output is not UTF-8, and the body is empty. It is carried out
 	Print        Kind = "print"        // XML-RPC: something is printed before the answer. It is carried out
-	Unsaved      Kind = "unsaved"      // a writing program: write_config refuses, as on a full disk
+	Unsaved      Kind = "unsaved"      // a writing program: write_config fails, as on a full disk
 	Unloaded     Kind = "unloaded"     // a writing program: it saves, and loading throws
-	Slow         Kind = "slow"         // it is carried out, and answered after Delay, or not at all where the client has gone
-	CutBefore    Kind = "cut before"   // the connection ends
-	CutAfter     Kind = "cut after"    // it is carried out, and the connection ends
-	LosePiece    Kind = "lose piece"   // REST: a piece is answered as written, and is not
-	ChangePiece  Kind = "change piece" // REST: a piece arrives with one character changed
+	Slow         Kind = "slow"         // it is carried out, and answered after Delay, unless the client has disconnected
+	CutBefore    Kind = "cut before"   // the connection is closed
+	CutAfter     Kind = "cut after"    // it is carried out, and the connection is closed
+	LoseChunk    Kind = "lose chunk"   // REST: a chunk is acknowledged but not written
+	ChangeChunk  Kind = "change chunk" // REST: a chunk arrives with one character changed
 )
 
-// Fault is an order to spoil requests.
+// Fault makes requests fail.
 type Fault struct {
 	Kind  Kind
-	Path  string        // only requests of this path; "": of any
-	Op    string        // only requests that carry this out, as Request has it; "": any
-	Skip  int           // requests that are let through before
-	Times int           // requests that are spoiled then; 0: all
+	Path  string        // only requests for this path; "": any
+	Op    string        // only requests of this Request.Op; "": any
+	Skip  int           // requests that succeed before
+	Times int           // requests that fail then; 0: all
 	Delay time.Duration // of Slow
 }
 
-// Order adds a fault. Of several that fit a request the one ordered first is taken.
+// Order adds a fault. If several match a request, the first one applies.
 func (f *Firewall) Order(fault Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.faults = append(f.faults, &fault)
 }
 
-// Heal takes all faults back.
+// Heal removes all faults.
 func (f *Firewall) Heal() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -57,7 +57,7 @@ func (f *Firewall) Heal() {
 	clear(f.between)
 }
 
-// FailLoads has the DHCP daemon not run after the next n times that settings are loaded.
+// FailLoads makes the DHCP daemon fail to start the next n times that settings are loaded.
 func (f *Firewall) FailLoads(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -74,14 +74,14 @@ const (
 	AfterLoad  Moment = "after load"  // after the daemon was restarted with what it wrote
 )
 
-// EditAt has edit happen once, at that moment of the next writing program.
+// EditAt runs edit once, at that moment of the next writing program.
 func (f *Firewall) EditAt(m Moment, edit func(Tree)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.between[m] = edit
 }
 
-// happen carries out what was ordered for a moment. f.mu is held.
+// happen runs the edit for a moment. f.mu is held.
 func (f *Firewall) happen(m Moment) {
 	if edit := f.between[m]; edit != nil {
 		delete(f.between, m)
@@ -90,10 +90,10 @@ func (f *Firewall) happen(m Moment) {
 	}
 }
 
-// Request is one that was answered, or meant to be. It holds no credential.
+// Request is one that was received. It holds no credential.
 type Request struct {
 	Method, Path string
-	Op           string // "piece", "read", "write", "remove" or ""
+	Op           string // "chunk", "read", "write", "remove" or ""
 	Login        string // "Basic admin", "key", "token" or "none"
 }
 
@@ -104,7 +104,7 @@ func (f *Firewall) Requests() []Request {
 	return slices.Clone(f.requests)
 }
 
-// spoil notes a request and returns the fault that it meets, if any.
+// spoil records a request and returns the fault that applies to it, if any.
 func (f *Firewall) spoil(r Request) (Fault, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -128,10 +128,10 @@ func (f *Firewall) spoil(r Request) (Fault, bool) {
 	return Fault{}, false
 }
 
-// cut ends the connection of the request that is being answered.
+// cut closes the connection of the request that is being answered.
 func cut() { panic(http.ErrAbortHandler) }
 
-// wait is the delay of a Slow answer. It ends where the client goes.
+// wait is the delay of a Slow answer. It ends if the client disconnects.
 func wait(r *http.Request, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()

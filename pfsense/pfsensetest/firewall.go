@@ -1,7 +1,8 @@
-// Package pfsensetest is a stand-in pfSense for tests and for the demonstration: its configuration in memory, its web server with the
-// REST package and XML-RPC, and its DHCP server, which answers on the wire what ISC's or Kea's would. Its answers are those recorded from
-// the real code. It runs no PHP and no shell: the two programs of pxeagent are recognised by their first line and carried out in Go, and
-// so are the commands that bring them over; everything else is answered as code or commands that do not work.
+// Package pfsensetest is a fake pfSense for tests and for the demonstration: its configuration in memory, its web
+// server with the REST package and XML-RPC, and its DHCP server, which answers on the network as ISC's or Kea's would.
+// Its answers are recorded from the real code. It runs no PHP and no shell: the two programs of pxeagent are recognized
+// by their first line and carried out in Go, and so are the commands that upload them; everything else is answered like
+// invalid code or commands.
 package pfsensetest
 
 import (
@@ -17,7 +18,7 @@ import (
 	"time"
 )
 
-// Options are what a Firewall begins with. Each zero value is a usable one.
+// Options configure a Firewall. Each zero value is usable.
 type Options struct {
 	Listen  string // where the web server listens; "": any port of 127.0.0.1
 	Config  Tree   // nil: Default()
@@ -26,7 +27,8 @@ type Options struct {
 	Users []User // nil: admin with password pfsense and every privilege
 	Keys  []Key  // API keys of the REST package
 
-	// LockOut is after how many refused logins connections are dropped without an answer, as the firewall's brute-force protection does. 0: never.
+	// LockOut is the number of rejected logins after which connections are dropped, as the firewall's brute-force
+	// protection does. 0: never.
 	LockOut int
 	Clock   func() time.Time // nil: time.Now
 }
@@ -37,17 +39,17 @@ type User struct {
 	Privileges     []string // such as "page-all", "system-xmlrpc-ha-sync"
 }
 
-// Key is an API key of the REST package; it may do what its user may.
+// Key is an API key of the REST package, with its user's privileges.
 type Key struct{ Value, User string }
 
 // Revision is an entry of the configuration history.
 type Revision struct {
 	Time    time.Time
-	Message string // beginning with who it was
+	Message string // starts with the user
 	Version string
 }
 
-// Firewall is one stand-in, serving until Close. Its methods may be called while it serves.
+// Firewall is a fake firewall, serving until Close. Its methods may be called while it serves.
 type Firewall struct {
 	server *httptest.Server
 	secret [32]byte // signs tokens
@@ -59,15 +61,15 @@ type Firewall struct {
 	opts     Options
 	cert     certificate
 	saved    Tree // config.xml
-	loaded   Tree // what the DHCP daemon read; nil: it does not run
+	loaded   Tree // what the DHCP daemon runs with; nil: it is not running
 	dirty    bool
 	history  []Revision // newest first
 	writes   int
 	loads    int
-	failing  int // loads after which the daemon will not run
+	failing  int // loads after which the daemon will not start
 	between  map[Moment]func(Tree)
 	faults   []*Fault
-	files    map[string]*pieces // in /tmp
+	files    map[string]*upload // in /tmp
 	requests []Request
 	refused  int // logins
 	leases   map[string]*leases
@@ -75,7 +77,7 @@ type Firewall struct {
 	closed   bool
 }
 
-// New starts a firewall whose DHCP server runs with what is configured. It must be closed.
+// New starts a firewall whose DHCP server runs with its configuration. It must be closed.
 func New(o Options) (*Firewall, error) {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
@@ -92,7 +94,8 @@ func New(o Options) (*Firewall, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	f := &Firewall{opts: o, saved: o.Config.Clone(), between: map[Moment]func(Tree){}, files: map[string]*pieces{}, leases: map[string]*leases{}}
+	f := &Firewall{opts: o, saved: o.Config.Clone(), between: map[Moment]func(Tree){}, files: map[string]*upload{},
+		leases: map[string]*leases{}}
 	rand.Read(f.secret[:])
 	f.history = []Revision{{Time: o.Clock(), Message: "(system): Initial configuration", Version: f.version()}}
 	f.load()
@@ -107,7 +110,7 @@ func New(o Options) (*Firewall, error) {
 	}
 	f.server = &httptest.Server{Listener: l, TLS: f.tlsConfig(), Config: &http.Server{
 		Handler: f, ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog: log.New(io.Discard, "", 0), // handshakes that a client ends
+		ErrorLog: log.New(io.Discard, "", 0), // handshakes that a client aborts
 	}}
 	f.server.StartTLS()
 	return f, nil
@@ -125,12 +128,13 @@ func (f *Firewall) Close() {
 	f.dhcp.Wait()
 }
 
-// URL is where the web server is: https, host and port.
+// URL is the web server's URL: https, host and port.
 func (f *Firewall) URL() *url.URL {
 	return &url.URL{Scheme: "https", Host: f.server.Listener.Addr().String()}
 }
 
-// Edit changes the configuration as the web page's Save does: a revision with this message, and nothing is loaded.
+// Edit changes the configuration as Save in the web interface does: a revision with this message, and nothing is
+// loaded.
 func (f *Firewall) Edit(message string, edit func(Tree)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -138,14 +142,14 @@ func (f *Firewall) Edit(message string, edit func(Tree)) {
 	f.revision("admin@192.168.1.20 (Local Database): " + message)
 }
 
-// SetDirty says that somebody saved DHCP settings and did not apply them, or that they were applied.
+// SetDirty sets whether there are DHCP settings that were saved but not applied.
 func (f *Firewall) SetDirty(dirty bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.dirty = dirty
 }
 
-// Apply loads the DHCP settings as the web page's Apply does.
+// Apply loads the DHCP settings as Apply in the web interface does.
 func (f *Firewall) Apply() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -153,7 +157,7 @@ func (f *Firewall) Apply() {
 	f.dirty = false
 }
 
-// StopDHCP ends the DHCP daemon, as a crash does.
+// StopDHCP stops the DHCP daemon, as a crash does.
 func (f *Firewall) StopDHCP() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -167,14 +171,14 @@ func (f *Firewall) Saved() Tree {
 	return f.saved.Clone()
 }
 
-// Loaded is a copy of the settings that the DHCP daemon runs with; nil where it does not run.
+// Loaded is a copy of the settings that the DHCP daemon runs with; nil if it is not running.
 func (f *Firewall) Loaded() Tree {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.loaded.Clone()
 }
 
-// Keys are the network boot settings of an interface in config.xml; nil where it has no DHCP settings.
+// Keys are the network boot settings of an interface in config.xml; nil if it has no DHCP settings.
 func (f *Firewall) Keys(id string) Keys {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -188,11 +192,12 @@ func (f *Firewall) History() []Revision {
 	return append([]Revision(nil), f.history...)
 }
 
-// Writes and Loads count how often config.xml was written by pxeagent's programs, and the DHCP settings loaded by anybody, since New.
+// Writes and Loads count how often pxeagent's programs wrote config.xml, and how often DHCP settings were loaded by
+// anybody, since New.
 func (f *Firewall) Writes() int { return f.count(&f.writes) }
 func (f *Firewall) Loads() int  { return f.count(&f.loads) }
 
-// Refused is how many logins were refused.
+// Refused is the number of rejected logins.
 func (f *Firewall) Refused() int { return f.count(&f.refused) }
 
 func (f *Firewall) count(n *int) int {
@@ -218,7 +223,7 @@ func (f *Firewall) revision(message string) {
 	f.history = append([]Revision{{Time: f.opts.Clock(), Message: message, Version: f.version()}}, f.history...)
 }
 
-// load restarts the DHCP daemon with what is saved.
+// load restarts the DHCP daemon with the saved configuration.
 func (f *Firewall) load() {
 	f.loads++
 	f.loaded = nil

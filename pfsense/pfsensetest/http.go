@@ -9,23 +9,23 @@ import (
 	"unicode/utf16"
 )
 
-// maxBody is more than any program takes.
+// maxBody is more than any program needs, in bytes.
 const maxBody = 1 << 20
 
-// visit is one request on its way to its answer.
+// visit is one request that is being answered.
 type visit struct {
 	*Firewall
 	w     http.ResponseWriter
 	r     *http.Request
 	body  []byte
-	fault Fault // the one it meets; its Kind is "" where there is none
+	fault Fault // the one that applies; its Kind is "" if there is none
 }
 
 // ServeHTTP answers as the firewall's web server does.
 func (f *Firewall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		cut() // the client went, or sends what no client of a firewall does
+		cut() // the client disconnected, or sends an invalid request
 	}
 	if f.lockedOut() {
 		cut()
@@ -61,17 +61,18 @@ func (f *Firewall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer()
 }
 
-// page is the answer to every path that is no interface for programs.
+// page is the answer to every path that is not an API.
 func (v *visit) page() { v.html(http.StatusNotFound, "404 Not Found") }
 
 // html is a page of the web server itself.
 func (v *visit) html(status int, text string) {
 	v.w.Header().Set("Content-Type", "text/html;charset=UTF-8")
 	v.w.WriteHeader(status)
-	fmt.Fprintf(v.w, "<html>\r\n<head><title>%[1]s</title></head>\r\n<body>\r\n<center><h1>%[1]s</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n", text)
+	fmt.Fprintf(
+		v.w, "<html>\r\n<head><title>%[1]s</title></head>\r\n<body>\r\n<center><h1>%[1]s</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n", text)
 }
 
-// loginName says how r logs in, without its secret.
+// loginName is how r logs in, without its secret.
 func loginName(r *http.Request) string {
 	user, _, basic := r.BasicAuth()
 	switch {
@@ -85,14 +86,14 @@ func loginName(r *http.Request) string {
 	return "none"
 }
 
-// unheard is the answer to a client that will not get it.
+// unheard is the answer to a client that will not receive it.
 type unheard struct{ header http.Header }
 
 func (u unheard) Header() http.Header       { return u.header }
 func (unheard) Write(b []byte) (int, error) { return len(b), nil }
 func (unheard) WriteHeader(int)             {}
 
-// later is an answer that is held back.
+// later is an answer that is delayed.
 type later struct {
 	header http.Header
 	status int
@@ -113,16 +114,16 @@ func (l *later) sendTo(w http.ResponseWriter) {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(l.status)
-	_, _ = w.Write(l.body) // a client that went does not matter
+	_, _ = w.Write(l.body) // a client that disconnected does not matter
 }
 
-// phpJSON is v as PHP's json_encode writes it: slashes escaped, and what is not ASCII.
+// phpJSON is v as PHP's json_encode writes it: slashes and non-ASCII escaped.
 func phpJSON(v any) string {
 	var plain strings.Builder
 	e := json.NewEncoder(&plain)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic(err) // only values of this package come here
+		panic(err) // only values of this package are encoded
 	}
 	var b strings.Builder
 	for _, r := range strings.TrimSuffix(plain.String(), "\n") {

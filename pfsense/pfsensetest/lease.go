@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// leases are the addresses of one interface that were offered, by MAC, and those that were taken.
+// leases are the addresses of one interface that were offered, by MAC, and those that were leased.
 type leases struct {
 	offered map[string]netip.Addr
 	taken   map[netip.Addr]bool
 }
 
-// find is the address for a on the interface with this section, and whose settings count. ok is false where a gets none: no address is free, or the
-// pools let only others in.
+// find is the address for a on the interface with this section, and whose settings apply. ok is false if a gets none:
+// no address is free, or the pools do not admit it.
 func (l *leases) find(section Tree, a asker) (addr netip.Addr, p place, ok bool) {
 	p.section = section
 	for _, m := range section.List("staticmap") {
@@ -81,7 +81,7 @@ func poolRange(pool Tree) (from, to netip.Addr) {
 	return from, to
 }
 
-// lets reports whether pool answers this MAC: known ones only where it denies unknown ones, and by its lists of beginnings of MACs.
+// lets reports whether pool answers this MAC: by whether it denies unknown clients, and by its lists of MAC prefixes.
 func lets(pool Tree, mac string, known bool) bool {
 	if deny, there := pool.Text("denyunknown"); there && deny != "disabled" && !known {
 		return false

@@ -16,7 +16,8 @@ func offered(t *testing.T, f *Firewall, mac string, mods ...dhcpv4.Modifier) (ne
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := dhcpv4.New(append([]dhcpv4.Modifier{dhcpv4.WithHwAddr(hw), dhcpv4.WithMessageType(dhcpv4.MessageTypeDiscover)}, mods...)...)
+	p, err := dhcpv4.New(append([]dhcpv4.Modifier{dhcpv4.WithHwAddr(hw),
+		dhcpv4.WithMessageType(dhcpv4.MessageTypeDiscover)}, mods...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,9 @@ func TestWhoGetsAnOffer(t *testing.T) {
 			c.Set("dhcpd/opt1/pool/0/denyunknown", "class")
 			c.Set("dhcpd/opt1/staticmap", []Tree{{"mac": known}})
 		}, map[string]string{stranger: "", known: "10.99.0.100"}},
-		"unknown ones explicitly": {func(c Tree) { c.Set("dhcpd/opt1/denyunknown", "disabled") }, map[string]string{stranger: "10.99.0.100"}},
+		"unknown ones explicitly": {func(c Tree) {
+			c.Set("dhcpd/opt1/denyunknown", "disabled")
+		}, map[string]string{stranger: "10.99.0.100"}},
 		"allowed": {func(c Tree) {
 			c.Remove("dhcpd/opt1/pool")
 			c.Set("dhcpd/opt1/mac_allow", "AA:BB:CC, 02:00:00:00:CC")
@@ -68,7 +71,9 @@ func TestWhoGetsAnOffer(t *testing.T) {
 			c.Remove("dhcpd/opt1/pool")
 			c.Set("dhcpd/opt1/range/to", "10.99.0.100")
 		}, map[string]string{stranger: "10.99.0.100"}},
-		"DHCP off":              {func(c Tree) { c.Remove("dhcpd/opt1/enable") }, map[string]string{stranger: "", mapped: ""}},
+		"DHCP off": {func(c Tree) {
+			c.Remove("dhcpd/opt1/enable")
+		}, map[string]string{stranger: "", mapped: ""}},
 		"no address of its own": {func(c Tree) { c.Set("interfaces/opt1/ipaddr", "dhcp") }, map[string]string{stranger: ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +118,8 @@ func TestLeases(t *testing.T) {
 	if _, kind := offered(t, f, two, request("10.99.0.77")); kind != dhcpv4.MessageTypeNak {
 		t.Errorf("another address: %v", kind)
 	}
-	if _, kind := offered(t, f, one, request(first.String()), dhcpv4.WithOption(dhcpv4.OptServerIdentifier(net.IPv4(10, 99, 0, 9)))); kind != dhcpv4.MessageTypeNone {
+	if _, kind := offered(t, f, one, request(first.String()),
+		dhcpv4.WithOption(dhcpv4.OptServerIdentifier(net.IPv4(10, 99, 0, 9)))); kind != dhcpv4.MessageTypeNone {
 		t.Errorf("another server's: %v", kind)
 	}
 	if got := f.leased(); len(got) != 1 || got[0] != first.String() {
@@ -125,7 +131,8 @@ func TestLeases(t *testing.T) {
 }
 
 func FuzzReply(f *testing.F) {
-	p, err := dhcpv4.NewDiscovery(net.HardwareAddr{2, 0, 0, 0, 0, 1}, dhcpv4.WithUserClass("iPXE", false), dhcpv4.WithRelay(net.IPv4(10, 99, 0, 2)))
+	p, err := dhcpv4.NewDiscovery(net.HardwareAddr{2, 0, 0, 0, 0, 1}, dhcpv4.WithUserClass("iPXE", false),
+		dhcpv4.WithRelay(net.IPv4(10, 99, 0, 2)))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -144,14 +151,15 @@ func FuzzReply(f *testing.F) {
 			return
 		}
 		if _, err := dhcpv4.FromBytes(reply.ToBytes()); err != nil {
-			t.Errorf("the answer is no DHCP: %v", err)
+			t.Errorf("the answer is not DHCP: %v", err)
 		}
 	})
 }
 
 func FuzzBodies(f *testing.F) {
 	f.Add([]byte(`{"command":"(rm -f /tmp/pxeagent-00000000000000000000000000000000)"}`))
-	f.Add([]byte(`<methodCall><methodName>pfsense.exec_php</methodName><params><param><value><string>$pxeagent_args = 'e30=';</string></value></param></params></methodCall>`))
+	f.Add([]byte(
+		`<methodCall><methodName>pfsense.exec_php</methodName><params><param><value><string>$pxeagent_args = 'e30=';</string></value></param></params></methodCall>`))
 	f.Add([]byte("$pxeagent_args = 'eyJvcCI6IndyaXRlIiwiaWQiOiJvcHQxIiwiYmVmb3JlIjpudWxsLCJhZnRlciI6e319';\n"))
 	wall := inMemory(func(Tree) {})
 	before := wall.saved.String()

@@ -21,7 +21,7 @@ func (u User) may(privilege string) bool {
 	return slices.Contains(u.Privileges, everything) || slices.Contains(u.Privileges, privilege)
 }
 
-// mayXMLRPC: the privilege to see every page is not enough there.
+// mayXMLRPC: the privilege for all pages is not enough here.
 func (u User) mayXMLRPC() bool {
 	return u.Name == "admin" || slices.Contains(u.Privileges, xmlrpcPrivilege)
 }
@@ -34,14 +34,14 @@ func (f *Firewall) user(name string) (User, bool) {
 	return f.opts.Users[i], true
 }
 
-// basicUser is who logs in by name and password.
+// basicUser is the user who logs in by name and password.
 func (f *Firewall) basicUser(r *http.Request) (User, bool) {
 	name, password, given := r.BasicAuth()
 	u, known := f.user(name)
 	return u, given && known && u.Password == password
 }
 
-// restUser is who logs in to the REST package: by name and password, by API key or by token.
+// restUser is the user who logs in to the REST package: by name and password, by API key or by token.
 func (f *Firewall) restUser(r *http.Request) (User, bool) {
 	if key := r.Header.Get("X-API-Key"); key != "" {
 		i := slices.IndexFunc(f.opts.Keys, func(k Key) bool { return k.Value == key })
@@ -56,7 +56,7 @@ func (f *Firewall) restUser(r *http.Request) (User, bool) {
 	return f.basicUser(r)
 }
 
-// refuse counts a refused login.
+// refuse counts a rejected login.
 func (f *Firewall) refuse() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -74,7 +74,7 @@ const (
 	tokenHeader = `{"typ":"JWT","alg":"HS256"}`
 )
 
-// claims are what a token says.
+// claims are the claims of a token.
 type claims struct {
 	Issuer   string `json:"iss"`
 	Audience string `json:"aud"`

@@ -15,7 +15,8 @@ import (
 	"github.com/insomniacslk/dhcp/iana"
 )
 
-// recorded is an offer as another program saw it from the real daemons, with what pfSense's own generators wrote for them.
+// recorded is an offer as another program saw it from the real daemons, with what pfSense's own generators wrote for
+// them.
 type recorded struct {
 	Type, Siaddr, File string
 	Yiaddr             string
@@ -110,14 +111,16 @@ func compareOffer(t *testing.T, f *Firewall, client, text string) {
 		return nil
 	}
 	server := p.ServerIdentifier().String()
-	got := recorded{Type: p.MessageType().String(), Siaddr: p.ServerIPAddr.String(), File: p.BootFileName, Yiaddr: p.YourIPAddr.String(),
-		O54: &server, O60: option(60), O66: option(66), O67: option(67)}
+	got := recorded{Type: p.MessageType().String(), Siaddr: p.ServerIPAddr.String(), File: p.BootFileName,
+		Yiaddr: p.YourIPAddr.String(),
+		O54:    &server, O60: option(60), O66: option(66), O67: option(67)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s: recorded (-) and offered (+):\n%s", client, diff)
 	}
 }
 
-// discover is what the recording program asked as client: with option 55 for 60, 66 and 67 unless the name says otherwise.
+// discover is what the recording program asked as client: with option 55 for 60, 66 and 67 unless the name says
+// otherwise.
 func discover(t *testing.T, client, yiaddr string) *dhcpv4.DHCPv4 {
 	t.Helper()
 	class, arch, params := "", -1, []uint8{1, 3, 6, 43, 60, 66, 67}

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// firstLine is how every program of pxeagent begins.
+// firstLine is the first line of every program of pxeagent.
 var firstLine = regexp.MustCompile(`^\$pxeagent_args = '([A-Za-z0-9+/=]+)';\n`)
 
 // arguments are those of both programs.
@@ -22,7 +22,7 @@ type arguments struct {
 	Message string          `json:"message"`
 }
 
-// customChange is of the site's own configuration at Kea's top, which is changed with the keys.
+// customChange changes the custom configuration at Kea's top level together with the keys.
 type customChange struct {
 	Before *string `json:"before"`
 	After  *string `json:"after"`
@@ -38,7 +38,7 @@ func argumentsOf(code string) (a arguments, known bool) {
 	return a, err == nil && json.Unmarshal(raw, &a) == nil && (a.Op == "read" || a.Op == "write")
 }
 
-// opOf is "read" or "write", or "" where code is no program of pxeagent.
+// opOf is "read" or "write", or "" if code is not a program of pxeagent.
 func opOf(code string) string {
 	if a, known := argumentsOf(code); known {
 		return a.Op
@@ -46,8 +46,8 @@ func opOf(code string) string {
 	return ""
 }
 
-// php carries out what the program's arguments say, and returns the JSON that it leaves in $toreturn. who begins its entries in the history; kind is
-// what goes wrong with it.
+// php carries out a program by its arguments, and returns the JSON that it leaves in $toreturn. Its entries in the
+// history start with who; kind is its fault.
 func (f *Firewall) php(code, who string, kind Kind) (result string, known bool) {
 	a, known := argumentsOf(code)
 	if !known {
@@ -65,7 +65,8 @@ func (f *Firewall) php(code, who string, kind Kind) (result string, known bool) 
 	if err != nil || err2 != nil {
 		return plainJSON(outcome{Status: "unsaved", Detail: fmt.Sprint("arguments: ", err, err2)}), true
 	}
-	w := writing{Firewall: f, id: a.ID, before: before, after: after, custom: a.Custom, undo: a.Undo, message: who + a.Message, kind: kind}
+	w := writing{Firewall: f, id: a.ID, before: before, after: after, custom: a.Custom, undo: a.Undo, message: who +
+		a.Message, kind: kind}
 	return plainJSON(w.run()), true
 }
 
@@ -85,16 +86,16 @@ func parseKeys(raw json.RawMessage) (Keys, error) {
 	return k, nil
 }
 
-// plainJSON is what json_encode with JSON_UNESCAPED_SLASHES leaves.
+// plainJSON is the output of json_encode with JSON_UNESCAPED_SLASHES.
 func plainJSON(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // only values of this package come here
+		panic(err) // only values of this package are encoded
 	}
 	return string(b)
 }
 
-// outcome is what a writing program answers.
+// outcome is the result of a writing program.
 type outcome struct {
 	Status string `json:"status"`
 	Keys   Keys   `json:"keys"` // in config.xml at the end; nil: no DHCP settings
@@ -115,7 +116,7 @@ type writing struct {
 	kind          Kind
 }
 
-// run follows write.php: from the settings that were planned on to others, all or nothing.
+// run follows write.php: from the planned settings to the new ones, all or nothing.
 func (w writing) run() outcome {
 	w.happen(BeforeLock)
 	found, was := w.keys(w.id), w.saved.keaCustom()
@@ -174,7 +175,7 @@ func (w writing) run() outcome {
 	return o
 }
 
-// there reports whether config.xml holds these keys, and what of the change says which configuration of Kea's own.
+// there reports whether config.xml has these keys, and this custom Kea configuration.
 func (w writing) there(k Keys, of func(*customChange) *string) bool {
 	now := w.keys(w.id)
 	return now != nil && now.equal(k) && (w.custom == nil || sameText(w.saved.keaCustom(), of(w.custom)))
@@ -193,7 +194,7 @@ func (w writing) customAfter() *string {
 
 func sameText(a, b *string) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
 
-// unfit is what Kea says against the class that is to come; "" where it has nothing against it, or is not asked.
+// unfit is Kea's error for the new class; "" if it accepts it, or is not asked.
 func (w writing) unfit() string {
 	var class customClass
 	if w.custom == nil || w.saved.engine() != engineKea || json.Unmarshal([]byte(w.custom.Class), &class) != nil {

@@ -19,24 +19,26 @@ import (
 // maxCommand is the longest command, in characters.
 const maxCommand = 1024
 
-// The commands that are understood: those that bring a program over in pieces and run it, to the letter.
+// The supported commands, to the letter: those that upload a program in chunks and run it.
 var (
-	firstPiece = regexp.MustCompile(`^\(umask 077;find /tmp/ -maxdepth 1 -name 'pxeagent-\*' -type f -mmin \+1 -delete 2>/dev/null;set -C;` +
-		`printf %s '([A-Za-z0-9+/=]*)'>/tmp/pxeagent-([0-9a-f]{32})\)$`)
+	firstPiece = regexp.MustCompile(
+		`^\(umask 077;find /tmp/ -maxdepth 1 -name 'pxeagent-\*' -type f -mmin \+1 -delete 2>/dev/null;set -C;` +
+			`printf %s '([A-Za-z0-9+/=]*)'>/tmp/pxeagent-([0-9a-f]{32})\)$`)
 	nextPiece = regexp.MustCompile(`^\(umask 077;printf %s '([A-Za-z0-9+/=]*)'>>/tmp/pxeagent-([0-9a-f]{32})\)$`)
-	lastPiece = regexp.MustCompile(`^\(/usr/local/bin/php -r '\$f="/tmp/pxeagent-([0-9a-f]{32})";\$c=\(string\)@file_get_contents\(\$f\);@unlink\(\$f\);` +
-		`if\(hash\("sha256",\$c\)!=="([0-9a-f]{64})"\)\{echo "incomplete";exit\(66\);\}` +
-		`ob_start\(\);eval\(gzinflate\(base64_decode\(\$c\)\)\);ob_end_clean\(\);echo "\\n([0-9a-f]{32}):",\$toreturn;'\)$`)
+	lastPiece = regexp.MustCompile(
+		`^\(/usr/local/bin/php -r '\$f="/tmp/pxeagent-([0-9a-f]{32})";\$c=\(string\)@file_get_contents\(\$f\);@unlink\(\$f\);` +
+			`if\(hash\("sha256",\$c\)!=="([0-9a-f]{64})"\)\{echo "incomplete";exit\(66\);\}` +
+			`ob_start\(\);eval\(gzinflate\(base64_decode\(\$c\)\)\);ob_end_clean\(\);echo "\\n([0-9a-f]{32}):",\$toreturn;'\)$`)
 	removal = regexp.MustCompile(`^\(rm -f /tmp/pxeagent-([0-9a-f]{32})\)$`)
 )
 
-// pieces is a file in /tmp.
-type pieces struct {
+// upload is a file in /tmp.
+type upload struct {
 	text    string
 	changed time.Time
 }
 
-// Files lists what lies in the firewall's /tmp, with its content.
+// Files are the files in the firewall's /tmp, with their content.
 func (f *Firewall) Files() map[string]string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -60,11 +62,12 @@ func commandOf(body []byte) (string, bool) {
 	return *ask.Command, true
 }
 
-// opOfCommand is what a body of the command prompt is for. What a last command runs is in the file that it names.
+// opOfCommand is what a body of the command prompt does. The program that a last command runs is in the file that it
+// names.
 func (f *Firewall) opOfCommand(body []byte) string {
 	command, _ := commandOf(body)
 	if firstPiece.MatchString(command) || nextPiece.MatchString(command) {
-		return "piece"
+		return "chunk"
 	}
 	if removal.MatchString(command) {
 		return "remove"
@@ -97,16 +100,18 @@ func inflate(text string) (string, bool) {
 func (v *visit) commandPrompt(User) {
 	command, ok := commandOf(v.body)
 	if !ok {
-		v.fail(http.StatusBadRequest, "JSON_CONTENT_HANDLER_COULD_NOT_DECODE_JSON", "Request body could not be decoded as JSON.")
+		v.fail(http.StatusBadRequest, "JSON_CONTENT_HANDLER_COULD_NOT_DECODE_JSON",
+			"Request body could not be decoded as JSON.")
 		return
 	}
 	if utf8.RuneCountInString(command) > maxCommand {
-		v.fail(http.StatusBadRequest, "LENGTH_VALIDATOR_MAXIMUM_CONSTRAINT", fmt.Sprintf("Field `command` exceeds the maximum character length of %d.", maxCommand))
+		v.fail(http.StatusBadRequest, "LENGTH_VALIDATOR_MAXIMUM_CONSTRAINT",
+			fmt.Sprintf("Field `command` exceeds the maximum character length of %d.", maxCommand))
 		return
 	}
 	output, code := v.shell(command)
 	if v.fault.Kind == NoText {
-		return // 200 and nothing
+		return // 200 with an empty body
 	}
 	v.succeed(struct {
 		Output string `json:"output"`
@@ -114,7 +119,7 @@ func (v *visit) commandPrompt(User) {
 	}{output, code})
 }
 
-// shell is what a command prints and its exit code.
+// shell is the output and exit code of a command.
 func (v *visit) shell(command string) (string, int) {
 	if m := firstPiece.FindStringSubmatch(command); m != nil {
 		return v.write(m[2], m[1], true)
@@ -137,8 +142,8 @@ func (v *visit) shell(command string) (string, int) {
 	return "sh: not found", 127
 }
 
-// write puts a piece into a file; the first one makes it, and takes away what was left for over a minute.
-func (v *visit) write(name, piece string, first bool) (string, int) {
+// write appends a chunk to a file; the first one creates it, and removes files that are older than a minute.
+func (v *visit) write(name, chunk string, first bool) (string, int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := v.opts.Clock()
@@ -154,22 +159,22 @@ func (v *visit) write(name, piece string, first bool) (string, int) {
 	if first && file != nil {
 		return "sh: cannot create /tmp/pxeagent-" + name + ": File exists", 2
 	}
-	if v.fault.Kind == LosePiece {
+	if v.fault.Kind == LoseChunk {
 		return "", 0
 	}
-	if v.fault.Kind == ChangePiece && piece != "" {
-		piece = map[bool]string{true: "B", false: "A"}[piece[0] == 'A'] + piece[1:]
+	if v.fault.Kind == ChangeChunk && chunk != "" {
+		chunk = map[bool]string{true: "B", false: "A"}[chunk[0] == 'A'] + chunk[1:]
 	}
 	if file == nil {
-		file = &pieces{}
+		file = &upload{}
 		v.files[name] = file
 	}
-	file.text += piece
+	file.text += chunk
 	file.changed = now
 	return "", 0
 }
 
-// runFile takes a file away, and runs it if it is whole.
+// runFile removes a file, and runs it if it is complete.
 func (v *visit) runFile(name, sum string) (string, int) {
 	v.mu.Lock()
 	var text string
@@ -186,7 +191,8 @@ func (v *visit) runFile(name, sum string) (string, int) {
 		return "", 255
 	}
 	if v.fault.Kind == Fatal || v.fault.Kind == Throw {
-		return "PHP Fatal error:  Uncaught Error: Call to undefined function nosuchfunction() in Command line code(1) : eval()'d code:1", 255
+		return "PHP Fatal error:  Uncaught Error: Call to undefined function nosuchfunction() in Command line code(1) : " +
+			"eval()'d code:1", 255
 	}
 	result, known := v.php(code, "(system): ", v.fault.Kind)
 	switch {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// found is what a reading program answers.
+// found is the result of a reading program.
 type found struct {
 	Error      string      `json:"error"`
 	Version    string      `json:"version"`
@@ -115,7 +115,8 @@ func (f *Firewall) read() found {
 func (t Tree) foundPort(id string) foundPort {
 	at := t.Under("interfaces/" + id)
 	text := func(name string) string { v, _ := at.Text(name); return v }
-	p := foundPort{ID: id, Descr: text("descr"), Device: text("if"), Addr: text("ipaddr"), Bits: text("subnet"), VIPs: []string{}}
+	p := foundPort{ID: id, Descr: text("descr"), Device: text("if"), Addr: text("ipaddr"), Bits: text("subnet"),
+		VIPs: []string{}}
 	for _, vip := range t.List("virtualip/vip") {
 		mode, _ := vip.Text("mode")
 		on, _ := vip.Text("interface")
@@ -142,7 +143,8 @@ func (section Tree) foundPool() foundPool {
 	if there && deny == "" {
 		deny = "enabled"
 	}
-	return foundPool{From: text("range/from"), To: text("range/to"), Keys: keysOf(section), RootPath: text("rootpath"), Deny: deny,
+	return foundPool{From: text("range/from"), To: text("range/to"), Keys: keysOf(section), RootPath: text("rootpath"),
+		Deny:  deny,
 		Allow: text("mac_allow"), DenyMAC: text("mac_deny")}
 }
 
@@ -174,7 +176,7 @@ func (section Tree) foundDHCP() *foundDHCP {
 	return d
 }
 
-// leased lists the addresses that were taken.
+// leased lists the leased addresses.
 func (f *Firewall) leased() []string {
 	list := []string{}
 	for _, l := range f.leases {
@@ -186,7 +188,7 @@ func (f *Firewall) leased() []string {
 	return list
 }
 
-// odd finds the texts that could stop the daemon.
+// odd finds the values that could stop the daemon.
 func odd(t Tree, path string, mapping bool) []foundText {
 	var list []foundText
 	_, on := t.Text("netboot")

@@ -19,8 +19,8 @@ type envelope struct {
 	Data     any    `json:"data"`
 }
 
-// routes are the endpoints that are here. Those of the package's models besides are not: what they write destroys settings, and pxeagent
-// uses none. They answer as paths that the package does not know.
+// routes are the supported endpoints. Those of the package's other models are not: their writes destroy settings, and
+// pxeagent does not use them. They answer like unknown paths.
 var routes = map[string]func(*visit, User){
 	"GET /api/v2/system/version":                       (*visit).systemVersion,
 	"GET /api/v2/interfaces":                           (*visit).listInterfaces,
@@ -30,7 +30,7 @@ var routes = map[string]func(*visit, User){
 	"POST /api/v2/diagnostics/command_prompt":          (*visit).commandPrompt,
 }
 
-// rest answers as the REST package does: whether it is on, then who asks, then what they may.
+// rest answers as the REST package does: is it enabled, who asks, what may they do.
 func (v *visit) rest() {
 	route := v.r.Method + " " + v.r.URL.Path
 	serve, known := routes[route]
@@ -45,7 +45,8 @@ func (v *visit) rest() {
 		return
 	}
 	if v.fault.Kind == NotAllowed {
-		v.fail(http.StatusForbidden, "ENDPOINT_CLIENT_NOT_ALLOWED_BY_ACL", "The requested action is not allowed by admin policy")
+		v.fail(http.StatusForbidden, "ENDPOINT_CLIENT_NOT_ALLOWED_BY_ACL",
+			"The requested action is not allowed by admin policy")
 		return
 	}
 	user, ok := v.restUser(v.r)
@@ -57,32 +58,38 @@ func (v *visit) rest() {
 		v.fail(http.StatusUnauthorized, "AUTH_AUTHENTICATION_FAILED", "Authentication failed.")
 		return
 	}
-	if accept := strings.Join(v.r.Header.Values("Accept"), ", "); accept != "" && accept != "*/*" && accept != "application/json" {
+	if accept := strings.Join(v.r.Header.Values("Accept"), ", "); accept != "" && accept != "*/*" &&
+		accept != "application/json" {
 		v.fail(http.StatusNotAcceptable, "CONTENT_HANDLER_ENCODE_NOT_FOUND",
-			fmt.Sprintf("No content handler exists for `%s`. Change the value of your `Accept` header to a valid option and try again.", accept))
+			fmt.Sprintf("No content handler exists for `%s`. Change the value of your `Accept` header to a valid option and "+
+				"try again.", accept))
 		return
 	}
 	if v.fault.Kind == ReadOnly && v.r.Method != http.MethodGet {
-		v.fail(http.StatusMethodNotAllowed, "ENDPOINT_METHOD_NOT_ALLOWED_IN_READ_ONLY_MODE", fmt.Sprintf("Resource at %s cannot support the requested "+
-			"HTTP method `%s` because the REST API is currently in read-only mode.", v.r.URL.Path, v.r.Method))
+		v.fail(http.StatusMethodNotAllowed, "ENDPOINT_METHOD_NOT_ALLOWED_IN_READ_ONLY_MODE",
+			fmt.Sprintf("Resource at %s cannot support the requested "+
+				"HTTP method `%s` because the REST API is currently in read-only mode.", v.r.URL.Path, v.r.Method))
 		return
 	}
 	if !user.may(privilegeOf(v.r)) || v.fault.Kind == NoPrivilege {
-		v.fail(http.StatusForbidden, "AUTH_AUTHORIZATION_FAILED", "Authorization failed. You do not have sufficient privileges to access this resource.")
+		v.fail(http.StatusForbidden, "AUTH_AUTHORIZATION_FAILED",
+			"Authorization failed. You do not have sufficient privileges to access this resource.")
 		return
 	}
 	serve(v, user)
 }
 
-// privilegeOf is the package's name for being allowed r: its path and method, with dashes.
+// privilegeOf is the package's name of the privilege for r: its path and method, with dashes.
 func privilegeOf(r *http.Request) string {
 	path := strings.TrimPrefix(r.URL.Path, "/")
 	return strings.NewReplacer("/", "-", "_", "-").Replace(path) + "-" + strings.ToLower(r.Method)
 }
 
 var statusTexts = map[int]string{
-	http.StatusOK: "ok", http.StatusBadRequest: "bad request", http.StatusUnauthorized: "unauthorized", http.StatusForbidden: "forbidden",
-	http.StatusNotFound: "not found", http.StatusMethodNotAllowed: "method not allowed", http.StatusNotAcceptable: "not acceptable",
+	http.StatusOK: "ok", http.StatusBadRequest: "bad request", http.StatusUnauthorized: "unauthorized",
+	http.StatusForbidden: "forbidden",
+	http.StatusNotFound:  "not found", http.StatusMethodNotAllowed: "method not allowed",
+	http.StatusNotAcceptable:      "not acceptable",
 	http.StatusServiceUnavailable: "service unavailable",
 }
 
@@ -124,7 +131,7 @@ func (v *visit) listRevisions(User) {
 	v.succeed(list)
 }
 
-// listInterfaces takes one condition, which compares with regard to case.
+// listInterfaces supports one condition, compared case-sensitively.
 func (v *visit) listInterfaces(User) {
 	saved, query := v.Saved(), v.r.URL.Query()
 	list := []json.RawMessage{}
@@ -155,7 +162,7 @@ func (v *visit) oneInterface(User) {
 	}
 }
 
-// interfaceJSON is an interface as the package shows it. Its fields come in the package's order.
+// interfaceJSON is an interface as the package encodes it, with its fields in the package's order.
 func interfaceJSON(id string, at Tree) json.RawMessage {
 	var b strings.Builder
 	add := func(name string, value any) {
@@ -188,14 +195,16 @@ func interfaceJSON(id string, at Tree) json.RawMessage {
 	} else {
 		add("subnet", nil)
 	}
-	for _, name := range strings.Fields(`gateway dhcphostname alias_address alias_subnet dhcprejectfrom adv_dhcp_config_advanced adv_dhcp_pt_values
+	for _, name := range strings.Fields(
+		`gateway dhcphostname alias_address alias_subnet dhcprejectfrom adv_dhcp_config_advanced adv_dhcp_pt_values
 		adv_dhcp_pt_timeout adv_dhcp_pt_retry adv_dhcp_pt_select_timeout adv_dhcp_pt_reboot adv_dhcp_pt_backoff_cutoff adv_dhcp_pt_initial_interval
 		adv_dhcp_send_options adv_dhcp_request_options adv_dhcp_required_options adv_dhcp_option_modifiers adv_dhcp_config_file_override
 		adv_dhcp_config_file_override_path`) {
 		add(name, nil)
 	}
 	add("typev6", "none")
-	for _, name := range strings.Fields(`ipaddrv6 subnetv6 gatewayv6 ipv6usev4iface slaacusev4iface prefix_6rd gateway_6rd prefix_6rd_v4plen
+	for _, name := range strings.Fields(
+		`ipaddrv6 subnetv6 gatewayv6 ipv6usev4iface slaacusev4iface prefix_6rd gateway_6rd prefix_6rd_v4plen
 		track6_interface track6_prefix_id_hex`) {
 		add(name, nil)
 	}

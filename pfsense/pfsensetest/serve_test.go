@@ -16,8 +16,8 @@ import (
 	"pxeagent/pfsense/pfsensetest"
 )
 
-// The ways in.
-var ways = []string{"rest", "xmlrpc"}
+// The transports in.
+var transports = []string{"rest", "xmlrpc"}
 
 func start(t *testing.T, o pfsensetest.Options) *pfsensetest.Firewall {
 	t.Helper()
@@ -30,10 +30,10 @@ func start(t *testing.T, o pfsensetest.Options) *pfsensetest.Firewall {
 }
 
 // open reaches f as the command does, with its certificate pinned.
-func open(t *testing.T, f *pfsensetest.Firewall, way string) *pfsense.Server {
+func open(t *testing.T, f *pfsensetest.Firewall, transport string) *pfsense.Server {
 	t.Helper()
 	pin := f.Fingerprint()
-	s, err := pfsense.New(pfsense.Config{URL: f.URL(), Transport: way, Interface: "admin", User: "admin", TLSSHA256: &pin,
+	s, err := pfsense.New(pfsense.Config{URL: f.URL(), Transport: transport, Interface: "admin", User: "admin", TLSSHA256: &pin,
 		Password: func() (string, error) { return "pfsense", nil }})
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +41,7 @@ func open(t *testing.T, f *pfsensetest.Firewall, way string) *pfsense.Server {
 	return s
 }
 
-func wish() dhcp.Boot {
+func desired() dhcp.Boot {
 	var b dhcp.Boot
 	b.NextServer = netip.MustParseAddr("10.99.0.5")
 	b.NBP[dhcp.BIOS], b.NBP[dhcp.EFI64] = "undionly.kpxe", "ipxe.efi"
@@ -50,7 +50,7 @@ func wish() dhcp.Boot {
 
 func plan(t *testing.T, s *pfsense.Server) dhcp.Plan {
 	t.Helper()
-	p, err := s.Plan(t.Context(), wish())
+	p, err := s.Plan(t.Context(), desired())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,11 +69,11 @@ func text(f *pfsensetest.Firewall, path string) string {
 }
 
 func TestThere(t *testing.T) {
-	for _, way := range ways {
-		t.Run(way, func(t *testing.T) {
+	for _, transport := range transports {
+		t.Run(transport, func(t *testing.T) {
 			f := start(t, pfsensetest.Options{})
 			before := f.Saved()
-			s := open(t, f, way)
+			s := open(t, f, transport)
 			p := plan(t, s)
 			if len(f.Files()) != 0 || f.Writes() != 0 || f.Loads() != 0 {
 				t.Errorf("planning left %v, %d writes, %d loads", f.Files(), f.Writes(), f.Loads())
@@ -104,11 +104,11 @@ func TestThere(t *testing.T) {
 // TestSituations orders what can happen between a plan and its end, and looks at what is left.
 func TestSituations(t *testing.T) {
 	for name, c := range map[string]struct {
-		arrange func(*pfsensetest.Firewall)
-		err     error  // nil: none
-		nbp     string // filename in config.xml at the end
-		loaded  string // and in the daemon; "(stopped)": it does not run
-		way     string // "": both
+		arrange   func(*pfsensetest.Firewall)
+		err       error  // nil: none
+		nbp       string // filename in config.xml at the end
+		loaded    string // and in the daemon; "(stopped)": it does not run
+		transport string // "": both
 	}{
 		"well": {arrange: func(*pfsensetest.Firewall) {}, nbp: "undionly.kpxe", loaded: "undionly.kpxe"},
 		"dirty": {arrange: func(f *pfsensetest.Firewall) { f.SetDirty(true) },
@@ -140,49 +140,65 @@ func TestSituations(t *testing.T) {
 			err: pfsense.ErrCredential},
 		"no privilege": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.NoPrivilege}) },
 			err: pfsense.ErrPrivilege},
-		"not on the list": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.NotAllowed}) },
-			err: pfsense.ErrNotAllowed, way: "rest"},
+		"not on the list": {arrange: func(f *pfsensetest.Firewall) {
+			f.Order(pfsensetest.Fault{Kind: pfsensetest.NotAllowed})
+		},
+			err: pfsense.ErrNotAllowed, transport: "rest"},
 		"read only": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.ReadOnly}) },
-			err: pfsense.ErrReadOnly, way: "rest"},
+			err: pfsense.ErrReadOnly, transport: "rest"},
 		"switched off": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.Disabled}) },
-			err: pfsense.ErrUnavailable, way: "rest"},
+			err: pfsense.ErrUnavailable, transport: "rest"},
 		"down": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.Down}) },
 			err: pfsense.ErrUnavailable},
 		"no package": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.NoPackage}) },
-			err: pfsense.ErrNoPackage, way: "rest"},
+			err: pfsense.ErrNoPackage, transport: "rest"},
 		"fatal": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.Fatal, Op: "write"}) },
 			err: pfsense.ErrProgram},
 		"throw": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.Throw, Op: "write"}) },
 			err: pfsense.ErrProgram},
-		"no result": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.NoResult, Op: "write"}) },
-			err: pfsense.ErrProgram, way: "xmlrpc"},
-		"printed": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.Print, Op: "write"}) },
-			nbp: "undionly.kpxe", loaded: "undionly.kpxe", way: "xmlrpc"},
-		"no text": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.NoText, Op: "write"}) },
-			err: pfsense.ErrProgram, nbp: "undionly.kpxe", loaded: "undionly.kpxe", way: "rest"},
-		"not saved": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.Unsaved, Op: "write"}) },
-			err: pfsense.ErrProgram},
-		"not loaded": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.Unloaded, Op: "write"}) },
-			err: pfsense.ErrProgram, nbp: "undionly.kpxe"},
-		"cut before": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.CutBefore, Op: "write"}) },
-			err: pfsense.ErrUnreachable},
-		"cut after": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.CutAfter, Op: "write"}) },
-			err: pfsense.ErrUnreachable, nbp: "undionly.kpxe", loaded: "undionly.kpxe"},
-		"piece lost": {arrange: func(f *pfsensetest.Firewall) {
-			f.Order(pfsensetest.Fault{Kind: pfsensetest.LosePiece, Op: "piece", Skip: 1, Times: 1})
-		}, err: pfsense.ErrProgram, way: "rest"},
-		"piece changed": {arrange: func(f *pfsensetest.Firewall) {
-			f.Order(pfsensetest.Fault{Kind: pfsensetest.ChangePiece, Op: "piece", Times: 1})
+		"no result": {arrange: func(f *pfsensetest.Firewall) {
+			f.Order(pfsensetest.Fault{Kind: pfsensetest.NoResult, Op: "write"})
 		},
-			err: pfsense.ErrProgram, way: "rest"},
+			err: pfsense.ErrProgram, transport: "xmlrpc"},
+		"printed": {arrange: func(f *pfsensetest.Firewall) {
+			f.Order(pfsensetest.Fault{Kind: pfsensetest.Print, Op: "write"})
+		},
+			nbp: "undionly.kpxe", loaded: "undionly.kpxe", transport: "xmlrpc"},
+		"no text": {arrange: func(f *pfsensetest.Firewall) {
+			f.Order(pfsensetest.Fault{Kind: pfsensetest.NoText, Op: "write"})
+		},
+			err: pfsense.ErrProgram, nbp: "undionly.kpxe", loaded: "undionly.kpxe", transport: "rest"},
+		"not saved": {arrange: func(f *pfsensetest.Firewall) {
+			f.Order(pfsensetest.Fault{Kind: pfsensetest.Unsaved, Op: "write"})
+		},
+			err: pfsense.ErrProgram},
+		"not loaded": {arrange: func(f *pfsensetest.Firewall) {
+			f.Order(pfsensetest.Fault{Kind: pfsensetest.Unloaded, Op: "write"})
+		},
+			err: pfsense.ErrProgram, nbp: "undionly.kpxe"},
+		"cut before": {arrange: func(f *pfsensetest.Firewall) {
+			f.Order(pfsensetest.Fault{Kind: pfsensetest.CutBefore, Op: "write"})
+		},
+			err: pfsense.ErrUnreachable},
+		"cut after": {arrange: func(f *pfsensetest.Firewall) {
+			f.Order(pfsensetest.Fault{Kind: pfsensetest.CutAfter, Op: "write"})
+		},
+			err: pfsense.ErrUnreachable, nbp: "undionly.kpxe", loaded: "undionly.kpxe"},
+		"chunk lost": {arrange: func(f *pfsensetest.Firewall) {
+			f.Order(pfsensetest.Fault{Kind: pfsensetest.LoseChunk, Op: "chunk", Skip: 1, Times: 1})
+		}, err: pfsense.ErrProgram, transport: "rest"},
+		"chunk changed": {arrange: func(f *pfsensetest.Firewall) {
+			f.Order(pfsensetest.Fault{Kind: pfsensetest.ChangeChunk, Op: "chunk", Times: 1})
+		},
+			err: pfsense.ErrProgram, transport: "rest"},
 	} {
-		for _, way := range ways {
-			if c.way != "" && c.way != way {
+		for _, transport := range transports {
+			if c.transport != "" && c.transport != transport {
 				continue
 			}
-			t.Run(name+" by "+way, func(t *testing.T) {
+			t.Run(name+" by "+transport, func(t *testing.T) {
 				f := start(t, pfsensetest.Options{})
-				s := open(t, f, way)
+				s := open(t, f, transport)
 				p := plan(t, s)
 				c.arrange(f)
 				if err := s.Apply(t.Context(), p); !errors.Is(err, c.err) {
@@ -225,37 +241,39 @@ func TestSlow(t *testing.T) {
 	}
 	f.Heal()
 	f.Order(pfsensetest.Fault{Kind: pfsensetest.Slow, Delay: 20 * time.Millisecond})
-	if _, err := s.Plan(t.Context(), wish()); err != nil {
+	if _, err := s.Plan(t.Context(), desired()); err != nil {
 		t.Errorf("a little slow: %v", err)
 	}
 }
 
-// TestRefusedLogins: what feeds the firewall's brute-force protection is counted; a missing privilege does by XML-RPC only.
+// TestRefusedLogins: what feeds the firewall's brute-force protection is counted; a missing privilege does by XML-RPC
+// only.
 func TestRefusedLogins(t *testing.T) {
 	for kind, want := range map[pfsensetest.Kind]map[string]int{
-		pfsensetest.Unauthorized: {"rest": 1, "xmlrpc": 1}, pfsensetest.NoPrivilege: {"rest": 0, "xmlrpc": 1}, pfsensetest.Down: {"rest": 0, "xmlrpc": 0},
+		pfsensetest.Unauthorized: {"rest": 1, "xmlrpc": 1}, pfsensetest.NoPrivilege: {"rest": 0, "xmlrpc": 1},
+		pfsensetest.Down: {"rest": 0, "xmlrpc": 0},
 	} {
-		for _, way := range ways {
+		for _, transport := range transports {
 			f := start(t, pfsensetest.Options{})
 			f.Order(pfsensetest.Fault{Kind: kind})
-			if _, err := open(t, f, way).Plan(t.Context(), wish()); err == nil {
-				t.Errorf("%s by %s: no error", kind, way)
+			if _, err := open(t, f, transport).Plan(t.Context(), desired()); err == nil {
+				t.Errorf("%s by %s: no error", kind, transport)
 			}
-			if got := f.Refused(); got != want[way] {
-				t.Errorf("%s by %s: %d refused, want %d", kind, way, got, want[way])
+			if got := f.Refused(); got != want[transport] {
+				t.Errorf("%s by %s: %d refused, want %d", kind, transport, got, want[transport])
 			}
 		}
 	}
 }
 
-// TestChangedCertificate: who pinned the old one is told both fingerprints, and sends nothing.
+// TestChangedCertificate: with the old one pinned the error has both fingerprints, and nothing is sent.
 func TestChangedCertificate(t *testing.T) {
 	f := start(t, pfsensetest.Options{})
 	s, old := open(t, f, "rest"), f.Fingerprint()
 	if err := f.ChangeCertificate(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.Plan(t.Context(), wish())
+	_, err := s.Plan(t.Context(), desired())
 	var changed *pfsense.CertificateError
 	if !errors.As(err, &changed) || changed.Want != old || changed.Got != f.Fingerprint() {
 		t.Errorf("error %v", err)
@@ -266,13 +284,14 @@ func TestChangedCertificate(t *testing.T) {
 	plan(t, open(t, f, "rest"))
 }
 
-// TestLockOut: from the third refused login on nothing is answered, to nobody.
+// TestLockOut: after the third rejected login no connection is answered.
 func TestLockOut(t *testing.T) {
 	f := start(t, pfsensetest.Options{LockOut: 3})
 	pin := f.Fingerprint()
 	for i := range 4 {
-		bad, err := pfsense.New(pfsense.Config{URL: f.URL(), Transport: "xmlrpc", Interface: "admin", User: "admin", TLSSHA256: &pin,
-			Password: func() (string, error) { return "wrong", nil }})
+		bad, err := pfsense.New(pfsense.Config{URL: f.URL(), Transport: "xmlrpc", Interface: "admin", User: "admin",
+			TLSSHA256: &pin,
+			Password:  func() (string, error) { return "wrong", nil }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -280,11 +299,11 @@ func TestLockOut(t *testing.T) {
 		if i == 3 {
 			want = pfsense.ErrUnreachable
 		}
-		if _, err := bad.Plan(t.Context(), wish()); !errors.Is(err, want) {
+		if _, err := bad.Plan(t.Context(), desired()); !errors.Is(err, want) {
 			t.Errorf("attempt %d: %v, want %v", i+1, err, want)
 		}
 	}
-	if _, err := open(t, f, "rest").Plan(t.Context(), wish()); !errors.Is(err, pfsense.ErrUnreachable) {
+	if _, err := open(t, f, "rest").Plan(t.Context(), desired()); !errors.Is(err, pfsense.ErrUnreachable) {
 		t.Errorf("with the right password: %v", err)
 	}
 }
@@ -295,7 +314,7 @@ func TestOldPiecesGo(t *testing.T) {
 	f := start(t, pfsensetest.Options{Clock: func() time.Time { return now }})
 	s := open(t, f, "rest")
 	f.Order(pfsensetest.Fault{Kind: pfsensetest.CutBefore, Op: "read", Times: 1})
-	if _, err := s.Plan(t.Context(), wish()); !errors.Is(err, pfsense.ErrUnreachable) {
+	if _, err := s.Plan(t.Context(), desired()); !errors.Is(err, pfsense.ErrUnreachable) {
 		t.Fatal(err)
 	}
 	left := len(f.Files())
@@ -323,7 +342,8 @@ func TestOnTheWire(t *testing.T) {
 					t.Fatal(err)
 				}
 				ask := func(limit time.Duration) []dhcp.Offer {
-					r, err := probe.Run(t.Context(), probe.Config{Server: server, RelayPort: probe.AnyPort, Quiet: 50 * time.Millisecond, Limit: limit})
+					r, err := probe.Run(t.Context(), probe.Config{Server: server, RelayPort: probe.AnyPort,
+						Quiet: 50 * time.Millisecond, Limit: limit})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -343,7 +363,8 @@ func TestOnTheWire(t *testing.T) {
 					t.Errorf("%d offers", len(offers))
 				}
 				for _, o := range offers {
-					want := dhcp.Offer{Client: o.Client, Server: netip.MustParseAddr("10.99.0.1"), NextServer: netip.MustParseAddr("10.99.0.5")}
+					want := dhcp.Offer{Client: o.Client, Server: netip.MustParseAddr("10.99.0.1"),
+						NextServer: netip.MustParseAddr("10.99.0.5")}
 					name := "undionly.kpxe"
 					if o.Client == dhcp.ClientEFI64 || o.Client == dhcp.ClientEFIBC {
 						if name = "ipxe.efi"; engine == "kea" {
@@ -353,7 +374,10 @@ func TestOnTheWire(t *testing.T) {
 					if want.File = name; engine == "kea" {
 						want.File, want.Option67 = "", name
 					}
-					if diff := cmp.Diff(want, o, cmpopts.IgnoreFields(dhcp.Offer{}, "From", "YourIP", "Via"), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+					if diff := cmp.Diff(want, o, cmpopts.IgnoreFields(dhcp.Offer{}, "From", "YourIP", "Via"),
+						cmp.Comparer(func(a, b netip.Addr) bool {
+							return a == b
+						})); diff != "" {
 						t.Errorf("%v: wanted (-) and offered (+):\n%s", o.Client, diff)
 					}
 				}

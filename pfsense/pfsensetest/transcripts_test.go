@@ -55,8 +55,8 @@ func client(f *Firewall) *http.Client {
 	}}}
 }
 
-// The recordings that this firewall gives to the same request. Those with a fault were made where something was wrong; those with another
-// path asked an endpoint that is not here, and their answers do not depend on it.
+// The recordings that this firewall gives to the same request. Those with a fault were made where something was wrong;
+// those with another path asked an endpoint that is not here, and their answers do not depend on it.
 var replays = map[string]struct {
 	fault Kind
 	path  string
@@ -69,7 +69,8 @@ var replays = map[string]struct {
 	"err-401-noauth":     {path: "GET /api/v2/system/version"},
 	"err-403-acl":        {fault: NotAllowed},
 	"err-403-nopriv":     {path: "GET /api/v2/system/version"},
-	"err-404-noendpoint": {}, "err-405-readonly": {fault: ReadOnly}, "err-406-accept": {}, "err-503-disabled": {fault: Disabled},
+	"err-404-noendpoint": {}, "err-405-readonly": {fault: ReadOnly}, "err-406-accept": {},
+	"err-503-disabled": {fault: Disabled},
 	"interface-get-id": {}, "query-interfaces-descr": {}, "query-interfaces-descr-lower": {}, "query-interfaces-if": {},
 	"rest-interfaces": {}, "rest-version": {},
 	"xmlrpc-badpw": {}, "xmlrpc-noauth": {}, "xmlrpc-nopriv": {}, "xmlrpc-nomethod": {}, "xmlrpc-version": {},
@@ -115,7 +116,9 @@ func TestAnswersAreTheRecorded(t *testing.T) {
 
 // essence is a body without what differs between any two firewalls: their kernel, and how deep a PHP error happened.
 func essence(body string) string {
-	body = regexp.MustCompile(`<name>(kernel|base)</name><value><struct><member><name>version</name><value><string>[^<]*`).ReplaceAllString(body, "<name>$1")
+	body = regexp.MustCompile(
+		`<name>(kernel|base)</name><value><struct><member><name>version</name><value><string>[^<]*`).ReplaceAllString(body,
+		"<name>$1")
 	body = regexp.MustCompile(`(?s)\nStack trace:.*\n  thrown`).ReplaceAllString(body, "\n  thrown")
 	return strings.TrimSpace(body)
 }
@@ -171,7 +174,8 @@ func TestTokens(t *testing.T) {
 	if code, body := ask("GET", "/api/v2/system/version", "Bearer "+made.Data.Token); code != http.StatusOK {
 		t.Errorf("with a token: %d %s", code, body)
 	}
-	for _, forged := range []string{made.Data.Token + "x", "x" + made.Data.Token, "", "..", made.Data.Token[:len(made.Data.Token)-4] + "AAAA"} {
+	for _, forged := range []string{made.Data.Token + "x", "x" + made.Data.Token, "", "..",
+		made.Data.Token[:len(made.Data.Token)-4] + "AAAA"} {
 		if code, _ := ask("GET", "/api/v2/system/version", "Bearer "+forged); code != http.StatusUnauthorized {
 			t.Errorf("with %q: %d", forged, code)
 		}
@@ -181,6 +185,6 @@ func TestTokens(t *testing.T) {
 		t.Errorf("with an old token: %d", code)
 	}
 	if n := f.Refused(); n != 6 {
-		t.Errorf("%d logins were refused, want 6", n)
+		t.Errorf("%d logins were rejected, want 6", n)
 	}
 }

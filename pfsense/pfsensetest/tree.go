@@ -8,11 +8,13 @@ import (
 	"strings"
 )
 
-// Tree is a part of config.xml as pfSense's PHP holds it: a value is a string, a Tree, or a []Tree where an element may repeat. An empty
-// string is an element that is there and empty. Marshalled to JSON its keys are sorted, so that two can be compared.
+// Tree is a part of config.xml as pfSense's PHP represents it: a value is a string, a Tree, or a []Tree for a repeated
+// element. An empty string is an element that is present and empty. Marshalled to JSON its keys are sorted, so that two
+// can be compared.
 type Tree map[string]any
 
-// ParseTree is the tree of a JSON object of texts, objects and lists of objects. A list of none is an empty text, as config.xml has it.
+// ParseTree parses a JSON object of strings, objects and lists of objects. An empty list is an empty string, as in
+// config.xml.
 func ParseTree(text []byte) (Tree, error) {
 	var all map[string]any
 	if err := json.Unmarshal(text, &all); err != nil {
@@ -55,28 +57,28 @@ func treeOf(all map[string]any) (Tree, error) {
 	return t, nil
 }
 
-// Set gives the element at path, such as "dhcpd/opt1/staticmap/1/filename", a value, and makes the elements above it. A list is only
-// written to where it is that long already.
+// Set sets the element at path, such as "dhcpd/opt1/staticmap/1/filename", and creates the elements above it. A list is
+// only written to if it is that long already.
 func (t Tree) Set(path string, value any) {
 	above, name := t.above(path, true)
 	above[name] = value
 }
 
-// Remove takes the element at path away, if it is there.
+// Remove removes the element at path, if it exists.
 func (t Tree) Remove(path string) {
 	if above, name := t.above(path, false); above != nil {
 		delete(above, name)
 	}
 }
 
-// Text is the text of the element at path, and whether it is there. An element that holds others has none.
+// Text is the text of the element at path, and whether it exists. An element with children has none.
 func (t Tree) Text(path string) (text string, there bool) {
 	value := t.at(path)
 	text, _ = value.(string)
 	return text, value != nil
 }
 
-// Under is the tree at path; nil where there is none.
+// Under is the tree at path; nil if there is none.
 func (t Tree) Under(path string) Tree {
 	under, _ := t.at(path).(Tree)
 	return under
@@ -107,7 +109,8 @@ func (t Tree) at(path string) any {
 	return at
 }
 
-// above is the tree in which the last element of path is, or would be. It panics on a path through a list that is not there: a test's mistake.
+// above is the tree that has, or would have, the last element of path. It panics on a path through a missing list,
+// which is a bug in a test.
 func (t Tree) above(path string, create bool) (Tree, string) {
 	parts := strings.Split(path, "/")
 	at := t
@@ -165,7 +168,7 @@ func (t Tree) String() string {
 	return string(b)
 }
 
-// keaCustom is the site's own configuration at Kea's top; nil where it is absent.
+// keaCustom is the custom configuration at Kea's top level; nil if absent.
 func (t Tree) keaCustom() *string {
 	text, there := t.Text("kea/custom_kea_config")
 	if !there {
@@ -190,9 +193,10 @@ func (t Tree) setKeaCustom(text *string) {
 }
 
 // keyNames are the settings of network boot, of an interface, a pool or a static mapping.
-var keyNames = []string{"netboot", "nextserver", "filename", "filename32", "filename64", "filename32arm", "filename64arm", "uefihttpboot"}
+var keyNames = []string{"netboot", "nextserver", "filename", "filename32", "filename64", "filename32arm",
+	"filename64arm", "uefihttpboot"}
 
-// Keys are the settings of network boot as a program of pxeagent names them: each of the eight, nil where it is absent.
+// Keys are the network boot settings as pxeagent's programs name them: all eight, nil if absent.
 type Keys map[string]*string
 
 func keysOf(t Tree) Keys {

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// call is a method call, as far as it is understood: its parameters are texts.
+// call is a method call whose parameters are strings.
 type call struct {
 	Method string  `xml:"methodName"`
 	Params []param `xml:"params>param>value"`
 }
 
-// param is a value: an element of a type with a text, or a text alone. What else it holds is not read.
+// param is a value: an element of a type with a text, or only a text. Anything else in it is not read.
 type param struct {
 	Bare   string  `xml:",chardata"`
 	String *string `xml:"string"`
@@ -45,7 +45,7 @@ func parseCall(body []byte) (call, error) {
 	return c.call, nil
 }
 
-// op is what the program that c brings does.
+// op is what the program in c does.
 func (c call) op() string {
 	if c.Method != "pfsense.exec_php" || len(c.Params) != 1 {
 		return ""
@@ -98,12 +98,14 @@ func (v *visit) xmlrpc(c call, malformed error) {
 	}
 }
 
-// execPHP runs a program. What it leaves in $toreturn is the answer, and nothing is true.
+// execPHP runs a program. The answer is what it leaves in $toreturn, or true if that is nothing.
 func (v *visit) execPHP(c call, u User) {
 	switch v.fault.Kind {
 	case Fatal:
-		v.broken(`<pre style="white-space: pre-wrap;">PHP ERROR: Type: 1, File: /usr/local/www/xmlrpc.php(141) : eval()&#039;d code, Line: 1, ` +
-			"Message: Uncaught Error: Call to undefined function nosuchfunction() in /usr/local/www/xmlrpc.php(141) : eval()&#039;d code:1\n  thrown</pre>")
+		v.broken(
+			`<pre style="white-space: pre-wrap;">PHP ERROR: Type: 1, File: /usr/local/www/xmlrpc.php(141) : eval()&#039;d code, Line: 1, ` +
+				"Message: Uncaught Error: Call to undefined function nosuchfunction() in /usr/local/www/xmlrpc.php(141) : " +
+				"eval()&#039;d code:1\n  thrown</pre>")
 		return
 	case Throw:
 		v.document(faultThrown.xml())
@@ -112,11 +114,12 @@ func (v *visit) execPHP(c call, u User) {
 		v.document(nothing)
 		return
 	}
-	result, known := v.php(c.Params[0].text(), fmt.Sprintf("%s@%s (Local Database): ", u.Name, clientOf(v.r)), v.fault.Kind)
+	result, known := v.php(c.Params[0].text(), fmt.Sprintf("%s@%s (Local Database): ", u.Name, clientOf(v.r)),
+		v.fault.Kind)
 	answer := value(stringXML(result))
 	switch {
 	case v.fault.Kind == Print:
-		// What was printed comes first, and with it PHP's own content type.
+		// Printed text comes first, with PHP's own content type.
 		v.w.Header().Set("Content-Type", "text/html; charset=UTF-8")
 		fmt.Fprint(v.w, "hello")
 		if !known {
@@ -129,7 +132,7 @@ func (v *visit) execPHP(c call, u User) {
 	v.document(answer)
 }
 
-// nothing is the answer of a program that leaves nothing.
+// nothing is the answer for a program that returns nothing.
 var nothing = value("<boolean>1</boolean>")
 
 func clientOf(r *http.Request) string {
@@ -143,7 +146,8 @@ func (v *visit) hostVersion(call, User) {
 	}
 	of := func(version string) string { return "<struct>" + member("version", stringXML(version)) + "</struct>" }
 	const kernel = "15.0-CURRENT"
-	v.document(value("<struct>" + member("firmware", of(v.opts.Release)) + member("kernel", of(kernel)) + member("base", of(kernel)) +
+	v.document(value("<struct>" + member("firmware", of(v.opts.Release)) + member("kernel", of(kernel)) +
+		member("base", of(kernel)) +
 		member("platform", stringXML("pfSense")) + member("config_version", stringXML(v.configVersion())) + "</struct>"))
 }
 
@@ -153,7 +157,7 @@ func (f *Firewall) configVersion() string {
 	return f.version()
 }
 
-// broken is how PHP ends where a mistake stops it.
+// broken is how PHP ends after a fatal error.
 func (v *visit) broken(text string) {
 	v.w.Header().Set("Content-Type", "text/html; charset=UTF-8")
 	v.w.WriteHeader(http.StatusInternalServerError)
@@ -173,7 +177,8 @@ func value(inner string) string {
 
 func (f fault) xml() string {
 	return fmt.Sprintf("<fault><value><struct><member><name>faultCode</name><value><int>%d</int></value></member>"+
-		"<member><name>faultString</name><value><string>%s</string></value></member></struct></value></fault>", f.code, f.text)
+		"<member><name>faultString</name><value><string>%s</string></value></member></struct></value></fault>", f.code,
+		f.text)
 }
 
 // stringXML escapes as PHP's htmlspecialchars does, without quotes.
