@@ -68,7 +68,8 @@ func (p *pace) at(block int64) time.Duration {
 	return time.Duration(max(0, block-p.burst()+1)) * p.gap()
 }
 
-// burst is how many blocks go at once. Where blocks were lost the queue is full, and has room for a block when one has left.
+// burst is how many blocks go at once. Where blocks were lost the queue is full, and has room for a block when one has
+// left.
 func (p *pace) burst() int64 {
 	if p.lossy {
 		return 1

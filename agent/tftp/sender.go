@@ -15,10 +15,10 @@ const (
 // sender is the protocol: what is sent, and when, as a function of what came and of the time. It knows no
 // socket, file or clock. Times are counted from the beginning of the transfer.
 //
-// What is under way is the OACK or a flight: the window's blocks after the last acknowledged one. A receiver answers only
-// a whole window, a gap or a block that it has already (RFC 7440 section 4). So after a time-out
-// the flight's last block alone is sent again. Whatever was lost, to the receiver it is one of the three, and its ACK
-// tells where to go on.
+// What is under way is the OACK or a flight: the window's blocks after the last acknowledged one. A receiver answers
+// only a whole window, a gap or a block that it has already (RFC 7440 section 4). So after a time-out the flight's last
+// block alone is sent again. Whatever was lost, to the receiver it is one of the three, and its ACK tells where to go
+// on.
 type sender struct {
 	window
 	oack  bool  // the OACK is not acknowledged yet
@@ -41,9 +41,8 @@ type sender struct {
 	echoes          int           // as many come of packets that the client had already
 	doubled         bool          // each ACK comes twice
 
-	resent  int // packets sent again
-	flights int // that were sent
-	lost    int // times that the rest of a flight, burst blocks or all of it, was lost
+	resent int // packets sent again
+	lost   int // times that the rest of a flight, burst blocks or all of it, was lost
 }
 
 // packets are what is to be sent: the OACK, or count blocks from block from on, or nothing.
@@ -224,7 +223,6 @@ func (s *sender) flight(now time.Duration) packets {
 	s.began, s.spread = now, now
 	s.once = s.to > s.sent
 	s.probes, s.nacks, s.restarted = 0, 0, false
-	s.flights++
 	return s.more(now)
 }
 
@@ -261,7 +259,8 @@ func (s *sender) gap(now time.Duration) packets {
 	return p
 }
 
-// missed is for when the answer to a probe tells what arrived of the flight. As no gap was told of before, the rest was lost.
+// missed is for when the answer to a probe tells what arrived of the flight. As no gap was told of before, the rest was
+// lost.
 func (s *sender) missed() {
 	if s.to-s.acked < int64(min(burst, s.size)) {
 		return
@@ -284,9 +283,9 @@ func (s *sender) expected() int {
 // unexplained is how many came that nothing accounts for but a gap.
 func (s *sender) unexplained() int { return s.nacks - s.expected() }
 
-// repeated is for an ACK of the block before the flight. It may tell that the flight's first block was lost, or come from
-// a packet that the client had already, or from a network or client that doubles packets. One
-// such ACK is not enough to send anything, unless it comes after so long that the client must be asking, or the client was asked.
+// repeated is for an ACK of the block before the flight. It may tell that the flight's first block was lost, or come
+// from a packet that the client had already, or from a network or client that doubles packets. One such ACK is not
+// enough to send the flight again, unless it answers a probe.
 func (s *sender) repeated(now time.Duration) packets {
 	s.hear()
 	asks := now-s.latest >= s.timer.base()

@@ -29,38 +29,50 @@ func TestSender(t *testing.T) {
 			{1 * ms, 0, blocks(1, 1)}, {2 * ms, 1, blocks(2, 2)}, {3 * ms, 2, blocks(3, 3)}, {4 * ms, 3, nothing},
 		}},
 		{"a second ACK is not answered (RFC 1123 section 4.2.3.1)", 1, 9, []happens{
-			{1 * ms, 0, blocks(1, 1)}, {2 * ms, 0, nothing}, {3 * ms, 1, blocks(2, 2)}, {4 * ms, 1, nothing}, {4 * ms, 0, nothing},
+			{1 * ms, 0, blocks(1, 1)}, {2 * ms, 0, nothing}, {3 * ms, 1, blocks(2, 2)},
+			{4 * ms, 1, nothing}, {4 * ms, 0, nothing},
 		}},
 		{"nor is one of a block that was never sent", 1, 9, []happens{
 			{1 * ms, 0, blocks(1, 1)}, {2 * ms, 2, nothing}, {2 * ms, 60000, nothing}, {2 * ms, 1, blocks(2, 2)},
 		}},
-		{"the OACK is answered by ACK 0 alone (RFC 2347)", 1, 9, []happens{{1 * ms, 1, nothing}, {2 * ms, 0, blocks(1, 1)}}},
+		{"the OACK is answered by ACK 0 alone (RFC 2347)", 1, 9, []happens{
+			{1 * ms, 1, nothing}, {2 * ms, 0, blocks(1, 1)},
+		}},
 		{"what is lost is sent again", 1, 9, []happens{
-			{50 * ms, timeout, oack}, {51 * ms, 0, blocks(1, 1)}, {300 * ms, timeout, blocks(1, 1)}, {301 * ms, 1, blocks(2, 2)},
+			{50 * ms, timeout, oack}, {51 * ms, 0, blocks(1, 1)},
+			{300 * ms, timeout, blocks(1, 1)}, {301 * ms, 1, blocks(2, 2)},
 		}},
 		{"a client that never answers is sent the OACK twice, and once more each time it asks", 1, 9, []happens{
-			{50 * ms, timeout, oack}, {250 * ms, asks, oack}, {850 * ms, asks, oack}, {900 * ms, 0, blocks(1, 1)}, {901 * ms, asks, nothing},
+			{50 * ms, timeout, oack}, {250 * ms, asks, oack}, {850 * ms, asks, oack},
+			{900 * ms, 0, blocks(1, 1)}, {901 * ms, asks, nothing},
 		}},
-		{"whole windows (RFC 7440)", 4, 6, []happens{{1 * ms, 0, blocks(1, 4)}, {2 * ms, 4, blocks(5, 6)}, {3 * ms, 6, nothing}}},
+		{"whole windows (RFC 7440)", 4, 6, []happens{
+			{1 * ms, 0, blocks(1, 4)}, {2 * ms, 4, blocks(5, 6)}, {3 * ms, 6, nothing},
+		}},
 		{"a gap in a window (RFC 7440 section 4)", 4, 20, []happens{
 			{1 * ms, 0, blocks(1, 4)}, {2 * ms, 2, blocks(3, 6)}, {2 * ms, 2, nothing}, {3 * ms, 6, blocks(7, 10)},
 		}},
 		{"the first block of a window is missing", 4, 20, []happens{
-			{1 * ms, 0, blocks(1, 4)}, {2 * ms, 4, blocks(5, 8)}, {3 * ms, 4, nothing}, {3 * ms, 4, blocks(5, 8)}, {3 * ms, 4, nothing},
+			{1 * ms, 0, blocks(1, 4)}, {2 * ms, 4, blocks(5, 8)}, {3 * ms, 4, nothing},
+			{3 * ms, 4, blocks(5, 8)}, {3 * ms, 4, nothing},
 			{4 * ms, 8, blocks(9, 12)},
 		}},
 		{"a window that is late is asked for by one block", 4, 20, []happens{
-			{1 * ms, 0, blocks(1, 4)}, {1001 * ms, timeout, blocks(4, 4)}, {1002 * ms, 4, blocks(5, 8)}, {1003 * ms, 4, nothing},
+			{1 * ms, 0, blocks(1, 4)}, {1001 * ms, timeout, blocks(4, 4)},
+			{1002 * ms, 4, blocks(5, 8)}, {1003 * ms, 4, nothing},
 			{1004 * ms, 8, blocks(9, 12)},
 		}},
 		{"a window that was lost is sent again when the client says so", 4, 20, []happens{
-			{1 * ms, 0, blocks(1, 4)}, {1001 * ms, timeout, blocks(4, 4)}, {1002 * ms, 0, blocks(1, 4)}, {1003 * ms, 4, blocks(5, 8)},
+			{1 * ms, 0, blocks(1, 4)}, {1001 * ms, timeout, blocks(4, 4)},
+			{1002 * ms, 0, blocks(1, 4)}, {1003 * ms, 4, blocks(5, 8)},
 		}},
 		{"or when it says nothing to that block either", 4, 20, []happens{
-			{1 * ms, 0, blocks(1, 4)}, {1001 * ms, timeout, blocks(4, 4)}, {3001 * ms, timeout, blocks(1, 4)}, {3002 * ms, 4, blocks(5, 8)},
+			{1 * ms, 0, blocks(1, 4)}, {1001 * ms, timeout, blocks(4, 4)},
+			{3001 * ms, timeout, blocks(1, 4)}, {3002 * ms, 4, blocks(5, 8)},
 		}},
 		{"ACKs that come twice start nothing", 4, 20, []happens{
-			{1 * ms, 0, blocks(1, 4)}, {1 * ms, 0, nothing}, {2 * ms, 4, blocks(5, 8)}, {2 * ms, 4, nothing}, {3 * ms, 8, blocks(9, 12)},
+			{1 * ms, 0, blocks(1, 4)}, {1 * ms, 0, nothing}, {2 * ms, 4, blocks(5, 8)},
+			{2 * ms, 4, nothing}, {3 * ms, 8, blocks(9, 12)},
 			{3 * ms, 8, nothing},
 		}},
 		{"the numbers begin anew after 65535", 1, 70000, nil},

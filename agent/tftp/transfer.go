@@ -296,7 +296,8 @@ func (t *transfer) signalled() (boot.Outcome, error) {
 }
 
 // silent is the end of a transfer whose client no longer answers. If only the answer to the end of the file
-// is missing, that one was lost and the client has gone with all it wanted; it does not wait as long as the server could.
+// is missing, that one was lost and the client has gone with all it wanted; it does not wait as long as the server
+// could.
 func (t *transfer) silent() (boot.Outcome, error) {
 	if t.sender.finishing() && t.answered.Load() {
 		return boot.OK, nil

@@ -16,8 +16,8 @@ type unproven struct {
 	sends map[netip.Addr]int
 }
 
-// unprovenMost is how many addresses are counted. Who forges more in a minute makes room for his victim as well, and has
-// sent more than the victim gets.
+// unprovenMost is how many addresses are counted. Who forges more in a minute has all of them counted anew, at the
+// price of more packets than that lets one of them get.
 const unprovenMost = 16 << 10
 
 // allow reports whether one more packet may be sent, and counts it.
