@@ -111,6 +111,7 @@ type Agent struct {
 	tftp     *tftp.Server
 	http     *http.Server
 	limits   web.Limits // of HTTP
+	root     *rootFolder
 	lines    *logging.Handler
 	serving  atomic.Bool
 }
@@ -153,6 +154,7 @@ func New(c Config) (*Agent, error) {
 	}
 	api := web.NewBootsAPI(a.recorder.Feed(), a.page)
 	obs := watched{a.recorder, a.machines, own}
+	a.root = newRootFolder(c.Root)
 	connections, transfers := shares(descriptors())
 	refused := newRefused()
 	a.registry.MustRegister(refused)
@@ -220,7 +222,7 @@ func (a *Agent) ready() error {
 	if !a.serving.Load() {
 		return errNotServing
 	}
-	return nil
+	return a.root.check()
 }
 
 // Run serves until ctx ends, then lets transfers end within Grace. Cancelled is not an error.
