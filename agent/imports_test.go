@@ -54,7 +54,7 @@ var allowed = map[string][]string{
 	"agent/files":   {"agent/boot", "agent/catalog", "agent/image", "agent/ipxe", "agent/menu", "agent/script"},
 	"agent/menu":    {"agent/boot", "agent/catalog", "agent/machine", "agent/script"},
 	"agent/catalog": {"agent/boot", "agent/image", "agent/script", "agent/version"},
-	"agent/image":   {"agent/version"},
+	"agent/image":   {"agent/guard", "agent/version"},
 	// The stand-in mirror is imported by tests only, and knows nothing of ours.
 	"agent/image/imagetest": {},
 	// Machines are known by what they told, which is in agent/boot.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"pxeagent/agent/guard"
 	"pxeagent/agent/version"
 )
 
@@ -24,6 +25,7 @@ type Config struct {
 	PrivateDir string
 	Mirrors    map[string][]string // by recipe: in place of its own
 	Report     func(Event)         // nil: nobody
+	Guard      *guard.Guard        // makes a panic the failure of one image of a sync; nil: nothing does
 }
 
 // Store adds, verifies and removes images. Work of its own lies in a folder of Dir that is neither served nor searched, so that an image

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"pxeagent/agent/guard"
 )
 
 // Want is a line of what is to be on disk.
@@ -43,12 +45,15 @@ func (s *Store) Sync(ctx context.Context, wants []Want, protected func(key strin
 	var errs []error
 	wanted, failed := map[string]bool{}, map[string]bool{}
 	for i, w := range wants {
-		o, key, err := s.Resolve(ctx, w.Order)
-		wants[i].Order = o
-		if err == nil {
+		o, key := w.Order, ""
+		err := s.Guard.Do(guard.Images, func() (err error) {
+			if o, key, err = s.Resolve(ctx, w.Order); err != nil {
+				return err
+			}
 			wanted[key] = true
-			err = s.syncOne(ctx, o, key, dryRun, did)
-		}
+			return s.syncOne(ctx, o, key, dryRun, did)
+		})
+		wants[i].Order = o
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pxeagent/agent/guard"
 	"pxeagent/agent/image/imagetest"
 )
 
@@ -22,6 +24,34 @@ func (b *bench) sync(wants []Want, needed map[string]string, dryRun bool) ([]str
 		did = append(did, strings.TrimSpace(fmt.Sprintf("%s %s %.30s", a.Do, a.Key, a.Why)))
 	})
 	return did, err
+}
+
+// A panic is the failure of one image; the next is added.
+func TestSyncGoesOnAfterAPanic(t *testing.T) {
+	b := newBench(t)
+	b.mirror.PublishOldSmartOS(t, stamp)
+	b.mirror.PublishDebian("trixie", "arm64")
+	b.Guard = guard.New(slog.New(slog.DiscardHandler))
+	report, first := b.report, true
+	b.report = func(e Event) {
+		if first {
+			first = false
+			panic("a panic of the report")
+		}
+		report(e)
+	}
+	did, err := b.sync([]Want{{Order: Order{Recipe: "smartos", Version: stamp}}, {Order: Order{Recipe: "debian", Version: "trixie", Arch: "arm64"}}}, nil, false)
+	want := []string{"add smartos-" + stamp, "fail smartos-" + stamp + " panic in images: a panic of th", "add debian-trixie-arm64"}
+	if diff := cmp.Diff(want, did); diff != "" {
+		t.Error(diff)
+	}
+	var p *guard.Panic
+	if !errors.As(err, &p) {
+		t.Errorf("error is %v", err)
+	}
+	if _, err := b.Find("debian-trixie-arm64"); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestSync(t *testing.T) {

@@ -31,7 +31,7 @@ func (l loaded) imageConfig(report func(image.Event)) image.Config {
 	c := l.Config
 	return image.Config{
 		Dir: filepath.Join(c.Serve.Root, "http"), RecipeDir: filepath.Join(c.Serve.Root, "recipes"),
-		PrivateDir: filepath.Join(c.StateDir, "images"), Mirrors: c.Mirrors, Report: report,
+		PrivateDir: filepath.Join(c.StateDir, "images"), Mirrors: c.Mirrors, Report: report, Guard: l.guard,
 	}
 }
 
