@@ -69,7 +69,14 @@ func OpenFleet(c Config) *Fleet {
 }
 
 // SetInventory replaces what the configuration says. Requests that come later go by it.
-func (f *Fleet) SetInventory(b *Inventory) { f.inventory.Store(b) }
+func (f *Fleet) SetInventory(b *Inventory) {
+	f.inventory.Store(b)
+	for _, h := range b.Hosts() {
+		if h.Profile == CanaryLabel && h.Labels[CanaryLabel] == "" { // which was enough in version 1
+			f.log.Warn(`host is not a canary: give it the label canary: "true"`, "host", h.Name, "profile", h.Profile)
+		}
+	}
+}
 
 // Inventory is what the configuration says now.
 func (f *Fleet) Inventory() *Inventory { return f.inventory.Load() }
@@ -153,13 +160,12 @@ func (f *Fleet) firstTime(c *Choice, p Profile, d identity) bool {
 	return true
 }
 
-func isCanary(d Decision) bool { return d.Labels[CanaryLabel] == "true" || d.Profile == canaryProfile }
+func isCanary(d Decision) bool { return d.Labels[CanaryLabel] == "true" }
 
 // hasCanary reports whether some host boots later versions for this profile.
-func hasCanary(b *Inventory, p Profile) bool {
-	sister, _ := b.Profile(canaryProfile)
-	return slices.ContainsFunc(b.hosts, func(h Host) bool {
-		return h.Profile == p.Name && h.Labels[CanaryLabel] == "true" || h.Profile == canaryProfile && sister.Image == p.Image
+func hasCanary(inventory *Inventory, p Profile) bool {
+	return slices.ContainsFunc(inventory.hosts, func(h Host) bool {
+		return h.Profile == p.Name && h.Labels[CanaryLabel] == "true"
 	})
 }
 

@@ -284,10 +284,10 @@ func TestWhoIsACanary(t *testing.T) {
 			[]Profile{p("p", 0)}, "smartos-2"},
 		{"by label", []Host{{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}},
 			[]Profile{p("p", 0)}, "smartos-1"},
-		{"by the profile canary", []Host{{MACs: []string{mac1}, Profile: "canary"}, {MACs: []string{mac2}, Profile: "p"}}, []Profile{p("p", 0), p("canary", 0)}, "smartos-1"},
+		{"not by a profile of that name", []Host{{MACs: []string{mac1}, Profile: "canary"}, {MACs: []string{mac2}, Profile: "p"}}, []Profile{p("p", 0), p("canary", 0)}, "smartos-2"},
 		{"off", []Host{{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}}, []Profile{p("p", -1)}, "smartos-2"},
-		{"a version that is named", []Host{{MACs: []string{mac1}, Profile: "canary"}, {MACs: []string{mac2}, Profile: "p"}},
-			[]Profile{{Name: "p", Image: "smartos", Version: "2"}, p("canary", 0)}, "smartos-2"},
+		{"a version that is named", []Host{{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}},
+			[]Profile{{Name: "p", Image: "smartos", Version: "2"}}, "smartos-2"},
 		{"a version that is not here", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "smartos", Version: "9", SkipMenu: true}}, "menu"},
 		{"an item", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "memtest"}}, "memtest"},
 		{"what is not here", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "fedora", SkipMenu: true}}, "menu"},
@@ -298,9 +298,28 @@ func TestWhoIsACanary(t *testing.T) {
 	}
 }
 
-func TestTrialsThatAreNone(t *testing.T) {
-	b := book(t, []Host{{MACs: []string{mac1}, Profile: "canary"}, {MACs: []string{mac2}, Profile: "p"}},
-		Profile{Name: "p", Image: "smartos"}, Profile{Name: "canary", Image: "smartos"})
+// Version 1 also took the hosts of a profile named canary for canaries. Whoever relied on it is warned.
+func TestCanaryProfileIsWarnedOf(t *testing.T) {
+	profile := Profile{Name: "canary", Image: "smartos"}
+	labelled := map[string]string{CanaryLabel: "true"}
+	for _, tt := range []struct {
+		host Host
+		want int
+	}{
+		{Host{MACs: []string{mac1}, Profile: "canary"}, 1},
+		{Host{MACs: []string{mac1}, Profile: "canary", Labels: labelled}, 0},
+		{Host{MACs: []string{mac1}}, 0},
+	} {
+		w := newWorld(t, book(t, []Host{tt.host}, profile))
+		if n := strings.Count(w.log.String(), `msg="host is not a canary: give it the label canary: \"true\""`); n != tt.want {
+			t.Errorf("%+v: %d warnings, want %d:\n%s", tt.host, n, tt.want, &w.log)
+		}
+	}
+}
+
+func TestInvalidCanaryResults(t *testing.T) {
+	b := book(t, []Host{{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{CanaryLabel: "true"}}, {MACs: []string{mac2}, Profile: "p"}},
+		Profile{Name: "p", Image: "smartos"})
 	for _, text := range []string{"", "[]", `{"item":"smartos-1","good":"2020-01-01T00:00:00Z"}`, `{"item":"smartos-2","booted":"2030-01-01T00:00:00Z"}`, `{"item":"smartos-2","stood_ns":-1}`} {
 		w := newWorld(t, b, old1, old2)
 		if err := os.MkdirAll(filepath.Join(w.dir, "state", "canary"), 0o755); err != nil {

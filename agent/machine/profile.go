@@ -35,6 +35,3 @@ func (p *Profile) latest() bool { return p.Version == "" || p.Version == Latest 
 
 // Latest is the version of a Profile that is the newest.
 const Latest = "latest"
-
-// canaryProfile is the profile whose hosts are canaries for all profiles of the same image.
-const canaryProfile = "canary"
