@@ -81,7 +81,7 @@ func (w *walker) walk(client dhcp.Client, offers []dhcp.Offer) {
 		return
 	}
 	found := false
-	if isURL(name) {
+	if dhcp.IsURL(name) {
 		found = w.size(client, "nbp", asFirmware, name)
 	} else {
 		found = w.nbp(client, server, name)
@@ -90,7 +90,7 @@ func (w *walker) walk(client dhcp.Client, offers []dhcp.Offer) {
 		return
 	}
 	// The NBP is iPXE, which asks DHCP again. A server that can tell it apart sends it elsewhere now.
-	if o, again := bestOffer(dhcp.ClientIPXE, offers); o != nil && isURL(again) {
+	if o, again := bestOffer(dhcp.ClientIPXE, offers); o != nil && dhcp.IsURL(again) {
 		name = again
 	}
 	w.asIPXE(client, server, name)
@@ -98,7 +98,7 @@ func (w *walker) walk(client dhcp.Client, offers []dhcp.Offer) {
 
 // asIPXE goes on from the name that iPXE is told.
 func (w *walker) asIPXE(client dhcp.Client, server netip.AddrPort, name string) {
-	if isURL(name) {
+	if dhcp.IsURL(name) {
 		w.script(client, name, maxScripts)
 	} else {
 		w.ipxeByTFTP(client, server, name)
@@ -278,8 +278,4 @@ func bestOffer(client dhcp.Client, offers []dhcp.Offer) (*dhcp.Offer, string) {
 		}
 	}
 	return first, ""
-}
-
-func isURL(name string) bool {
-	return strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://")
 }

@@ -3,6 +3,7 @@ package dhcp
 import (
 	"bytes"
 	"net/netip"
+	"strings"
 )
 
 // Boot is what a DHCP server tells machines about network boot. The zero Boot
@@ -71,4 +72,9 @@ type State struct {
 // Same reports whether s and t are the same record to the byte.
 func (s State) Same(t State) bool {
 	return (s.Raw == nil) == (t.Raw == nil) && bytes.Equal(s.Raw, t.Raw)
+}
+
+// IsURL reports whether a boot file is an http or https URL, and not a name to be fetched by TFTP.
+func IsURL(bootFile string) bool {
+	return strings.HasPrefix(bootFile, "http://") || strings.HasPrefix(bootFile, "https://")
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 )
 
 // Codes of findings. They are stable: JSON, metrics and documentation name them.
@@ -118,7 +117,7 @@ func (v *Verdict) client(c Client, want Boot, p Plan, offers []Offer) {
 		}
 		named = true
 		v.Wrong = append(v.Wrong, wrong...)
-		if o.Option66 != "" && o.Option66 != addrText(o.NextServer) && !isURL(want.Expect(c)) {
+		if o.Option66 != "" && o.Option66 != addrText(o.NextServer) && !IsURL(want.Expect(c)) {
 			v.Notes = append(v.Notes, finding(FindingOption66, o, addrText(o.NextServer), o.Option66,
 				"option 66 says %q where next-server is %s, and some clients prefer option 66", o.Option66, orUnset(o.NextServer)))
 		}
@@ -187,7 +186,7 @@ func compare(want Boot, o Offer) []Finding {
 		wrong = append(wrong, finding(FindingFile, o, expect, name, "%s says %q, want %q", where, name, expect))
 	}
 	// A URL names its server itself; siaddr is only asked for files by TFTP.
-	if !isURL(expect) && o.NextServer != want.NextServer {
+	if !IsURL(expect) && o.NextServer != want.NextServer {
 		got := addrText(o.NextServer)
 		wrong = append(wrong, finding(FindingNextServer, o, addrText(want.NextServer), got,
 			"next-server is %s, want %s", orUnset(o.NextServer), orUnset(want.NextServer)))
@@ -209,8 +208,4 @@ func orUnset(a netip.Addr) string {
 		return "not set"
 	}
 	return a.String()
-}
-
-func isURL(name string) bool {
-	return strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://")
 }

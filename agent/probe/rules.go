@@ -118,10 +118,10 @@ func (j *judge) http(o Offer) {
 			"option 60 HTTPClient is sent to a PXE client: the iPXE that it loads calls itself HTTPClient then, and is sent the file for UEFI HTTP boot",
 			"send option 60 to clients of UEFI HTTP boot only (pfSense with ISC dhcpd cannot: leave UEFI HTTP boot off there, or let pxeagent serve that URL)")
 	case !o.Client.HTTP() || name == "":
-	case !isURL(name) && back:
+	case !dhcp.IsURL(name) && back:
 		j.add(Wrong, CodeNoURL, o.Server, o.Client,
 			fmt.Sprintf("UEFI HTTP boot is sent %q, which is no http(s) URL", name), "set the whole URL, http://SERVER/ipxe.efi")
-	case !isURL(name):
+	case !dhcp.IsURL(name):
 		j.add(Note, CodeNoURL, o.Server, o.Client,
 			fmt.Sprintf("UEFI HTTP boot is not set up: its clients are sent %q without option 60 HTTPClient, and ignore it", name), "")
 	case !back:
@@ -134,7 +134,7 @@ func (j *judge) http(o Offer) {
 // sameAsBIOS judges a name that the same server sends to a BIOS ROM as well.
 func (j *judge) sameAsBIOS(o Offer) {
 	name, _ := o.BootFile()
-	if o.Client == dhcp.ClientBIOS || name == "" || isURL(name) {
+	if o.Client == dhcp.ClientBIOS || name == "" || dhcp.IsURL(name) {
 		return
 	}
 	if !slices.ContainsFunc(j.report.Of(dhcp.ClientBIOS), func(b Offer) bool {
@@ -221,12 +221,8 @@ func says(o Offer) string {
 	switch {
 	case name == "":
 		return "no boot file"
-	case isURL(name):
+	case dhcp.IsURL(name):
 		return fmt.Sprintf("%q", name)
 	}
 	return fmt.Sprintf("%q at %s", name, o.NextServer)
-}
-
-func isURL(name string) bool {
-	return strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://")
 }
