@@ -120,7 +120,7 @@ func FuzzLoops(f *testing.F) {
 		run := map[netip.Addr][]time.Time{}
 		for ; len(story) >= 3; story = story[3:] {
 			now = now.Add(time.Duration(story[2]) * time.Second)
-			artifacts, classes, outcomes := Artifacts(), Classes(), Outcomes()
+			classes := Classes()
 			tr := Transfer{Artifact: artifacts[int(story[0]&15)%len(artifacts)], Outcome: outcomes[int(story[0]>>4)%len(outcomes)]}
 			tr.Class = classes[int(story[1]&15)%len(classes)]
 			tr.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, story[1] >> 4}), 1)

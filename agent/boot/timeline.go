@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	trackedRuns   = 4096             // boots that are followed: those under way, and those that ended a while ago
-	trackedVague  = 256              // of these, machines that were given nothing yet: such a request is easily forged
-	trackedFlight = 8192             // requests under way
-	flightLimit   = 12 * time.Hour   // of a request whose end was not told
-	settle        = 15 * time.Second // a machine with its kernel that asks for nothing so long has all it wants
-	linger        = time.Hour        // what a machine fetches so long after its boot ended is part of that boot
-	defaultStall  = 5 * time.Minute
-	boundFiles    = 64  // in Boot.Files
-	boundName     = 200 // bytes of Fetch.Name
-	boundHave     = 256 // files of one boot that are remembered as fetched
-	boundAddrs    = 4   // addresses of one machine in one boot
+	trackedRuns        = 4096             // boots that are followed: those under way, and those that ended a while ago
+	trackedProvisional = 256              // of these, machines that were given nothing yet: such a request is easily forged
+	trackedFlight      = 8192             // requests under way
+	flightLimit        = 12 * time.Hour   // of a request whose end was not told
+	settle             = 15 * time.Second // a machine with its kernel that asks for nothing so long has all it wants
+	linger             = time.Hour        // what a machine fetches so long after its boot ended is part of that boot
+	defaultStall       = 5 * time.Minute
+	boundFiles         = 64  // in Boot.Files
+	boundName          = 200 // bytes of Fetch.Name
+	boundHave          = 256 // files of one boot that are remembered as fetched
+	boundAddrs         = 4   // addresses of one machine in one boot
 )
 
 // TrackerConfig is what a Tracker asks others. The zero TrackerConfig asks nobody.
@@ -45,13 +45,13 @@ type Named struct{ Host, Profile, Item string }
 // A machine is its MAC: the one that iPXE told, else the one that the neighbour table has for its address, else the address stands for it.
 type Tracker struct {
 	TrackerConfig
-	runs     map[*run]struct{}
-	byMAC    map[string]*run
-	byAddr   map[netip.Addr]*run
-	flights  map[flight]*airborne
-	lastID   int64
-	underWay int
-	vague    int // runs that were given nothing yet
+	runs        map[*run]struct{}
+	byMAC       map[string]*run
+	byAddr      map[netip.Addr]*run
+	flights     map[flight]*inFlight
+	lastID      int64
+	underWay    int
+	provisional int // runs that were given nothing yet
 
 	changed []*run
 	ended   []Boot
@@ -64,7 +64,7 @@ type flight struct {
 	client netip.AddrPort
 }
 
-type airborne struct {
+type inFlight struct {
 	run   *run
 	since time.Time
 	name  string
@@ -87,7 +87,7 @@ func NewTracker(c TrackerConfig) *Tracker {
 	if c.Name == nil {
 		c.Name = func(Facts, netip.Addr, string) Named { return Named{} }
 	}
-	return &Tracker{TrackerConfig: c, runs: map[*run]struct{}{}, byMAC: map[string]*run{}, byAddr: map[netip.Addr]*run{}, flights: map[flight]*airborne{}}
+	return &Tracker{TrackerConfig: c, runs: map[*run]struct{}{}, byMAC: map[string]*run{}, byAddr: map[netip.Addr]*run{}, flights: map[flight]*inFlight{}}
 }
 
 // Begin takes a request that came now. What its boot is, if it is one's first, is known only when it ends.
@@ -101,7 +101,7 @@ func (t *Tracker) Begin(a Ask, now time.Time) {
 		return
 	}
 	t.land(flight{a.Proto, a.Client})
-	t.flights[flight{a.Proto, a.Client}] = &airborne{r, now, cutName(a.Name)}
+	t.flights[flight{a.Proto, a.Client}] = &inFlight{r, now, cutName(a.Name)}
 	r.busy++
 	if r.underWay() {
 		r.boot.Fetching = cutName(a.Name)
@@ -144,9 +144,9 @@ func (t *Tracker) End(tr Transfer) {
 		return
 	case r == nil:
 		r = t.begin(tr, nil)
-	case r.anew(tr, end, t.Stall):
+	case r.startsNewBoot(tr, end, t.Stall):
 		if r.underWay() {
-			t.finish(r, r.boot.Updated, "it began anew")
+			t.finish(r, r.boot.Updated, "a new boot began")
 		}
 		r = t.begin(tr, r)
 	}
@@ -183,7 +183,7 @@ func (t *Tracker) Tick(now time.Time) {
 			if idle > linger {
 				t.forget(r)
 			}
-		case r.settled() && idle >= min(settle, t.Stall), idle >= t.patience(r):
+		case r.likelyDone() && idle >= min(settle, t.Stall), idle >= t.patience(r):
 			t.finish(r, r.boot.Updated, "")
 		}
 	}
@@ -207,7 +207,7 @@ func (t *Tracker) Resume(boots []Boot) {
 			continue
 		}
 		b.Fetching = ""
-		r := &run{boot: cloneBoot(b), vague: b.At == "", told: b.Facts.MAC != ""}
+		r := &run{boot: cloneBoot(b), provisional: b.At == "", identified: b.Facts.MAC != ""}
 		t.track(r)
 		t.know(r, b.Addr, b.MAC)
 		for _, f := range r.boot.Files {
@@ -225,7 +225,7 @@ func (t *Tracker) UnderWay() int { return t.underWay }
 func (t *Tracker) Take() (changed, ended []Boot) {
 	for _, r := range t.changed {
 		r.dirty = false
-		if !r.vague || !r.underWay() {
+		if !r.provisional || !r.underWay() {
 			changed = append(changed, cloneBoot(r.boot))
 		}
 	}
@@ -251,12 +251,12 @@ func (t *Tracker) touch(r *run) {
 func (t *Tracker) begin(tr Transfer, before *run) *run {
 	t.room()
 	t.lastID = max(t.lastID+1, tr.Start.UnixMicro())
-	r := &run{vague: true, boot: Boot{
+	r := &run{provisional: true, boot: Boot{
 		ID: fmt.Sprintf("%010s", strconv.FormatInt(t.lastID, 36)), Arch: archUnknown, Firmware: FirmwareOther,
 		Started: tr.Start, Updated: tr.Start, Stages: []Span{}, Files: []Fetch{},
 	}}
 	if before != nil {
-		r.boot.MAC, r.boot.Addr, r.told, r.macs = before.boot.MAC, before.boot.Addr, before.told, before.macs
+		r.boot.MAC, r.boot.Addr, r.identified, r.macs = before.boot.MAC, before.boot.Addr, before.identified, before.macs
 		if tr.Artifact != NBP && !tr.LoopBroken { // the same firmware goes on
 			r.boot.Facts, r.boot.Arch, r.boot.Firmware = before.boot.Facts, before.boot.Arch, before.boot.Firmware
 		}
@@ -276,8 +276,8 @@ func (t *Tracker) begin(tr Transfer, before *run) *run {
 
 func (t *Tracker) track(r *run) {
 	t.runs[r] = struct{}{}
-	if r.vague {
-		t.vague++
+	if r.provisional {
+		t.provisional++
 	} else {
 		t.underWay++
 	}
@@ -295,14 +295,14 @@ func (t *Tracker) room() {
 		}
 		slices.SortFunc(some, func(a, b *run) int { return a.boot.Updated.Compare(b.boot.Updated) })
 		for _, r := range some[:min(n, len(some))] {
-			if r.underWay() && !r.vague {
+			if r.underWay() && !r.provisional {
 				t.finish(r, r.boot.Updated, "too many machines boot at once to follow all of them")
 			}
 			t.forget(r)
 		}
 	}
-	if t.vague >= trackedVague {
-		oldest(trackedVague/4, func(r *run) bool { return r.vague && r.underWay() })
+	if t.provisional >= trackedProvisional {
+		oldest(trackedProvisional/4, func(r *run) bool { return r.provisional && r.underWay() })
 	}
 	if len(t.runs) < trackedRuns {
 		return
@@ -336,8 +336,8 @@ func (t *Tracker) forget(r *run) {
 
 // count adds to those under way.
 func (t *Tracker) count(r *run, n int) {
-	if r.vague {
-		t.vague += n
+	if r.provisional {
+		t.provisional += n
 	} else {
 		t.underWay += n
 	}

@@ -9,7 +9,7 @@ import (
 func (t *Tracker) finish(r *run, at time.Time, why string) {
 	b := &r.boot
 	switch {
-	case r.settled(), r.complete():
+	case r.likelyDone(), r.complete():
 		b.Result = Booted
 	case r.failed != nil && r.failed.Outcome != Aborted:
 		b.Result, b.File, b.Note = Broken, r.failed.Name, failure(*r.failed)
@@ -26,7 +26,7 @@ func (t *Tracker) finish(r *run, at time.Time, why string) {
 
 // fetching is the file whose end a machine was not told of for the longest time, "" for none.
 func (t *Tracker) fetching(r *run) string {
-	var first *airborne
+	var first *inFlight
 	for _, a := range t.flights {
 		if a.run == r && (first == nil || a.since.Before(first.since)) {
 			first = a
@@ -41,7 +41,7 @@ func (t *Tracker) fetching(r *run) string {
 // close ends a boot whose Result is set.
 func (t *Tracker) close(r *run, at time.Time) {
 	t.count(r, -1)
-	r.vague = false
+	r.provisional = false
 	r.boot.Ended, r.boot.Fetching = at, ""
 	t.touch(r)
 	t.ended = append(t.ended, cloneBoot(r.boot))
@@ -67,8 +67,8 @@ func (r *run) stalled(fetching string) string {
 		return "it broke off in the middle of " + r.failed.Name + ": it was switched off, or a person stopped it"
 	case fetching != "":
 		return "it broke off in the middle of " + fetching + ": it was switched off, or lost its network"
-	case len(r.lacks) > 0:
-		return "it has its kernel and did not ask for " + r.lacks[0]
+	case len(r.missing) > 0:
+		return "it has its kernel and did not ask for " + r.missing[0]
 	}
 	switch r.boot.At {
 	case StageNBP:

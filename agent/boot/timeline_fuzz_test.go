@@ -8,15 +8,21 @@ import (
 	"time"
 )
 
+// What fuzzed requests are of.
+var (
+	artifacts = []Artifact{NBP, Script, Kernel, Image, Other, NoFile, Internal}
+	outcomes  = []Outcome{OK, SizeProbe, NotFound, Refused, Aborted, TimedOut, Failed}
+)
+
 // bounded fails where a Tracker holds more than it may, or has lost count.
 func (t *Tracker) bounded(tb testing.TB) {
 	tb.Helper()
-	vague, underWay := 0, 0
+	provisional, underWay := 0, 0
 	for r := range t.runs {
 		switch {
 		case !r.underWay():
-		case r.vague:
-			vague++
+		case r.provisional:
+			provisional++
 		default:
 			underWay++
 		}
@@ -32,8 +38,8 @@ func (t *Tracker) bounded(tb testing.TB) {
 			tb.Fatalf("%d requests are under way", r.busy)
 		}
 	}
-	if vague != t.vague || underWay != t.underWay || vague > trackedVague {
-		tb.Fatalf("%d vague of %d, %d under way of %d", t.vague, vague, t.underWay, underWay)
+	if provisional != t.provisional || underWay != t.underWay || provisional > trackedProvisional {
+		tb.Fatalf("%d provisional of %d, %d under way of %d", t.provisional, provisional, t.underWay, underWay)
 	}
 	if len(t.runs) > trackedRuns || len(t.byMAC) > boundAddrs*trackedRuns || len(t.byAddr) > boundAddrs*trackedRuns || len(t.flights) > trackedFlight {
 		tb.Fatalf("%d runs, %d MACs, %d addresses, %d flights", len(t.runs), len(t.byMAC), len(t.byAddr), len(t.flights))
@@ -115,7 +121,7 @@ func FuzzTracker(f *testing.F) {
 		ended := map[string]bool{}
 		for ; len(story) >= 4; story = story[4:] {
 			now = now.Add(time.Duration(story[3]) * time.Second)
-			artifacts, classes, outcomes := Artifacts(), Classes(), Outcomes()
+			classes := Classes()
 			x := Transfer{Artifact: artifacts[int(story[0]&7)%len(artifacts)], Outcome: outcomes[int(story[0]>>3&7)%len(outcomes)], LoopBroken: story[0]&64 != 0, Start: now}
 			x.Class, x.Proto = classes[int(story[1]&7)%len(classes)], HTTP
 			x.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, story[1] >> 4}), uint16(story[1]))

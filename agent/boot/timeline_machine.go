@@ -11,31 +11,15 @@ const orphanAge = 2 * time.Minute
 
 func plainAddr(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
-// machine finds the last boot of the machine that sent a request, nil where it is new, and the machine's MAC as the neighbour table has it.
+// machine finds the last boot of the machine that sent a request, nil where it is new, and the machine's MAC as the
+// neighbour table has it.
 func (t *Tracker) machine(tr Transfer, addr netip.Addr, now time.Time) (r *run, mac string) {
 	mac = t.Neighbour(addr)
-	here, told := t.byAddr[addr], tr.Facts.MAC
-	switch {
-	case told != "" && t.byMAC[told] != nil:
-		r = t.byMAC[told]
-		if here != nil && here != r {
-			t.merge(r, here)
-		}
-	case told != "" && here != nil && !here.told:
-		r = here // it says who it is
-	case told != "" && mac != "" && t.byMAC[mac] != nil && !t.byMAC[mac].told:
-		r = t.byMAC[mac]
-	case told != "": // unknown, or another one behind the same address
-	case mac != "" && t.byMAC[mac] != nil:
-		r = t.byMAC[mac]
-		// Several machines behind one router have its MAC: the address tells them apart.
-		if here != nil && here.told && slices.Contains(here.macs, mac) {
-			r = here
-		}
-	case here != nil && (mac == "" || here.boot.MAC == ""):
-		r = here
-	case here != nil && here.told && len(here.macs) == 1:
-		r = here // its own word; the neighbour table is asked first now
+	here := t.byAddr[addr]
+	if tr.Facts.MAC != "" {
+		r = t.byOwnMAC(tr.Facts.MAC, mac, here)
+	} else {
+		r = t.byNeighbour(mac, here)
 	}
 	if r == nil && here == nil && tr.Class == IPXE && tr.Artifact == Script {
 		r = t.orphan(mac, now)
@@ -43,12 +27,50 @@ func (t *Tracker) machine(tr Transfer, addr netip.Addr, now time.Time) (r *run, 
 	return r, mac
 }
 
-// orphan is the boot of the one machine that has its NBP and has not come back since: DHCP may give iPXE another address than the firmware
-// that loaded it. With several such machines it is nobody's.
+// byOwnMAC is the boot of a machine that sends its MAC; mac is the neighbour table's, and here what was seen last at its
+// address. nil: it is unknown, or another one behind the same address.
+func (t *Tracker) byOwnMAC(own, mac string, here *run) *run {
+	if r := t.byMAC[own]; r != nil {
+		if here != nil && here != r {
+			t.merge(r, here)
+		}
+		return r
+	}
+	if here != nil && !here.identified {
+		return here // it says who it is
+	}
+	if r := t.byMAC[mac]; mac != "" && r != nil && !r.identified {
+		return r
+	}
+	return nil
+}
+
+// byNeighbour is the boot of a machine that sends no MAC.
+func (t *Tracker) byNeighbour(mac string, here *run) *run {
+	if r := t.byMAC[mac]; mac != "" && r != nil {
+		// Several machines behind one router have its MAC: the address tells them apart.
+		if here != nil && here.identified && slices.Contains(here.macs, mac) {
+			return here
+		}
+		return r
+	}
+	if here == nil {
+		return nil
+	}
+	noContradiction := mac == "" || here.boot.MAC == ""
+	ownMACOnly := here.identified && len(here.macs) == 1 // the neighbour table was not asked before
+	if noContradiction || ownMACOnly {
+		return here
+	}
+	return nil
+}
+
+// orphan is the boot of the one machine that has its NBP and has not come back since: DHCP may give iPXE another address
+// than the firmware that loaded it. With several such machines it is nobody's.
 func (t *Tracker) orphan(mac string, now time.Time) *run {
 	var found *run
 	for r := range t.runs {
-		if !r.underWay() || r.vague || r.told || r.boot.At != StageNBP || r.busy > 0 || now.Sub(r.boot.Updated) > orphanAge || mac != "" && r.boot.MAC != "" {
+		if !r.waitsForScript(mac, now) {
 			continue
 		}
 		if found != nil {
@@ -59,9 +81,19 @@ func (t *Tracker) orphan(mac string, now time.Time) *run {
 	return found
 }
 
+// waitsForScript: the machine has its NBP and asks for nothing, and it may be the one with this MAC ("": not known).
+func (r *run) waitsForScript(mac string, now time.Time) bool {
+	hasNBPOnly := r.boot.At == StageNBP && r.busy == 0 && !r.provisional
+	recent := r.underWay() && now.Sub(r.boot.Updated) <= orphanAge
+	maybeThisOne := !r.identified && (mac == "" || r.boot.MAC == "")
+	return hasNBPOnly && recent && maybeThisOne
+}
+
 // merge adds the boot that was thought to be another machine's, since that has told its name.
 func (t *Tracker) merge(r, other *run) {
-	if !r.underWay() || !other.underWay() || other.told || r.kernel != "" || other.kernel != "" {
+	underWay := r.underWay() && other.underWay()
+	noKernelYet := r.kernel == "" && other.kernel == ""
+	if !underWay || !noKernelYet || other.identified {
 		return // nothing is certain: what has no more requests will end by itself
 	}
 	b, o := &r.boot, &other.boot
@@ -78,12 +110,12 @@ func (t *Tracker) merge(r, other *run) {
 		b.Started, b.Firmware = o.Started, o.Firmware
 	}
 	b.At = later(b.At, o.At)
-	if !other.vague {
+	if !other.provisional {
 		o.Into = b.ID
 		t.gone = append(t.gone, cloneBoot(*o))
 	}
 	t.forget(other)
-	other.vague = true // it is not told of any more
+	other.provisional = true // nobody hears of it any more
 	for _, a := range other.addrs {
 		t.know(r, a, "")
 	}
@@ -100,8 +132,8 @@ func (t *Tracker) identify(r *run, tr Transfer, addr netip.Addr, mac string) {
 	case told != "":
 		t.know(r, addr, told)
 		named = named || b.MAC != told
-		b.MAC, r.told = told, true
-	case mac != "" && !r.told:
+		b.MAC, r.identified = told, true
+	case mac != "" && !r.identified:
 		named = named || b.MAC != mac
 		b.MAC = mac
 	}

@@ -10,19 +10,19 @@ import (
 
 // run is a boot and what decides how it goes on.
 type run struct {
-	boot  Boot
-	addrs []netip.Addr // that the machine was seen at, the last one last
-	macs  []string     // as it told, and as the neighbour table has it
-	told  bool         // boot.MAC is the machine's own word
-	vague bool         // it was given nothing yet
-	dirty bool         // in Tracker.changed
-	busy  int          // requests under way
-	last  time.Time    // when its latest request began
+	boot        Boot
+	addrs       []netip.Addr // that the machine was seen at, the last one last
+	macs        []string     // as it told, and as the neighbour table has it
+	identified  bool         // boot.MAC is the machine's own word
+	provisional bool         // it was given nothing yet
+	dirty       bool         // in Tracker.changed
+	busy        int          // requests under way
+	last        time.Time    // when its latest request began
 
 	menu    bool            // a script beyond the first one was fetched
 	disk    bool            // a disk image was read
 	kernel  string          // the last kernel that was fetched whole, as urlPath has it
-	lacks   []string        // URL paths of what belongs with kernel and was not fetched
+	missing []string        // URL paths of what belongs with kernel and was not fetched
 	certain bool            // what belongs with kernel is known
 	have    map[string]bool // by plainName
 	failed  *Fetch          // the last request, where that failed
@@ -66,26 +66,39 @@ func begins(tr Transfer) bool {
 	return tr.Class == RaspberryPi || tr.Class == PXELinux || tr.Class == GRUB
 }
 
-// anew reports whether a request of r's machine begins another boot: it was switched off and on.
-func (r *run) anew(tr Transfer, now time.Time, stall time.Duration) bool {
-	if tr.Start.Before(r.last) {
-		return false // it began before what is known already: ends are told in no strict order
+// startsNewBoot reports whether a request of r's machine begins another boot: it was switched off and on.
+func (r *run) startsNewBoot(tr Transfer, now time.Time, stall time.Duration) bool {
+	switch {
+	case tr.Start.Before(r.last):
+		return false // it began before what is known already: requests end in no strict order
+	case r.underWay():
+		return r.restarted(tr)
 	}
-	further := r.kernel != "" || r.disk || r.at(StageImage)
-	if r.underWay() {
-		switch {
-		case tr.Artifact == NBP:
-			return fromFirmware(tr.Class) && (further || r.at(StageScript) || r.at(StageKernel))
-		case tr.Artifact == Script && tr.Class == IPXE:
-			return further || isEntry(tr) && r.menu
-		}
-		return false
+	return r.returned(tr, now.Sub(r.boot.Updated) > stall)
+}
+
+// restarted: a machine whose boot is under way asks for what stands at the beginning of one.
+func (r *run) restarted(tr Transfer) bool {
+	pastMenu := r.kernel != "" || r.disk || r.at(StageImage)
+	pastNBP := pastMenu || r.at(StageScript) || r.at(StageKernel)
+	switch {
+	case tr.Artifact == NBP:
+		return fromFirmware(tr.Class) && pastNBP
+	case tr.Artifact == Script && tr.Class == IPXE:
+		return pastMenu || isEntry(tr) && r.menu
 	}
-	switch silent := now.Sub(r.boot.Updated) > stall; {
+	return false
+}
+
+// returned: a machine whose boot has ended begins another. silent: it asked for nothing for long.
+func (r *run) returned(tr Transfer, silent bool) bool {
+	stillLooping := r.boot.Result == Looped && tr.Artifact == NBP
+	stillMissing := r.boot.Result == Broken && tr.Outcome != OK && plainName(tr.Name) == plainName(r.boot.File)
+	switch {
 	case silent && begins(tr) && tr.Class != Unknown:
 		return true
-	case r.boot.Result == Looped && tr.Artifact == NBP, r.boot.Result == Broken && plainName(tr.Name) == plainName(r.boot.File) && tr.Outcome != OK:
-		return false // it is at it still
+	case stillLooping, stillMissing:
+		return false
 	case tr.Artifact == NBP, tr.Artifact == Script:
 		return begins(tr)
 	case tr.Artifact == Kernel:
@@ -165,7 +178,8 @@ func (t *Tracker) add(r *run, tr Transfer, end time.Time) {
 	if end.After(b.Updated) {
 		b.Updated = end
 	}
-	if s := r.stage(tr); s != "" && (tr.Outcome == OK || tr.Bytes > 0) { // else its address may be forged
+	gotSomething := tr.Outcome == OK || tr.Bytes > 0 // else its address may be forged
+	if s := r.stage(tr); s != "" && gotSomething {
 		r.span(s, tr.Start, end, tr.Bytes, 1, tr.Resent)
 		if r.underWay() {
 			if b.At == "" || !tr.Start.Before(r.last) {
@@ -186,45 +200,36 @@ func (t *Tracker) add(r *run, tr Transfer, end time.Time) {
 		t.wants(r)
 		t.name(r)
 	}
+	sentToDisk := tr.Outcome == OK && tr.Artifact == Script && plainName(tr.Name) == localDiskName
+	notServed := tr.Outcome == NotFound || tr.Outcome == Failed
+	gaveUp := notServed && r.fails >= 3 && r.kernel == "" // it asks again and again, and will not go on
 	switch {
-	case tr.Outcome == OK && tr.Artifact == Script && plainName(tr.Name) == localDiskName:
+	case sentToDisk:
 		b.Result, b.Note = LocalDisk, ""
 		t.close(r, end)
-	case r.complete():
+	case r.complete(), gaveUp:
 		t.finish(r, end, "")
-	case r.fails >= 3 && r.kernel == "" && (tr.Outcome == NotFound || tr.Outcome == Failed):
-		t.finish(r, end, "") // asked again and again: it will not go on
 	}
 }
 
 // clear: the machine was given something, so it is a boot.
 func (t *Tracker) clear(r *run) {
-	if r.vague && r.boot.At != "" {
-		t.vague--
+	if r.provisional && r.boot.At != "" {
+		t.provisional--
 		t.underWay++
-		r.vague = false
+		r.provisional = false
 	}
 }
 
 // recall takes what a request that ended means for how the boot goes on.
 func (r *run) recall(f Fetch) {
 	name := plainName(f.Name)
-	switch {
-	case f.Outcome == OK && r.failed != nil && f.Start.Before(r.failed.Start): // told late
-	case f.Outcome == OK:
-		r.failed, r.fails = nil, 0
-	case r.kernel != "" && fromFirmware(f.Class):
-		return // the system that was booted asks for things of its own
-	case f.Outcome == NotFound && f.Class != IPXE && !fromFirmware(f.Class):
-		return // pxelinux and GRUB try many names until one is there
-	default:
-		if r.failed != nil && plainName(r.failed.Name) == name {
-			r.fails++
-		} else {
-			r.fails = 1
-		}
-		r.failed = &f
+	if f.Outcome != OK {
+		r.recallFailure(f, name)
 		return
+	}
+	if r.failed == nil || !f.Start.Before(r.failed.Start) { // else it ended late
+		r.failed, r.fails = nil, 0
 	}
 	if r.have == nil {
 		r.have = map[string]bool{}
@@ -232,15 +237,32 @@ func (r *run) recall(f Fetch) {
 	if len(r.have) < boundHave {
 		r.have[name] = true
 	}
-	r.lacks = slices.DeleteFunc(r.lacks, func(want string) bool { return plainName(want) == name })
+	r.missing = slices.DeleteFunc(r.missing, func(want string) bool { return plainName(want) == name })
+	entry := isEntry(Transfer{Ask: Ask{Name: f.Name}, LoopBroken: path.Ext(name) != ".ipxe"})
+	chained := f.Artifact == NBP && f.Class == IPXE && r.at(StageScript)
 	switch {
-	case f.Artifact == Script && f.Proto == HTTP && !isEntry(Transfer{Ask: Ask{Name: f.Name}, LoopBroken: path.Ext(name) != ".ipxe"}):
+	case f.Artifact == Script && f.Proto == HTTP && !entry:
 		r.menu = true
-	case f.Artifact == Kernel, f.Artifact == NBP && f.Class == IPXE && r.at(StageScript):
+	case f.Artifact == Kernel, chained:
 		r.kernel = urlPath(f.Name)
 	case f.Artifact == Image && isDisk(name):
 		r.disk = true
 	}
+}
+
+// recallFailure takes a request that failed.
+func (r *run) recallFailure(f Fetch, name string) {
+	bySystem := r.kernel != "" && fromFirmware(f.Class)                           // that was booted, for itself
+	byTrial := f.Outcome == NotFound && f.Class != IPXE && !fromFirmware(f.Class) // pxelinux and GRUB try many names
+	if bySystem || byTrial {
+		return
+	}
+	if r.failed != nil && plainName(r.failed.Name) == name {
+		r.fails++
+	} else {
+		r.fails = 1
+	}
+	r.failed = &f
 }
 
 // isDisk: what firmware can boot from as from a disk.
@@ -254,16 +276,16 @@ func (t *Tracker) wants(r *run) {
 		return
 	}
 	all := t.Wants(r.kernel)
-	r.lacks, r.certain = nil, len(all) > 0
+	r.missing, r.certain = nil, len(all) > 0
 	for _, w := range all[:min(len(all), boundHave)] {
 		if !r.have[plainName(w)] {
-			r.lacks = append(r.lacks, w)
+			r.missing = append(r.missing, w)
 		}
 	}
 }
 
 // complete: the machine has all that is known to be needed, and that is known.
-func (r *run) complete() bool { return r.kernel != "" && r.certain && len(r.lacks) == 0 }
+func (r *run) complete() bool { return r.kernel != "" && r.certain && len(r.missing) == 0 }
 
-// settled: it has its kernel, and nothing is known to be missing.
-func (r *run) settled() bool { return r.kernel != "" && len(r.lacks) == 0 && r.failed == nil }
+// likelyDone: it has its kernel, and nothing is known to be missing.
+func (r *run) likelyDone() bool { return r.kernel != "" && len(r.missing) == 0 && r.failed == nil }

@@ -26,11 +26,6 @@ const (
 	Internal Artifact = "internal" // /metrics, /healthz, the page
 )
 
-// Artifacts lists every Artifact.
-func Artifacts() []Artifact {
-	return []Artifact{NBP, Script, Kernel, Image, Other, NoFile, Internal}
-}
-
 // Outcome is how a request ended. The set is closed, so that it can be a metric label.
 type Outcome string
 
@@ -43,11 +38,6 @@ const (
 	TimedOut  Outcome = "timeout" // the client went silent
 	Failed    Outcome = "error"   // our side: reading failed, socket failed
 )
-
-// Outcomes lists every Outcome.
-func Outcomes() []Outcome {
-	return []Outcome{OK, SizeProbe, NotFound, Refused, Aborted, TimedOut, Failed}
-}
 
 // CheckHeader is the field of an HTTP request with which a check says that it only looks, as a machine would. Anyone can send it, so
 // it counts only where it comes from this machine.

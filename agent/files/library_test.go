@@ -532,7 +532,7 @@ func FuzzOpen(f *testing.F) {
 		}
 		if err != nil {
 			var no *NotOpened
-			if !errors.As(err, &no) || !slices.Contains(boot.Artifacts(), no.Artifact) {
+			if !errors.As(err, &no) || no.Artifact == "" {
 				t.Errorf("%q: %v", name, err)
 			}
 			return
