@@ -50,7 +50,7 @@ something is to be done.`,
 			err = s.Sync(cmd.Context(), l.Config.Images, needed, dryRun, func(act image.Action) {
 				all = append(all, act)
 				if !asJSON {
-					fmt.Fprintf(a.stdout, "%-7s %s%s\n", act.Do, act.Key, suffix(act.Why))
+					fmt.Fprintf(a.stdout, "%-7s %s%s\n", act.Do, act.Key, suffix(lineText(act.Why)))
 				}
 			})
 			return a.synced(l, all, err, dryRun, asJSON)
