@@ -9,8 +9,8 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// Apply writes the drop-in after `dnsmasq --test` took the whole configuration with it, and restarts
-// Dnsmasq. If that does not start, the old drop-in is put back and loaded: the error wraps
+// Apply writes the drop-in after `dnsmasq --test` accepted the whole configuration with it, and restarts
+// Dnsmasq. If that does not start, the old drop-in is restored and loaded: the error wraps
 // ErrRestart and dhcp.ErrReload. An error that wraps ErrRestart alone says what is on disk.
 func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 	if err := s.unchanged(p.Before); err != nil {
@@ -20,7 +20,7 @@ func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 		return s.reload(ctx)
 	}
 	if q, refused := p.Refused(); refused {
-		return fmt.Errorf("the plan is refused: %s", q.Text)
+		return fmt.Errorf("the plan refuses this change: %s", q.Text)
 	}
 	if err := s.test(ctx, p.After.Raw); err != nil {
 		return err
@@ -30,12 +30,12 @@ func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 	}
 	s.cfg.Log.Info("drop-in written", "iface", s.cfg.Interface, "file", s.file)
 	if err := s.load(ctx); err != nil {
-		return s.putBack(ctx, p, err)
+		return s.rollBack(ctx, p, err)
 	}
 	return s.unchanged(p.After)
 }
 
-// Revert makes the drop-in what it was before p, to the byte, and restarts Dnsmasq.
+// Revert restores the drop-in from before p, byte for byte, and restarts Dnsmasq.
 func (s *Server) Revert(ctx context.Context, p dhcp.Plan) error {
 	err := s.unchanged(p.Before)
 	if err == nil {
@@ -49,30 +49,30 @@ func (s *Server) Revert(ctx context.Context, p dhcp.Plan) error {
 	}
 	s.cfg.Log.Info("drop-in reverted", "iface", s.cfg.Interface, "file", s.file)
 	if err := s.load(ctx); err != nil {
-		return fmt.Errorf("%s is as it was before, but: %w", s.file, err)
+		return fmt.Errorf("%s was restored, but: %w", s.file, err)
 	}
 	return s.unchanged(p.Before)
 }
 
-// reload loads what is written.
+// reload loads the files on disk.
 func (s *Server) reload(ctx context.Context) error {
 	if err := s.sweep(); err != nil {
-		return fmt.Errorf("removing what a killed run left: %w", err)
+		return fmt.Errorf("removing the files of a killed run: %w", err)
 	}
 	return s.load(ctx)
 }
 
-// putBack undoes an Apply whose settings Dnsmasq did not come up with. Whoever gave up waiting still
+// rollBack undoes an Apply with whose settings Dnsmasq did not start. A caller that gave up waiting still
 // gets the old settings back.
-func (s *Server) putBack(ctx context.Context, p dhcp.Plan, cause error) error {
+func (s *Server) rollBack(ctx context.Context, p dhcp.Plan, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*s.cfg.StartLimit+30*time.Second)
 	defer cancel()
-	s.cfg.Log.Warn("putting the old drop-in back", "iface", s.cfg.Interface, "file", s.file, "err", cause)
+	s.cfg.Log.Warn("restoring the old drop-in", "iface", s.cfg.Interface, "file", s.file, "err", cause)
 	if err := s.replace(p.After, p.Before.Raw); err != nil {
-		return fmt.Errorf("%w; putting the old settings back: %w", cause, err)
+		return fmt.Errorf("%w; restoring the old settings: %w", cause, err)
 	}
 	if err := s.load(ctx); err != nil {
-		return fmt.Errorf("%w; the old settings are back in %s, but with them too: %w", cause, s.file, err)
+		return fmt.Errorf("%w; the old settings were restored in %s, but it does not start with them either: %w", cause, s.file, err)
 	}
 	return fmt.Errorf("%w: %w", dhcp.ErrReload, cause)
 }

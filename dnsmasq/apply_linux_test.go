@@ -60,10 +60,12 @@ func TestRestartThatFailsPutsBack(t *testing.T) {
 	p := s.plan(testBoot(nextUp))
 	s.write("fail", "once\n")
 	err = s.server().Apply(t.Context(), p)
-	if !errors.Is(err, dhcp.ErrReload) || !errors.Is(err, ErrRestart) || !strings.Contains(err.Error(), "it is told to fail") || strings.Contains(err.Error(), "\n") {
+	if !errors.Is(err, dhcp.ErrReload) || !errors.Is(err, ErrRestart) ||
+		!strings.Contains(err.Error(), "ordered to fail") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("apply: %v", err)
 	}
-	if now, err := os.ReadFile(s.server().File()); err != nil || string(now) != string(old) || s.files() != "pxeagent-eth1.conf" {
+	if now, err := os.ReadFile(s.server().File()); err != nil || string(now) != string(old) ||
+		s.files() != "pxeagent-eth1.conf" {
 		t.Errorf("after it the drop-in is %q, files %q, %v", now, s.files(), err)
 	}
 	wantOffers(t, s.discovers(t.Context(), []dhcp.Client{dhcp.ClientBIOS}),
@@ -71,7 +73,7 @@ func TestRestartThatFailsPutsBack(t *testing.T) {
 
 	s.write("fail", "always\n")
 	err = s.server().Apply(t.Context(), p)
-	if errors.Is(err, dhcp.ErrReload) || !errors.Is(err, ErrRestart) || !strings.Contains(err.Error(), "with them too") {
+	if errors.Is(err, dhcp.ErrReload) || !errors.Is(err, ErrRestart) || !strings.Contains(err.Error(), "does not start with them either") {
 		t.Errorf("apply where nothing starts any more: %v", err)
 	}
 	if now, err := os.ReadFile(s.server().File()); err != nil || string(now) != string(old) {
@@ -88,7 +90,7 @@ func TestRestartThatDoesNothing(t *testing.T) {
 	s.cfg.StartLimit = 500 * time.Millisecond
 	s.cfg.Restart = []string{"true"}
 	err := s.server().Apply(t.Context(), p)
-	// The old process goes on with the old settings: it is no proof that it runs.
+	// The old process still runs with the old settings, which does not prove a restart.
 	if !errors.Is(err, ErrRestart) || !strings.Contains(err.Error(), "no new process") || s.files() != "" {
 		t.Errorf("restart that does nothing: %v, files %q", err, s.files())
 	}
@@ -135,7 +137,8 @@ func TestFullDisk(t *testing.T) {
 	if !errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("apply: %v", err)
 	}
-	if now, err := os.ReadFile(s.server().File()); err != nil || string(now) != string(old) || s.files() != "fill.txt pxeagent-eth1.conf" || s.restarts() != starts {
+	if now, err := os.ReadFile(s.server().File()); err != nil || string(now) != string(old) ||
+		s.files() != "fill.txt pxeagent-eth1.conf" || s.restarts() != starts {
 		t.Errorf("after it: %q %q, %v, %d restarts", s.files(), now, err, s.restarts()-starts)
 	}
 	if err := os.Remove(fill); err != nil {
@@ -172,7 +175,8 @@ func TestOnlyARegularFileIsOurs(t *testing.T) {
 	if err := os.Symlink(s.path("elsewhere"), s.server().File()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.server().Plan(t.Context(), testBoot(nextUp)); err == nil || !strings.Contains(err.Error(), "no regular file") {
+	if _, err := s.server().Plan(t.Context(), testBoot(nextUp)); err == nil ||
+		!strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a link: %v", err)
 	}
 }

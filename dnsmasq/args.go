@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// shorts are the one-letter options: those that matter here by their long names, the others as
-// themselves; true where a value follows.
+// shorts are the one-letter options: those that matter here with their long names, the others as
+// themselves; true if a value follows.
 var shorts = func() map[byte]struct {
 	long  string
 	value bool
@@ -51,7 +51,7 @@ func parseArgs(args []string) []directive {
 		args = args[1:]
 		if long, ok := strings.CutPrefix(arg, "--"); ok {
 			name, value, has := strings.Cut(long, "=")
-			// Dnsmasq takes no words but options, so a word that follows is this option's value.
+			// Dnsmasq has no arguments but options, so a word that follows is this option's value.
 			if !has && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 				value, args = args[0], args[1:]
 			}
@@ -80,7 +80,7 @@ func parseArgs(args []string) []directive {
 }
 
 // debianArgs are the arguments with which Debian's init script and unit start Dnsmasq, from the
-// settings of /etc/default/dnsmasq. No such file: none.
+// settings of /etc/default/dnsmasq. Without that file: none.
 func debianArgs(file string) ([]string, error) {
 	text, err := os.ReadFile(file)
 	if os.IsNotExist(err) {
@@ -104,8 +104,8 @@ func debianArgs(file string) ([]string, error) {
 	return append(args, "--local-service"), nil
 }
 
-// shellSettings reads NAME=value lines, with or without quotes. It expands nothing but a
-// name's own former value, the usual way to append.
+// shellSettings reads NAME=value lines, with or without quotes. It only expands the
+// variable's own old value, the usual way to append.
 func shellSettings(text string) map[string]string {
 	set := map[string]string{}
 	for line := range strings.Lines(text) {

@@ -16,9 +16,9 @@ import (
 const testLimit = 30 * time.Second
 
 // test has Dnsmasq read its whole configuration with the drop-in raw in place of the one that is there,
-// before that is live, with the daemon's own arguments. An extra --conf-dir would add a second
-// drop-in to the first, so the files are really replaced: in a mount namespace of our own where that
-// can be had, else by one file that has the lines of all of them.
+// before it is written, with the daemon's own arguments. An extra --conf-dir would add a second
+// drop-in to the first, so the file is replaced: in its own mount namespace where that
+// is possible, else by one file that has the lines of all files.
 func (s *Server) test(ctx context.Context, raw []byte) error {
 	t, err := s.find(raw)
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *Server) test(ctx context.Context, raw []byte) error {
 // errNoNamespace: this system or user cannot have a mount namespace.
 var errNoNamespace = errors.New("no mount namespace")
 
-// runTest runs `dnsmasq --test` with args. where, if not nil, says what a line of the tested file is called.
+// runTest runs `dnsmasq --test` with args. where, if not nil, is the real place of a line of the tested file.
 func runTest(ctx context.Context, program string, args []string, where func(line int) string) error {
 	cmd := exec.CommandContext(ctx, program, append(append([]string{}, args...), "--test")...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")

@@ -13,7 +13,7 @@ import (
 
 // testMounted tests in a mount namespace of its own, where conf_dir is a copy in memory with the new
 // drop-in: whatever file names another by its path, the daemon's arguments and an AppArmor profile, all
-// hold as they are, nothing of it is seen outside, and it is gone with the thread, even if killed.
+// apply as they are, nothing outside sees it, and it ends with the thread, even if killed.
 func (s *Server) testMounted(ctx context.Context, t target, raw []byte) error {
 	dir, err := os.OpenRoot(s.cfg.ConfDir)
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *Server) testMounted(ctx context.Context, t target, raw []byte) error {
 	})
 }
 
-// onOwnThread runs f on a thread that ends with it, and takes with it what namespaces f entered.
+// onOwnThread runs f on a thread that ends with it, and with it the namespaces that f entered.
 func onOwnThread(f func() error) error {
 	done := make(chan error)
 	var run func()

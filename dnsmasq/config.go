@@ -1,5 +1,5 @@
-// Package dnsmasq makes Dnsmasq tell the machines of one network to boot from it. It owns
-// one drop-in file, <conf dir>/pxeagent-<interface>.conf, and touches no other.
+// Package dnsmasq configures network boot for one network in Dnsmasq on this machine. It owns
+// one drop-in file, <conf dir>/pxeagent-<interface>.conf, and changes no other.
 package dnsmasq
 
 import (
@@ -16,20 +16,20 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// What a caller branches on. Want of permission, a full disk and a missing folder are found with
+// Errors that a caller branches on. Missing permission, a full disk and a missing folder are found with
 // errors.Is(err, fs.ErrPermission), syscall.ENOSPC and fs.ErrNotExist.
 var (
 	ErrNotInstalled = errors.New("dnsmasq is not installed")
 	ErrNoInterface  = errors.New("no such interface")
 	ErrNoAddress    = errors.New("the interface has no IPv4 address")
-	// ErrRejected: `dnsmasq --test` does not take the configuration with the new drop-in. Nothing was written.
+	// ErrRejected: `dnsmasq --test` rejects the configuration with the new drop-in. Nothing was written.
 	ErrRejected = errors.New("dnsmasq --test rejects the new configuration; nothing was written")
-	// ErrRestart: Dnsmasq did not come up. Where what was there before could be loaded again the error
-	// wraps dhcp.ErrReload as well; where not, it says what is on disk.
+	// ErrRestart: Dnsmasq did not start. If the old settings could be loaded again, the error
+	// wraps dhcp.ErrReload as well; if not, it says what is on disk.
 	ErrRestart = errors.New("dnsmasq did not restart")
 )
 
-// Mode is who leases addresses on the network.
+// Mode says which server leases addresses on the network.
 type Mode string
 
 const (
@@ -47,7 +47,7 @@ func ParseMode(s string) (Mode, error) {
 	case ModeServer, ModeProxy:
 		return m, nil
 	}
-	return "", fmt.Errorf("%q is no mode of Dnsmasq; want server or proxy", s)
+	return "", fmt.Errorf("invalid mode %q: want server or proxy", s)
 }
 
 // Config says which Dnsmasq and which network. Only Interface has no default.
@@ -57,27 +57,28 @@ type Config struct {
 	Mode      Mode     // "": ModeServer
 	Restart   []string // the command that restarts it; nil: by the init system
 	Command   string   // the program; "": that of the running daemon, else dnsmasq in PATH or an sbin folder
-	// PIDFile names the daemon where several run. "": found among the processes of this network namespace.
+	// PIDFile names the daemon if several run. "": found among the processes of this network namespace.
 	PIDFile string
-	// DefaultsFile has Debian's arguments, used where no daemon runs. "": /etc/default/dnsmasq
+	// DefaultsFile has Debian's arguments, used if no daemon runs. "": /etc/default/dnsmasq
 	DefaultsFile string
-	// MainFile is what Dnsmasq reads where its arguments name no file. "": /etc/dnsmasq.conf, FreeBSD /usr/local/etc/dnsmasq.conf
+	// MainFile is what Dnsmasq reads if its arguments name no file. "": /etc/dnsmasq.conf, FreeBSD
+	// /usr/local/etc/dnsmasq.conf
 	MainFile string
 	// StartLimit is how long a restarted daemon may take until it listens. 0: 15 s.
 	StartLimit time.Duration
 	Log        *slog.Logger // nil: none
 }
 
-// Server is one Dnsmasq's boot settings for one interface. It implements dhcp.Server.
+// Server manages Dnsmasq's boot settings for one interface. It implements dhcp.Server.
 type Server struct {
 	cfg  Config
 	file string // the drop-in
-	temp string // its temporary name, always the same, so that what a killed run left is found
-	// settle is how long a daemon that listens is watched before it is believed: what remains for it to
-	// do then (its user, its lease file, its log) can still end it, and one that stays in the
-	// foreground has no exit code to say so.
+	temp string // its temporary name, always the same, so that a killed run's file is found
+	// settle is how long a listening daemon is watched before the restart counts as successful: the rest of
+	// its start (its user, its lease file, its log) can still fail, and a daemon that stays in the
+	// foreground has no exit code for that.
 	settle time.Duration
-	// step is called before each thing that changes anything outside this process, and after the last.
+	// step is called before each change outside this process, and after the last one.
 	step func(string)
 }
 
@@ -101,7 +102,7 @@ func New(cfg Config) (*Server, error) {
 	setDefault(&cfg.MainFile, etc+"/dnsmasq.conf")
 	setDefault(&cfg.DefaultsFile, "/etc/default/dnsmasq")
 	if !filepath.IsAbs(cfg.ConfDir) {
-		return nil, fmt.Errorf("conf dir %q is not absolute; Dnsmasq runs in another folder", cfg.ConfDir)
+		return nil, fmt.Errorf("conf dir %q is not an absolute path", cfg.ConfDir)
 	}
 	cfg.ConfDir = filepath.Clean(cfg.ConfDir)
 	if cfg.StartLimit == 0 {
@@ -114,7 +115,7 @@ func New(cfg Config) (*Server, error) {
 	return &Server{
 		cfg:  cfg,
 		file: filepath.Join(cfg.ConfDir, name),
-		// Dnsmasq reads every file of the folder but those that begin with a dot.
+		// Dnsmasq reads every file of the folder except those that start with a dot.
 		temp:   filepath.Join(cfg.ConfDir, "."+name+".new"),
 		settle: 400 * time.Millisecond,
 		step:   func(string) {},
@@ -131,7 +132,7 @@ func (s *Server) String() string {
 // File is the path of the drop-in.
 func (s *Server) File() string { return s.file }
 
-// state reads the drop-in. Anything but a regular file there is not ours.
+// state reads the drop-in. Only a regular file can be ours.
 func (s *Server) state() (dhcp.State, error) {
 	fi, err := os.Lstat(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -141,7 +142,7 @@ func (s *Server) state() (dhcp.State, error) {
 		return dhcp.State{}, fmt.Errorf("reading the drop-in: %w", err)
 	}
 	if !fi.Mode().IsRegular() {
-		return dhcp.State{}, fmt.Errorf("reading the drop-in: %s is no regular file", s.file)
+		return dhcp.State{}, fmt.Errorf("reading the drop-in: %s is not a regular file", s.file)
 	}
 	raw, err := os.ReadFile(s.file)
 	if err != nil {
@@ -150,16 +151,18 @@ func (s *Server) state() (dhcp.State, error) {
 	return dhcp.State{Boot: parseDropIn(raw, s.cfg.Interface).boot, Raw: raw}, nil
 }
 
-// checkInterface admits what can be a device name, a file name and a tag of Dnsmasq at once.
+// checkInterface accepts names that can be a device, a file and a tag of Dnsmasq.
 func checkInterface(name string) error {
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.+@"
 	switch {
 	case name == "":
-		return errors.New("no interface is named")
+		return errors.New("no interface is set")
 	case len(name) > 15:
-		return fmt.Errorf("interface %q is longer than 15 bytes, which no device name is", name)
-	case name == "." || name == "..", strings.ContainsFunc(name, func(r rune) bool { return !strings.ContainsRune(allowed, r) }):
-		return fmt.Errorf("interface %q: want letters, digits and - _ . + @ only", name)
+		return fmt.Errorf("interface %q: longer than 15 bytes, the limit for device names", name)
+	case name == "." || name == "..", strings.ContainsFunc(name, func(r rune) bool {
+		return !strings.ContainsRune(allowed, r)
+	}):
+		return fmt.Errorf("invalid interface %q: use letters, digits, - _ . + @", name)
 	}
 	return nil
 }

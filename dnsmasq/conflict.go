@@ -8,7 +8,7 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// problems is what in the rest of the configuration stands in the way of d, or is changed by it beyond its interface.
+// problems are conflicts of d with the rest of the configuration, and effects of d on other interfaces.
 func (s *Server) problems(t tree, n network, d dropIn) []dhcp.Problem {
 	list := s.served(t, n)
 	list = append(list, s.ranges(t, n)...)
@@ -26,7 +26,7 @@ func (s *Server) problems(t tree, n network, d dropIn) []dhcp.Problem {
 	return list
 }
 
-// served refuses where Dnsmasq does not answer DHCP on the interface at all.
+// served refuses if Dnsmasq does not answer DHCP on the interface at all.
 func (s *Server) served(t tree, n network) []dhcp.Problem {
 	var named, except []directive
 	byName, byAddr := false, false
@@ -56,7 +56,8 @@ func (s *Server) served(t tree, n network) []dhcp.Problem {
 	case len(except) > 0:
 		return []dhcp.Problem{refusal("not-served", "Dnsmasq does not listen on %s: %s", s.cfg.Interface, except[0].where())}
 	case len(named) > 0 && !byName:
-		return []dhcp.Problem{refusal("not-served", "Dnsmasq does not listen on %s, only on others: %s; add interface=%s", s.cfg.Interface, named[0].where(), s.cfg.Interface)}
+		return []dhcp.Problem{refusal("not-served", "Dnsmasq does not listen on %s, only on others: %s; add interface=%s",
+			s.cfg.Interface, named[0].where(), s.cfg.Interface)}
 	}
 	return nil
 }
@@ -69,7 +70,7 @@ func (s *Server) isNamed(field string) bool {
 	return field == s.cfg.Interface
 }
 
-// ranges refuses the mode that is not what the configuration's dhcp-range lines say.
+// ranges refuses a mode that contradicts the configuration's dhcp-range lines.
 func (s *Server) ranges(t tree, n network) []dhcp.Problem {
 	var leases, proxies []directive
 	shared := false
@@ -78,7 +79,8 @@ func (s *Server) ranges(t tree, n network) []dhcp.Problem {
 			shared = true
 		}
 		r, ok := asRange(d)
-		if !ok || d.file == s.file || !appliesTo(r.tags, s.cfg.Interface, n.others) || !slices.ContainsFunc(n.addrs, r.covers) {
+		if !ok || d.file == s.file || !appliesTo(r.tags, s.cfg.Interface, n.others) ||
+			!slices.ContainsFunc(n.addrs, r.covers) {
 			continue
 		}
 		if r.proxy {
@@ -89,17 +91,22 @@ func (s *Server) ranges(t tree, n network) []dhcp.Problem {
 	}
 	switch {
 	case s.cfg.Mode == ModeProxy && len(leases) > 0:
-		return []dhcp.Problem{refusal("leases-here", "mode proxy is for networks where another server leases addresses, but this Dnsmasq does: %s; set dhcp.dnsmasq.mode to server", leases[0].where())}
+		return []dhcp.Problem{refusal("leases-here",
+			"mode proxy is for networks where another server leases addresses, but this Dnsmasq leases them: %s; set "+
+				"dhcp.dnsmasq.mode to server", leases[0].where())}
 	case s.cfg.Mode == ModeServer && len(leases) == 0 && len(t.unread) == 0 && !shared:
 		if len(proxies) > 0 {
-			return []dhcp.Problem{refusal("no-range", "Dnsmasq is only a proxy on this network (%s); set dhcp.dnsmasq.mode to proxy", proxies[0].where())}
+			return []dhcp.Problem{refusal("no-range",
+				"Dnsmasq is only a proxy on this network (%s); set dhcp.dnsmasq.mode to proxy", proxies[0].where())}
 		}
-		return []dhcp.Problem{refusal("no-range", "Dnsmasq leases no addresses in %v: no dhcp-range covers it; add one, or set dhcp.dnsmasq.mode to proxy where another server leases", n.addrs[0].Masked())}
+		return []dhcp.Problem{refusal("no-range",
+			"Dnsmasq leases no addresses in %v: no dhcp-range covers it; add one, or set dhcp.dnsmasq.mode to proxy where "+
+				"another server leases", n.addrs[0].Masked())}
 	}
 	return nil
 }
 
-// conflict is what one line of another file does to machines on the interface; later: it is read after the drop-in.
+// conflict is the effect of a line of another file on machines on the interface; later: it is read after the drop-in.
 func (s *Server) conflict(d directive, n network, later bool) (dhcp.Problem, bool) {
 	tags, rest := d.tags()
 	if !appliesTo(tags, s.cfg.Interface, n.others) {
@@ -113,14 +120,15 @@ func (s *Server) conflict(d directive, n network, later bool) (dhcp.Problem, boo
 	case "dhcp-boot":
 		switch {
 		case len(tags) == 0:
-			return note("other-boot", "%s is sent to machines that pxeagent says nothing about", d.where()), true
+			return note("other-boot", "%s is sent to machines that pxeagent does not cover", d.where()), true
 		case later:
 			return note("other-boot", "%s is read later and wins for machines with these tags", d.where()), true
 		}
-		return note("other-boot", "%s applies to machines with these tags that pxeagent says nothing about", d.where()), true
+		return note("other-boot", "%s applies to machines with these tags that pxeagent does not cover", d.where()), true
 	case "dhcp-option", "dhcp-option-force":
-		if slices.Contains([]string{"43", "60", "66", "67", "150", "vendor-encap", "vendor-class", "tftp-server", "bootfile-name", "tftp-server-address"}, first) {
-			return note("other-option", "%s sends boot information besides pxeagent's", d.where()), true
+		if slices.Contains([]string{"43", "60", "66", "67", "150", "vendor-encap", "vendor-class", "tftp-server",
+			"bootfile-name", "tftp-server-address"}, first) {
+			return note("other-option", "%s sends boot information in addition to pxeagent's", d.where()), true
 		}
 		if first == "175" || strings.HasPrefix(first, "encap:175") {
 			return note("other-option", "%s changes what iPXE does", d.where()), true
@@ -128,12 +136,14 @@ func (s *Server) conflict(d directive, n network, later bool) (dhcp.Problem, boo
 	case "dhcp-match", "dhcp-vendorclass", "dhcp-userclass":
 		return s.otherMatch(d)
 	case "pxe-service", "pxe-prompt":
-		return note("other-pxe", "%s is shown to PXE machines besides what pxeagent says", d.where()), true
+		return note("other-pxe", "%s is shown to PXE machines in addition to pxeagent's settings", d.where()), true
 	case "dhcp-optsfile", "dhcp-optsdir":
-		return note("options-file", "options of that file are sent besides pxeagent's and may name a second boot file: %s", d.where()), true
+		return note("options-file",
+			"options from that file are sent in addition to pxeagent's and may set a second boot file: %s", d.where()), true
 	case "enable-tftp":
 		if len(d.fields) == 0 || slices.ContainsFunc(d.fields, s.isNamed) {
-			return note("own-tftp", "Dnsmasq serves TFTP itself, on the port that pxeagent needs on the same machine: %s", d.where()), true
+			return note("own-tftp", "Dnsmasq serves TFTP itself, on the port that pxeagent needs on the same machine: %s",
+				d.where()), true
 		}
 	case "dhcp-ignore":
 		return note("ignores-clients", "machines that match are never answered: %s", d.where()), true
@@ -141,7 +151,7 @@ func (s *Server) conflict(d directive, n network, later bool) (dhcp.Problem, boo
 	return dhcp.Problem{}, false
 }
 
-// otherMatch is a line that tags machines by what pxeagent goes by as well. It does nothing by itself.
+// otherMatch is a line that tags machines by the same options as pxeagent. It has no effect by itself.
 func (s *Server) otherMatch(d directive) (dhcp.Problem, bool) {
 	if len(d.fields) < 1 || strings.Contains(d.fields[0], "pxeagent-") {
 		return dhcp.Problem{}, false
@@ -150,15 +160,16 @@ func (s *Server) otherMatch(d directive) (dhcp.Problem, bool) {
 	if len(d.fields) > 1 {
 		by = strings.TrimPrefix(d.fields[1], "option:")
 	}
-	boots := d.name == "dhcp-match" && slices.Contains([]string{"60", "77", "93", "175", "vendor-class", "user-class", "client-arch"}, by) ||
+	boots := d.name == "dhcp-match" && slices.Contains([]string{"60", "77", "93", "175", "vendor-class", "user-class",
+		"client-arch"}, by) ||
 		strings.HasPrefix(by, "PXEClient") || strings.HasPrefix(by, "HTTPClient") || strings.EqualFold(by, "iPXE")
 	if !boots {
 		return dhcp.Problem{}, false
 	}
-	return note("other-match", "%s tells network boot clients apart too; lines that go by its tag may be in the way", d.where()), true
+	return note("other-match", "%s also tags network boot clients; lines that use its tag may conflict", d.where()), true
 }
 
-// beyond is what a proxy's lines change on other networks: Dnsmasq has no form of them for one interface.
+// beyond is the effect of a proxy's lines on other networks: Dnsmasq cannot limit them to one interface.
 func (s *Server) beyond(t tree, d dropIn) []dhcp.Problem {
 	var list []dhcp.Problem
 	ranges, pxe, http := false, false, false
@@ -173,13 +184,19 @@ func (s *Server) beyond(t tree, d dropIn) []dhcp.Problem {
 	}
 	switch {
 	case !ranges:
-		list = append(list, note("opens-ports", "affects all interfaces: Dnsmasq does not do DHCP yet and will open UDP ports 67 and 4011; it answers only on %s", s.cfg.Interface))
+		list = append(list, note("opens-ports",
+			"affects all interfaces: Dnsmasq does not do DHCP yet and will open UDP ports 67 and 4011; it answers only on %s",
+			s.cfg.Interface))
 	case !pxe:
-		list = append(list, note("opens-ports", "affects all interfaces: Dnsmasq will open UDP port 4011; it answers there only on %s", s.cfg.Interface))
-		list = append(list, note("affects-pxe", "affects all networks that this Dnsmasq leases on: PXE machines are told option 60 PXEClient, and to take the boot file of the offer"))
+		list = append(list, note("opens-ports",
+			"affects all interfaces: Dnsmasq will open UDP port 4011; it answers there only on %s", s.cfg.Interface))
+		list = append(list, note("affects-pxe",
+			"affects all networks that this Dnsmasq leases on: PXE machines are sent option 60 PXEClient, and use the "+
+				"boot file of the offer"))
 	}
 	if d.boot.URL != [dhcp.NumArch]string{} && !http {
-		list = append(list, note("affects-http", "affects all networks that this Dnsmasq serves: dhcp-pxe-vendor makes it answer HTTPClient to machines that ask so"))
+		list = append(list, note("affects-http",
+			"affects all networks that this Dnsmasq serves: dhcp-pxe-vendor makes it answer HTTPClient to machines that send it"))
 	}
 	return list
 }

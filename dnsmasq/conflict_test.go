@@ -39,9 +39,11 @@ func TestConflicts(t *testing.T) {
 		refuse        bool
 	}{
 		{before: lease},
-		{before: lease + "dhcp-boot=pxelinux.0", codes: "other-boot", text: "dhcp-boot=pxelinux.0 (DIR/main.conf:2) is sent to machines that pxeagent says nothing about"},
-		{before: lease + "dhcp-boot=tag:x,a.0,,10.77.0.3", codes: "other-boot", text: "says nothing about"},
-		{before: lease, after: "dhcp-boot=tag:x,a.0,,10.77.0.3", codes: "other-boot", text: "(DIR/main.conf:4) is read later and wins"},
+		{before: lease + "dhcp-boot=pxelinux.0", codes: "other-boot",
+			text: "dhcp-boot=pxelinux.0 (DIR/main.conf:2) is sent to machines that pxeagent does not cover"},
+		{before: lease + "dhcp-boot=tag:x,a.0,,10.77.0.3", codes: "other-boot", text: "does not cover"},
+		{before: lease, after: "dhcp-boot=tag:x,a.0,,10.77.0.3", codes: "other-boot",
+			text: "(DIR/main.conf:4) is read later and wins"},
 		{before: lease, after: "dhcp-boot=tag:eth2,a.0\ndhcp-boot=tag:!eth1,b.0\ndhcp-option=tag:eth2,66,x"},
 		{before: lease + "dhcp-match=set:efi,option:client-arch,7\ndhcp-match=set:i,175\ndhcp-vendorclass=set:p,PXEClient:Arch:00007\ndhcp-userclass=set:i,iPXE\ndhcp-vendorclass=set:v,MSFT",
 			codes: "other-match other-match other-match other-match", text: "(DIR/main.conf:2)"},
@@ -68,7 +70,8 @@ func TestConflicts(t *testing.T) {
 		{before: lease + "interface=eth2", codes: "not-served", text: "add interface=eth1", refuse: true},
 		{before: lease + "interface=eth2,eth*"},
 		{before: lease + "interface=eth2\nlisten-address=10.77.0.1\nexcept-interface=eth1"},
-		{before: lease + "except-interface=eth*", codes: "not-served", text: "except-interface=eth* (DIR/main.conf:2)", refuse: true},
+		{before: lease + "except-interface=eth*", codes: "not-served", text: "except-interface=eth* (DIR/main.conf:2)",
+			refuse: true},
 		{before: lease + "no-dhcp-interface=eth1", codes: "not-served", refuse: true},
 		{before: lease + "listen-address=127.0.0.1", codes: "not-served", refuse: true},
 	} {
@@ -83,9 +86,11 @@ func TestConflictsOfAProxy(t *testing.T) {
 		refuse              bool
 	}{
 		{before: "", codes: "opens-ports affects-http", text: "affects all interfaces: Dnsmasq does not do DHCP yet"},
-		{before: "dhcp-range=10.78.0.50,10.78.0.99", codes: "opens-ports affects-pxe affects-http", text: "will open UDP port 4011"},
+		{before: "dhcp-range=10.78.0.50,10.78.0.99", codes: "opens-ports affects-pxe affects-http",
+			text: "will open UDP port 4011"},
 		{before: "dhcp-range=10.78.0.50,10.78.0.99\npxe-service=tag:eth2,x86PC,Menu,x\ndhcp-pxe-vendor=PXEClient,HTTPClient"},
-		{before: "dhcp-range=10.77.0.50,10.77.0.99", codes: "leases-here opens-ports affects-pxe affects-http", text: "set dhcp.dnsmasq.mode to server", refuse: true},
+		{before: "dhcp-range=10.77.0.50,10.77.0.99", codes: "leases-here opens-ports affects-pxe affects-http",
+			text: "set dhcp.dnsmasq.mode to server", refuse: true},
 	} {
 		checkProblems(t, c.before, problemsOf(t, ModeProxy, c.before, ""), c.codes, c.text, c.refuse)
 	}

@@ -16,7 +16,7 @@ type process struct {
 	pid     int
 	start   string // when it started, in the system's own unit: with pid it is the process's identity
 	parent  int
-	program string   // "" where it cannot be seen
+	program string   // "" if it cannot be read
 	args    []string // without the program's name
 }
 
@@ -28,15 +28,15 @@ type target struct {
 	running bool
 	program string
 	args    []string
-	tree    tree // with the drop-in as it will be
+	tree    tree // with the new drop-in
 	// others are running daemons that read the folder as well.
 	others []process
 	// elsewhere are running daemons that do not.
 	elsewhere []process
 }
 
-// find looks for the running daemon that reads the drop-in, and where none does takes the one that
-// the system's defaults would start. raw is the drop-in as it will be; nil: none.
+// find returns the running daemon that reads the drop-in, or if none does, the one that
+// the system's defaults would start. raw is the new drop-in; nil: none.
 func (s *Server) find(raw []byte) (target, error) {
 	running, err := s.daemons()
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *Server) find(raw []byte) (target, error) {
 	}
 	probe := raw
 	if probe == nil {
-		// Whether the folder is read is seen by a file in it, if only an empty one.
+		// An empty file shows whether the folder is read.
 		probe = []byte{}
 	}
 	var t target
@@ -73,7 +73,7 @@ func (s *Server) find(raw []byte) (target, error) {
 	return t, err
 }
 
-// daemons are the Dnsmasqs of this network namespace, without the helpers that they fork.
+// daemons are the Dnsmasq processes of this network namespace, without the helpers that they fork.
 func (s *Server) daemons() ([]process, error) {
 	all, err := processes()
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *Server) daemons() ([]process, error) {
 			return nil, err
 		}
 		if only, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
-			// It is being written, by a daemon that starts.
+			// A starting daemon is writing it.
 			return nil, nil
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // processes lists the processes named dnsmasq that are in this thread's network namespace. One whose
-// namespace may not be seen (not root) is taken to be.
+// namespace cannot be read (not root) is included.
 func processes() ([]process, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -45,7 +45,7 @@ func processes() ([]process, error) {
 	return list, nil
 }
 
-// readProcess is not ok where the process ended meanwhile.
+// readProcess is not ok if the process has ended meanwhile.
 func readProcess(pid int, dir string) (process, bool) {
 	cmdline, err := os.ReadFile(dir + "/cmdline")
 	if err != nil || len(cmdline) == 0 {
@@ -72,8 +72,8 @@ func readProcess(pid int, dir string) (process, bool) {
 	return p, true
 }
 
-// sees reports whether dir is the same folder for p as for us: in a container it may not be. Where
-// that may not be looked at (not root) it is taken to be.
+// sees reports whether dir is the same folder for p as for us: in a container it may not be. If
+// that cannot be read (not root), it is assumed to be.
 func sees(p process, dir string) bool {
 	theirs, err := os.Stat(filepath.Join("/proc", strconv.Itoa(p.pid), "root", dir))
 	if err != nil {
@@ -83,8 +83,8 @@ func sees(p process, dir string) bool {
 	return err == nil && os.SameFile(ours, theirs)
 }
 
-// listens reports whether p has a UDP socket on port in this thread's network namespace. Where its
-// files may not be seen (not root) any process's socket counts.
+// listens reports whether p has a UDP socket on port in this thread's network namespace. If its
+// files cannot be read (not root), any process's socket counts.
 func listens(p process, port int) (bool, error) {
 	sockets, err := udpSockets(port)
 	if err != nil || len(sockets) == 0 {
@@ -140,7 +140,8 @@ func diesWithin(p process, limit time.Duration) (bool, error) {
 	}
 	deadline := time.Now().Add(limit)
 	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, max(0, int(time.Until(deadline).Milliseconds())))
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}},
+			max(0, int(time.Until(deadline).Milliseconds())))
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -148,7 +149,7 @@ func diesWithin(p process, limit time.Duration) (bool, error) {
 	}
 }
 
-// unitOf is the systemd unit of p, "" if it has none of Dnsmasq's own.
+// unitOf is the systemd unit of p, "" if it is not one of Dnsmasq's own.
 func unitOf(p process) string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", p.pid))
 	if err != nil {

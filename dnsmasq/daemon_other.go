@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// processes lists the processes named dnsmasq by ps(1), which does not tell one argument with a blank
-// from two, nor which network a process belongs to.
+// processes lists the processes named dnsmasq by ps(1), which does not distinguish one argument with a space
+// from two, nor show which network a process belongs to.
 func processes() ([]process, error) {
 	out, err := exec.Command("ps", "-axww", "-o", "pid=", "-o", "ppid=", "-o", "lstart=", "-o", "command=").Output()
 	if err != nil {
@@ -33,10 +33,10 @@ func processes() ([]process, error) {
 
 func sees(process, string) bool { return true }
 
-// listens is not known here: a daemon that runs is taken to listen.
+// listens cannot be checked here: a running daemon is assumed to listen.
 func listens(process, int) (bool, error) { return true, nil }
 
-// diesWithin looks once more after the time: there is no event to wait for that other processes' children give.
+// diesWithin checks once more after the time: the end of another process's child is not an event here.
 func diesWithin(p process, limit time.Duration) (bool, error) {
 	time.Sleep(limit)
 	list, err := processes()

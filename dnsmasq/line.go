@@ -12,9 +12,9 @@ type directive struct {
 	line   int    // from 1
 	raw    string // as written, without the line end
 	name   string // "dhcp-boot"
-	value  string // what follows the =, without quotes
+	value  string // after the =, without quotes
 	fields []string
-	broken bool // a quote that does not close: Dnsmasq does not start
+	broken bool // an unclosed quote: Dnsmasq does not start
 }
 
 // cell is one byte of a line; a quoted one never separates.
@@ -23,8 +23,8 @@ type cell struct {
 	quoted bool
 }
 
-// parseLine reads a line as Dnsmasq does: quotes hide commas and blanks, # begins a comment at the start
-// or after a blank, blanks around = and commas do not count. The name of a line that says nothing is "".
+// parseLine parses a line as Dnsmasq does: quotes hide commas and spaces, # starts a comment at the start
+// or after a space, spaces around = and commas are ignored. The name of an empty line is "".
 func parseLine(raw string) directive {
 	d := directive{raw: raw}
 	cells, ok := unquote(raw)
@@ -40,7 +40,7 @@ func parseLine(raw string) directive {
 
 var escapes = map[byte]byte{'t': '\t', 'n': '\n', 'e': 0x1b, 'b': '\b', 'r': '\r', '"': '"', '\\': '\\'}
 
-// unquote takes away quotes and the comment; not ok where a quote does not close.
+// unquote removes quotes and the comment; not ok if a quote is unclosed.
 func unquote(raw string) (cells []cell, ok bool) {
 	quoted, blank := false, true
 	for i := 0; i < len(raw); i++ {
@@ -100,7 +100,7 @@ func split(cells []cell) []string {
 	}
 }
 
-// directives are those of a file's text, in order, empty lines and comments left out.
+// directives are those of a file's text, in order, without empty lines and comments.
 func directives(file, text string) iter.Seq[directive] {
 	return func(yield func(directive) bool) {
 		n := 0
@@ -115,7 +115,7 @@ func directives(file, text string) iter.Seq[directive] {
 	}
 }
 
-// tags are the tags that a line needs and those that it must not see ("!x"), and the rest of its fields.
+// tags are the tags that a line requires and those that it excludes ("!x"), and the rest of its fields.
 func (d directive) tags() (tags, rest []string) {
 	rest = d.fields
 	for len(rest) > 0 {

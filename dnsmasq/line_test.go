@@ -14,12 +14,15 @@ func TestLines(t *testing.T) {
 		{raw: ""},
 		{raw: "   # only a comment"},
 		{raw: "no-ping", name: "no-ping"},
-		{raw: "  dhcp-boot = tag:a , b ,, 10.0.0.1  # why", name: "dhcp-boot", value: "tag:a , b ,, 10.0.0.1", fields: []string{"tag:a", "b", "", "10.0.0.1"}},
+		{raw: "  dhcp-boot = tag:a , b ,, 10.0.0.1  # why", name: "dhcp-boot", value: "tag:a , b ,, 10.0.0.1",
+			fields: []string{"tag:a", "b", "", "10.0.0.1"}},
 		{raw: "address=/x#y/10.0.0.1", name: "address", value: "/x#y/10.0.0.1", fields: []string{"/x#y/10.0.0.1"}},
-		{raw: `pxe-prompt="Press F8, now # yes",5`, name: "pxe-prompt", value: "Press F8, now # yes,5", fields: []string{"Press F8, now # yes", "5"}},
+		{raw: `pxe-prompt="Press F8, now # yes",5`, name: "pxe-prompt", value: "Press F8, now # yes,5",
+			fields: []string{"Press F8, now # yes", "5"}},
 		{raw: `txt-record=x,"a\"b\\c\td"`, name: "txt-record", value: "x,a\"b\\c\td", fields: []string{"x", "a\"b\\c\td"}},
 		{raw: `dhcp-boot="x`, name: "dhcp-boot", value: "x", fields: []string{"x"}, broken: true},
-		{raw: "conf-dir=/etc/dnsmasq.d/,*.conf\r", name: "conf-dir", value: "/etc/dnsmasq.d/,*.conf", fields: []string{"/etc/dnsmasq.d/", "*.conf"}},
+		{raw: "conf-dir=/etc/dnsmasq.d/,*.conf\r", name: "conf-dir", value: "/etc/dnsmasq.d/,*.conf",
+			fields: []string{"/etc/dnsmasq.d/", "*.conf"}},
 		{raw: "a=b=c", name: "a", value: "b=c", fields: []string{"b=c"}},
 	} {
 		d := parseLine(c.raw)

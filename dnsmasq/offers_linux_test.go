@@ -18,7 +18,8 @@ import (
 // offered is what an offer says about network boot, and how.
 func offered(o dhcp.Offer) string {
 	name, where := o.BootFile()
-	return fmt.Sprintf("%s %s: %s in %s, server %s, option 60 %q, proxy %v", o.Client, o.Via, name, where, o.NextServer, o.Vendor, o.Proxy)
+	return fmt.Sprintf("%s %s: %s in %s, server %s, option 60 %q, proxy %v", o.Client, o.Via, name, where, o.NextServer,
+		o.Vendor, o.Proxy)
 }
 
 func wantOffers(t *testing.T, offers []dhcp.Offer, want ...string) {
@@ -56,11 +57,12 @@ func TestEachMachineIsToldItsOwn(t *testing.T) {
 	}
 }
 
-// A machine that pxeagent says nothing about is told nothing, and iPXE without a script what a BIOS ROM is.
+// A machine that pxeagent does not cover is sent nothing, and iPXE without a script the same as BIOS firmware.
 func TestOthersAreToldNothing(t *testing.T) {
 	s := newSite(t, ModeServer, leasing)
 	s.apply(onlyBIOS(nextUp))
-	wantOffers(t, s.discovers(t.Context(), []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientHTTP64, dhcp.ClientIPXE}),
+	wantOffers(t, s.discovers(t.Context(), []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientHTTP64,
+		dhcp.ClientIPXE}),
 		`bios udp: pxelinux.0 in option 67, server 10.77.0.7, option 60 "", proxy false`,
 		`efi64 udp:  in , server 10.77.0.1, option 60 "", proxy false`,
 		`http64 udp:  in , server 10.77.0.1, option 60 "", proxy false`,
@@ -71,7 +73,8 @@ func TestProxyBesideISC(t *testing.T) {
 	lab.Need(t, "dhcpd")
 	s := newSite(t, ModeProxy, "")
 	h := s.segment.Host("isc", "eth2", "10.77.0.2/24")
-	h.ISC("authoritative; subnet 10.77.0.0 netmask 255.255.255.0 { range 10.77.0.100 10.77.0.120; ping-check false; }", "eth2")
+	h.ISC("authoritative; subnet 10.77.0.0 netmask 255.255.255.0 { range 10.77.0.100 10.77.0.120; ping-check false; }",
+		"eth2")
 	p := s.apply(testBoot(nextUp))
 	wantCodes(t, p, "opens-ports", "affects-http")
 	if !p.Proxy {
@@ -99,7 +102,7 @@ func TestProxyBesideISC(t *testing.T) {
 	}
 }
 
-// A BIOS ROM takes the one entry of the menu in option 43 and asks port 4011 for it.
+// BIOS firmware selects the only entry of the menu in option 43 and asks port 4011 for it.
 func TestProxyMenuOfBIOS(t *testing.T) {
 	s := newSite(t, ModeProxy, "")
 	s.apply(testBoot(nextUp))
@@ -122,7 +125,8 @@ func TestProxyMenuOfBIOS(t *testing.T) {
 			if err != nil {
 				t.Fatalf("port %d: %v", port, err)
 			}
-			if reply, err := dhcpv4.FromBytes(buf[:n]); err == nil && reply.TransactionID == m.TransactionID && reply.OpCode == dhcpv4.OpcodeBootReply {
+			if reply, err := dhcpv4.FromBytes(buf[:n]); err == nil && reply.TransactionID == m.TransactionID &&
+				reply.OpCode == dhcpv4.OpcodeBootReply {
 				return reply
 			}
 		}
@@ -147,7 +151,8 @@ func TestProxyMenuOfBIOS(t *testing.T) {
 }
 
 func TestInterfacesDoNotTouchEachOther(t *testing.T) {
-	s := newSite(t, ModeServer, leasing+"dhcp-range=10.78.0.50,10.78.0.99,255.255.255.0,1h\ndhcp-range=10.79.0.50,10.79.0.99,255.255.255.0,1h\n")
+	s := newSite(t, ModeServer,
+		leasing+"dhcp-range=10.78.0.50,10.78.0.99,255.255.255.0,1h\ndhcp-range=10.79.0.50,10.79.0.99,255.255.255.0,1h\n")
 	machines := map[string]*lab.Host{"eth1": s.client}
 	for dev, addr := range map[string]string{"eth2": "10.78.0.1/24", "eth3": "10.79.0.1/24"} {
 		seg := lab.NewSegment(t)
@@ -177,13 +182,14 @@ func TestInterfacesDoNotTouchEachOther(t *testing.T) {
 		t.Errorf("another interface's drop-in is a problem: %+v", p.Problems)
 	}
 	if got := wire("eth1"); !slices.Equal(got, first) {
-		t.Errorf("eth1 is told %q, before eth2 was configured %q", got, first)
+		t.Errorf("eth1 is sent %q, before eth2 was configured %q", got, first)
 	}
-	if got, want := wire("eth2"), []string{"bios pxelinux.0 10.78.0.7 ", "efi64  10.78.0.1 ", "http64  10.78.0.1 ", "ipxe pxelinux.0 10.78.0.7 "}; !slices.Equal(got, want) {
-		t.Errorf("eth2 is told %q, want %q", got, want)
+	if got, want := wire("eth2"), []string{"bios pxelinux.0 10.78.0.7 ", "efi64  10.78.0.1 ", "http64  10.78.0.1 ",
+		"ipxe pxelinux.0 10.78.0.7 "}; !slices.Equal(got, want) {
+		t.Errorf("eth2 is sent %q, want %q", got, want)
 	}
 	if got := wire("eth3"); !slices.Equal(got, untouched) {
-		t.Errorf("eth3, not configured, is told %q, before %q", got, untouched)
+		t.Errorf("eth3, not configured, is sent %q, before %q", got, untouched)
 	}
 	if err := s.server().Revert(t.Context(), p); err != nil {
 		t.Fatal(err)
@@ -199,7 +205,8 @@ func TestInterfacesDoNotTouchEachOther(t *testing.T) {
 
 // A proxy on one network leaves the leases of another as they are, but for what the plan says.
 func TestProxyBesideOwnLeases(t *testing.T) {
-	s := newSite(t, ModeProxy, "dhcp-range=10.78.0.50,10.78.0.99,255.255.255.0,1h\ndhcp-boot=tag:eth2,other.0,,10.78.0.9\n")
+	s := newSite(t, ModeProxy,
+		"dhcp-range=10.78.0.50,10.78.0.99,255.255.255.0,1h\ndhcp-boot=tag:eth2,other.0,,10.78.0.9\n")
 	seg := lab.NewSegment(t)
 	seg.Plug(s.host, "eth2", "10.78.0.1/24")
 	machine := seg.Host("client", "eth0")
@@ -208,8 +215,10 @@ func TestProxyBesideOwnLeases(t *testing.T) {
 	b.URL = [dhcp.NumArch]string{}
 	p := s.apply(b)
 	wantCodes(t, p, "opens-ports", "affects-pxe")
-	for _, o := range discovers(t.Context(), t, machine, "eth0", []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientIPXE}, 3) {
-		if name, _ := o.BootFile(); name != "other.0" || o.NextServer != lab.Addr("10.78.0.9") || o.Vendor != "PXEClient" || o.Proxy {
+	for _, o := range discovers(t.Context(), t, machine, "eth0",
+		[]dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientIPXE}, 3) {
+		if name, _ := o.BootFile(); name != "other.0" || o.NextServer != lab.Addr("10.78.0.9") || o.Vendor != "PXEClient" ||
+			o.Proxy {
 			t.Errorf("on the other network: %+v", o)
 		}
 	}

@@ -10,13 +10,13 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// parsed is a drop-in that was read, with the lines that say nothing we know.
+// parsed is a drop-in that was read, with the lines that are unknown.
 type parsed struct {
 	dropIn
 	odd []string // "line 7: dhcp-authoritative"
 }
 
-// parseDropIn reads a drop-in as far as it can: a hand may have edited it.
+// parseDropIn parses a drop-in as far as it can: it may have been edited by hand.
 func parseDropIn(raw []byte, iface string) parsed {
 	p := parsed{dropIn: dropIn{mode: ModeServer}}
 	for d := range directives("", string(raw)) {
@@ -27,7 +27,7 @@ func parseDropIn(raw []byte, iface string) parsed {
 	return p
 }
 
-// edited says why the text is not what pxeagent writes for what it says, or "".
+// edited is how the text differs from what pxeagent would write for it, or "".
 func (p parsed) edited(raw []byte, iface string) string {
 	switch {
 	case len(p.odd) == 1:
@@ -35,19 +35,19 @@ func (p parsed) edited(raw []byte, iface string) string {
 	case len(p.odd) > 1:
 		return fmt.Sprintf("%d lines that pxeagent does not write (the first: %s)", len(p.odd), p.odd[0])
 	case !bytes.Equal(raw, p.render(iface)):
-		return "other lines or comments than pxeagent writes"
+		return "lines or comments that pxeagent does not write"
 	}
 	return ""
 }
 
-// take adds what one line says; false where that is nothing we know.
+// take adds one line; false if it is unknown.
 func (p *parsed) take(d directive, iface string) bool {
 	tags, rest := d.tags()
 	switch {
 	case d.broken:
 		return false
 	case d.name == "dhcp-match":
-		// Only the tags of our own making are looked at below: the match lines follow from them.
+		// Only our own tags are used below: the match lines follow from them.
 		return strings.HasPrefix(d.value, "set:pxeagent-"+iface+"-")
 	case d.name == "dhcp-boot":
 		return p.takeBoot(tags, rest, iface)

@@ -17,15 +17,29 @@ func TestEditedDropIns(t *testing.T) {
 		odd  int
 		boot func(*dhcp.Boot)
 	}{
-		"comment":         {func(s string) string { return "# mine\n" + s }, "other lines or comments", 0, nil},
-		"empty":           {func(string) string { return "" }, "other lines or comments", 0, func(b *dhcp.Boot) { *b = dhcp.Boot{} }},
-		"other file":      {func(s string) string { return strings.ReplaceAll(s, "undionly.kpxe", "x.0") }, "", 0, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "x.0" }},
-		"another option":  {func(s string) string { return s + "dhcp-authoritative\n" }, "a line that pxeagent does not write (line 27: dhcp-authoritative)", 1, nil},
-		"two servers":     {func(s string) string { return strings.Replace(s, ",,10.77.0.7\n", ",,10.77.0.8\n", 1) }, "7 lines", 7, func(b *dhcp.Boot) { b.NextServer = netip.MustParseAddr("10.77.0.8") }},
-		"a line taken":    {func(s string) string { return strings.Replace(s, "\ndhcp-boot=", "\n#dhcp-boot=", 1) }, "other lines", 0, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "" }},
-		"no server":       {func(s string) string { return s + "dhcp-boot=tag:eth1,tag:pxeagent-eth1-bios,undionly.kpxe\n" }, "a line", 1, nil},
-		"open quote":      {func(s string) string { return s + "dhcp-boot=\"x\n" }, "a line", 1, nil},
-		"other interface": {func(s string) string { return s + "dhcp-boot=tag:pxeagent-eth2-bios,x,,10.77.0.7\n" }, "a line", 1, nil},
+		"comment": {func(s string) string { return "# mine\n" + s }, "lines or comments", 0, nil},
+		"empty": {func(string) string {
+			return ""
+		}, "lines or comments", 0, func(b *dhcp.Boot) { *b = dhcp.Boot{} }},
+		"other file": {func(s string) string {
+			return strings.ReplaceAll(s, "undionly.kpxe", "x.0")
+		}, "", 0, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "x.0" }},
+		"another option": {func(s string) string {
+			return s + "dhcp-authoritative\n"
+		}, "a line that pxeagent does not write (line 27: dhcp-authoritative)", 1, nil},
+		"two servers": {func(s string) string {
+			return strings.Replace(s, ",,10.77.0.7\n", ",,10.77.0.8\n", 1)
+		}, "7 lines", 7, func(b *dhcp.Boot) { b.NextServer = netip.MustParseAddr("10.77.0.8") }},
+		"a line removed": {func(s string) string {
+			return strings.Replace(s, "\ndhcp-boot=", "\n#dhcp-boot=", 1)
+		}, "lines or comments", 0, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "" }},
+		"no server": {func(s string) string {
+			return s + "dhcp-boot=tag:eth1,tag:pxeagent-eth1-bios,undionly.kpxe\n"
+		}, "a line", 1, nil},
+		"open quote": {func(s string) string { return s + "dhcp-boot=\"x\n" }, "a line", 1, nil},
+		"other interface": {func(s string) string {
+			return s + "dhcp-boot=tag:pxeagent-eth2-bios,x,,10.77.0.7\n"
+		}, "a line", 1, nil},
 	} {
 		raw := c.edit(server)
 		p := parseDropIn([]byte(raw), "eth1")

@@ -10,13 +10,13 @@ import (
 )
 
 // Plan reads the drop-in and the whole configuration around it. Its problems have these codes.
-// They refuse: bad-next-server, bad-boot-file, bad-url, bad-script, no-boot-file, conf-dir-not-read,
-// no-range, leases-here, not-served. They are shown: edited, not-running, several-daemons, unread,
+// These refuse: bad-next-server, bad-boot-file, bad-url, bad-script, no-boot-file, conf-dir-not-read,
+// no-range, leases-here, not-served. These are only shown: edited, not-running, several-daemons, unread,
 // other-boot, other-match, other-option, other-pxe, options-file, own-tftp, ignores-clients,
 // opens-ports, affects-pxe, affects-http, mode.
 //
-// Errors wrap ErrNotInstalled, ErrNoInterface, ErrNoAddress or what reading a file gave. To turn network
-// boot off none of interface, address and program is needed.
+// Errors wrap ErrNotInstalled, ErrNoInterface, ErrNoAddress or a file error. To disable network
+// boot, interface, address and program are not needed.
 func (s *Server) Plan(_ context.Context, want dhcp.Boot) (dhcp.Plan, error) {
 	before, err := s.state()
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *Server) Plan(_ context.Context, want dhcp.Boot) (dhcp.Plan, error) {
 		return p, nil
 	}
 	if bad := checkBoot(want, s.cfg.Mode); len(bad) > 0 {
-		// A text that cannot be written is not rendered: the plan shows what is, and why it stays.
+		// A value that cannot be written is not rendered: the plan shows the current settings and the problem.
 		p.After, p.Problems = before, append(p.Problems, bad...)
 		return p, nil
 	}
@@ -55,14 +55,14 @@ func (s *Server) Plan(_ context.Context, want dhcp.Boot) (dhcp.Plan, error) {
 	return p, nil
 }
 
-// olds is what is to be said of the drop-in that is there.
+// olds are the notes about the existing drop-in.
 func (s *Server) olds(old parsed, raw []byte) []dhcp.Problem {
 	var list []dhcp.Problem
 	if why := old.edited(raw, s.cfg.Interface); why != "" {
-		list = append(list, note("edited", "%s has %s; it will be written anew", s.file, why))
+		list = append(list, note("edited", "%s has %s; it will be overwritten", s.file, why))
 	}
 	if old.mode != s.cfg.Mode && old.boot != (dhcp.Boot{}) {
-		list = append(list, note("mode", "%s is for mode %s and becomes one for mode %s", s.file, old.mode, s.cfg.Mode))
+		list = append(list, note("mode", "%s is for mode %s and will be changed to mode %s", s.file, old.mode, s.cfg.Mode))
 	}
 	return list
 }
@@ -80,16 +80,20 @@ func (s *Server) daemonProblems(t target) []dhcp.Problem {
 		if len(t.tree.dirs) > 0 {
 			text += "; its conf-dir is " + strings.Join(t.tree.dirs, ", ")
 		}
-		return []dhcp.Problem{refusal("conf-dir-not-read", "%s: add conf-dir=%s,*.conf to its configuration and restart it, or set dhcp.dnsmasq.conf_dir to a folder that it reads", text, s.cfg.ConfDir)}
+		return []dhcp.Problem{refusal("conf-dir-not-read",
+			"%s: add conf-dir=%s,*.conf to its configuration and restart it, or set dhcp.dnsmasq.conf_dir to a folder that it "+
+				"reads", text, s.cfg.ConfDir)}
 	}
 	if !t.running {
 		list = append(list, note("not-running", "no running Dnsmasq reads %s; it will be started", s.cfg.ConfDir))
 	}
 	if len(t.others) > 0 {
-		list = append(list, note("several-daemons", "processes %d and %d both read %s: what is written there is for both, and only the first is seen to restart", t.pid, t.others[0].pid, s.cfg.ConfDir))
+		list = append(list, note("several-daemons",
+			"processes %d and %d both read %s: the drop-in affects both, and only the restart of the first is verified", t.pid,
+			t.others[0].pid, s.cfg.ConfDir))
 	}
 	for _, what := range t.tree.unread {
-		list = append(list, note("unread", "not looked into: %s; what stands in the way there is not seen", what))
+		list = append(list, note("unread", "not read: %s; conflicts there are not detected", what))
 	}
 	return list
 }

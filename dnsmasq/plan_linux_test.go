@@ -54,7 +54,8 @@ func TestFolderThatIsNotRead(t *testing.T) {
 	s.cfg.ConfDir = other
 	p := s.plan(testBoot(nextUp))
 	q, refused := p.Refused()
-	if !refused || q.Code != "conf-dir-not-read" || !strings.Contains(q.Text, "conf-dir="+other) || !strings.Contains(q.Text, "process ") {
+	if !refused || q.Code != "conf-dir-not-read" || !strings.Contains(q.Text, "conf-dir="+other) ||
+		!strings.Contains(q.Text, "process ") {
 		t.Errorf("plan: %+v", p.Problems)
 	}
 	if err := s.server().Apply(t.Context(), p); err == nil || s.restarts() != 1 {
@@ -89,7 +90,8 @@ func TestWhatIsMissing(t *testing.T) {
 	} {
 		was := s.cfg
 		c.edit(&s.cfg)
-		if _, err := s.server().Plan(t.Context(), testBoot(nextUp)); !errors.Is(err, c.want) || strings.Contains(err.Error(), "\n") {
+		if _, err := s.server().Plan(t.Context(), testBoot(nextUp)); !errors.Is(err, c.want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v, want %v", err, c.want)
 		}
 		if p, err := s.server().Plan(t.Context(), dhcp.Boot{}); err != nil || !p.Empty() {
@@ -104,7 +106,8 @@ func TestConfigurationIsTestedFirst(t *testing.T) {
 	p := s.plan(testBoot(nextUp))
 	s.write("dnsmasq.d/bad.conf", "# fine\nno-such-option\n")
 	err := s.server().Apply(t.Context(), p)
-	if !errors.Is(err, ErrRejected) || !strings.HasSuffix(err.Error(), "bad option at line 2 of "+s.path("dnsmasq.d/bad.conf")) {
+	if !errors.Is(err, ErrRejected) || !strings.HasSuffix(err.Error(),
+		"bad option at line 2 of "+s.path("dnsmasq.d/bad.conf")) {
 		t.Errorf("apply: %v", err)
 	}
 	if s.files() != "bad.conf" || s.restarts() != 1 {
@@ -120,7 +123,8 @@ func TestConfigurationIsTestedFirst(t *testing.T) {
 		})
 		return err
 	}
-	if err := flat(string(p.After.Raw)); !errors.Is(err, ErrRejected) || !strings.HasSuffix(err.Error(), "bad option at line 2 of "+s.path("dnsmasq.d/bad.conf")) {
+	if err := flat(string(p.After.Raw)); !errors.Is(err, ErrRejected) ||
+		!strings.HasSuffix(err.Error(), "bad option at line 2 of "+s.path("dnsmasq.d/bad.conf")) {
 		t.Errorf("a copy in one file: %v", err)
 	}
 	if err := os.Remove(s.path("dnsmasq.d/bad.conf")); err != nil {
@@ -173,7 +177,8 @@ func TestDaemonThatEndsSoon(t *testing.T) {
 		}
 	}
 	err := server.Apply(t.Context(), p)
-	if !errors.Is(err, dhcp.ErrReload) || !strings.Contains(err.Error(), "ended as soon as it had started") || s.files() != "" {
+	if !errors.Is(err, dhcp.ErrReload) || !strings.Contains(err.Error(), "ended right after it started") ||
+		s.files() != "" {
 		t.Errorf("%v, files %q", err, s.files())
 	}
 	if s.pid() == 0 || startOf(s.pid()) == "" {

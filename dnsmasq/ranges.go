@@ -17,7 +17,7 @@ type ipv4Range struct {
 	mask       netip.Addr // not valid: the interface's
 }
 
-// asRange reads a dhcp-range line; not ok for one of IPv6 or one that Dnsmasq would not take.
+// asRange parses a dhcp-range line; not ok for IPv6, or one that Dnsmasq would reject.
 func asRange(d directive) (ipv4Range, bool) {
 	r := ipv4Range{directive: d}
 	if d.name != "dhcp-range" {
@@ -71,8 +71,8 @@ func (r ipv4Range) covers(p netip.Prefix) bool {
 	return p.Contains(r.start) && p.Contains(r.end)
 }
 
-// appliesTo reports whether requests that come in by iface can meet the conditions on tags: those that
-// are other interfaces of this machine cannot be met, other tags may.
+// appliesTo reports whether requests on iface can meet the conditions on tags: those that
+// are other interfaces of this machine cannot be met, other tags may be.
 func appliesTo(tags []string, iface string, others []string) bool {
 	for _, tag := range tags {
 		not, negated := strings.CutPrefix(tag, "!")
@@ -80,7 +80,7 @@ func appliesTo(tags []string, iface string, others []string) bool {
 		case negated && not == iface, slices.Contains(others, tag):
 			return false
 		case strings.HasPrefix(tag, "pxeagent-"):
-			// Of another pxeagent drop-in, whose lines name their interface as well.
+			// From another pxeagent drop-in, whose lines name their interface as well.
 			return false
 		}
 	}
@@ -93,7 +93,7 @@ type network struct {
 	others []string       // the names of the machine's other interfaces
 }
 
-// lookNetwork looks at the interfaces of this thread's network namespace.
+// lookNetwork reads the interfaces of this thread's network namespace.
 func lookNetwork(iface string) (network, error) {
 	var n network
 	all, err := net.Interfaces()
@@ -119,7 +119,7 @@ func lookNetwork(iface string) (network, error) {
 	}
 	slices.Sort(n.others)
 	if !found {
-		return n, fmt.Errorf("%w: %s (there are %s)", ErrNoInterface, iface, strings.Join(n.others, ", "))
+		return n, fmt.Errorf("%w: %s (found %s)", ErrNoInterface, iface, strings.Join(n.others, ", "))
 	}
 	slices.SortFunc(n.addrs, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
 	if len(n.addrs) == 0 {

@@ -21,15 +21,15 @@ var wire = [dhcp.NumArch]struct {
 	dhcp.ARM64: {tftp: []uint16{11}, http: []uint16{19}, csa: []string{"ARM64_EFI"}},
 }
 
-// dropIn is what a drop-in says.
+// dropIn is the content of a drop-in.
 type dropIn struct {
 	boot dhcp.Boot
 	mode Mode
 	nets []netip.Addr // ModeProxy: the interface's networks
 }
 
-// render is the drop-in's text, which is a function of its arguments alone: nothing of it changes with the
-// time or the version, so that writing the same settings again is no change.
+// render is the drop-in's text, which depends only on its arguments: it does not change with the
+// time or the version, so writing the same settings again is not a change.
 func (d dropIn) render(iface string) []byte {
 	r := renderer{iface: iface, dropIn: d}
 	r.linef("# Network boot on %s, written by pxeagent. `pxeagent configure --interface %s` writes it anew.", iface, iface)
@@ -51,11 +51,11 @@ type renderer struct {
 
 func (r *renderer) linef(format string, args ...any) { fmt.Fprintf(r, format+"\n", args...) }
 
-// tag is the tag that machines of one kind carry: pxeagent-eth1-efi64.
+// tag is the tag of machines of one kind: pxeagent-eth1-efi64.
 func (r *renderer) tag(kind string) string { return "pxeagent-" + r.iface + "-" + kind }
 
 // who are the tags that a line needs for machines of that kind on this interface. Dnsmasq tags each request with
-// the name of the interface it came in by. iPXE is left out where it is sent something of its own.
+// the name of the interface that it arrived on. iPXE is excluded if it is sent its own script.
 func (r *renderer) who(kind string) string {
 	who := "tag:" + r.iface + ",tag:" + r.tag(kind)
 	if r.boot.Script != "" && kind != ipxeKind {
@@ -101,7 +101,7 @@ func (r *renderer) server() {
 	r.script()
 }
 
-// urls is UEFI HTTP boot: the firmware takes only offers whose option 60 says HTTPClient (UEFI 2.10 section 24.7.3).
+// urls is UEFI HTTP boot: the firmware accepts only offers whose option 60 is HTTPClient (UEFI 2.10 section 24.7.3).
 func (r *renderer) urls() {
 	for _, a := range dhcp.Arches() {
 		if u := r.boot.URL[a]; u != "" {
@@ -123,8 +123,8 @@ func (r *renderer) bootFile(kind, name string) {
 	r.linef("dhcp-boot=%s,%s,,%s", r.who(kind), name, r.boot.NextServer)
 }
 
-// proxy answers beside the server that leases addresses. UEFI firmware is sent to port 4011 and told the file
-// there; BIOS ROMs see a menu of one entry that is taken at once, and the file in the offer as well.
+// proxy answers next to the server that leases addresses. UEFI firmware is sent to port 4011 and gets the file
+// there; BIOS firmware gets a menu of one entry that is selected at once, and the file in the offer as well.
 func (r *renderer) proxy() {
 	r.linef("\n# Another server leases addresses here; Dnsmasq adds the boot information.")
 	for _, n := range r.nets {

@@ -14,7 +14,8 @@ import (
 
 // full is everything that a drop-in can say, except URL, which ARM machines can have as well.
 func full() dhcp.Boot {
-	b := dhcp.Boot{NextServer: netip.MustParseAddr("10.77.0.7"), Script: "http://10.77.0.7:8080/ipxe/bootstrap.ipxe?mac=${net0/mac}"}
+	b := dhcp.Boot{NextServer: netip.MustParseAddr("10.77.0.7"),
+		Script: "http://10.77.0.7:8080/ipxe/bootstrap.ipxe?mac=${net0/mac}"}
 	b.NBP = [dhcp.NumArch]string{"undionly.kpxe", "ipxe32.efi", "ipxe.efi", "arm32.efi", "arm/snp-arm64.efi"}
 	b.URL[dhcp.EFI64] = "http://10.77.0.7:8080/ipxe.efi"
 	b.URL[dhcp.ARM64] = "http://10.77.0.7:8080/snp-arm64.efi"
@@ -27,8 +28,10 @@ var goldens = []struct {
 	in    dropIn
 }{
 	{"server.conf", "eth1", dropIn{boot: full(), mode: ModeServer}},
-	{"proxy.conf", "br-lan.10", dropIn{boot: full(), mode: ModeProxy, nets: []netip.Addr{netip.MustParseAddr("10.77.0.0"), netip.MustParseAddr("192.168.4.0")}}},
-	{"plain.conf", "eth1", dropIn{boot: dhcp.Boot{NextServer: netip.MustParseAddr("10.77.0.7"), NBP: [dhcp.NumArch]string{dhcp.BIOS: "pxelinux.0"}}, mode: ModeServer}},
+	{"proxy.conf", "br-lan.10", dropIn{boot: full(), mode: ModeProxy,
+		nets: []netip.Addr{netip.MustParseAddr("10.77.0.0"), netip.MustParseAddr("192.168.4.0")}}},
+	{"plain.conf", "eth1", dropIn{boot: dhcp.Boot{NextServer: netip.MustParseAddr("10.77.0.7"),
+		NBP: [dhcp.NumArch]string{dhcp.BIOS: "pxelinux.0"}}, mode: ModeServer}},
 }
 
 func TestDropInIsAsEver(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// load restarts Dnsmasq, which reads such settings only when it starts, and waits until the new
+// load restarts Dnsmasq, which reads these settings only when it starts, and waits until the new
 // process listens. Its error wraps ErrRestart.
 func (s *Server) load(ctx context.Context) error {
 	before, err := s.daemons()
@@ -32,14 +32,17 @@ func (s *Server) load(ctx context.Context) error {
 	}
 	command := s.cfg.Restart
 	if len(command) == 0 {
-		command = restartCommand(runtime.GOOS, unitOf(t.process), func(path string) bool { _, err := os.Stat(path); return err == nil })
+		command = restartCommand(runtime.GOOS, unitOf(t.process), func(path string) bool {
+			_, err := os.Stat(path)
+			return err == nil
+		})
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.StartLimit+30*time.Second)
 	defer cancel()
 	s.step("restart")
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.WaitDelay = time.Second
-	// A daemon that keeps our pipe open has not kept the command from ending well.
+	// A daemon that keeps our pipe open does not make the command fail.
 	if out, err := cmd.CombinedOutput(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return fmt.Errorf("%w: %s: %w%s", ErrRestart, strings.Join(command, " "), err, said(out))
 	}
@@ -52,9 +55,9 @@ func (s *Server) load(ctx context.Context) error {
 	return nil
 }
 
-// await waits for a daemon that was not there before, until it listens on port (0: it need not) and
-// has stayed a moment. It tells by the process, not by a time: a daemon that is not among those of
-// before started after the drop-in was written, and has read it.
+// await waits for a daemon that was not running before, until it listens on port (0: not needed) and
+// has stayed up for a moment. It compares processes, not times: a daemon that is not among those from
+// before was started after the drop-in was written, and has read it.
 func (s *Server) await(ctx context.Context, before []process, port int) (process, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.StartLimit)
 	defer cancel()
@@ -68,7 +71,7 @@ func (s *Server) await(ctx context.Context, before []process, port int) (process
 		if up {
 			dead, err := diesWithin(p, s.settle)
 			if err == nil && dead {
-				err = fmt.Errorf("process %d ended as soon as it had started", p.pid)
+				err = fmt.Errorf("process %d ended right after it started", p.pid)
 			}
 			return p, err
 		}
@@ -79,14 +82,14 @@ func (s *Server) await(ctx context.Context, before []process, port int) (process
 				return process{}, err
 			}
 			if p.pid != 0 {
-				return process{}, fmt.Errorf("process %d does not listen on UDP port %d within %v", p.pid, port, s.cfg.StartLimit)
+				return process{}, fmt.Errorf("process %d did not listen on UDP port %d within %v", p.pid, port, s.cfg.StartLimit)
 			}
-			return process{}, fmt.Errorf("no new process that reads %s within %v", s.cfg.ConfDir, s.cfg.StartLimit)
+			return process{}, fmt.Errorf("no new process reads %s within %v", s.cfg.ConfDir, s.cfg.StartLimit)
 		}
 	}
 }
 
-// started is a daemon that reads the folder and was not there before; up: it listens.
+// started is a daemon that reads the folder and was not running before; up: it listens.
 func (s *Server) started(before []process, port int) (p process, up bool, err error) {
 	now, err := s.daemons()
 	if err != nil {
@@ -96,7 +99,7 @@ func (s *Server) started(before []process, port int) (p process, up bool, err er
 		if slices.ContainsFunc(before, p.same) {
 			continue
 		}
-		// It may not have begun to serve the folder: another Dnsmasq can have been started by chance.
+		// It may not have read the folder yet: another Dnsmasq may have been started by chance.
 		if t, err := readTree(p.args, s.cfg.MainFile, s.file, []byte{}); err != nil || t.own < 0 {
 			continue
 		}
@@ -110,7 +113,7 @@ func (s *Server) started(before []process, port int) (p process, up bool, err er
 	return process{}, false, nil
 }
 
-// dhcpPort is the port on which a daemon with that configuration takes DHCP requests; 0: it does not.
+// dhcpPort is the port on which a daemon with that configuration receives DHCP requests; 0: none.
 func dhcpPort(t tree) int {
 	port, serves := 67, false
 	for _, d := range t.lines {
@@ -135,7 +138,8 @@ func dhcpPort(t tree) int {
 	return port
 }
 
-// restartCommand is how the init system of this machine restarts Dnsmasq, whose unit may be named. exists tells of files.
+// restartCommand is this machine's init system's command to restart Dnsmasq, whose unit may be given. exists checks a
+// path.
 func restartCommand(system, unit string, exists func(string) bool) []string {
 	switch {
 	case system != "linux":
@@ -150,8 +154,8 @@ func restartCommand(system, unit string, exists func(string) bool) []string {
 	return []string{"service", "dnsmasq", "restart"}
 }
 
-// unitIn finds the unit in a process's cgroups. Only one of Dnsmasq's own will do: another's (NetworkManager,
-// libvirt) is not to be restarted for this.
+// unitIn finds the unit in a process's cgroups. Only one of Dnsmasq's own is used: another's (NetworkManager,
+// libvirt) must not be restarted for this.
 func unitIn(cgroups string) string {
 	for line := range strings.Lines(cgroups) {
 		unit := path.Base(strings.TrimSpace(line))
@@ -162,7 +166,7 @@ func unitIn(cgroups string) string {
 	return ""
 }
 
-// said is the last line that a command printed, for an error.
+// said is the last line of a command's output, for an error.
 func said(out []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {

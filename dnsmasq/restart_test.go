@@ -40,7 +40,8 @@ func TestUnits(t *testing.T) {
 func TestDHCPPort(t *testing.T) {
 	for conf, want := range map[string]int{
 		"": 0, "dhcp-range=fd00::1,fd00::9": 0, "dhcp-range=10.0.0.1,10.0.0.9": 67, "dhcp-range=tag:x,10.0.0.0,proxy": 67,
-		"dhcp-relay=10.0.0.1,10.9.0.1": 67, "dhcp-range=10.0.0.1,static\ndhcp-alternate-port": 1067, "dhcp-range=10.0.0.1,static\ndhcp-alternate-port=6767,6768": 6767,
+		"dhcp-relay=10.0.0.1,10.9.0.1": 67, "dhcp-range=10.0.0.1,static\ndhcp-alternate-port": 1067,
+		"dhcp-range=10.0.0.1,static\ndhcp-alternate-port=6767,6768": 6767,
 	} {
 		var tr tree
 		for d := range directives("x", conf) {

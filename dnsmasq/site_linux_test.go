@@ -47,7 +47,8 @@ func newSite(t testing.TB, mode Mode, extra string) *site {
 	main := s.path("dnsmasq.conf")
 	s.write("dnsmasq.conf", "# the site's own\nport=0\nno-ping\ndhcp-authoritative\ndhcp-leasefile="+s.path("leases")+"\n"+
 		extra+"conf-dir="+s.confDir+",*.conf\n")
-	s.write("restart", strings.NewReplacer("PIDFILE", s.path("pid"), "MAIN", main, "FAIL", s.path("fail"), "LOG", s.path("log")).Replace(`#!/bin/sh
+	s.write("restart", strings.NewReplacer("PIDFILE", s.path("pid"), "MAIN", main, "FAIL", s.path("fail"), "LOG",
+		s.path("log")).Replace(`#!/bin/sh
 echo restart >>LOG
 if read pid <PIDFILE 2>/dev/null; then
 	kill $pid
@@ -57,7 +58,7 @@ if read pid <PIDFILE 2>/dev/null; then
 fi 2>/dev/null
 if read why 2>/dev/null <FAIL; then
 	[ "$why" = once ] && rm FAIL
-	echo "it is told to fail" >&2
+	echo "ordered to fail" >&2
 	exit 3
 fi
 exec dnsmasq --conf-file=MAIN --pid-file=PIDFILE --user=root

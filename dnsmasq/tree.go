@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// tree is a whole configuration as Dnsmasq reads it: its arguments and every file they lead to.
+// tree is a whole configuration as Dnsmasq reads it: its arguments and every file that they include.
 type tree struct {
-	lines  []directive // in the order in which Dnsmasq takes them
-	own    int         // index in lines of where the drop-in's begin; -1: it is not read
+	lines  []directive // in the order in which Dnsmasq applies them
+	own    int         // index in lines of the drop-in's first line; -1: it is not read
 	dirs   []string    // the folders of every conf-dir, as written
 	unread []string    // what could not be followed: "conf-script=/etc/x at /etc/dnsmasq.conf:3"
 }
 
-// reader reads a tree with the drop-in file as it will be, whatever is there now.
+// reader reads a tree with the new drop-in in place of the current one.
 type reader struct {
 	tree
 	dir, name string // the drop-in
@@ -25,7 +25,7 @@ type reader struct {
 	visited   []fs.FileInfo
 }
 
-// readTree follows args, the daemon's command line, or mainFile where they name no file.
+// readTree follows args, the daemon's command line, or mainFile if they name no file.
 func readTree(args []string, mainFile, dropIn string, raw []byte) (tree, error) {
 	r := reader{tree: tree{own: -1}, dir: filepath.Dir(dropIn), name: filepath.Base(dropIn), raw: raw}
 	first := mainFile
@@ -79,7 +79,7 @@ func (r *reader) readFile(path string) error {
 		return fmt.Errorf("reading Dnsmasq's configuration: %w", err)
 	}
 	for _, v := range r.visited {
-		// Dnsmasq reads a file once, by whatever names it is included.
+		// Dnsmasq reads a file once, even if it is included by several names.
 		if os.SameFile(v, fi) {
 			return nil
 		}
@@ -174,7 +174,7 @@ func accepts(name string, suffixes []string) bool {
 	return !wanted || found
 }
 
-// where is how a directive is named to people: "dhcp-boot=x (/etc/dnsmasq.conf:3)".
+// where names a directive for people: "dhcp-boot=x (/etc/dnsmasq.conf:3)".
 func (d directive) where() string {
 	said := d.name
 	if d.value != "" {
@@ -186,7 +186,7 @@ func (d directive) where() string {
 	return fmt.Sprintf("%s (%s:%d)", said, d.file, d.line)
 }
 
-// absolute is path as a daemon sees it, which has changed to the root folder.
+// absolute is path for a daemon, which has changed to the root folder.
 func absolute(path string) string { return filepath.Join("/", path) }
 
 func sameFile(a, b string) bool {

@@ -62,7 +62,8 @@ func TestTree(t *testing.T) {
 	if got, own, _ := names(nil); slices.Contains(got, "stale") || own != -1 {
 		t.Errorf("without the drop-in: %q, at %d", got, own)
 	}
-	if _, err := readTree([]string{"-C", dir + "/no.conf"}, "/none", drop, nil); !os.IsNotExist(err) && !strings.Contains(fmt.Sprint(err), "no such file") {
+	if _, err := readTree([]string{"-C", dir + "/no.conf"}, "/none", drop, nil); !os.IsNotExist(err) &&
+		!strings.Contains(fmt.Sprint(err), "no such file") {
 		t.Errorf("a file that is not there: %v", err)
 	}
 	tr, err := readTree(nil, dir+"/no.conf", drop, []byte{})
@@ -74,8 +75,10 @@ func TestTree(t *testing.T) {
 // TestNamesThatDnsmasqReads has dnsmasq itself as the judge: each file has a line that it refuses.
 func TestNamesThatDnsmasqReads(t *testing.T) {
 	program := needDnsmasq(t)
-	for _, name := range []string{"a.conf", "a.conf.tmp", ".a.conf", "a.conf~", "#a.conf#", "#a.conf", "a", ".conf", "conf", "a.dpkg-old"} {
-		for _, suffixes := range []string{"", ",.tmp", ",*.conf", ",*", ",*.conf,.conf", ",.dpkg-old,*.conf,*.tmp", ",,", ",*conf", ",conf"} {
+	for _, name := range []string{"a.conf", "a.conf.tmp", ".a.conf", "a.conf~", "#a.conf#", "#a.conf", "a", ".conf",
+		"conf", "a.dpkg-old"} {
+		for _, suffixes := range []string{"", ",.tmp", ",*.conf", ",*", ",*.conf,.conf", ",.dpkg-old,*.conf,*.tmp", ",,",
+			",*conf", ",conf"} {
 			dir := layout(t, map[string]string{name: "no-such-option\n"})
 			err := exec.Command(program, "--test", "--conf-file=/dev/null", "--conf-dir="+dir+suffixes).Run()
 			read := err != nil

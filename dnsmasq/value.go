@@ -54,7 +54,7 @@ func checkBoot(want dhcp.Boot, mode Mode) []dhcp.Problem {
 	return bad
 }
 
-// badName says what is wrong with a boot file name, or "".
+// badName is what is wrong with a boot file name, or "".
 func badName(name string, mode Mode) string {
 	switch {
 	case badText(name) != "":

@@ -17,24 +17,32 @@ func TestValuesThatCannotBeWritten(t *testing.T) {
 		edit func(*dhcp.Boot)
 		code string
 	}{
-		"no next-server":   {ModeServer, func(b *dhcp.Boot) { b.NextServer = netip.Addr{} }, "bad-next-server"},
-		"IPv6":             {ModeServer, func(b *dhcp.Boot) { b.NextServer = netip.MustParseAddr("fd00::1") }, "bad-next-server"},
-		"0.0.0.0":          {ModeServer, func(b *dhcp.Boot) { b.NextServer = netip.IPv4Unspecified() }, "bad-next-server"},
-		"loopback":         {ModeServer, func(b *dhcp.Boot) { b.NextServer = netip.MustParseAddr("127.0.0.1") }, "bad-next-server"},
-		"comma":            {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "a,b" }, "bad-boot-file"},
-		"quote":            {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = `a"b` }, "bad-boot-file"},
-		"blank":            {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "a b" }, "bad-boot-file"},
-		"line end":         {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "a\ndhcp-script=/x" }, "bad-boot-file"},
-		"umlaut":           {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "ä" }, "bad-boot-file"},
-		"tag":              {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "tag:x" }, "bad-boot-file"},
-		"128 bytes":        {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.EFI64] = strings.Repeat("x", 128) }, "bad-boot-file"},
+		"no next-server": {ModeServer, func(b *dhcp.Boot) { b.NextServer = netip.Addr{} }, "bad-next-server"},
+		"IPv6": {ModeServer, func(b *dhcp.Boot) {
+			b.NextServer = netip.MustParseAddr("fd00::1")
+		}, "bad-next-server"},
+		"0.0.0.0": {ModeServer, func(b *dhcp.Boot) { b.NextServer = netip.IPv4Unspecified() }, "bad-next-server"},
+		"loopback": {ModeServer, func(b *dhcp.Boot) {
+			b.NextServer = netip.MustParseAddr("127.0.0.1")
+		}, "bad-next-server"},
+		"comma":    {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "a,b" }, "bad-boot-file"},
+		"quote":    {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = `a"b` }, "bad-boot-file"},
+		"blank":    {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "a b" }, "bad-boot-file"},
+		"line end": {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "a\ndhcp-script=/x" }, "bad-boot-file"},
+		"umlaut":   {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "ä" }, "bad-boot-file"},
+		"tag":      {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "tag:x" }, "bad-boot-file"},
+		"128 bytes": {ModeServer, func(b *dhcp.Boot) {
+			b.NBP[dhcp.EFI64] = strings.Repeat("x", 128)
+		}, "bad-boot-file"},
 		"no dot":           {ModeProxy, func(b *dhcp.Boot) { b.NBP[dhcp.EFI64] = "ipxe" }, "bad-boot-file"},
 		"URL of BIOS":      {ModeServer, func(b *dhcp.Boot) { b.URL[dhcp.BIOS] = "http://x/y" }, "bad-url"},
 		"URL of TFTP":      {ModeServer, func(b *dhcp.Boot) { b.URL[dhcp.EFI64] = "tftp://x/y" }, "bad-url"},
 		"path":             {ModeServer, func(b *dhcp.Boot) { b.URL[dhcp.EFI64] = "/x" }, "bad-url"},
 		"script of a file": {ModeServer, func(b *dhcp.Boot) { b.Script = "file:///x" }, "bad-script"},
-		"long script":      {ModeServer, func(b *dhcp.Boot) { b.Script = "http://x/" + strings.Repeat("x", 119) }, "bad-script"},
-		"nothing":          {ModeServer, func(b *dhcp.Boot) { *b = dhcp.Boot{NextServer: b.NextServer} }, "no-boot-file"},
+		"long script": {ModeServer, func(b *dhcp.Boot) {
+			b.Script = "http://x/" + strings.Repeat("x", 119)
+		}, "bad-script"},
+		"nothing": {ModeServer, func(b *dhcp.Boot) { *b = dhcp.Boot{NextServer: b.NextServer} }, "no-boot-file"},
 	} {
 		b := full()
 		c.edit(&b)
@@ -58,7 +66,8 @@ func onlyName(name string) dhcp.Boot {
 func TestInterfaceNames(t *testing.T) {
 	for name, good := range map[string]bool{
 		"eth1": true, "br-lan": true, "eth0.100": true, "wg_x": true, "abcdefghijklmno": true, "-": true,
-		"": false, "abcdefghijklmnop": false, ".": false, "..": false, "a/b": false, "eth0:1": false, "e,x": false, "e*": false, "!e": false, "e x": false, "é": false,
+		"": false, "abcdefghijklmnop": false, ".": false, "..": false, "a/b": false, "eth0:1": false, "e,x": false,
+		"e*": false, "!e": false, "e x": false, "é": false,
 	} {
 		_, err := New(Config{Interface: name})
 		if (err == nil) != good {
@@ -66,9 +75,9 @@ func TestInterfaceNames(t *testing.T) {
 		}
 	}
 	if _, err := New(Config{Interface: "eth1", Mode: "relay"}); err == nil {
-		t.Error("mode relay is taken")
+		t.Error("mode relay is accepted")
 	}
 	if _, err := New(Config{Interface: "eth1", ConfDir: "dnsmasq.d"}); err == nil {
-		t.Error("a relative folder is taken")
+		t.Error("a relative folder is accepted")
 	}
 }

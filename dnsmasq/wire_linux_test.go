@@ -40,7 +40,8 @@ func (s *site) discovers(ctx context.Context, clients []dhcp.Client) []dhcp.Offe
 
 // discovers sends one DISCOVER as each client from h's device and collects every answer, or as many as are
 // awaited if that is not 0. UEFI firmware that is offered no address asks port 4011 as well.
-func discovers(ctx context.Context, t testing.TB, h *lab.Host, dev string, clients []dhcp.Client, answers int) []dhcp.Offer {
+func discovers(ctx context.Context, t testing.TB, h *lab.Host, dev string, clients []dhcp.Client,
+	answers int) []dhcp.Offer {
 	t.Helper()
 	var conn net.PacketConn
 	var err error
@@ -102,7 +103,8 @@ func discovers(ctx context.Context, t testing.TB, h *lab.Host, dev string, clien
 
 func offerOf(c dhcp.Client, m *dhcpv4.DHCPv4, from net.Addr) dhcp.Offer {
 	addr := func(ip net.IP) netip.Addr { a, _ := netip.AddrFromSlice(ip.To4()); return a }
-	o := dhcp.Offer{Client: c, Server: addr(m.ServerIdentifier()), From: addr(from.(*net.UDPAddr).IP), YourIP: addr(m.YourIPAddr),
+	o := dhcp.Offer{Client: c, Server: addr(m.ServerIdentifier()), From: addr(from.(*net.UDPAddr).IP),
+		YourIP:     addr(m.YourIPAddr),
 		NextServer: addr(m.ServerIPAddr), File: m.BootFileName, Option67: strings.TrimRight(m.BootFileNameOption(), "\x00"),
 		Option66: m.TFTPServerName(), Vendor: m.ClassIdentifier(), Via: "udp"}
 	o.Proxy = o.YourIP.IsUnspecified()
@@ -124,7 +126,8 @@ func discover(t testing.TB, c dhcp.Client) *dhcpv4.DHCPv4 {
 		dhcpv4.WithOption(dhcpv4.OptClientArch(iana.Arch(c.Option93()))),
 		dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionClientNetworkInterfaceIdentifier, []byte{1, 3, 0})),
 		dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionClientMachineIdentifier, make([]byte, 17))),
-		dhcpv4.WithRequestedOptions(dhcpv4.OptionClassIdentifier, dhcpv4.OptionTFTPServerName, dhcpv4.OptionBootfileName, dhcpv4.OptionVendorSpecificInformation))
+		dhcpv4.WithRequestedOptions(dhcpv4.OptionClassIdentifier, dhcpv4.OptionTFTPServerName, dhcpv4.OptionBootfileName,
+			dhcpv4.OptionVendorSpecificInformation))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,11 +9,11 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// replace makes the drop-in raw (nil: no file) if it is still was, and reads it back. At every moment
-// the folder has the old drop-in or the new one, whole, and nothing else that Dnsmasq reads.
+// replace changes the drop-in from was to raw (nil: no file), and reads it back. At every moment
+// the folder has the complete old drop-in or the new one, and nothing else that Dnsmasq reads.
 func (s *Server) replace(was dhcp.State, raw []byte) error {
 	if err := s.sweep(); err != nil {
-		return fmt.Errorf("removing what a killed run left: %w", err)
+		return fmt.Errorf("removing the files of a killed run: %w", err)
 	}
 	if raw != nil {
 		s.step("temporary file")
@@ -22,7 +22,7 @@ func (s *Server) replace(was dhcp.State, raw []byte) error {
 			return fmt.Errorf("writing the drop-in: %w", err)
 		}
 	}
-	// Compared once more: the test of the configuration and a full disk take their time.
+	// Compared once more: the test of the configuration takes time.
 	if err := s.unchanged(was); err != nil {
 		os.Remove(s.temp)
 		return err
@@ -63,14 +63,14 @@ func (s *Server) unchanged(was dhcp.State) error {
 	return nil
 }
 
-// writeTemp leaves raw on the disk under the temporary name.
+// writeTemp writes raw to disk under the temporary name.
 func (s *Server) writeTemp(raw []byte) error {
 	f, err := os.OpenFile(s.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(raw)
-	// Dnsmasq may read its files as another user, whatever our umask is.
+	// Dnsmasq may read its files as another user, so our umask must not apply.
 	return errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
 }
 
@@ -82,7 +82,7 @@ func (s *Server) sweep() error {
 	return nil
 }
 
-// syncDir makes a rename or a removal in dir outlast a power cut.
+// syncDir makes a rename or a removal in dir durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
