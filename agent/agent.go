@@ -116,12 +116,16 @@ type Agent struct {
 	serving  atomic.Bool
 }
 
-// New puts the parts together. Its errors are of the root folder: it is missing or cannot be read; and of State: another agent uses it.
+// New puts the parts together. Its errors are of the root folder: it is missing or cannot be read; and of State:
+// another agent uses it.
 func New(c Config) (*Agent, error) {
 	lines := newLines(c.Log)
 	c.Log = slog.New(lines)
 	a := &Agent{Config: c, registry: prometheus.NewRegistry(), lines: lines}
-	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "1, with what this agent was built from.", ConstLabels: c.Build,
 	})
@@ -165,8 +169,13 @@ func New(c Config) (*Agent, error) {
 	})
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
-			Files: asked{lib.at(p.NextServer), a.machines, own}, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log, Guard: a.guard,
-			Boots: api, Live: a.page, ShowMenu: a.showMenu(a.menus.at(p.NextServer)), Actions: actions{a.page, a.machines, a.watcher}, Gate: c.Page.Gate,
+			Files: asked{
+				lib.at(p.NextServer),
+				a.machines,
+				own,
+			}, Observer: obs, Gatherer: a.registry, Networks: c.Networks, Ready: a.ready, Log: c.Log, Guard: a.guard,
+			Boots: api, Live: a.page, ShowMenu: a.showMenu(a.menus.at(p.NextServer)),
+			Actions: actions{a.page, a.machines, a.watcher}, Gate: c.Page.Gate,
 			Documents: placed{a.machines.Fleet, baseText(p.Base)},
 		}), nil
 	})
@@ -186,7 +195,8 @@ func newLines(log *slog.Logger) *logging.Handler {
 // recording is the recorder's configuration: what the operator set, and where the agent's other parts come in.
 func (a *Agent) recording() recorder.Config {
 	c := a.Boots
-	c.State, c.MenuTimeout, c.LoopsBroken, c.Except, c.Native = a.State, a.Menu.Timeout, a.Chain.Breaks(), a.Except, a.Native
+	c.State, c.MenuTimeout, c.LoopsBroken = a.State, a.Menu.Timeout, a.Chain.Breaks()
+	c.Except, c.Native = a.Except, a.Native
 	c.Wants = func(kernel string) []string { return a.machines.catalog.Wants(kernel, a.machines.base) }
 	c.Neighbour, c.Name, c.Own = neighbour.New(a.Log).MAC, a.machines.named, own
 	c.Event, c.Metrics, c.Guard, c.Log = a.recorded, a.registry, a.guard, a.Log

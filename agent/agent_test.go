@@ -47,7 +47,12 @@ func start(t *testing.T, change func(*agent.Config)) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{t: t, tftp: sockets.TFTP(), root: t.TempDir(), base: &url.URL{Scheme: "http", Host: sockets.HTTP().String()}}
+	r := &running{
+		t:    t,
+		tftp: sockets.TFTP(),
+		root: t.TempDir(),
+		base: &url.URL{Scheme: "http", Host: sockets.HTTP().String()},
+	}
 	for _, tree := range []string{"tftp", "http"} {
 		if err := os.Mkdir(filepath.Join(r.root, tree), 0o755); err != nil {
 			t.Fatal(err)
@@ -336,7 +341,9 @@ func TestDHCPIsWatched(t *testing.T) {
 	if took := r.metric(`pxeagent_probe_offer_duration_seconds\{client="bios",interface="admin"\}`); took <= 0 {
 		t.Errorf("the offer took %v", took)
 	}
-	if at := r.metric(`pxeagent_probe_timestamp_seconds` + network); time.Since(time.Unix(int64(at), 0)).Abs() > time.Minute {
+	if at := r.metric(`pxeagent_probe_timestamp_seconds` + network); time.Since(time.Unix(int64(at), 0)).
+		Abs() >
+		time.Minute {
 		t.Errorf("the probe was at %v", at)
 	}
 	if n := r.metric(`pxeagent_probes_total\{interface="admin",result="ok"\}`); n < 1 {

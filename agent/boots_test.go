@@ -120,7 +120,10 @@ func TestBoot(t *testing.T) {
 	state := t.TempDir()
 	r := start(t, func(c *agent.Config) {
 		log.to(c)
-		book, err := machine.New([]machine.Host{{Name: "rack-1", MACs: []string{theMAC}, Profile: "lab"}}, []machine.Profile{{Name: "lab"}})
+		book, err := machine.New(
+			[]machine.Host{{Name: "rack-1", MACs: []string{theMAC}, Profile: "lab"}},
+			[]machine.Profile{{Name: "lab"}},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +133,9 @@ func TestBoot(t *testing.T) {
 	r.put("os/initrd.img", 5000)
 	m := r.box(2)
 	m.toMenu()
-	if b := r.awaits("at the menu", func(b boot.Boot) bool { return b.MAC != "" && len(b.Files) == 3 }); b.MAC != theMAC || b.Facts.Serial != "" || b.Firmware != boot.FirmwareUEFIHTTP {
+	if b := r.awaits("at the menu", func(b boot.Boot) bool { return b.MAC != "" && len(b.Files) == 3 }); b.MAC != theMAC ||
+		b.Facts.Serial != "" ||
+		b.Firmware != boot.FirmwareUEFIHTTP {
 		t.Errorf("%+v", b)
 	}
 	r.until("pxeagent_boots_in_progress", 1)
@@ -138,7 +143,8 @@ func TestBoot(t *testing.T) {
 	m.fetch("/os/initrd.img", asIPXE)
 	r.get("/os/vmlinuz", "curl/8")
 	b := r.awaits("booted", is(boot.Booted))
-	if b.Host != "rack-1" || b.Profile != "lab" || b.Arch != "x86_64" || len(b.Stages) != 4 || len(b.Files) != 5 || b.Stages[2].Bytes != 3000 {
+	if b.Host != "rack-1" || b.Profile != "lab" || b.Arch != "x86_64" || len(b.Stages) != 4 || len(b.Files) != 5 ||
+		b.Stages[2].Bytes != 3000 {
 		t.Errorf("%+v", b)
 	}
 	r.until(`pxeagent_boots_total\{arch="x86_64",profile="lab",result="booted"\}`, 1)
@@ -214,7 +220,8 @@ func TestBootsThatEndOtherwise(t *testing.T) {
 	for range 3 {
 		r.box(6).fetch("/undionly.kpxe", asUEFI)
 	}
-	if b := r.awaits("looping", is(boot.Looped)); b.File != "/undionly.kpxe" || !strings.Contains(b.Note, "look at its screen") {
+	if b := r.awaits("looping", is(boot.Looped)); b.File != "/undionly.kpxe" ||
+		!strings.Contains(b.Note, "look at its screen") {
 		t.Errorf("%+v", b)
 	}
 	for _, result := range []boot.Result{boot.Stalled, boot.Broken, boot.LocalDisk, boot.Looped} {
@@ -232,7 +239,19 @@ func TestStrangersAddNoSeries(t *testing.T) {
 		case 0:
 			m.fetch(fmt.Sprintf("/missing-%d", i), ua)
 		case 1:
-			m.fetch(fmt.Sprintf("%s?mac=52:54:01:%02x:%02x:%02x&buildarch=arch-%d&platform=p%d&serial=%d", menu.BootstrapPath, i>>16&255, i>>8&255, i&255, i, i, i), ua)
+			m.fetch(
+				fmt.Sprintf(
+					"%s?mac=52:54:01:%02x:%02x:%02x&buildarch=arch-%d&platform=p%d&serial=%d",
+					menu.BootstrapPath,
+					i>>16&255,
+					i>>8&255,
+					i&255,
+					i,
+					i,
+					i,
+				),
+				ua,
+			)
 		case 2:
 			m.fetch(fmt.Sprintf("/%d/ipxe.efi", i), asUEFI)
 		case 3:
@@ -256,7 +275,10 @@ func TestStrangersAddNoSeries(t *testing.T) {
 	for i := range strangers {
 		warm(16 + i)
 	}
-	r.until(`pxeagent_requests_total\{artifact="none",class="bios-rom",outcome="not_found",protocol="tftp"\}`, float64(4+strangers/4))
+	r.until(
+		`pxeagent_requests_total\{artifact="none",class="bios-rom",outcome="not_found",protocol="tftp"\}`,
+		float64(4+strangers/4),
+	)
 	r.until(`pxeagent_requests_in_flight\{protocol="tftp"\}`, 0)
 	if after := series(); after != before {
 		t.Errorf("%d series, before %d", after, before)
@@ -279,7 +301,8 @@ func (m box) tftp(name string) {
 	c.receive()
 }
 
-// Commands of this machine ask over a socket that nobody else may open. What an agent that was killed left there is replaced.
+// Commands of this machine ask over a socket that nobody else may open. What an agent that was killed left there is
+// replaced.
 func TestControlSocket(t *testing.T) {
 	state := t.TempDir()
 	path := filepath.Join(state, recorder.ControlFile)
@@ -293,9 +316,11 @@ func TestControlSocket(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", path)
-	}}}
+	client := &http.Client{
+		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		}},
+	}
 	resp, err := client.Get("http://x/api/v1/events")
 	if err != nil {
 		t.Fatal(err)
@@ -321,8 +346,11 @@ func TestControlSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sockets.Close()
-	_, err = agent.New(agent.Config{Sockets: sockets, Root: r.root, Places: r.Places, Chain: ipxe.ChainAuto, State: state, Log: r.Log})
-	if err == nil || !strings.Contains(err.Error(), "state_dir: ") || !strings.Contains(err.Error(), store.ErrLocked.Error()) {
+	_, err = agent.New(
+		agent.Config{Sockets: sockets, Root: r.root, Places: r.Places, Chain: ipxe.ChainAuto, State: state, Log: r.Log},
+	)
+	if err == nil || !strings.Contains(err.Error(), "state_dir: ") ||
+		!strings.Contains(err.Error(), store.ErrLocked.Error()) {
 		t.Errorf("a second agent: %v", err)
 	}
 	if resp, err := client.Get("http://x/api/v1/boots"); err != nil || resp.StatusCode != 200 {
@@ -356,7 +384,10 @@ func TestNativeHistograms(t *testing.T) {
 		t.Errorf("there are classic buckets: %v", n)
 	}
 	req, _ := http.NewRequest("GET", r.base.String()+"/metrics", nil)
-	req.Header.Set("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited")
+	req.Header.Set(
+		"Accept",
+		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
+	)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)

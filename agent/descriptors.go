@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// ownDescriptors are kept for what is neither a transfer nor a connection: sockets, the store, probes, checks, folders that
-	// are looked through.
+	// ownDescriptors are kept for what is neither a transfer nor a connection: sockets, the store, probes, checks,
+	// folders that are looked through.
 	ownDescriptors = 128
 	// mostConnections and mostTransfers are what is taken at once where the system has descriptors for more.
 	mostConnections = 4096
@@ -17,8 +17,8 @@ const (
 	leastShare = 16
 )
 
-// shares divides the descriptors that the process may have between HTTP's connections and TFTP's transfers, so that neither takes
-// what the other needs. Each of both has a socket and a file: two descriptors.
+// shares divides the descriptors that the process may have between HTTP's connections and TFTP's transfers, so that
+// neither takes what the other needs. Each of both has a socket and a file: two descriptors.
 func shares(descriptors uint64) (connections, transfers int) {
 	each := leastShare
 	if descriptors > ownDescriptors {

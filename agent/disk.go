@@ -2,7 +2,8 @@ package agent
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// disks tells how much room there is where files are served from and where the agent keeps its own. It looks when it is asked.
+// disks tells how much room there is where files are served from and where the agent keeps its own. It looks when it is
+// asked.
 type disks struct {
 	folders    map[string]string // "root" and "state" lead to paths
 	free, size *prometheus.Desc
@@ -12,8 +13,11 @@ func newDisks(folders map[string]string) disks {
 	desc := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "disk", name), help, []string{"folder"}, nil)
 	}
-	return disks{folders, desc("free_bytes", "Room left on the disk of serve.root (root) and state_dir (state), for an ordinary user."),
-		desc("size_bytes", "Size of that disk.")}
+	return disks{
+		folders,
+		desc("free_bytes", "Room left on the disk of serve.root (root) and state_dir (state), for an ordinary user."),
+		desc("size_bytes", "Size of that disk."),
+	}
 }
 
 // Describe is for the registry.

@@ -14,5 +14,6 @@ func diskSpace(path string) (free, size uint64, err error) {
 		return 0, 0, fmt.Errorf("looking at the disk of %s: %w", path, err)
 	}
 	block := uint64(s.Bsize)
-	return uint64(max(0, int64(s.Bavail))) * block, uint64(s.Blocks) * block, nil // FreeBSD counts below zero where only root has room
+	// FreeBSD counts below zero where only root has room
+	return uint64(max(0, int64(s.Bavail))) * block, uint64(s.Blocks) * block, nil
 }

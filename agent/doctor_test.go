@@ -47,7 +47,8 @@ func (l *logged) wait(t *testing.T, part string) string {
 
 func (l *logged) to(c *agent.Config) { c.Log = slog.New(slog.NewTextHandler(l, nil)) }
 
-// asIPXE fetches a file by TFTP as iPXE does, at an address that is not the agent's: what comes from that one is taken for a check.
+// asIPXE fetches a file by TFTP as iPXE does, at an address that is not the agent's: what comes from that one is taken
+// for a check.
 func (r *running) asIPXE(name string) {
 	r.t.Helper()
 	c := r.askFrom(net.IPv4(127, 0, 0, 9), name, "blksize", "1432", "tsize", "0")
@@ -96,7 +97,8 @@ func TestNotFoundNamesWhatIsNear(t *testing.T) {
 	if b := c.receive(); b[1] != 5 {
 		t.Fatalf("answered %q", b)
 	}
-	if line := log.wait(t, "file=undionly.kpx "); !strings.Contains(line, `there is \"undionly.kpxe\"`) || !strings.Contains(line, "outcome=not_found") {
+	if line := log.wait(t, "file=undionly.kpx "); !strings.Contains(line, `there is \"undionly.kpxe\"`) ||
+		!strings.Contains(line, "outcome=not_found") {
 		t.Errorf("by TFTP: %s", line)
 	}
 	r.get("/ipxe/bootstrap.ipx", "iPXE/1.21.1")

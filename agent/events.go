@@ -34,7 +34,13 @@ func (p *pageState) noteLocked(e web.Event) {
 
 // looped notes a machine that loads its NBP again and again.
 func (p *pageState) looped(b boot.Loop, remedy string) {
-	p.note(web.Event{Kind: web.Looped, Bad: true, Text: fmt.Sprintf("%s fetches %q again and again: %s", b.Client, b.File, remedy)})
+	p.note(
+		web.Event{
+			Kind: web.Looped,
+			Bad:  true,
+			Text: fmt.Sprintf("%s fetches %q again and again: %s", b.Client, b.File, remedy),
+		},
+	)
 }
 
 // booted notes the end of a boot.
@@ -74,7 +80,13 @@ func (p *pageState) reloaded(settings []web.Setting, err error) {
 	defer p.mu.Unlock()
 	if err != nil {
 		p.config = web.Reload{At: time.Now(), Error: cut(err.Error())}
-		p.noteLocked(web.Event{Kind: web.Changed, Bad: true, Text: "The configuration has a mistake, and the last good one is kept: " + err.Error()})
+		p.noteLocked(
+			web.Event{
+				Kind: web.Changed,
+				Bad:  true,
+				Text: "The configuration has a mistake, and the last good one is kept: " + err.Error(),
+			},
+		)
 		return
 	}
 	p.config = web.Reload{OK: true, At: time.Now()}

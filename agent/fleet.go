@@ -7,7 +7,8 @@ import (
 	"pxeagent/agent/machine"
 )
 
-// OpenFleet is what the configuration says of machines and what is kept of them, as the daemon has it; no daemon need run.
+// OpenFleet is what the configuration says of machines and what is kept of them, as the daemon has it; no daemon need
+// run.
 func OpenFleet(c Config) (*machine.Fleet, error) {
 	m, err := newMachines(c)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"pxeagent/agent/image"
 )
 
-// images tells of what is on disk, as it is when metrics are asked for. Its label is the key of an image's folder, which only who may write
-// there can make.
+// images tells of what is on disk, as it is when metrics are asked for. Its label is the key of an image's folder,
+// which only who may write there can make.
 type images struct {
 	find  func() (image.Found, error)
 	guard *guard.Guard
@@ -29,8 +29,14 @@ func newImages(root string, g *guard.Guard, log *slog.Logger) *images {
 		find: image.NewFinder(filepath.Join(root, "http")).Find, guard: g, log: log,
 		verified: desc("verified", "1 where an image's files were as they were added when last verified, else 0."),
 		size:     desc("size_bytes", "Bytes of an image's files."),
-		added:    desc("added_timestamp_seconds", "When a recipe added the image, Unix time; absent where it was put there by hand."),
-		checked:  desc("verified_timestamp_seconds", "When the image was last verified, Unix time; absent where it never was."),
+		added: desc(
+			"added_timestamp_seconds",
+			"When a recipe added the image, Unix time; absent where it was put there by hand.",
+		),
+		checked: desc(
+			"verified_timestamp_seconds",
+			"When the image was last verified, Unix time; absent where it never was.",
+		),
 	}
 }
 
@@ -41,7 +47,8 @@ func (c *images) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. Two images of one key, which somebody made by copying a folder, are one series.
+// Collect implements prometheus.Collector. Two images of one key, which somebody made by copying a folder, are one
+// series.
 func (c *images) Collect(ch chan<- prometheus.Metric) {
 	var found image.Found
 	err := c.guard.Do(guard.Images, func() (err error) {

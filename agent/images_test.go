@@ -9,7 +9,8 @@ import (
 	"pxeagent/agent/image"
 )
 
-// Each metric of images shows what is on disk when it is asked for: added, verified, spoiled, removed, put there by hand.
+// Each metric of images shows what is on disk when it is asked for: added, verified, spoiled, removed, put there by
+// hand.
 func TestImageMetricsFollowTheDisk(t *testing.T) {
 	r := start(t, nil)
 	dir, from := filepath.Join(r.root, "http"), t.TempDir()

@@ -42,7 +42,13 @@ func newMachines(c Config) (*machines, error) {
 	if err != nil {
 		return nil, err
 	}
-	fleet := machine.Config{Inventory: c.Machines, State: c.State, Items: m.catalog.Items, Neighbour: holders(neighbour.New(m.log)), Log: m.log}
+	fleet := machine.Config{
+		Inventory: c.Machines,
+		State:     c.State,
+		Items:     m.catalog.Items,
+		Neighbour: holders(neighbour.New(m.log)),
+		Log:       m.log,
+	}
 	if c.Root != "" {
 		fleet.Documents = filepath.Join(c.Root, DocumentsFolder)
 	}
@@ -86,8 +92,8 @@ func (m *machines) named(f boot.Facts, addr netip.Addr, kernel string) boot.Name
 	return n
 }
 
-// asked are the files of a place, and tells the fleet what machines ask for. That comes before the answer, so that what the answer leads to is
-// known to be this machine's.
+// asked are the files of a place, and tells the fleet what machines ask for. That comes before the answer, so that what
+// the answer leads to is known to be this machine's.
 type asked struct {
 	*files.Library
 	*machines
@@ -111,7 +117,8 @@ type watched struct {
 // End uses up what a machine was to boot once, when it has the kernel.
 func (w watched) End(t boot.Transfer) {
 	w.Observer.End(t)
-	if t.Outcome != boot.OK || t.Class != boot.IPXE || t.Artifact == boot.NBP || t.Artifact == boot.Internal || w.own(t.Ask) {
+	if t.Outcome != boot.OK || t.Class != boot.IPXE || t.Artifact == boot.NBP || t.Artifact == boot.Internal ||
+		w.own(t.Ask) {
 		return
 	}
 	if t.Artifact == boot.Script && t.Name != catalog.LocalPath || !w.Waits(t.Client.Addr()) {

@@ -85,14 +85,19 @@ func newBook(t *testing.T, hosts []machine.Host, profiles ...machine.Profile) *m
 	return b
 }
 
-// A machine's boot once is there until it has fetched the kernel to its end; then it has its profile again. All of this by HTTP.
+// A machine's boot once is there until it has fetched the kernel to its end; then it has its profile again. All of this
+// by HTTP.
 func TestBootOnceByHTTP(t *testing.T) {
 	state := t.TempDir()
 	once := machine.OpenOneTimeBoots(filepath.Join(state, "once"), nil) // as the command line, or another agent, has it
 	log := &safeBuffer{}
 	r := start(t, func(c *agent.Config) {
 		c.State, c.Log = state, slog.New(slog.NewTextHandler(log, nil))
-		c.Machines = newBook(t, []machine.Host{{Name: "node", MACs: []string{machineMAC}, Profile: "p"}}, machine.Profile{Name: "p", Image: "local", SkipMenu: true})
+		c.Machines = newBook(
+			t,
+			[]machine.Host{{Name: "node", MACs: []string{machineMAC}, Profile: "p"}},
+			machine.Profile{Name: "p", Image: "local", SkipMenu: true},
+		)
 	})
 	r.tree(smartos("20130808T195337Z")...)
 	if got := r.straight(facts); got != "local" {
@@ -187,7 +192,10 @@ func TestDocumentsByHTTP(t *testing.T) {
 	log := &safeBuffer{}
 	r := start(t, func(c *agent.Config) {
 		c.State, c.Log = t.TempDir(), slog.New(slog.NewTextHandler(log, nil))
-		c.Machines = newBook(t, []machine.Host{{Name: "node", MACs: []string{machineMAC}, Labels: map[string]string{"rack": "a1"}}})
+		c.Machines = newBook(
+			t,
+			[]machine.Host{{Name: "node", MACs: []string{machineMAC}, Labels: map[string]string{"rack": "a1"}}},
+		)
 	})
 	dir := filepath.Join(r.root, agent.DocumentsFolder)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -206,7 +214,10 @@ func TestDocumentsByHTTP(t *testing.T) {
 		}
 	}
 	want("/provision/user-data", 403, "another machine")
-	if !strings.Contains(log.String(), "nothing is known of 127.0.0.1: it has asked for no script, and no host has this address") {
+	if !strings.Contains(
+		log.String(),
+		"nothing is known of 127.0.0.1: it has asked for no script, and no host has this address",
+	) {
 		t.Errorf("nothing says why:\n%s", log)
 	}
 	r.straight(facts)
@@ -228,7 +239,12 @@ func TestCanaryByHTTP(t *testing.T) {
 	r := start(t, func(c *agent.Config) {
 		c.State = state
 		c.Machines = newBook(t, []machine.Host{
-			{Name: "first", MACs: []string{machineMAC}, Profile: "p", Labels: map[string]string{machine.CanaryLabel: "true"}},
+			{
+				Name:    "first",
+				MACs:    []string{machineMAC},
+				Profile: "p",
+				Labels:  map[string]string{machine.CanaryLabel: "true"},
+			},
 			{Name: "second", MACs: []string{"52:54:00:12:34:02"}, Profile: "p"},
 		}, machine.Profile{Name: "p", Image: "smartos", SkipMenu: true})
 	})

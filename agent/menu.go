@@ -13,14 +13,15 @@ import (
 func menuOK(b *menu.Builder) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "menu_ok",
-		Help: "1 where the menu that is served is the one that was asked for, 0 where something in it is left out or the last good one is kept.",
+		Help: "1 where the menu that is served is as configured, 0 where something in it is left out or the last good one is kept.",
 	}, func() float64 {
 		m, err := b.Menu(boot.Facts{}, netip.Addr{})
 		return bool01(err == nil && m.Err == nil)
 	})
 }
 
-// MachineMenu is the menu that an agent of this configuration gives a machine in the first of its places. Nothing is bound and nothing runs.
+// MachineMenu is the menu that an agent of this configuration gives a machine in the first of its places. Nothing is
+// bound and nothing runs.
 func MachineMenu(c Config, f boot.Facts, addr netip.Addr) (menu.Menu, error) {
 	m, err := newMachines(c)
 	if err != nil {

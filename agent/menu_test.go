@@ -59,10 +59,18 @@ func TestMenuMetric(t *testing.T) {
 
 // The menu of a machine is found without an agent that runs.
 func TestMachineMenu(t *testing.T) {
-	c := Config{Root: t.TempDir(), State: t.TempDir(), Log: slog.New(slog.DiscardHandler), Menu: menu.Settings{Title: "Rack 7"},
-		Places: []Place{{NextServer: netip.MustParseAddr("10.0.0.7"), Base: menu.Base(netip.MustParseAddrPort("10.0.0.7:80"))}}}
+	c := Config{
+		Root:  t.TempDir(),
+		State: t.TempDir(),
+		Log:   slog.New(slog.DiscardHandler),
+		Menu:  menu.Settings{Title: "Rack 7"},
+		Places: []Place{
+			{NextServer: netip.MustParseAddr("10.0.0.7"), Base: menu.Base(netip.MustParseAddrPort("10.0.0.7:80"))},
+		},
+	}
 	m, err := MachineMenu(c, boot.Facts{Platform: "efi", Arch: "x86_64"}, netip.Addr{})
-	if err != nil || m.Err != nil || m.Title != "Rack 7" || m.Default != catalog.Local || !strings.Contains(string(m.Script), "\nset base http://10.0.0.7\n") {
+	if err != nil || m.Err != nil || m.Title != "Rack 7" || m.Default != catalog.Local ||
+		!strings.Contains(string(m.Script), "\nset base http://10.0.0.7\n") {
 		t.Errorf("%v, %v, %+v\n%s", err, m.Err, m.Items, m.Script)
 	}
 	c.Root = filepath.Join(c.Root, "none")

@@ -60,7 +60,9 @@ func TestEveryDocumentedMetricChanges(t *testing.T) {
 		"pxeagent_boot_events_dropped_total": "TestObserverNeverWaits fills the queue",
 		"pxeagent_panics_total":              "TestRecorderGoesOnAfterAPanic panics",
 	}
-	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	hook := httptest.NewServer(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }),
+	)
 	defer hook.Close()
 	o := newOfferer(t, "undionly.kpxe")
 	r := start(t, func(c *agent.Config) {
@@ -132,7 +134,12 @@ func TestEveryDocumentedMetricChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Reconfigure(agent.Changes{Menu: menu.Settings{Title: "Boot", Default: "is-not-there", Timeout: time.Second}, Machines: book})
+	r.Reconfigure(
+		agent.Changes{
+			Menu:     menu.Settings{Title: "Boot", Default: "is-not-there", Timeout: time.Second},
+			Machines: book,
+		},
+	)
 	look()
 	r.ConfigFailed(errors.New("a mistake"))
 	look()

@@ -16,11 +16,14 @@ import (
 // shotsEnv names a folder that the pictures for the documentation are written to.
 const shotsEnv = "PXEAGENT_PAGE_SHOTS"
 
-// On a desk and on a phone, dark and light, nothing is wider than the window. The pictures of the documentation are of this.
+// On a desk and on a phone, dark and light, nothing is wider than the window. The pictures of the documentation are of
+// this.
 func TestLivePageLayout(t *testing.T) {
 	b, s, _ := openPage(t)
 	s.bootAll()
-	b.Until(card("lab-1") + `?.textContent.includes("Booted") && ` + card("lab-3") + `?.textContent.includes("Local disk")`)
+	b.Until(
+		card("lab-1") + `?.textContent.includes("Booted") && ` + card("lab-3") + `?.textContent.includes("Local disk")`,
+	)
 	b.Until(`document.querySelectorAll("article.machine.bad").length === 2`)
 	unlock(b, pageToken)
 	b.Until(unlocked)

@@ -41,7 +41,8 @@ type slowParts struct {
 	machines []web.Machine
 }
 
-// slowAge is how old what comes from disk may be: whoever asks for the status again and again must not keep the disk busy.
+// slowAge is how old what comes from disk may be: whoever asks for the status again and again must not keep the disk
+// busy.
 const slowAge = time.Second
 
 // Bounds of a Status's lists.
@@ -52,7 +53,8 @@ const (
 // newPageState makes the page's state.
 func newPageState(running web.Running, settings []web.Setting) *pageState {
 	p := &pageState{
-		running: running, settings: append([]web.Setting{}, settings...), changed: make(chan struct{}), config: web.Reload{OK: true},
+		running: running, settings: append([]web.Setting{}, settings...),
+		changed: make(chan struct{}), config: web.Reload{OK: true},
 		networks: func() []watch.State { return nil },
 	}
 	p.note(web.Event{Kind: web.Started, At: running.Started, Text: fmt.Sprintf("pxeagent %s started", running.Version)})
@@ -67,7 +69,8 @@ func (p *pageState) Status() web.Status {
 	events := slices.Clone(p.events)
 	slices.Reverse(events)
 	return web.Status{
-		At: time.Now(), Agent: p.running, Settings: p.settings, Networks: append([]watch.State{}, p.networks()...), Config: p.config,
+		At: time.Now(), Agent: p.running, Settings: p.settings, Networks: append([]watch.State{}, p.networks()...),
+		Config: p.config,
 		Events: events, Actions: p.actions, Images: slow.images, Menu: slow.menu, Machines: slow.machines,
 	}
 }
@@ -135,8 +138,8 @@ func (p *pageState) watched(e watch.Event) {
 	p.note(web.Event{Kind: kind, Bad: e.Bad, Text: e.Text})
 }
 
-// own reports whether a request is a check's, ours or one by hand, and no machine's: it comes from the very address that was asked. On
-// loopback a person may try out what a machine does over HTTP, where a check is known by its header.
+// own reports whether a request is a check's, ours or one by hand, and no machine's: it comes from the very address
+// that was asked. On loopback a person may try out what a machine does over HTTP, where a check is known by its header.
 func own(a boot.Ask) bool {
 	from := a.Client.Addr().Unmap()
 	return from.IsValid() && from == a.Local.Addr().Unmap() && (a.Check || a.Proto == boot.TFTP || !from.IsLoopback())

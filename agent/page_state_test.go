@@ -20,7 +20,10 @@ func TestStatusIsBounded(t *testing.T) {
 	}
 	p.images = func() (out []web.Image) {
 		for range 2 * maxListed {
-			out = append(out, web.Image{Key: strings.Repeat("k", 128), Title: strings.Repeat("t", 128), Error: cut(long)})
+			out = append(
+				out,
+				web.Image{Key: strings.Repeat("k", 128), Title: strings.Repeat("t", 128), Error: cut(long)},
+			)
 		}
 		return out
 	}
@@ -36,7 +39,12 @@ func TestStatusIsBounded(t *testing.T) {
 
 func TestOwnRequestsAreNoMachines(t *testing.T) {
 	ask := func(client, local string, proto boot.Proto, check bool) boot.Ask {
-		return boot.Ask{Client: netip.MustParseAddrPort(client), Local: netip.MustParseAddrPort(local), Proto: proto, Check: check}
+		return boot.Ask{
+			Client: netip.MustParseAddrPort(client),
+			Local:  netip.MustParseAddrPort(local),
+			Proto:  proto,
+			Check:  check,
+		}
 	}
 	for name, tc := range map[string]struct {
 		boot.Ask

@@ -30,7 +30,8 @@ func (a *Agent) Reconfigure(c Changes) {
 	a.page.forget()
 }
 
-// ConfigFailed says that the configuration has mistakes, and that the last good one is kept. The page shows the error, which holds no secret.
+// ConfigFailed says that the configuration has mistakes, and that the last good one is kept. The page shows the error,
+// which holds no secret.
 func (a *Agent) ConfigFailed(err error) {
 	a.reload.ok.Set(0)
 	a.page.reloaded(nil, err)
@@ -53,10 +54,14 @@ func newReloadMetrics(reg prometheus.Registerer) reloadMetrics {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
 	}
 	m := reloadMetrics{
-		ok: gauge("config_reload_ok", "1 where the configuration in use is the one in the file, 0 where that has mistakes and the last good one is kept."),
+		ok: gauge(
+			"config_reload_ok",
+			"1 where the configuration in use is the one in the file, 0 where that has mistakes and the last good one is kept.",
+		),
 		at: gauge("config_reload_timestamp_seconds", "When the configuration in use was taken up, Unix time."),
 		changes: prometheus.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "config_changes_total", Help: "Changes of the configuration that were taken up without a restart.",
+			Namespace: namespace, Name: "config_changes_total",
+			Help: "Changes of the configuration that were taken up without a restart.",
 		}),
 	}
 	reg.MustRegister(m.ok, m.at, m.changes)

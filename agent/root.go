@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// rootFolder says whether serve.root is there with what it had. It may be moved, unmounted or replaced while the agent runs, and
-// files are served again as soon as it is back: each request opens it anew.
+// rootFolder says whether serve.root is there with what it had. It may be moved, unmounted or replaced while the agent
+// runs, and files are served again as soon as it is back: each request opens it anew.
 type rootFolder struct {
 	path string
 
@@ -31,8 +31,9 @@ func newRootFolder(path string) *rootFolder {
 	return r
 }
 
-// check returns an error where the root, or a tree that was there before, is missing, cannot be read, or is another folder
-// that has nothing in it now: a mount point without its file system. Another folder with files in it is a new version.
+// check returns an error where the root, or a tree that was there before, is missing, cannot be read, or is another
+// folder that has nothing in it now: a mount point without its file system. Another folder with files in it is a new
+// version.
 func (r *rootFolder) check() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

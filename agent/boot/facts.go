@@ -8,14 +8,16 @@ import (
 // Facts are what iPXE says of the machine that it runs on. All of it comes over the wire and may be a lie; what is
 // not known is "". The zero Facts says nothing. Comparable.
 type Facts struct {
-	MAC          string `json:"mac,omitempty"`          // of the card that it boots from: "52:54:00:12:34:56"
-	UUID         string `json:"uuid,omitempty"`         // of the system: "8a1f7d6e-0c5b-4d3e-9f2a-1b2c3d4e5f60", lower case
+	MAC string `json:"mac,omitempty"` // of the card that it boots from: "52:54:00:12:34:56"
+	// of the system: "8a1f7d6e-0c5b-4d3e-9f2a-1b2c3d4e5f60", lower case
+	UUID         string `json:"uuid,omitempty"`
 	Serial       string `json:"serial,omitempty"`       // of the system, as the maker wrote it
 	Asset        string `json:"asset,omitempty"`        // tag
 	Manufacturer string `json:"manufacturer,omitempty"` // of the system
 	Product      string `json:"product,omitempty"`      // the system's model
 	Platform     string `json:"platform,omitempty"`     // iPXE's ${platform}: "pcbios" or "efi"
-	Arch         string `json:"buildarch,omitempty"`    // iPXE's ${buildarch}: "i386", "x86_64", "arm32", "arm64", …: how iPXE was built, not what the machine is
+	// iPXE's ${buildarch}: "i386", "x86_64", "arm32", "arm64", …: how iPXE was built, not what the machine is
+	Arch string `json:"buildarch,omitempty"`
 }
 
 // factLength bounds each fact, in bytes. SMBIOS strings are seldom longer than 64.
@@ -26,8 +28,8 @@ func FactNames() []string {
 	return []string{"mac", "uuid", "serial", "asset", "manufacturer", "product", "platform", "buildarch"}
 }
 
-// ReadFacts takes the facts of a request's query or form. get returns the value of a name, "" for none. What cannot be a fact (a MAC that
-// is none, control characters, too long a text) is left out.
+// ReadFacts takes the facts of a request's query or form. get returns the value of a name, "" for none. What cannot be
+// a fact (a MAC that is none, control characters, too long a text) is left out.
 func ReadFacts(get func(name string) string) Facts {
 	f := Facts{
 		UUID: strings.ToLower(fact(get("uuid"))), Serial: fact(get("serial")), Asset: fact(get("asset")),
@@ -43,7 +45,8 @@ func ReadFacts(get func(name string) string) Facts {
 	return f
 }
 
-// fact keeps a text that a person can read on one line. A setting that iPXE does not know stays empty or as it was written.
+// fact keeps a text that a person can read on one line. A setting that iPXE does not know stays empty or as it was
+// written.
 func fact(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) > factLength || strings.Contains(s, "${") || strings.ToValidUTF8(s, "") != s ||
@@ -59,7 +62,8 @@ func isUUID(s string) bool {
 		return false
 	}
 	for i, r := range s {
-		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (r == '-') || !dash && !strings.ContainsRune("0123456789abcdef", r) {
+		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (r == '-') ||
+			!dash && !strings.ContainsRune("0123456789abcdef", r) {
 			return false
 		}
 	}

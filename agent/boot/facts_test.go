@@ -7,12 +7,22 @@ import (
 )
 
 func TestReadFacts(t *testing.T) {
-	q, err := url.ParseQuery("mac=52-54-00-AB-cd-01&uuid=8A1F7D6E-0C5B-4D3E-9F2A-1B2C3D4E5F60&serial=+S%20N++1+&asset=&manufacturer=Acme%00&product=" +
-		strings.Repeat("x", 200) + "&platform=pcbios&buildarch=%24%7Bbuildarch%7D")
+	q, err := url.ParseQuery(
+		"mac=52-54-00-AB-cd-01&uuid=8A1F7D6E-0C5B-4D3E-9F2A-1B2C3D4E5F60&serial=+S%20N++1+&asset=&manufacturer=Acme%00&product=" +
+			strings.Repeat(
+				"x",
+				200,
+			) + "&platform=pcbios&buildarch=%24%7Bbuildarch%7D",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Facts{MAC: "52:54:00:ab:cd:01", UUID: "8a1f7d6e-0c5b-4d3e-9f2a-1b2c3d4e5f60", Serial: "S N 1", Platform: "pcbios"}
+	want := Facts{
+		MAC:      "52:54:00:ab:cd:01",
+		UUID:     "8a1f7d6e-0c5b-4d3e-9f2a-1b2c3d4e5f60",
+		Serial:   "S N 1",
+		Platform: "pcbios",
+	}
 	if got := ReadFacts(q.Get); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// feedBytes bounds what a Feed keeps of boots that ended, in bytes, roughly: hostile machines may ask for 64 long names in each boot.
+// feedBytes bounds what a Feed keeps of boots that ended, in bytes, roughly: hostile machines may ask for 64 long names
+// in each boot.
 const feedBytes = 64 << 20
 
 // leftBoots is how many boots with Into are remembered.
@@ -23,11 +24,12 @@ type Filter struct {
 
 // Wants reports whether the filter wants a boot. Limit does not count.
 func (f Filter) Wants(b Boot) bool {
-	return (f.MAC == "" || f.MAC == b.MAC) && (f.Result == UnderWay || f.Result == b.Result) && (!f.UnderWay || b.Result == UnderWay)
+	return (f.MAC == "" || f.MAC == b.MAC) && (f.Result == UnderWay || f.Result == b.Result) &&
+		(!f.UnderWay || b.Result == UnderWay)
 }
 
-// Feed has the boots that are under way and the last ones that ended, and tells whoever subscribes of each change. The boots that
-// it takes and gives are not to be changed. It may be used from many goroutines.
+// Feed has the boots that are under way and the last ones that ended, and tells whoever subscribes of each change. The
+// boots that it takes and gives are not to be changed. It may be used from many goroutines.
 type Feed struct {
 	keep int
 
@@ -44,11 +46,16 @@ type Feed struct {
 
 // NewFeed makes a Feed that keeps so many boots.
 func NewFeed(keep int) *Feed {
-	return &Feed{keep: max(keep, 1), boots: map[string]Boot{}, left: map[string]Boot{}, subs: map[*subscriber]struct{}{}}
+	return &Feed{
+		keep:  max(keep, 1),
+		boots: map[string]Boot{},
+		left:  map[string]Boot{},
+		subs:  map[*subscriber]struct{}{},
+	}
 }
 
-// Set takes a boot as it is now, in place of what was known of it. What is more than the Feed keeps goes, the oldest first; a new one that is
-// older than all of them is not taken.
+// Set takes a boot as it is now, in place of what was known of it. What is more than the Feed keeps goes, the oldest
+// first; a new one that is older than all of them is not taken.
 func (f *Feed) Set(b Boot) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -156,10 +163,16 @@ func (f *Feed) Boot(id string) (Boot, bool) {
 	return found, true
 }
 
-// Subscribe gives each boot that changes from now on, whole. A slow reader loses states between, never a boot's last, unless the boot
-// itself is no longer kept. The channel is closed by cancel, which must be called, or with the Feed.
+// Subscribe gives each boot that changes from now on, whole. A slow reader loses states between, never a boot's last,
+// unless the boot itself is no longer kept. The channel is closed by cancel, which must be called, or with the Feed.
 func (f *Feed) Subscribe() (events <-chan Boot, cancel func()) {
-	s := &subscriber{feed: f, out: make(chan Boot), wake: make(chan struct{}, 1), quit: make(chan struct{}), pending: map[string]bool{}}
+	s := &subscriber{
+		feed:    f,
+		out:     make(chan Boot),
+		wake:    make(chan struct{}, 1),
+		quit:    make(chan struct{}),
+		pending: map[string]bool{},
+	}
 	ended := make(chan struct{})
 	f.mu.Lock()
 	if f.closed {

@@ -21,12 +21,12 @@ type Loop struct {
 	Since   time.Time // the first of these fetches
 }
 
-// Loops finds such machines among all transfers. It remembers a bounded number of them. The zero Loops is ready; it is not safe for
-// use from many goroutines at once.
+// Loops finds such machines among all transfers. It remembers a bounded number of them. The zero Loops is ready; it is
+// not safe for use from many goroutines at once.
 //
-// A machine is an address, since that is all that a request shows. Firmware and the iPXE that it loads may be given different ones by
-// the DHCP server; so a script that goes to an address that fetched no NBP is taken for the end of the road of the
-// firmware that fetched one last. With many machines behind one address there may be an alarm too many.
+// A machine is an address, since that is all that a request shows. Firmware and the iPXE that it loads may be given
+// different ones by the DHCP server; so a script that goes to an address that fetched no NBP is taken for the end of
+// the road of the firmware that fetched one last. With many machines behind one address there may be an alarm too many.
 type Loops struct {
 	clients map[netip.Addr]*fetches
 }
@@ -40,8 +40,8 @@ type fetches struct {
 
 func (f *fetches) last() time.Time { return f.at[loopFetches-1] }
 
-// See takes a transfer that ended now. It reports a loop once, when it is seen first; again only after the machine has come further,
-// or has been silent for five minutes.
+// See takes a transfer that ended now. It reports a loop once, when it is seen first; again only after the machine has
+// come further, or has been silent for five minutes.
 func (l *Loops) See(t Transfer, now time.Time) (Loop, bool) {
 	client := t.Client.Addr().Unmap()
 	switch {

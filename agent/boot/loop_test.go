@@ -60,7 +60,9 @@ func TestLoops(t *testing.T) {
 			tr, now := fetch(t, word)
 			if loop, ok := l.See(tr, now); ok {
 				got = append(got, i)
-				if loop.Client != tr.Client.Addr() || loop.File != tr.Name || len(loop.Classes) != loopFetches || loop.Classes[2] != tr.Class || !loop.Since.Before(now) {
+				if loop.Client != tr.Client.Addr() || loop.File != tr.Name || len(loop.Classes) != loopFetches ||
+					loop.Classes[2] != tr.Class ||
+					!loop.Since.Before(now) {
 					t.Errorf("%s: %+v", tc.name, loop)
 				}
 			}
@@ -109,8 +111,8 @@ func TestLoopsForgetTheOldest(t *testing.T) {
 	}
 }
 
-// FuzzLoops: whatever happens, memory is bounded, and each report has three fetches of an NBP by that client behind it, in five
-// minutes and with no script between.
+// FuzzLoops: whatever happens, memory is bounded, and each report has three fetches of an NBP by that client behind it,
+// in five minutes and with no script between.
 func FuzzLoops(f *testing.F) {
 	f.Add([]byte("\x00\x01\x05\x00\x01\x05\x00\x01\x05"))
 	f.Add([]byte("\x00\x01\x05\x01\x01\x05\x00\x01\x05\x00\x01\x05\x00\x01\xff"))
@@ -121,7 +123,10 @@ func FuzzLoops(f *testing.F) {
 		for ; len(story) >= 3; story = story[3:] {
 			now = now.Add(time.Duration(story[2]) * time.Second)
 			classes := Classes()
-			tr := Transfer{Artifact: artifacts[int(story[0]&15)%len(artifacts)], Outcome: outcomes[int(story[0]>>4)%len(outcomes)]}
+			tr := Transfer{
+				Artifact: artifacts[int(story[0]&15)%len(artifacts)],
+				Outcome:  outcomes[int(story[0]>>4)%len(outcomes)],
+			}
 			tr.Class = classes[int(story[1]&15)%len(classes)]
 			tr.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, story[1] >> 4}), 1)
 			client := tr.Client.Addr()
@@ -133,7 +138,8 @@ func FuzzLoops(f *testing.F) {
 					run[client] = nil
 				}
 			}
-			if r := run[client]; found && (tr.Artifact != NBP || len(r) < loopFetches || now.Sub(r[len(r)-loopFetches]) > loopWindow) {
+			if r := run[client]; found &&
+				(tr.Artifact != NBP || len(r) < loopFetches || now.Sub(r[len(r)-loopFetches]) > loopWindow) {
 				t.Fatalf("reported with %v behind it", r)
 			}
 			if len(l.clients) > 16 {

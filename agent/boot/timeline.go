@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	trackedRuns        = 4096             // boots that are followed: those under way, and those that ended a while ago
-	trackedProvisional = 256              // of these, machines that were given nothing yet: such a request is easily forged
+	trackedRuns = 4096 // boots that are followed: those under way, and those that ended a while ago
+	// of these, machines that were given nothing yet: such a request is easily forged
+	trackedProvisional = 256
 	trackedFlight      = 8192             // requests under way
 	flightLimit        = 12 * time.Hour   // of a request whose end was not told
 	settle             = 15 * time.Second // a machine with its kernel that asks for nothing so long has all it wants
@@ -39,10 +40,11 @@ type TrackerConfig struct {
 // Named is what the configuration says of a machine. None of it comes from the wire.
 type Named struct{ Host, Profile, Item string }
 
-// Tracker makes boots of requests. It has no clock: whoever feeds it does, and calls Tick each second or so. Its memory is bounded whatever it
-// is told. It is not safe for use from many goroutines at once.
+// Tracker makes boots of requests. It has no clock: whoever feeds it does, and calls Tick each second or so. Its memory
+// is bounded whatever it is told. It is not safe for use from many goroutines at once.
 //
-// A machine is its MAC: the one that iPXE told, else the one that the neighbour table has for its address, else the address stands for it.
+// A machine is its MAC: the one that iPXE told, else the one that the neighbour table has for its address, else the
+// address stands for it.
 type Tracker struct {
 	TrackerConfig
 	runs        map[*run]struct{}
@@ -87,7 +89,13 @@ func NewTracker(c TrackerConfig) *Tracker {
 	if c.Name == nil {
 		c.Name = func(Facts, netip.Addr, string) Named { return Named{} }
 	}
-	return &Tracker{TrackerConfig: c, runs: map[*run]struct{}{}, byMAC: map[string]*run{}, byAddr: map[netip.Addr]*run{}, flights: map[flight]*inFlight{}}
+	return &Tracker{
+		TrackerConfig: c,
+		runs:          map[*run]struct{}{},
+		byMAC:         map[string]*run{},
+		byAddr:        map[netip.Addr]*run{},
+		flights:       map[flight]*inFlight{},
+	}
 }
 
 // Begin takes a request that came now. What its boot is, if it is one's first, is known only when it ends.
@@ -220,8 +228,8 @@ func (t *Tracker) Resume(boots []Boot) {
 // UnderWay counts the boots that are under way, machines that were given nothing yet left out.
 func (t *Tracker) UnderWay() int { return t.underWay }
 
-// Take gives the boots that changed since it was called last, each as it is now, and those that ended since, as they ended. A boot with Into
-// is none any more.
+// Take gives the boots that changed since it was called last, each as it is now, and those that ended since, as they
+// ended. A boot with Into is none any more.
 func (t *Tracker) Take() (changed, ended []Boot) {
 	for _, r := range t.changed {
 		r.dirty = false
@@ -283,8 +291,8 @@ func (t *Tracker) track(r *run) {
 	}
 }
 
-// room makes place for one more. Machines that were given nothing go first, then boots that ended, then those that were silent longest;
-// many at once, so that a flood does not look through all of them each time.
+// room makes place for one more. Machines that were given nothing go first, then boots that ended, then those that were
+// silent longest; many at once, so that a flood does not look through all of them each time.
 func (t *Tracker) room() {
 	oldest := func(n int, which func(*run) bool) {
 		var some []*run

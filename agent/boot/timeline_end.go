@@ -72,9 +72,11 @@ func (r *run) stalled(fetching string) string {
 	}
 	switch r.boot.At {
 	case StageNBP:
-		return "its boot program asked for nothing: look at its screen for a card that iPXE has no driver for, or for DHCP without an answer"
+		return "its NBP asked for nothing: look at its screen for a card that iPXE has no driver for, " +
+			"or for DHCP without an answer"
 	case StageScript:
-		return "it has its script and asked for nothing more: it may wait at the menu or in iPXE's shell, or its system is not served here"
+		return "it has its script and asked for nothing more: it may wait at the menu or in iPXE's shell, " +
+			"or its system is not served here"
 	case StageImage:
 		return "it asked for no kernel"
 	}
@@ -140,7 +142,8 @@ func firmware(b Boot, tr Transfer) Firmware {
 func (f Facts) with(other Facts) Facts {
 	for _, p := range []struct{ to, from *string }{
 		{&f.MAC, &other.MAC}, {&f.UUID, &other.UUID}, {&f.Serial, &other.Serial}, {&f.Asset, &other.Asset},
-		{&f.Manufacturer, &other.Manufacturer}, {&f.Product, &other.Product}, {&f.Platform, &other.Platform}, {&f.Arch, &other.Arch},
+		{&f.Manufacturer, &other.Manufacturer}, {&f.Product, &other.Product},
+		{&f.Platform, &other.Platform}, {&f.Arch, &other.Arch},
 	} {
 		if *p.from != "" {
 			*p.to = *p.from

@@ -26,7 +26,9 @@ func (t *Tracker) bounded(tb testing.TB) {
 		default:
 			underWay++
 		}
-		if len(r.boot.Files) > boundFiles || len(r.boot.Stages) > len(Stages()) || len(r.addrs) > boundAddrs || len(r.macs) > boundAddrs || len(r.have) > boundHave {
+		if len(r.boot.Files) > boundFiles || len(r.boot.Stages) > len(Stages()) || len(r.addrs) > boundAddrs ||
+			len(r.macs) > boundAddrs ||
+			len(r.have) > boundHave {
 			tb.Fatalf("a boot grew: %+v", r.boot)
 		}
 		for _, f := range r.boot.Files {
@@ -41,8 +43,15 @@ func (t *Tracker) bounded(tb testing.TB) {
 	if provisional != t.provisional || underWay != t.underWay || provisional > trackedProvisional {
 		tb.Fatalf("%d provisional of %d, %d under way of %d", t.provisional, provisional, t.underWay, underWay)
 	}
-	if len(t.runs) > trackedRuns || len(t.byMAC) > boundAddrs*trackedRuns || len(t.byAddr) > boundAddrs*trackedRuns || len(t.flights) > trackedFlight {
-		tb.Fatalf("%d runs, %d MACs, %d addresses, %d flights", len(t.runs), len(t.byMAC), len(t.byAddr), len(t.flights))
+	if len(t.runs) > trackedRuns || len(t.byMAC) > boundAddrs*trackedRuns || len(t.byAddr) > boundAddrs*trackedRuns ||
+		len(t.flights) > trackedFlight {
+		tb.Fatalf(
+			"%d runs, %d MACs, %d addresses, %d flights",
+			len(t.runs),
+			len(t.byMAC),
+			len(t.byAddr),
+			len(t.flights),
+		)
 	}
 	for _, r := range t.byMAC {
 		if _, ok := t.runs[r]; !ok {
@@ -56,7 +65,8 @@ func (t *Tracker) bounded(tb testing.TB) {
 	}
 }
 
-// Tens of thousands of machines that do not exist: memory stays bounded, and the machine that is booting meanwhile is not lost.
+// Tens of thousands of machines that do not exist: memory stays bounded, and the machine that is booting meanwhile is
+// not lost.
 func TestTrackerUnderFlood(t *testing.T) {
 	tr := NewTracker(TrackerConfig{})
 	now := loopStart
@@ -122,7 +132,12 @@ func FuzzTracker(f *testing.F) {
 		for ; len(story) >= 4; story = story[4:] {
 			now = now.Add(time.Duration(story[3]) * time.Second)
 			classes := Classes()
-			x := Transfer{Artifact: artifacts[int(story[0]&7)%len(artifacts)], Outcome: outcomes[int(story[0]>>3&7)%len(outcomes)], LoopBroken: story[0]&64 != 0, Start: now}
+			x := Transfer{
+				Artifact:   artifacts[int(story[0]&7)%len(artifacts)],
+				Outcome:    outcomes[int(story[0]>>3&7)%len(outcomes)],
+				LoopBroken: story[0]&64 != 0,
+				Start:      now,
+			}
 			x.Class, x.Proto = classes[int(story[1]&7)%len(classes)], HTTP
 			x.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, story[1] >> 4}), uint16(story[1]))
 			x.Name = fmt.Sprintf("name-%d", story[2]&3)

@@ -27,8 +27,8 @@ func (t *Tracker) machine(tr Transfer, addr netip.Addr, now time.Time) (r *run, 
 	return r, mac
 }
 
-// byOwnMAC is the boot of a machine that sends its MAC; mac is the neighbour table's, and here what was seen last at its
-// address. nil: it is unknown, or another one behind the same address.
+// byOwnMAC is the boot of a machine that sends its MAC; mac is the neighbour table's, and here what was seen last at
+// its address. nil: it is unknown, or another one behind the same address.
 func (t *Tracker) byOwnMAC(own, mac string, here *run) *run {
 	if r := t.byMAC[own]; r != nil {
 		if here != nil && here != r {
@@ -65,8 +65,8 @@ func (t *Tracker) byNeighbour(mac string, here *run) *run {
 	return nil
 }
 
-// orphan is the boot of the one machine that has its NBP and has not come back since: DHCP may give iPXE another address
-// than the firmware that loaded it. With several such machines it is nobody's.
+// orphan is the boot of the one machine that has its NBP and has not come back since: DHCP may give iPXE another
+// address than the firmware that loaded it. With several such machines it is nobody's.
 func (t *Tracker) orphan(mac string, now time.Time) *run {
 	var found *run
 	for r := range t.runs {

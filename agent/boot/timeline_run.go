@@ -163,7 +163,16 @@ func (r *run) span(s Stage, start, end time.Time, bytes int64, files, resent int
 // add writes a request down, and ends the boot where that is its end.
 func (t *Tracker) add(r *run, tr Transfer, end time.Time) {
 	b := &r.boot
-	f := Fetch{Name: cutName(tr.Name), Artifact: tr.Artifact, Proto: tr.Proto, Class: tr.Class, Outcome: tr.Outcome, Bytes: tr.Bytes, Start: tr.Start, Took: tr.Took}
+	f := Fetch{
+		Name:     cutName(tr.Name),
+		Artifact: tr.Artifact,
+		Proto:    tr.Proto,
+		Class:    tr.Class,
+		Outcome:  tr.Outcome,
+		Bytes:    tr.Bytes,
+		Start:    tr.Start,
+		Took:     tr.Took,
+	}
 	if len(b.Files) < boundFiles {
 		b.Files = append(b.Files, f)
 	} else {

@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// teller tells a Tracker stories, a request in each word: "0:10 a uefi nbp ipxe.efi", the time of its end, who, what asks, for what kind of file and
-// which. "nbp/timeout" is another outcome than ok. "~12" after it is how long it took, in seconds; else a second. "+m" at the end: it told
-// the MAC of machine m; "^" is the script in place of the NBP. "x" alone for the machine is a tick at that time.
+// teller tells a Tracker stories, a request in each word: "0:10 a uefi nbp ipxe.efi", the time of its end, who, what
+// asks, for what kind of file and which. "nbp/timeout" is another outcome than ok. "~12" after it is how long it took,
+// in seconds; else a second. "+m" at the end: it told the MAC of machine m; "^" is the script in place of the NBP. "x"
+// alone for the machine is a tick at that time.
 type teller struct {
 	t *testing.T
 	*Tracker
@@ -89,7 +90,8 @@ func (s *teller) take() {
 	s.ended = append(s.ended, ended...)
 }
 
-// told is each boot in a line: "booted image a", where at is the stage and a the machine, by address or MAC; a file that failed comes last.
+// told is each boot in a line: "booted image a", where at is the stage and a the machine, by address or MAC; a file
+// that failed comes last.
 func (s *teller) told() []string {
 	var ids, lines []string
 	for id := range s.boots {
@@ -218,11 +220,22 @@ func TestTimesAndBytes(t *testing.T) {
 	}
 	b := s.ended[0]
 	at := func(sec int) time.Time { return loopStart.Add(time.Duration(sec) * time.Second) }
-	if !b.Started.Equal(at(2)) || !b.Ended.Equal(at(50)) || b.Arch != "x86_64" || b.Firmware != FirmwareUEFI || b.Host != "rack-1" || b.Profile != "lab" || b.Item != "/os" || b.MAC != macOf("m") {
+	if !b.Started.Equal(at(2)) || !b.Ended.Equal(at(50)) || b.Arch != "x86_64" || b.Firmware != FirmwareUEFI ||
+		b.Host != "rack-1" ||
+		b.Profile != "lab" ||
+		b.Item != "/os" ||
+		b.MAC != macOf("m") {
 		t.Errorf("%+v", b)
 	}
 	want := []Span{
-		{StageNBP, at(2), at(3), 1000, 1, 0}, {StageScript, at(9), at(11), 2000, 2, 0}, {StageKernel, at(21), at(30), 1000, 1, 0}, {StageImage, at(31), at(50), 2000, 2, 0},
+		{
+			StageNBP,
+			at(2),
+			at(3),
+			1000,
+			1,
+			0,
+		}, {StageScript, at(9), at(11), 2000, 2, 0}, {StageKernel, at(21), at(30), 1000, 1, 0}, {StageImage, at(31), at(50), 2000, 2, 0},
 	}
 	if !slices.Equal(b.Stages, want) {
 		t.Errorf("stages %+v", b.Stages)
@@ -246,7 +259,16 @@ func TestFetching(t *testing.T) {
 			t.Errorf("it fetches %q", b.Fetching)
 		}
 	}
-	s.End(Transfer{Ask: ask, Artifact: Image, Outcome: OK, Bytes: 9, Start: loopStart.Add(21 * time.Second), Took: 20 * time.Minute})
+	s.End(
+		Transfer{
+			Ask:      ask,
+			Artifact: Image,
+			Outcome:  OK,
+			Bytes:    9,
+			Start:    loopStart.Add(21 * time.Second),
+			Took:     20 * time.Minute,
+		},
+	)
 	s.more("20:37 x")
 	if got := s.told(); !slices.Equal(got, []string{"booted image a"}) {
 		t.Fatalf("%q", got)
@@ -256,16 +278,25 @@ func TestFetching(t *testing.T) {
 	}
 }
 
-// What a machine was sent when it was switched off is named as it was asked for, whatever it asks for when it is on again.
+// What a machine was sent when it was switched off is named as it was asked for, whatever it asks for when it is on
+// again.
 func TestSwitchedOffInTheMiddle(t *testing.T) {
-	s := tell(t, TrackerConfig{Wants: func(kernel string) []string { return []string{kernel, "/os/Archive"} }}, toKernel)
+	s := tell(
+		t,
+		TrackerConfig{Wants: func(kernel string) []string { return []string{kernel, "/os/Archive"} }},
+		toKernel,
+	)
 	start := loopStart.Add(25 * time.Second)
 	s.Begin(Ask{Proto: HTTP, Class: IPXE, Client: netip.AddrPortFrom(addrOf("a"), 77), Name: "/os/Archive"}, start)
 	s.more("0:50 a uefi nbp ipxe.efi")
 	if len(s.ended) != 1 || !strings.Contains(s.ended[0].Note, "in the middle of /os/Archive") {
 		t.Errorf("%+v", s.ended)
 	}
-	s = tell(t, TrackerConfig{Wants: func(kernel string) []string { return []string{kernel, "/os/Archive"} }}, toKernel+", 0:50 a uefi nbp ipxe.efi")
+	s = tell(
+		t,
+		TrackerConfig{Wants: func(kernel string) []string { return []string{kernel, "/os/Archive"} }},
+		toKernel+", 0:50 a uefi nbp ipxe.efi",
+	)
 	if len(s.ended) != 1 || !strings.Contains(s.ended[0].Note, "did not ask for /os/Archive") {
 		t.Errorf("%+v", s.ended)
 	}
@@ -287,7 +318,11 @@ func TestLateEnd(t *testing.T) {
 
 // The ends of quick requests may be told in another order than they began in.
 func TestEndsOutOfOrder(t *testing.T) {
-	s := tell(t, TrackerConfig{}, "0:03 a uefi nbp ipxe.efi, 0:12 a ipxe script /ipxe/bootstrap.ipxe, 0:12 a ipxe script ipxe.efi ^ ~3, 0:20 a ipxe none/not_found /missing, 0:20 a ipxe script /menu.ipxe ~4, 6:00 x")
+	s := tell(
+		t,
+		TrackerConfig{},
+		"0:03 a uefi nbp ipxe.efi, 0:12 a ipxe script /ipxe/bootstrap.ipxe, 0:12 a ipxe script ipxe.efi ^ ~3, 0:20 a ipxe none/not_found /missing, 0:20 a ipxe script /menu.ipxe ~4, 6:00 x",
+	)
 	if got := s.told(); !slices.Equal(got, []string{"failed script a /missing"}) {
 		t.Errorf("%q", got)
 	}
@@ -324,7 +359,8 @@ func TestResume(t *testing.T) {
 	}
 	s.boots, s.ended = map[string]Boot{}, nil
 	s.more("1:00 a ipxe image /os/modules.img")
-	if got := s.told(); !slices.Equal(got, []string{"booted image mac-m"}) || s.ended[0].ID != kept[0].ID || len(s.ended[0].Files) != 6 {
+	if got := s.told(); !slices.Equal(got, []string{"booted image mac-m"}) || s.ended[0].ID != kept[0].ID ||
+		len(s.ended[0].Files) != 6 {
 		t.Errorf("%q %+v", got, s.ended)
 	}
 	s = tell(t, TrackerConfig{}, "0:00 x")

@@ -39,8 +39,8 @@ const (
 	Failed    Outcome = "error"   // our side: reading failed, socket failed
 )
 
-// CheckHeader is the field of an HTTP request with which a check says that it only looks, as a machine would. Anyone can send it, so
-// it counts only where it comes from this machine.
+// CheckHeader is the field of an HTTP request with which a check says that it only looks, as a machine would. Anyone
+// can send it, so it counts only where it comes from this machine.
 const CheckHeader = "Pxeagent-Check"
 
 // Ask is one request for a file, as it came.

@@ -1,5 +1,5 @@
-// Package catalog is what can be booted: the images on disk, the user's scripts and the tools that are always there, each
-// an item with a key, and the commands by which iPXE boots it.
+// Package catalog is what can be booted: the images on disk, the user's scripts and the tools that are always there,
+// each an item with a key, and the commands by which iPXE boots it.
 package catalog
 
 import (

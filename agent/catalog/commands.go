@@ -86,7 +86,8 @@ func arguments(base string, i image.Image, o Options, rescue bool) string {
 	return strings.Join(out, " ")
 }
 
-// linuxConsole are the arguments for a kernel of Linux's kind. On ARM64 it finds the serial port, which has many names there, by itself.
+// linuxConsole are the arguments for a kernel of Linux's kind. On ARM64 it finds the serial port, which has many names
+// there, by itself.
 func linuxConsole(i image.Image, c Console) []string {
 	serial := c.Port != 0 && c.Port != 't'
 	switch {
@@ -98,7 +99,8 @@ func linuxConsole(i image.Image, c Console) []string {
 		}
 		return nil
 	case serial:
-		// The screen besides, as long as nobody knows whether the port has a cable; what is named last is the one that asks questions.
+		// The screen besides, as long as nobody knows whether the port has a cable; what is named last is the one that
+		// asks questions.
 		return []string{Console{Port: 't'}.linux(), c.linux()}
 	}
 	return []string{c.linux()}
@@ -117,8 +119,8 @@ func takesProperties(i image.Image) bool {
 // isProperty tells name=value from options.
 func isProperty(arg string) bool { return !strings.HasPrefix(arg, "-") && strings.Contains(arg, "=") }
 
-// properties puts together the boot properties of illumos. In SmartOS smartos=true makes the system look for its settings, root's password among
-// them, on the disks; the rescue entry is the one without it, where root_shadow counts.
+// properties puts together the boot properties of illumos. In SmartOS smartos=true makes the system look for its
+// settings, root's password among them, on the disks; the rescue entry is the one without it, where root_shadow counts.
 func properties(i image.Image, own string, o Options, rescue bool) []string {
 	all := o.Console.withConsole(splitProperties(own))
 	head := 0
@@ -172,7 +174,12 @@ func commandsOf(i image.Image, o Options, rescue bool) string {
 	var b strings.Builder
 	kernel := script.URL(base, cmp.Or(i.BIOS, i.EFI))
 	if i.BIOS != "" && i.EFI != "" && i.BIOS != i.EFI {
-		fmt.Fprintf(&b, "set kernel %s\niseq ${platform} efi && set kernel %s ||\n", script.URL(base, i.BIOS), script.URL(base, i.EFI))
+		fmt.Fprintf(
+			&b,
+			"set kernel %s\niseq ${platform} efi && set kernel %s ||\n",
+			script.URL(base, i.BIOS),
+			script.URL(base, i.EFI),
+		)
 		kernel = "${kernel}"
 	}
 	if i.Kind == image.KindISO {

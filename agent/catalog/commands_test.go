@@ -25,9 +25,23 @@ func TestCommandsOf(t *testing.T) {
 		}
 		return out
 	}
-	smartos := image.Image{System: "smartos", BIOS: "u", Multiboot: true, Kind: image.KindMultiboot, Args: args("-B", "console=text,smartos=true"),
-		Modules: []image.Module{{Path: "m", Args: "type=rootfs name=ramdisk"}}}
-	linux := image.Image{System: "debian", CPU: image.X86, BIOS: "k", EFI: "k", Kind: image.KindLinux, Args: args("initrd=i", "console=ttyS9", "quiet"), Modules: []image.Module{{Path: "i"}}}
+	smartos := image.Image{
+		System:    "smartos",
+		BIOS:      "u",
+		Multiboot: true,
+		Kind:      image.KindMultiboot,
+		Args:      args("-B", "console=text,smartos=true"),
+		Modules:   []image.Module{{Path: "m", Args: "type=rootfs name=ramdisk"}},
+	}
+	linux := image.Image{
+		System:  "debian",
+		CPU:     image.X86,
+		BIOS:    "k",
+		EFI:     "k",
+		Kind:    image.KindLinux,
+		Args:    args("initrd=i", "console=ttyS9", "quiet"),
+		Modules: []image.Module{{Path: "i"}},
+	}
 	arm := linux
 	arm.CPU, arm.BIOS = image.ARM64, ""
 	named := linux
@@ -109,7 +123,8 @@ func TestParseShadow(t *testing.T) {
 	for c := range 256 {
 		s := "$5$salt$ab" + string([]byte{byte(c)}) + "cd"
 		_, err := ParseShadow(s)
-		letter := c < 0x80 && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("./+=,_-$", rune(c)))
+		letter := c < 0x80 &&
+			(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("./+=,_-$", rune(c)))
 		if (err == nil) != letter {
 			t.Errorf("byte %#x in it: %v", c, err)
 		}

@@ -15,15 +15,19 @@ type Console struct {
 
 var consoleRE = regexp.MustCompile(`^(?:(text)|(?:tty([a-d])|ttyS([0-3]))(?:,([0-9]{3,7}))?)$`)
 
-// ParseConsole reads "text" (the screen), or a serial port by its name in SmartOS (ttya to ttyd) or Linux (ttyS0 to ttyS3), with its speed
-// where that is not 115200 bit/s: "ttyb", "ttyb,9600". "" is the zero Console. The error is a clause about the text.
+// ParseConsole reads "text" (the screen), or a serial port by its name in SmartOS (ttya to ttyd) or Linux (ttyS0 to
+// ttyS3), with its speed where that is not 115200 bit/s: "ttyb", "ttyb,9600". "" is the zero Console. The error is a
+// clause about the text.
 func ParseConsole(s string) (Console, error) {
 	m := consoleRE.FindStringSubmatch(s)
 	switch {
 	case s == "":
 		return Console{}, nil
 	case m == nil:
-		return Console{}, fmt.Errorf("invalid console %q: want text, ttya to ttyd or ttyS0 to ttyS3, optionally with a comma and a speed", s)
+		return Console{}, fmt.Errorf(
+			"invalid console %q: want text, ttya to ttyd or ttyS0 to ttyS3, optionally with a comma and a speed",
+			s,
+		)
 	case m[1] != "":
 		return Console{Port: 't'}, nil
 	}

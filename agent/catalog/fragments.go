@@ -99,8 +99,8 @@ func readSource(root *os.Root, name string) ([]byte, error) {
 	return b, err
 }
 
-// Source reads a text of the HTTP tree, of at most 256 KiB: a template, what it includes, a script. fs.ErrNotExist where
-// there is none.
+// Source reads a text of the HTTP tree, of at most 256 KiB: a template, what it includes, a script. fs.ErrNotExist
+// where there is none.
 func (c *Catalog) Source(name string) ([]byte, error) {
 	root, err := c.tree.root()
 	if err != nil {

@@ -43,8 +43,8 @@ func (i Item) Need() Need {
 // Fragment reports whether the item is one of the user's scripts.
 func (i Item) Fragment() bool { return i.System == fragmentSystem && i.image == nil }
 
-// IsKey reports whether s can be the key of an item: 1 to 128 letters, digits, '.', '_', '-', '+', ':', not beginning with
-// '.' or '-'.
+// IsKey reports whether s can be the key of an item: 1 to 128 letters, digits, '.', '_', '-', '+', ':', not beginning
+// with '.' or '-'.
 func IsKey(s string) bool {
 	return s != "" && len(s) <= 128 && s[0] != '.' && s[0] != '-' && !strings.ContainsFunc(s, func(r rune) bool {
 		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'

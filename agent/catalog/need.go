@@ -21,14 +21,20 @@ var (
 		func(f boot.Facts) bool { return f.Arch == "arm64" }}
 	needBIOS = Need{"iseq ${platform} pcbios && ", "iseq ${platform} pcbios || ", "", "a machine with BIOS",
 		func(f boot.Facts) bool { return f.Platform == "pcbios" }}
-	needEFI = Need{"iseq ${buildarch} x86_64 && iseq ${platform} efi && ", "iseq ${buildarch} x86_64 && iseq ${platform} efi || ", "", "an x86 machine with UEFI",
-		func(f boot.Facts) bool { return f.Platform == "efi" && f.Arch == "x86_64" }}
+	needEFI = Need{
+		"iseq ${buildarch} x86_64 && iseq ${platform} efi && ",
+		"iseq ${buildarch} x86_64 && iseq ${platform} efi || ",
+		"",
+		"an x86 machine with UEFI",
+		func(f boot.Facts) bool { return f.Platform == "efi" && f.Arch == "x86_64" },
+	}
 	needX86 = Need{"iseq ${buildarch} arm64 || ", "iseq ${buildarch} arm64 && ", " ||", "an x86 machine",
 		// UEFI of 32 bits starts no kernel of 64.
 		func(f boot.Facts) bool { return f.Arch == "x86_64" || f.Arch == "i386" && f.Platform == "pcbios" }}
 )
 
-// needOf an image. iPXE calls a BIOS "pcbios"; what it calls the processor there is how it was built, not what the machine has.
+// needOf an image. iPXE calls a BIOS "pcbios"; what it calls the processor there is how it was built, not what the
+// machine has.
 func needOf(i image.Image) Need {
 	switch {
 	case i.CPU == image.ARM64:

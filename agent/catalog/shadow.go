@@ -20,8 +20,8 @@ func (s Shadow) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, hidden)
 func (s Shadow) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 func (s Shadow) LogValue() slog.Value         { return slog.StringValue(hidden) }
 
-// shadowRE is "$", what made the hash, and its parts, in the letters that crypt(5) has for them. None means anything to iPXE, which knows
-// "${" alone, or to SmartOS between two apostrophes. '+' is argon2's.
+// shadowRE is "$", what made the hash, and its parts, in the letters that crypt(5) has for them. None means anything to
+// iPXE, which knows "${" alone, or to SmartOS between two apostrophes. '+' is argon2's.
 var shadowRE = regexp.MustCompile(`^\$[A-Za-z0-9_-]+(\$[A-Za-z0-9./+=,_-]*){1,5}$`)
 
 // maxShadow is more than a hash has, and leaves room for the rest in BIOS iPXE's 512 bytes.
@@ -37,7 +37,10 @@ func ParseShadow(s string) (Shadow, error) {
 	case s[0] != '$':
 		return Shadow{}, errors.New(`not a password hash, which begins with $; "openssl passwd -5" makes one`)
 	case !shadowRE.MatchString(s):
-		return Shadow{}, errors.New("it has characters that a password hash cannot have, and that would not reach the kernel as they are; want $ID$SALT$HASH of letters, digits and ./+=,_-")
+		return Shadow{}, errors.New(
+			"it has characters that a password hash cannot have, and that would not reach the kernel as they are; " +
+				"want $ID$SALT$HASH of letters, digits and ./+=,_-",
+		)
 	}
 	return Shadow{s}, nil
 }

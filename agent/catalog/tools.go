@@ -8,11 +8,22 @@ var reserved = []string{"start", "failed"}
 
 // tools are the items that are always there, behind all others.
 var tools = []Item{
-	{Key: "shell", Title: "iPXE shell", Hot: "s", commands: "echo Type exit to come back to the menu\nshell ||\n" + toMenu},
+	{
+		Key:      "shell",
+		Title:    "iPXE shell",
+		Hot:      "s",
+		commands: "echo Type exit to come back to the menu\nshell ||\n" + toMenu,
+	},
 	{Key: "config", Title: "iPXE settings", Hot: "c", commands: "config ||\n" + toMenu},
 	{Key: "reboot", Title: "Reboot", Hot: "r", commands: "reboot ||\n" + toMenu},
 	// Network cards' iPXE has no such command.
-	{Key: "poweroff", Title: "Switch off", Hot: "p", commands: "poweroff ||\necho This iPXE cannot switch the machine off\nprompt --timeout 5000 Press a key for the menu ||\n" + toMenu},
+	{
+		Key:   "poweroff",
+		Title: "Switch off",
+		Hot:   "p",
+		commands: "poweroff ||\necho This iPXE cannot switch the machine off\n" +
+			"prompt --timeout 5000 Press a key for the menu ||\n" + toMenu,
+	},
 }
 
 // toMenu goes back to the menu, which then waits for ever: somebody is there.
@@ -21,7 +32,8 @@ const toMenu = "set menu-timeout 0\ngoto start"
 // LocalPath is where a machine says, by asking for it, that it goes on to its own disk.
 const LocalPath = "/ipxe/local"
 
-// localDisk leaves for the machine's own disk. That is told to the server first, which may be gone: it is given 2 s to answer.
+// localDisk leaves for the machine's own disk. That is told to the server first, which may be gone: it is given 2 s to
+// answer.
 //
 // Under BIOS leaving iPXE leads to whatever the firmware tries next, perhaps the next network card and this menu
 // again: the first disk is started from here. Under EFI iPXE starts no disk, and the firmware goes on to its next

@@ -10,9 +10,9 @@ import (
 	"pxeagent/agent/script"
 )
 
-// Wants are the URL paths, unescaped, of the files that belong to the item whose kernel has this path, the kernel first;
-// nil where no item has. Where several have, they are the files that all of them need. base is the URL under which
-// machines find the HTTP tree.
+// Wants are the URL paths, unescaped, of the files that belong to the item whose kernel has this path, the kernel
+// first; nil where no item has. Where several have, they are the files that all of them need. base is the URL under
+// which machines find the HTTP tree.
 func (c *Catalog) Wants(kernel string, base *url.URL) []string {
 	var all [][]string
 	images, err := c.images()
@@ -90,14 +90,19 @@ func (c *Catalog) kernels(i Item, base *url.URL) []string {
 func (c *Catalog) kernelsOf(commands string, base *url.URL) []string {
 	here := base.ResolveReference(&url.URL{Path: "/"})
 	text := script.Magic + "\nset base " + strings.TrimSuffix(here.String(), "/") + "\n" + commands
-	report := script.Run([]byte(text), base.JoinPath(OwnScript), script.Machine{Open: true}, func(u string) (script.Chained, bool) {
-		file, ours := ownPath(u, base)
-		if !ours || image.Private(file) {
-			return script.Chained{}, false
-		}
-		text, err := c.Source(file)
-		return script.Chained{Text: text}, err == nil
-	})
+	report := script.Run(
+		[]byte(text),
+		base.JoinPath(OwnScript),
+		script.Machine{Open: true},
+		func(u string) (script.Chained, bool) {
+			file, ours := ownPath(u, base)
+			if !ours || image.Private(file) {
+				return script.Chained{}, false
+			}
+			text, err := c.Source(file)
+			return script.Chained{Text: text}, err == nil
+		},
+	)
 	var kernels, others []string
 	for _, r := range report.References {
 		file, ours := ownPath(r.URL, base)

@@ -16,11 +16,16 @@ var selfRE = regexp.MustCompile(`^(ipxe|undionly|snp|snponly)(-(i386|x86_64|arm3
 var ipxeRE = regexp.MustCompile(`^(ipxe|undionly|snp|snponly)([-_.].*)?\.(k{0,3}pxe|efi|0)$`)
 
 // bootRE is what other network boot programs are called.
-var bootRE = regexp.MustCompile(`\.k{0,3}pxe$|^l?pxelinux\.0$|^(grub|shim|boot|syslinux|elilo).*\.efi$|^grub.*\.(0|pxe)$|^bootcode\.bin$|^wdsnbp\.com$|^pxeboot\.n12$|^pxeboot$`)
+var bootRE = regexp.MustCompile(
+	`\.k{0,3}pxe$|^l?pxelinux\.0$|^(grub|shim|boot|syslinux|elilo).*\.efi$|` +
+		`^grub.*\.(0|pxe)$|^bootcode\.bin$|^wdsnbp\.com$|^pxeboot\.n12$|^pxeboot$`,
+)
 
 var kernelRE = regexp.MustCompile(`^(vmlinu[xz]|bzimage|linux|unix|kernel|wimboot|memdisk|memtest)|\.(vmlinuz|efi)$`)
 
-var imageRE = regexp.MustCompile(`^(initrd|initramfs|modloop|boot_archive|rootfs)|\.(iso|img|gz|xz|zst|bz2|cpio|wim|squashfs|tgz|vhd|raw|sdi)$`)
+var imageRE = regexp.MustCompile(
+	`^(initrd|initramfs|modloop|boot_archive|rootfs)|\.(iso|img|gz|xz|zst|bz2|cpio|wim|squashfs|tgz|vhd|raw|sdi)$`,
+)
 
 // artifact is the kind of the file with this path, going by its name.
 func artifact(name string) boot.Artifact {

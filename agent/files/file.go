@@ -88,8 +88,14 @@ func newContent(name string, a boot.Artifact, data []byte) *content {
 }
 
 func (c *content) open() *File {
-	return &File{Name: c.name, Artifact: c.artifact, Size: int64(len(c.data)), ContentType: contentType(c.name, c.artifact),
-		ETag: c.etag, Content: bytes.NewReader(c.data)}
+	return &File{
+		Name:        c.name,
+		Artifact:    c.artifact,
+		Size:        int64(len(c.data)),
+		ContentType: contentType(c.name, c.artifact),
+		ETag:        c.etag,
+		Content:     bytes.NewReader(c.data),
+	}
 }
 
 func onDisk(name string, f *os.File, info os.FileInfo) *File {

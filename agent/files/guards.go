@@ -60,7 +60,14 @@ func (l *Library) Explain(tells, url LoopGuard) []LoopGuards {
 		// A script inside runs before DHCP is asked, and goes to the menu whatever that says.
 		g.Guards = []LoopGuard{l.embedGuard(r.proto, g), l.dhcpGuard(tells)}
 		if r.nbp != ipxe.Undionly {
-			g.Guards = append(g.Guards, LoopGuard{"autoexec", true, "always there, for builds that look for " + ipxe.Autoexec + " before they ask DHCP"})
+			g.Guards = append(
+				g.Guards,
+				LoopGuard{
+					"autoexec",
+					true,
+					"always there, for builds that look for " + ipxe.Autoexec + " before they ask DHCP",
+				},
+			)
 		}
 		g.Guards = append(g.Guards, l.breakerGuard(r.proto))
 		all = append(all, g)
@@ -77,13 +84,15 @@ func (l *Library) universalGuard(proto boot.Proto, nbp string) LoopGuard {
 	case !l.universal:
 		w.Why = "a machine is given the file that it asks for; the DHCP server has to name " + nbp
 	case nbp == ipxe.Undionly:
-		w.Why = "whichever of iPXE's names the DHCP server sends, a BIOS ROM, known by the form of its request, is given " + nbp
+		w.Why = "whichever of iPXE's names the DHCP server sends, a BIOS ROM, " +
+			"known by the form of its request, is given " + nbp
 	case nbp == ipxe.EFIARM64:
 		w.Used, w.Why = false, "UEFI on ARM64 asks exactly as on x64, so the DHCP server has to name "+nbp
 	case proto == boot.HTTP:
 		w.Why = "UEFI, known by its User-Agent, is given " + nbp + " where the URL names a BIOS file of iPXE's"
 	default:
-		w.Why = "UEFI, known by the form of its request, is given " + nbp + " where the DHCP server names undionly.kpxe or another BIOS file of iPXE's"
+		w.Why = "UEFI, known by the form of its request, is given " + nbp +
+			" where the DHCP server names undionly.kpxe or another BIOS file of iPXE's"
 	}
 	return w
 }
@@ -115,7 +124,8 @@ func (l *Library) embedGuard(proto boot.Proto, r LoopGuards) LoopGuard {
 	default:
 		w.Used, w.Why = true, "written into the space left for a script as the file is served; leads to "+l.leads.Script
 		if l.leads.TwoSteps() {
-			w.Why += " by way of tftp://" + l.leads.NextServer.String() + "/" + ipxe.Autoexec + ", for that URL is too long for the space"
+			w.Why += " by way of tftp://" + l.leads.NextServer.String() + "/" + ipxe.Autoexec +
+				", for that URL is too long for the space"
 		}
 	}
 	return w

@@ -71,7 +71,9 @@ func TestExplain(t *testing.T) {
 		}
 		for _, r := range all {
 			for _, w := range r.Guards {
-				if w.Why == "" || !w.Used && w.Name != "dhcp" && w.Name != "embed" && !strings.Contains(w.Why, "chain: "+string(tc.chain)) {
+				if w.Why == "" ||
+					!w.Used && w.Name != "dhcp" && w.Name != "embed" &&
+						!strings.Contains(w.Why, "chain: "+string(tc.chain)) {
 					t.Errorf("%s, %s: %+v", tc.name, r.Machine, w)
 				}
 			}
@@ -84,7 +86,9 @@ func TestExplainLooksAtTheUsersFiles(t *testing.T) {
 	s.put("tftp/undionly.kpxe", string(binary.Undionly))
 	all := s.Explain(LoopGuard{Name: "dhcp", Why: "it cannot"}, LoopGuard{})
 	bios, efi := all[0], all[1]
-	if bios.Own != s.root+"/tftp/undionly.kpxe" || bios.Guards[0].Used || !strings.Contains(bios.Guards[0].Why, "your own file") || bios.Ends() != "tftp" {
+	if bios.Own != s.root+"/tftp/undionly.kpxe" || bios.Guards[0].Used ||
+		!strings.Contains(bios.Guards[0].Why, "your own file") ||
+		bios.Ends() != "tftp" {
 		t.Errorf("%+v", bios)
 	}
 	if efi.Own != "" || !strings.Contains(efi.Guards[3].Why, "but not in [10.9.0.0/16]") {
@@ -93,7 +97,9 @@ func TestExplainLooksAtTheUsersFiles(t *testing.T) {
 	// With a record of its build it is known what is in it.
 	s.put("tftp/undionly.kpxe", "made")
 	sum := sha256.Sum256([]byte("made"))
-	record, err := json.Marshal(ipxe.Built{SHA256: hex.EncodeToString(sum[:]), Source: "/src/ipxe", Script: "mine.ipxe"})
+	record, err := json.Marshal(
+		ipxe.Built{SHA256: hex.EncodeToString(sum[:]), Source: "/src/ipxe", Script: "mine.ipxe"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +121,8 @@ func TestExplainUniversal(t *testing.T) {
 		}{{boot.BIOSROM, boot.TFTP}, {boot.UEFI, boot.TFTP}, {boot.UEFI, boot.TFTP}, {boot.UEFI, boot.HTTP}} {
 			r := all[i]
 			w := r.Before[len(r.Before)-1]
-			told := map[bool]string{true: ipxe.EFI64, false: ipxe.Undionly}[r.NBP == ipxe.Undionly] // the other firmware's
+			// the other firmware's
+			told := map[bool]string{true: ipxe.EFI64, false: ipxe.Undionly}[r.NBP == ipxe.Undionly]
 			f, _ := s.read(boot.Ask{Proto: asker.proto, Class: asker.class, Name: told})
 			if w.Name != "universal" || w.Used != (f.Name == r.NBP) || !strings.Contains(w.Why, r.NBP) {
 				t.Errorf("universal %v, %s: %+v, and asked for %s it serves %s", on, r.Machine, w, told, f.Name)

@@ -137,7 +137,8 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 // breaks: an NBP that is asked for so is answered with the script.
 func (l *Library) breaks(a boot.Ask) bool {
 	client := a.Client.Addr().Unmap().WithZone("")
-	return a.Class == boot.IPXE && l.chain.Breaks() && !slices.ContainsFunc(l.except, func(n netip.Prefix) bool { return n.Contains(client) })
+	return a.Class == boot.IPXE && l.chain.Breaks() &&
+		!slices.ContainsFunc(l.except, func(n netip.Prefix) bool { return n.Contains(client) })
 }
 
 // find looks for a name, for the same in other letters, and last for what follows its last slash: some firmware
@@ -284,7 +285,15 @@ func (l *Library) lintOwn(f *File) {
 		return
 	}
 	for _, found := range script.Faults(text) {
-		l.log.Warn("fault in your own script, which is served as it is", "file", f.Name, "line", found.Line, "err", found.Text)
+		l.log.Warn(
+			"fault in your own script, which is served as it is",
+			"file",
+			f.Name,
+			"line",
+			found.Line,
+			"err",
+			found.Text,
+		)
 	}
 	l.once(key, f.ETag, slog.LevelDebug, "own script served", "file", f.Name)
 }

@@ -35,7 +35,8 @@ func TestUnreadableFile(t *testing.T) {
 	for name, want := range map[string]boot.Artifact{"undionly.kpxe": boot.NBP, "x/undionly.kpxe": boot.NBP, "folder/vmlinuz": boot.Kernel} {
 		_, err := s.Open(tftp(name))
 		var no *NotOpened
-		if !errors.As(err, &no) || !errors.Is(err, fs.ErrPermission) || no.Artifact != want || !strings.Contains(err.Error(), "permission denied") {
+		if !errors.As(err, &no) || !errors.Is(err, fs.ErrPermission) || no.Artifact != want ||
+			!strings.Contains(err.Error(), "permission denied") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -127,7 +127,8 @@ func TestBuiltinFiles(t *testing.T) {
 		if got != string(tc.want) {
 			t.Errorf("%s %s: %d bytes, not the %d wanted", tc.ask.Proto, tc.ask.Name, len(got), len(tc.want))
 		}
-		if f.Artifact != tc.artifact || f.ContentType != tc.contentType || f.LoopBroken || len(f.Quirks) > 0 || f.ETag == "" {
+		if f.Artifact != tc.artifact || f.ContentType != tc.contentType || f.LoopBroken || len(f.Quirks) > 0 ||
+			f.ETag == "" {
 			t.Errorf("%s %s: %+v", tc.ask.Proto, tc.ask.Name, f)
 		}
 	}
@@ -182,10 +183,29 @@ func TestBreaker(t *testing.T) {
 			s[c].put(tree+"netboot.xyz.kpxe", "another's iPXE, chained on purpose")
 		}
 	}
-	loops := []string{"undionly.kpxe", "ipxe.efi", "snp-arm64.efi", "boot/x64/ipxe.efi", "IPXE.EFI", `\ipxe.efi`, "undionly.kpxe\xff", "snponly.efi",
-		"snponly-arm64.efi", "ipxe.pxe", "undionly.kkpxe"}
-	others := []string{"autoexec.ipxe", "memtest86+x64.efi", "netboot.xyz.kpxe", "arch/ipxe.efi", "ARCH/IPXE.EFI", "arch/ipxe-arch.efi",
-		"snponly-shimx64.efi", "ipxe-0ab2277c.kpxe"}
+	loops := []string{
+		"undionly.kpxe",
+		"ipxe.efi",
+		"snp-arm64.efi",
+		"boot/x64/ipxe.efi",
+		"IPXE.EFI",
+		`\ipxe.efi`,
+		"undionly.kpxe\xff",
+		"snponly.efi",
+		"snponly-arm64.efi",
+		"ipxe.pxe",
+		"undionly.kkpxe",
+	}
+	others := []string{
+		"autoexec.ipxe",
+		"memtest86+x64.efi",
+		"netboot.xyz.kpxe",
+		"arch/ipxe.efi",
+		"ARCH/IPXE.EFI",
+		"arch/ipxe-arch.efi",
+		"snponly-shimx64.efi",
+		"ipxe-0ab2277c.kpxe",
+	}
 	for _, chain := range ipxe.Chains() {
 		for _, class := range boot.Classes() {
 			for _, proto := range []boot.Proto{boot.TFTP, boot.HTTP} {
@@ -204,7 +224,17 @@ func TestBreaker(t *testing.T) {
 					}
 					breaks := want && slices.Contains(loops, name)
 					if f.LoopBroken != breaks || breaks && (f.Artifact != boot.Script || string(got) != "#!ipxe\n") {
-						t.Errorf("%s %s %s %q: broke %v, want %v; begins with %q, %s", chain, class, proto, name, f.LoopBroken, breaks, got, f.Artifact)
+						t.Errorf(
+							"%s %s %s %q: broke %v, want %v; begins with %q, %s",
+							chain,
+							class,
+							proto,
+							name,
+							f.LoopBroken,
+							breaks,
+							got,
+							f.Artifact,
+						)
 					}
 					f.Close()
 				}
@@ -223,13 +253,23 @@ func TestBreaker(t *testing.T) {
 }
 
 func TestBreakerLeavesExceptedNetworksAlone(t *testing.T) {
-	s := newSite(t, Config{Except: []netip.Prefix{netip.MustParsePrefix("192.168.7.0/24"), netip.MustParsePrefix("2001:db8::/64")}})
+	s := newSite(
+		t,
+		Config{Except: []netip.Prefix{netip.MustParsePrefix("192.168.7.0/24"), netip.MustParsePrefix("2001:db8::/64")}},
+	)
 	for client, broke := range map[string]bool{
 		"192.168.7.9:1024": false, "[::ffff:192.168.7.9]:1024": false, "[2001:db8::9%eth0]:1024": false,
 		"192.168.8.9:1024": true, "[2001:db8:1::9]:1024": true,
 	} {
 		for _, proto := range []boot.Proto{boot.TFTP, boot.HTTP} {
-			f, got := s.read(boot.Ask{Proto: proto, Class: boot.IPXE, Name: "undionly.kpxe", Client: netip.MustParseAddrPort(client)})
+			f, got := s.read(
+				boot.Ask{
+					Proto:  proto,
+					Class:  boot.IPXE,
+					Name:   "undionly.kpxe",
+					Client: netip.MustParseAddrPort(client),
+				},
+			)
 			if f.LoopBroken != broke || (got == string(binary.Undionly)) == broke {
 				t.Errorf("%s by %s: broke %v, want %v", client, proto, f.LoopBroken, broke)
 			}
@@ -265,12 +305,14 @@ func TestUniversal(t *testing.T) {
 		if f.Name != tc.want {
 			t.Errorf("%s asks for %s and gets %s, want %s", tc.class, tc.name, f.Name, tc.want)
 		}
-		changed := (tc.class == boot.BIOSROM || tc.class == boot.UEFI) && !strings.EqualFold(filepath.Ext(tc.name), filepath.Ext(tc.want))
+		changed := (tc.class == boot.BIOSROM || tc.class == boot.UEFI) &&
+			!strings.EqualFold(filepath.Ext(tc.name), filepath.Ext(tc.want))
 		if got := slices.Contains(f.Quirks, boot.OtherFirmware); got != changed {
 			t.Errorf("%s asks for %s: quirks %v", tc.class, tc.name, f.Quirks)
 		}
 	}
-	if f, _ := s.read(boot.Ask{Proto: boot.HTTP, Class: boot.UEFI, Name: "/undionly.kpxe"}); f.Name != ipxe.EFI64 || f.ContentType != "application/efi" {
+	if f, _ := s.read(boot.Ask{Proto: boot.HTTP, Class: boot.UEFI, Name: "/undionly.kpxe"}); f.Name != ipxe.EFI64 ||
+		f.ContentType != "application/efi" {
 		t.Errorf("UEFI HTTP boot gets %s as %s", f.Name, f.ContentType)
 	}
 	if f, _ := plain.read(boot.Ask{Proto: boot.TFTP, Class: boot.UEFI, Name: "undionly.kpxe"}); f.Name != ipxe.Undionly {
@@ -325,7 +367,15 @@ func TestQuirksAreAbsorbed(t *testing.T) {
 		}
 		f.Close()
 		if f.Name != tc.want || !cmp.Equal(f.Quirks, tc.quirk) {
-			t.Errorf("%s %q: opened %q with %v, want %q with %v", tc.ask.Proto, tc.ask.Name, f.Name, f.Quirks, tc.want, tc.quirk)
+			t.Errorf(
+				"%s %q: opened %q with %v, want %q with %v",
+				tc.ask.Proto,
+				tc.ask.Name,
+				f.Name,
+				f.Quirks,
+				tc.want,
+				tc.quirk,
+			)
 		}
 	}
 }
@@ -390,7 +440,16 @@ func TestNotOpened(t *testing.T) {
 			continue
 		}
 		if !errors.Is(err, tc.want) || no.Artifact != tc.artifact || no.Near != tc.near || no.Name != tc.name {
-			t.Errorf("%q: %v, %s, near %q; want %v, %s, %q", tc.name, err, no.Artifact, no.Near, tc.want, tc.artifact, tc.near)
+			t.Errorf(
+				"%q: %v, %s, near %q; want %v, %s, %q",
+				tc.name,
+				err,
+				no.Artifact,
+				no.Near,
+				tc.want,
+				tc.artifact,
+				tc.near,
+			)
 		}
 		if tc.near != "" && !strings.Contains(err.Error(), tc.near) {
 			t.Errorf("%q: the error reads %q", tc.name, err)

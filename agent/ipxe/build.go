@@ -63,14 +63,18 @@ func (e *MakeError) Unwrap() error { return e.Err }
 
 var targetRE = regexp.MustCompile(`^bin(-[a-z0-9_]+)*/[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-// Installed is the name that machines will ask for: that of the target, and where the DHCP server has a name of its own for the
-// architecture, that one.
+// Installed is the name that machines will ask for: that of the target, and where the DHCP server has a name of its own
+// for the architecture, that one.
 func Installed(target string) (string, error) {
 	if t, ok := Targets[target]; ok {
 		target = t
 	}
 	if !targetRE.MatchString(target) {
-		return "", fmt.Errorf("%q: %w; want bios, efi64, arm64 or one like bin-x86_64-efi/snponly.efi", target, ErrTarget)
+		return "", fmt.Errorf(
+			"%q: %w; want bios, efi64, arm64 or one like bin-x86_64-efi/snponly.efi",
+			target,
+			ErrTarget,
+		)
 	}
 	dir, name := filepath.Split(target)
 	for _, arch := range []string{"arm64", "arm32", "i386", "riscv64", "loong64"} {
@@ -81,8 +85,8 @@ func Installed(target string) (string, error) {
 	return name, nil
 }
 
-// Run checks that all is there, runs make, and installs the result with a record of what it was built from. On an error what
-// was installed before stays.
+// Run checks that all is there, runs make, and installs the result with a record of what it was built from. On an error
+// what was installed before stays.
 func (b Build) Run(ctx context.Context) (Built, error) {
 	name, err := Installed(b.Target)
 	if err != nil {
@@ -107,7 +111,10 @@ func (b Build) Run(ctx context.Context) (Built, error) {
 	}
 	// EFI binaries carry their script as it is, BIOS ones compressed.
 	if strings.HasSuffix(name, ".efi") && !bytes.Contains(made, bytes.TrimSpace(b.Script)) {
-		return Built{}, fmt.Errorf("%s was made without the script in it: this tree's Makefile does not heed EMBED", b.Target)
+		return Built{}, fmt.Errorf(
+			"%s was made without the script in it: this tree's Makefile does not heed EMBED",
+			b.Target,
+		)
 	}
 	return b.install(src, name, made)
 }
@@ -192,7 +199,11 @@ func (b Build) make(ctx context.Context, src string) ([]byte, error) {
 	}
 	made, err := os.ReadFile(filepath.Join(src, filepath.FromSlash(b.Target)))
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(made) == 0 {
-		return nil, &MakeError{Command: "make " + b.Target, Last: last, Err: errors.New("it ended well and made no such file")}
+		return nil, &MakeError{
+			Command: "make " + b.Target,
+			Last:    last,
+			Err:     errors.New("it ended well and made no such file"),
+		}
 	}
 	return made, err
 }

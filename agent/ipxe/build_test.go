@@ -58,7 +58,14 @@ func TestBuild(t *testing.T) {
 	text := []byte("#!ipxe\nshell\n")
 	for target, name := range map[string]string{"bios": "undionly.kpxe", "efi64": "ipxe.efi", "bin-x86_64-efi/snponly.efi": "snponly.efi"} {
 		var lines []string
-		b := Build{Source: source, Target: target, Script: text, Named: "mine.ipxe", Dir: dir, Progress: func(l string) { lines = append(lines, l) }}
+		b := Build{
+			Source:   source,
+			Target:   target,
+			Script:   text,
+			Named:    "mine.ipxe",
+			Dir:      dir,
+			Progress: func(l string) { lines = append(lines, l) },
+		}
 		built, err := b.Run(context.Background())
 		if err != nil {
 			t.Fatalf("%s: %v", target, err)
@@ -72,12 +79,20 @@ func TestBuild(t *testing.T) {
 		}
 		record, err := ReadBuilt(filepath.Join(dir, name))
 		if err != nil || record != built || built.File != filepath.Join(dir, name) || built.Size != int64(len(got)) || built.Script != "mine.ipxe" ||
-			built.ScriptSHA256 != sum(text) || built.Source != filepath.Join(source, "src") || time.Since(built.Time) > time.Minute {
+			built.ScriptSHA256 != sum(text) || built.Source != filepath.Join(source, "src") ||
+			time.Since(built.Time) > time.Minute {
 			t.Errorf("%s: built %+v, recorded %+v, %v", target, built, record, err)
 		}
 	}
 	// Another script: make has to make it again.
-	again, err := Build{Source: filepath.Join(source, "src"), Target: "bios", Script: []byte("#!ipxe\nreboot\n"), Dir: dir}.Run(context.Background())
+	again, err := Build{
+		Source: filepath.Join(source, "src"),
+		Target: "bios",
+		Script: []byte("#!ipxe\nreboot\n"),
+		Dir:    dir,
+	}.Run(
+		context.Background(),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,13 +125,16 @@ func TestBuildThatFailsKeepsWhatWasThere(t *testing.T) {
 	const text = "#!ipxe\nshell\n"
 	ctx := context.Background()
 	var failed *MakeError
-	if err := build(ctx, "bin/broken.kpxe", text, nil); !errors.As(err, &failed) || !strings.Contains(err.Error(), "core/broken.c:7: error: no") {
+	if err := build(ctx, "bin/broken.kpxe", text, nil); !errors.As(err, &failed) ||
+		!strings.Contains(err.Error(), "core/broken.c:7: error: no") {
 		t.Errorf("a make that fails: %v", err)
 	}
-	if err := build(ctx, "bin/nothing.kpxe", text, nil); !errors.As(err, &failed) || !strings.Contains(err.Error(), "made no such file") {
+	if err := build(ctx, "bin/nothing.kpxe", text, nil); !errors.As(err, &failed) ||
+		!strings.Contains(err.Error(), "made no such file") {
 		t.Errorf("a make that makes nothing: %v", err)
 	}
-	if err := build(ctx, "bin-x86_64-efi/deaf.efi", text, nil); err == nil || !strings.Contains(err.Error(), "does not heed EMBED") {
+	if err := build(ctx, "bin-x86_64-efi/deaf.efi", text, nil); err == nil ||
+		!strings.Contains(err.Error(), "does not heed EMBED") {
 		t.Errorf("a make that leaves the script out: %v", err)
 	}
 	if err := build(ctx, "bios", "no script\n", nil); !errors.Is(err, script.ErrNotScript) {
@@ -153,7 +171,14 @@ func TestBuildThatFailsKeepsWhatWasThere(t *testing.T) {
 func TestBuildNamesTheToolsThatAreMissing(t *testing.T) {
 	source := standInTree(t, standInMakefile)
 	t.Setenv("PATH", t.TempDir())
-	_, err := Build{Source: source, Target: "bios", Script: []byte("#!ipxe\n"), Dir: t.TempDir()}.Run(context.Background())
+	_, err := Build{
+		Source: source,
+		Target: "bios",
+		Script: []byte("#!ipxe\n"),
+		Dir:    t.TempDir(),
+	}.Run(
+		context.Background(),
+	)
 	if !errors.Is(err, ErrNoTools) || !strings.Contains(err.Error(), "gcc") || !strings.Contains(err.Error(), "perl") {
 		t.Errorf("%v", err)
 	}

@@ -32,7 +32,8 @@ const recordSuffix = ".built.json"
 // maxRecord bounds what is read of a record, in bytes.
 const maxRecord = 64 << 10
 
-// install puts an NBP and then its record in place. Between the two the record is of another file, which its checksum shows.
+// install puts an NBP and then its record in place. Between the two the record is of another file, which its checksum
+// shows.
 func (b Build) install(src, name string, made []byte) (Built, error) {
 	dir, err := filepath.Abs(b.Dir)
 	if err != nil {

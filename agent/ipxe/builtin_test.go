@@ -43,7 +43,8 @@ func TestEmbeddedScriptFillsThePlaceholderAndNothingElse(t *testing.T) {
 			}
 			at := placeholder(t, original)
 			end := at + roomEmbedded
-			if original[end] != '\n' || len(served) != len(original) || served[:at] != string(original[:at]) || served[end:] != string(original[end:]) {
+			if original[end] != '\n' || len(served) != len(original) || served[:at] != string(original[:at]) ||
+				served[end:] != string(original[end:]) {
 				t.Fatalf("%s: %s differs outside of its placeholder", chain, name)
 			}
 			want := "dhcp || dhcp || dhcp ||\nchain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\nchain tftp://${next-server}/autoexec.ipxe ||\nexit 1"

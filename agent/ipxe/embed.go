@@ -9,9 +9,9 @@ import (
 	"github.com/tinkerbell/ipxedust/binary"
 )
 
-// A switch port under spanning tree forwards 30 s after its link came up, and one of a LAG may be later; so the rounds of DHCP in
-// an embedded script last at least 32 s even where each fails at once. Without an answer a card takes 15 s of a round,
-// without a link as long again.
+// A switch port under spanning tree forwards 30 s after its link came up, and one of a LAG may be later; so the rounds
+// of DHCP in an embedded script last at least 32 s even where each fails at once. Without an answer a card takes 15 s
+// of a round, without a link as long again.
 const (
 	rounds     = 4
 	roundPause = 11 // seconds
@@ -31,10 +31,11 @@ func NewDestination(script string, nextServer netip.Addr) (Destination, error) {
 	return Destination{script, nextServer}, nil
 }
 
-// EmbedScript is the script that is to be compiled into iPXE (EMBED=), in full. It asks DHCP on each card in turn, in several rounds,
-// goes to the menu by its absolute URL, and where that does not answer, to whatever the DHCP server names as next-server: a
-// binary outlives the address that was compiled into it. A person who is there is given a shell in the end. A machine that nobody
-// watches is left to its firmware, and by an error: after success UEFI shows its setup instead of going on to the disk.
+// EmbedScript is the script that is to be compiled into iPXE (EMBED=), in full. It asks DHCP on each card in turn, in
+// several rounds, goes to the menu by its absolute URL, and where that does not answer, to whatever the DHCP server
+// names as next-server: a binary outlives the address that was compiled into it. A person who is there is given a shell
+// in the end. A machine that nobody watches is left to its firmware, and by an error: after success UEFI shows its
+// setup instead of going on to the disk.
 func (d Destination) EmbedScript() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "#!ipxe\n# Go to %s\n", d.Script)
@@ -42,9 +43,9 @@ func (d Destination) EmbedScript() []byte {
 	return b.Bytes()
 }
 
-// Autoexec runs in a stock EFI build before it has asked DHCP, and as the second step of an embedded script. In the former the
-// interface has the firmware's address, but is closed. Replacing itself (-r) with the menu lets it tell a menu that was left from
-// one that was not found.
+// Autoexec runs in a stock EFI build before it has asked DHCP, and as the second step of an embedded script. In the
+// former the interface has the firmware's address, but is closed. Replacing itself (-r) with the menu lets it tell a
+// menu that was left from one that was not found.
 func (d Destination) Autoexec() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "#!ipxe\nifopen net0 ||\nisset ${net0/ip} && chain -r %s ||\n", d.Script)
@@ -52,9 +53,10 @@ func (d Destination) Autoexec() []byte {
 	return b.Bytes()
 }
 
-// writeRounds writes the rounds of DHCP with what follows them. A card whose DHCP server led nowhere is closed, lest its routes
-// stay in the way of the next. At next-server there is most likely another agent's autoexec.ipxe; where it is this one's, it
-// has nothing to say that is not tried here, and asking it would never end. With next-server empty iseq would want a word.
+// writeRounds writes the rounds of DHCP with what follows them. A card whose DHCP server led nowhere is closed, lest
+// its routes stay in the way of the next. At next-server there is most likely another agent's autoexec.ipxe; where it
+// is this one's, it has nothing to say that is not tried here, and asking it would never end. With next-server empty
+// iseq would want a word.
 func (d Destination) writeRounds(b *bytes.Buffer) {
 	fmt.Fprintf(b, `set round:int32 1
 :round
@@ -128,8 +130,8 @@ func fill(efi, commands []byte) ([]byte, error) {
 	return filled, nil
 }
 
-// Breaker is the loop breaker: it is what iPXE is given in place of itself. It names the menu and is not the menu, so that
-// relative URLs in a user's own menu mean the same as ever.
+// Breaker is the loop breaker: it is what iPXE is given in place of itself. It names the menu and is not the menu, so
+// that relative URLs in a user's own menu mean the same as ever.
 func (d Destination) Breaker() []byte {
 	return fmt.Appendf(nil, `#!ipxe
 chain -r %[1]s ||

@@ -31,7 +31,9 @@ func TestEmbedScript(t *testing.T) {
 			}
 		}
 		// The pauses alone, for a card whose DHCP fails at once.
-		n, err := strconv.Atoi(regexp.MustCompile(`iseq \$\{round\} (\d+) && goto lost`).FindStringSubmatch(string(text))[1])
+		n, err := strconv.Atoi(
+			regexp.MustCompile(`iseq \$\{round\} (\d+) && goto lost`).FindStringSubmatch(string(text))[1],
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +45,10 @@ func TestEmbedScript(t *testing.T) {
 			t.Errorf("%s waits %s in all for a switch port", name, all)
 		}
 	}
-	if !strings.HasPrefix(string(d.Autoexec()), "#!ipxe\nifopen net0 ||\nisset ${net0/ip} && chain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\n") {
+	if !strings.HasPrefix(
+		string(d.Autoexec()),
+		"#!ipxe\nifopen net0 ||\nisset ${net0/ip} && chain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\n",
+	) {
 		t.Errorf("autoexec.ipxe does not use the firmware's address first:\n%s", d.Autoexec())
 	}
 }
@@ -52,7 +57,8 @@ func TestEmbedScript(t *testing.T) {
 func TestEmbeddedUsesTheRoom(t *testing.T) {
 	for addr, fallback := range map[string]bool{"10.0.0.7:80": true, "192.168.100.100:80": true, "255.255.255.255:65535": false, "[2001:db8:1111:2222:3333:4444:5555:6666]:65535": false} {
 		text := string(destination("http://" + strings.TrimSuffix(addr, ":80")).short(ChainAuto))
-		if got := strings.Contains(text, "chain tftp://${next-server}/autoexec.ipxe ||\n"); got != fallback || len(text) > roomEmbedded {
+		if got := strings.Contains(text, "chain tftp://${next-server}/autoexec.ipxe ||\n"); got != fallback ||
+			len(text) > roomEmbedded {
 			t.Errorf("%s: fallback %v, want %v, in %d bytes:\n%s", addr, got, fallback, len(text), text)
 		}
 	}

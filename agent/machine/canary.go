@@ -44,7 +44,8 @@ func (t *CanaryResults) Booted(item, machine string) error {
 	return t.write(is)
 }
 
-// Returned keeps that a canary asks for something to boot again: with whatever it had booted it has stood until now, and no longer.
+// Returned keeps that a canary asks for something to boot again: with whatever it had booted it has stood until now,
+// and no longer.
 func (t *CanaryResults) Returned(machine string) error {
 	names, err := t.folder.names()
 	for _, name := range names {

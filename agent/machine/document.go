@@ -16,8 +16,9 @@ import (
 	"pxeagent/agent/boot"
 )
 
-// Documents are what installers ask for: kickstart, preseed, cloud-init, ignition, AutoYaST. Each is a template below the folder of
-// documents: cloud-init/user-data.tmpl is served as /provision/cloud-init/user-data, filled in for the machine that asks.
+// Documents are what installers ask for: kickstart, preseed, cloud-init, ignition, AutoYaST. Each is a template below
+// the folder of documents: cloud-init/user-data.tmpl is served as /provision/cloud-init/user-data, filled in for the
+// machine that asks.
 const (
 	templateSuffix = ".tmpl"
 	partsFolder    = "parts"   // templates for use in others by {{template "NAME" .}}; not served
@@ -65,7 +66,8 @@ func (f *Fleet) openDocuments(name string) (*os.Root, error) {
 	return os.OpenRoot(f.documents)
 }
 
-// Document fills in a document for the machine that asks for it. Errors: fs.ErrNotExist, ErrNotIts with the reason for the log, and what is wrong with the template.
+// Document fills in a document for the machine that asks for it. Errors: fs.ErrNotExist, ErrNotIts with the reason for
+// the log, and what is wrong with the template.
 func (f *Fleet) Document(r Request) (Document, error) {
 	root, err := f.openDocuments(r.Name)
 	if err != nil {

@@ -80,8 +80,18 @@ func TestDocumentsGoToTheirMachine(t *testing.T) {
 }
 
 func TestDocumentsAndTheirFunctions(t *testing.T) {
-	b := book(t, []Host{{Name: "node", MACs: []string{mac1}, Profile: "p", Labels: map[string]string{"rack": "a'1\"<b>\n", "key": "-----\nx\n-----"}}},
-		Profile{Name: "p", Image: "debian", Canary: -1})
+	b := book(
+		t,
+		[]Host{
+			{
+				Name:    "node",
+				MACs:    []string{mac1},
+				Profile: "p",
+				Labels:  map[string]string{"rack": "a'1\"<b>\n", "key": "-----\nx\n-----"},
+			},
+		},
+		Profile{Name: "p", Image: "debian", Canary: -1},
+	)
 	w := newWorld(t, b, deb)
 	w.arp["10.0.0.21"] = mac1
 	w.Asked(boot.Facts{MAC: mac1, Serial: "a: b`$(x)` {c}", Product: "Server é"}, addr("10.0.0.21"))
@@ -129,8 +139,16 @@ func TestDocumentsAndTheirFunctions(t *testing.T) {
 
 // A secret goes to none who says only by itself which machine it is.
 func TestSecretsNeedProof(t *testing.T) {
-	b := book(t, []Host{{Name: "mac", MACs: []string{mac1}}, {Name: "fixed", Addresses: ranges(t, "10.9.0.33")}, {Name: "uuid", UUIDs: []string{uuid1}},
-		{Name: "open", MACs: []string{mac2}, Profile: "open"}}, Profile{Name: "open", Any: true})
+	b := book(
+		t,
+		[]Host{
+			{Name: "mac", MACs: []string{mac1}},
+			{Name: "fixed", Addresses: ranges(t, "10.9.0.33")},
+			{Name: "uuid", UUIDs: []string{uuid1}},
+			{Name: "open", MACs: []string{mac2}, Profile: "open"},
+		},
+		Profile{Name: "open", Any: true},
+	)
 	w := newWorld(t, b)
 	w.put("doc.tmpl", `{{secret "root"}}`, 0o644)
 	w.put("secrets/root", "hunter2", 0o600)
@@ -146,7 +164,8 @@ func TestSecretsNeedProof(t *testing.T) {
 	if got, err := w.ask("doc", "10.9.0.77", boot.Facts{MAC: mac2}); got != "" || !errors.Is(err, ErrNotIts) {
 		t.Errorf("%q, %v for whoever names the machine", got, err)
 	}
-	if d, err := w.Preview(Request{Name: "doc", Facts: boot.Facts{MAC: mac1}}); err != nil || string(d.Text) != "hunter2" {
+	if d, err := w.Preview(Request{Name: "doc", Facts: boot.Facts{MAC: mac1}}); err != nil ||
+		string(d.Text) != "hunter2" {
 		t.Errorf("the operator sees %q, %v", d.Text, err)
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Done is which machines have booted the image of a profile that they boot once only. A file for each machine and profile; several processes may use it.
+// Done is which machines have booted the image of a profile that they boot once only. A file for each machine and
+// profile; several processes may use it.
 type Done struct{ folder folder }
 
 // done is what such a file holds, for people.
@@ -36,8 +37,8 @@ func (d *Done) Set(id ID, profile, item string) error {
 	return nil
 }
 
-// Has reports whether one of these machines has, and when; zero where the file does not say. A file that cannot be read counts as well: what is to be booted
-// once may install.
+// Has reports whether one of these machines has, and when; zero where the file does not say. A file that cannot be read
+// counts as well: what is to be booted once may install.
 func (d *Done) Has(profile string, ids ...ID) (time.Time, bool) {
 	for _, id := range ids {
 		text, err := d.folder.read(doneFile(id, profile))

@@ -8,7 +8,8 @@ import (
 	"pxeagent/agent/boot"
 )
 
-// Values are what stands for a machine in kernel arguments and in documents. What came over the wire is cleaned: see clean.
+// Values are what stands for a machine in kernel arguments and in documents. What came over the wire is cleaned: see
+// clean.
 type Values struct {
 	MAC          string // "52:54:00:12:34:56"; "" where not known, as all others
 	UUID         string
@@ -31,8 +32,11 @@ func (v Values) DashedMAC() string { return strings.ReplaceAll(v.MAC, ":", "-") 
 
 func newValues(f boot.Facts, d Decision, addr, server string) Values {
 	return Values{
-		MAC: f.MAC, UUID: f.UUID, Serial: clean(f.Serial), Asset: clean(f.Asset), Manufacturer: clean(f.Manufacturer), Product: clean(f.Product),
-		Platform: clean(f.Platform), Arch: clean(f.Arch), Addr: addr, Host: d.Host, Profile: d.Profile, Labels: d.Labels, Server: server,
+		MAC: f.MAC, UUID: f.UUID, Serial: clean(f.Serial), Asset: clean(f.Asset),
+		Manufacturer: clean(f.Manufacturer), Product: clean(f.Product),
+		Platform: clean(
+			f.Platform,
+		), Arch: clean(f.Arch), Addr: addr, Host: d.Host, Profile: d.Profile, Labels: d.Labels, Server: server,
 	}
 }
 
@@ -50,7 +54,18 @@ func clean(s string) string {
 var argument = regexp.MustCompile(`\{\{\s*\.([A-Za-z]+)(?:\.([A-Za-z0-9._-]+))?\s*\}\}`)
 
 // arguments are the names that may stand there.
-var arguments = []string{"MAC", "DashedMAC", "UUID", "Serial", "Asset", "Addr", "Host", "Profile", "Server", "Labels.NAME"}
+var arguments = []string{
+	"MAC",
+	"DashedMAC",
+	"UUID",
+	"Serial",
+	"Asset",
+	"Addr",
+	"Host",
+	"Profile",
+	"Server",
+	"Labels.NAME",
+}
 
 // argument is the value of a name, and whether there is such a name.
 func (v Values) argument(name, label string) (string, bool) {
@@ -93,13 +108,17 @@ func CheckArgs(args string) error {
 		}
 	}
 	if rest := argument.ReplaceAllString(args, ""); strings.Contains(rest, "{{") || strings.Contains(rest, "}}") {
-		return fmt.Errorf("%q has braces that are no {{.NAME}}; want one of {{.%s}}", args, strings.Join(arguments, "}}, {{."))
+		return fmt.Errorf(
+			"%q has braces that are no {{.NAME}}; want one of {{.%s}}",
+			args,
+			strings.Join(arguments, "}}, {{."),
+		)
 	}
 	return nil
 }
 
-// Expand puts the facts of one machine into kernel arguments that CheckArgs has passed. A value is one word, whatever it holds: blanks in it become
-// underscores. What is not known is nothing.
+// Expand puts the facts of one machine into kernel arguments that CheckArgs has passed. A value is one word, whatever
+// it holds: blanks in it become underscores. What is not known is nothing.
 func Expand(args string, v Values) string {
 	return argument.ReplaceAllStringFunc(args, func(s string) string {
 		m := argument.FindStringSubmatch(s)

@@ -6,7 +6,13 @@ import (
 )
 
 func TestExpand(t *testing.T) {
-	v := Values{MAC: mac1, Host: "node", Serial: "a b$(c)`d'\"", Labels: map[string]string{"rack": "a 1", "x": "{{.MAC}}"}, Server: "http://10.0.0.7"}
+	v := Values{
+		MAC:    mac1,
+		Host:   "node",
+		Serial: "a b$(c)`d'\"",
+		Labels: map[string]string{"rack": "a 1", "x": "{{.MAC}}"},
+		Server: "http://10.0.0.7",
+	}
 	for in, want := range map[string]string{
 		"ks={{.Server}}/provision/x.ks BOOTIF=01-{{ .DashedMAC }} q": "ks=http://10.0.0.7/provision/x.ks BOOTIF=01-52-54-00-12-34-01 q",
 		"{{.Host}}.{{.Labels.rack}}.{{.Labels.none}}.{{.Labels.x}}":  "node.a_1..{{.MAC}}",

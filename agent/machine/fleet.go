@@ -15,7 +15,8 @@ import (
 	"pxeagent/agent/catalog"
 )
 
-// Fleet is all machines: what the configuration says of them, and what is kept of what they were told and have done. It may be used from many goroutines.
+// Fleet is all machines: what the configuration says of them, and what is kept of what they were told and have done. It
+// may be used from many goroutines.
 type Fleet struct {
 	OneTime       *OneTimeBoots
 	Done          *Done
@@ -50,7 +51,14 @@ type Config struct {
 
 // OpenFleet opens the state, which need not be there.
 func OpenFleet(c Config) *Fleet {
-	f := &Fleet{items: c.Items, documents: c.Documents, neighbour: c.Neighbour, now: c.now, log: c.Log, said: map[string]string{}}
+	f := &Fleet{
+		items:     c.Items,
+		documents: c.Documents,
+		neighbour: c.Neighbour,
+		now:       c.now,
+		log:       c.Log,
+		said:      map[string]string{},
+	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
@@ -81,7 +89,8 @@ func (f *Fleet) SetInventory(b *Inventory) {
 // Inventory is what the configuration says now.
 func (f *Fleet) Inventory() *Inventory { return f.inventory.Load() }
 
-// Choose decides what the machine with these facts at that address is to boot. It changes nothing. server is the agent's URL as that machine has it.
+// Choose decides what the machine with these facts at that address is to boot. It changes nothing. server is the
+// agent's URL as that machine has it.
 func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice {
 	who := f.identify(facts, addr)
 	inventory, d := f.Inventory(), who.Decision
@@ -106,7 +115,15 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 	if order, ok := f.OneTime.Peek(d.IDs...); ok {
 		if i := slices.IndexFunc(items, func(i catalog.Item) bool { return i.Key == order.Item }); i >= 0 {
 			c.Item, c.SkipMenu, c.Once, c.Args = order.Item, true, true, arguments(items[i])
-			c.Why = append(c.Why, fmt.Sprintf("%s boots %s once, as set at %s", order.ID, order.Item, order.Set.UTC().Format(time.RFC3339)))
+			c.Why = append(
+				c.Why,
+				fmt.Sprintf(
+					"%s boots %s once, as set at %s",
+					order.ID,
+					order.Item,
+					order.Set.UTC().Format(time.RFC3339),
+				),
+			)
 			f.forget(string(order.ID))
 			return c
 		}
@@ -126,10 +143,22 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 		}
 		return c
 	}
-	got := p.pick(items, isCanary(d), hasCanary(inventory, p), func(item string) CanaryResult { t, _ := f.CanaryResults.Result(item); return t }, f.now())
+	got := p.pick(
+		items,
+		isCanary(d),
+		hasCanary(inventory, p),
+		func(item string) CanaryResult { t, _ := f.CanaryResults.Result(item); return t },
+		f.now(),
+	)
 	c.Why = append(c.Why, got.why...)
 	if !got.ok {
-		f.tell("profile "+p.Name, slog.LevelWarn, fmt.Sprintf("image of profile %s not found: its machines get the menu's default", p.Name), "err", got.why[0])
+		f.tell(
+			"profile "+p.Name,
+			slog.LevelWarn,
+			fmt.Sprintf("image of profile %s not found: its machines get the menu's default", p.Name),
+			"err",
+			got.why[0],
+		)
 		c.Why = append(c.Why, "so the menu comes, with its default")
 		return c
 	}
@@ -145,7 +174,10 @@ func (f *Fleet) firstTime(c *Choice, p Profile, d identity) bool {
 		return false
 	}
 	if len(d.IDs) == 0 {
-		c.Why = append(c.Why, "which is booted once; the machine told neither MAC nor UUID to know it by again, so it is not")
+		c.Why = append(
+			c.Why,
+			"which is booted once; the machine told neither MAC nor UUID to know it by again, so it is not",
+		)
 		return false
 	}
 	if at, was := f.Done.Has(p.Name, d.IDs...); was {
@@ -200,7 +232,8 @@ func (f *Fleet) Waits(addr netip.Addr) bool {
 	return !was
 }
 
-// Fetched takes note that the machine at an address has the kernel of one of these items: that uses up what it was to boot once.
+// Fetched takes note that the machine at an address has the kernel of one of these items: that uses up what it was to
+// boot once.
 func (f *Fleet) Fetched(addr netip.Addr, items []string) {
 	d := f.identify(f.seen.at(addr, f.now()).facts, addr)
 	for _, item := range items {
@@ -215,10 +248,30 @@ func (f *Fleet) Fetched(addr netip.Addr, items []string) {
 	}
 	if c := f.Choose(d.facts, addr, ""); !c.Once && slices.Contains(items, c.Item) {
 		if err := f.Done.Set(d.IDs[0], p.Name, c.Item); err != nil {
-			f.log.Error("boot not recorded: the machine will boot once more what it was to boot once", "client", addr, "mac", d.IDs[0], "item", c.Item, "err", err)
+			f.log.Error(
+				"boot not recorded: the machine will boot once more what it was to boot once",
+				"client",
+				addr,
+				"mac",
+				d.IDs[0],
+				"item",
+				c.Item,
+				"err",
+				err,
+			)
 			return
 		}
-		f.log.Info("booted once, as its profile says", "client", addr, "mac", d.IDs[0], "item", c.Item, "profile", p.Name)
+		f.log.Info(
+			"booted once, as its profile says",
+			"client",
+			addr,
+			"mac",
+			d.IDs[0],
+			"item",
+			c.Item,
+			"profile",
+			p.Name,
+		)
 	}
 }
 

@@ -29,7 +29,13 @@ type world struct {
 
 func newWorld(t *testing.T, b *Inventory, items ...catalog.Item) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), arp: map[string]string{}, stock: items}
+	w := &world{
+		t:     t,
+		dir:   t.TempDir(),
+		now:   time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
+		arp:   map[string]string{},
+		stock: items,
+	}
 	w.Fleet = OpenFleet(Config{
 		Inventory: b, State: filepath.Join(w.dir, "state"), Documents: filepath.Join(w.dir, "provision"),
 		Items:     func() ([]catalog.Item, error) { return w.stock, nil },
@@ -71,7 +77,13 @@ func (w *world) boots(mac string) string {
 func (w *world) want(mac, item string) {
 	w.t.Helper()
 	if got := w.boots(mac); got != item {
-		w.t.Errorf("%s boots %s, want %s: %s", mac, got, item, strings.Join(w.Choose(boot.Facts{MAC: mac}, netip.Addr{}, "").Why, "; "))
+		w.t.Errorf(
+			"%s boots %s, want %s: %s",
+			mac,
+			got,
+			item,
+			strings.Join(w.Choose(boot.Facts{MAC: mac}, netip.Addr{}, "").Why, "; "),
+		)
 	}
 }
 
@@ -93,7 +105,11 @@ var (
 )
 
 func TestBootOnceIsUsedUpByTheKernel(t *testing.T) {
-	b := book(t, []Host{{Name: "node", MACs: []string{mac1, mac2}, Profile: "p"}}, Profile{Name: "p", Image: "smartos", SkipMenu: true, Args: "a=b", Canary: -1})
+	b := book(
+		t,
+		[]Host{{Name: "node", MACs: []string{mac1, mac2}, Profile: "p"}},
+		Profile{Name: "p", Image: "smartos", SkipMenu: true, Args: "a=b", Canary: -1},
+	)
 	w := newWorld(t, b, old1, deb, mem)
 	w.want(mac1, "smartos-1!")
 	if err := w.OneTime.Set(mac1, "memtest"); err != nil {
@@ -121,7 +137,8 @@ func TestBootOnceIsUsedUpByTheKernel(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.arp["10.0.0.24"] = mac1
-	if c := w.Choose(boot.Facts{}, addr("10.0.0.24"), ""); c.Item != "debian-12" || !strings.Contains(c.Why[0], "in the network 10.0.0.24 is "+mac1) {
+	if c := w.Choose(boot.Facts{}, addr("10.0.0.24"), ""); c.Item != "debian-12" ||
+		!strings.Contains(c.Why[0], "in the network 10.0.0.24 is "+mac1) {
 		t.Errorf("%+v", c)
 	}
 	w.Fetched(addr("10.0.0.24"), []string{"debian-12"})
@@ -129,7 +146,11 @@ func TestBootOnceIsUsedUpByTheKernel(t *testing.T) {
 }
 
 func TestBootOnceOfWhatIsGone(t *testing.T) {
-	b := book(t, []Host{{MACs: []string{mac1}, Profile: "p"}}, Profile{Name: "p", Image: "smartos", SkipMenu: true, Canary: -1})
+	b := book(
+		t,
+		[]Host{{MACs: []string{mac1}, Profile: "p"}},
+		Profile{Name: "p", Image: "smartos", SkipMenu: true, Canary: -1},
+	)
 	w := newWorld(t, b, old1)
 	for _, mac := range []ID{mac1, mac2} {
 		if err := w.OneTime.Set(mac, "memtest"); err != nil {
@@ -152,8 +173,21 @@ func TestBootOnceOfWhatIsGone(t *testing.T) {
 }
 
 func TestAProfileThatBootsOnce(t *testing.T) {
-	b := book(t, []Host{{MACs: []string{mac1}, Profile: "straight"}, {MACs: []string{mac2}, Profile: "menu"}, {Addresses: ranges(t, "10.0.9.0/24"), Profile: "straight"}},
-		Profile{Name: "straight", Image: "debian", Once: true, SkipMenu: true}, Profile{Name: "menu", Image: "debian", Once: true})
+	b := book(
+		t,
+		[]Host{
+			{MACs: []string{mac1}, Profile: "straight"},
+			{MACs: []string{mac2}, Profile: "menu"},
+			{Addresses: ranges(t, "10.0.9.0/24"), Profile: "straight"},
+		},
+		Profile{
+			Name:     "straight",
+			Image:    "debian",
+			Once:     true,
+			SkipMenu: true,
+		},
+		Profile{Name: "menu", Image: "debian", Once: true},
+	)
 	w := newWorld(t, b, deb, mem)
 	w.want(mac1, "debian-12!")
 	w.want(mac2, "debian-12")
@@ -170,7 +204,8 @@ func TestAProfileThatBootsOnce(t *testing.T) {
 		t.Error("there is nothing to wait for")
 	}
 	// Who cannot be known again is not installed again and again.
-	if c := w.Choose(boot.Facts{}, addr("10.0.9.1"), ""); c.Item != "local" || !strings.Contains(strings.Join(c.Why, "\n"), "neither MAC nor UUID") {
+	if c := w.Choose(boot.Facts{}, addr("10.0.9.1"), ""); c.Item != "local" ||
+		!strings.Contains(strings.Join(c.Why, "\n"), "neither MAC nor UUID") {
 		t.Errorf("%+v", c)
 	}
 	if had, err := w.Done.Forget("straight", mac1); !had || err != nil {
@@ -198,7 +233,10 @@ func TestDoneThatCannotBeRead(t *testing.T) {
 
 func TestCanary(t *testing.T) {
 	const first, other = mac1, mac2
-	host := []Host{{Name: "first", MACs: []string{first}, Profile: "p", Labels: map[string]string{"canary": "true"}}, {MACs: []string{other}, Profile: "p"}}
+	host := []Host{
+		{Name: "first", MACs: []string{first}, Profile: "p", Labels: map[string]string{"canary": "true"}},
+		{MACs: []string{other}, Profile: "p"},
+	}
 	b := book(t, host, Profile{Name: "p", Image: "smartos", SkipMenu: true, Canary: 10 * time.Minute})
 	w := newWorld(t, b, old1)
 	booted := func(mac, item string) {
@@ -208,7 +246,10 @@ func TestCanary(t *testing.T) {
 	both := func(canary, others string) { t.Helper(); w.want(first, canary); w.want(other, others) }
 	why := func(text string) {
 		t.Helper()
-		if got := strings.Join(w.Choose(boot.Facts{MAC: other}, netip.Addr{}, "").Why, "\n"); !strings.Contains(got, text) {
+		if got := strings.Join(w.Choose(boot.Facts{MAC: other}, netip.Addr{}, "").Why, "\n"); !strings.Contains(
+			got,
+			text,
+		) {
 			t.Errorf("%s\nwant %s", got, text)
 		}
 	}
@@ -222,7 +263,9 @@ func TestCanary(t *testing.T) {
 	booted(first, "smartos-2")
 	w.now = w.now.Add(9 * time.Minute)
 	both("smartos-2!", "smartos-1!")
-	why("2 waits until 2026-03-01T12:10:00Z: canary " + first + " booted it at 2026-03-01T12:00:00Z and has to stay up for 10m0s")
+	why(
+		"2 waits until 2026-03-01T12:10:00Z: canary " + first + " booted it at 2026-03-01T12:00:00Z and has to stay up for 10m0s",
+	)
 	booted(first, "smartos-2") // it has panicked
 	w.now = w.now.Add(9 * time.Minute)
 	both("smartos-2!", "smartos-1!")
@@ -244,7 +287,8 @@ func TestCanary(t *testing.T) {
 		t.Fatal(err)
 	}
 	needs, err := w.Needs()
-	if want := map[string]string{"smartos-2": "profile p boots it", "smartos-3": "profile p boots it", "memtest": other + " is to boot it once"}; err != nil || !maps.Equal(needs, want) {
+	if want := map[string]string{"smartos-2": "profile p boots it", "smartos-3": "profile p boots it", "memtest": other + " is to boot it once"}; err != nil ||
+		!maps.Equal(needs, want) {
 		t.Errorf("needed are %v, %v", needs, err)
 	}
 	if _, _, err := w.OneTime.Cancel(other); err != nil {
@@ -263,7 +307,15 @@ func TestCanary(t *testing.T) {
 
 	// All of it is on disk.
 	again := newWorld(t, b, old1, old2, new3)
-	again.Fleet = OpenFleet(Config{Inventory: b, State: filepath.Join(w.dir, "state"), Items: again.items, Neighbour: w.holder, now: func() time.Time { return w.now }})
+	again.Fleet = OpenFleet(
+		Config{
+			Inventory: b,
+			State:     filepath.Join(w.dir, "state"),
+			Items:     again.items,
+			Neighbour: w.holder,
+			now:       func() time.Time { return w.now },
+		},
+	)
 	again.want(other, "smartos-3!")
 }
 
@@ -318,8 +370,14 @@ func TestCanaryProfileIsWarnedOf(t *testing.T) {
 }
 
 func TestInvalidCanaryResults(t *testing.T) {
-	b := book(t, []Host{{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{CanaryLabel: "true"}}, {MACs: []string{mac2}, Profile: "p"}},
-		Profile{Name: "p", Image: "smartos"})
+	b := book(
+		t,
+		[]Host{
+			{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{CanaryLabel: "true"}},
+			{MACs: []string{mac2}, Profile: "p"},
+		},
+		Profile{Name: "p", Image: "smartos"},
+	)
 	for _, text := range []string{"", "[]", `{"item":"smartos-1","good":"2020-01-01T00:00:00Z"}`, `{"item":"smartos-2","booted":"2030-01-01T00:00:00Z"}`, `{"item":"smartos-2","stood_ns":-1}`} {
 		w := newWorld(t, b, old1, old2)
 		if err := os.MkdirAll(filepath.Join(w.dir, "state", "canary"), 0o755); err != nil {

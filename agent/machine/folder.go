@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// folder is one with small files in it that several processes use at once. A file is there whole or not at all. What else lies there may be anything.
+// folder is one with small files in it that several processes use at once. A file is there whole or not at all. What
+// else lies there may be anything.
 type folder string
 
 // maxSmall is more than any file of ours has, in bytes.
@@ -67,7 +68,8 @@ func (f folder) write(name string, text []byte) error {
 	return f.sync()
 }
 
-// make makes the folder. Where root does, it is given to whoever has the folder above it: the daemon is seldom root, and renames in it.
+// make makes the folder. Where root does, it is given to whoever has the folder above it: the daemon is seldom root,
+// and renames in it.
 func (f folder) make() error {
 	if _, err := os.Stat(string(f)); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -91,7 +93,8 @@ func (f folder) make() error {
 	return nil
 }
 
-// rename has happened where it returns nil. That it outlives a loss of power is tried only: the file would be back under its old name.
+// rename has happened where it returns nil. That it outlives a loss of power is tried only: the file would be back
+// under its old name.
 func (f folder) rename(from, to string) error {
 	if err := os.Rename(f.path(from), f.path(to)); err != nil {
 		return err

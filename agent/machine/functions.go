@@ -77,7 +77,10 @@ const maxSecret = 16 << 10
 func (s secrets) read(name string) (string, error) {
 	switch {
 	case !s.sure:
-		return "", fmt.Errorf("%w: the template holds a secret, and that this machine asks is only what it says itself; give its host an address", ErrNotIts)
+		return "", fmt.Errorf(
+			"%w: the template holds a secret, and that this machine asks is only what it says itself; give its host an address",
+			ErrNotIts,
+		)
 	case !isName(name):
 		return "", fmt.Errorf("invalid secret name %q: use letters, digits, dots, dashes and underscores", name)
 	}

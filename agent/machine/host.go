@@ -1,5 +1,5 @@
-// Package machine is about the machines that boot: which host of the configuration one is, what its profile sends it to, what it is to
-// boot once, and the documents that its installer asks for.
+// Package machine is about the machines that boot: which host of the configuration one is, what its profile sends it
+// to, what it is to boot once, and the documents that its installer asks for.
 package machine
 
 import (
@@ -9,9 +9,9 @@ import (
 	"pxeagent/agent/boot"
 )
 
-// Host is a machine, or a range of them, as the configuration has it. A machine is this host if any one of MACs, UUIDs, Serials, Assets
-// and Addresses is its own, and if Manufacturer and Product, where set, are its own as well. A Host with none of the former is all machines
-// of that make.
+// Host is a machine, or a range of them, as the configuration has it. A machine is this host if any one of MACs, UUIDs,
+// Serials, Assets and Addresses is its own, and if Manufacturer and Product, where set, are its own as well. A Host
+// with none of the former is all machines of that make.
 type Host struct {
 	Name      string   // "": that of its first identifier
 	MACs      []string // "52:54:00:12:34:56"
@@ -60,12 +60,16 @@ func (h *Host) title() string {
 	return strings.TrimSpace(h.Manufacturer + " " + h.Product)
 }
 
-// contradicts: the request tells something of the machine that this host has otherwise. Then its address says nothing: another machine has it.
+// contradicts: the request tells something of the machine that this host has otherwise. Then its address says nothing:
+// another machine has it.
 func (h *Host) contradicts(f boot.Facts) bool {
 	other := func(told string, mine []string) bool {
-		return told != "" && len(mine) > 0 && !slices.ContainsFunc(mine, func(m string) bool { return strings.EqualFold(m, told) })
+		return told != "" && len(mine) > 0 &&
+			!slices.ContainsFunc(mine, func(m string) bool { return strings.EqualFold(m, told) })
 	}
-	return other(f.MAC, h.MACs) || other(f.UUID, h.UUIDs) && other(swapUUID(f.UUID), h.UUIDs) || other(f.Serial, h.Serials) || other(f.Asset, h.Assets)
+	return other(f.MAC, h.MACs) || other(f.UUID, h.UUIDs) && other(swapUUID(f.UUID), h.UUIDs) ||
+		other(f.Serial, h.Serials) ||
+		other(f.Asset, h.Assets)
 }
 
 // fits: the machine is of the make that the host demands, if it demands one.
@@ -106,8 +110,8 @@ func (m model) meets(o model) bool {
 	return a == b || open && strings.HasPrefix(b, a) || openB && strings.HasPrefix(a, b)
 }
 
-// swapUUID writes the first three groups in the other byte order: SMBIOS before 2.6 left it open, and firmware, iPXE of that
-// time and dmidecode differ. "" for what is no UUID.
+// swapUUID writes the first three groups in the other byte order: SMBIOS before 2.6 left it open, and firmware, iPXE of
+// that time and dmidecode differ. "" for what is no UUID.
 func swapUUID(u string) string {
 	g := strings.Split(u, "-")
 	if len(g) != 5 {

@@ -8,7 +8,8 @@ import (
 	"pxeagent/agent/boot"
 )
 
-// ID names one machine in the state folder: a MAC ("52:54:00:12:34:56") or, for those that are known by it only, a UUID in lower case.
+// ID names one machine in the state folder: a MAC ("52:54:00:12:34:56") or, for those that are known by it only, a UUID
+// in lower case.
 type ID string
 
 // ParseID takes a MAC in any of the usual ways of writing it, or a UUID. Its error is a clause about s.

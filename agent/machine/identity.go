@@ -11,15 +11,16 @@ import (
 
 // What a machine says of itself is believed only as far as the network does not know better.
 //
-// On this server's own network the neighbour table has the MAC of each address. A machine that tells another MAC, or that
-// a host's UUID, serial or asset tag makes a host with other MACs, is contradicted: it boots what that host's profile says,
-// for that is no secret and harms nobody else, but claims nothing that is there once (one-time boots, `when: once`, canary
-// results) and gets no documents.
+// On this server's own network the neighbour table has the MAC of each address. A machine that tells another MAC, or
+// that a host's UUID, serial or asset tag makes a host with other MACs, is contradicted: it boots what that host's
+// profile says, for that is no secret and harms nobody else, but claims nothing that is there once (one-time boots,
+// `when: once`, canary results) and gets no documents.
 //
 // Behind a router the table says nothing, and its own word is all there is: it claims what it names, and gets documents
-// without secrets unless its host has an `address`. So machines there boot, install and have one-time boots like all others.
-// The same holds where one MAC answers for several addresses, which is a router with proxy ARP or a bridge: it is nobody's
-// identity. None of this stops somebody who sets the MAC of a card, or several addresses on it; only switches and routers do.
+// without secrets unless its host has an `address`. So machines there boot, install and have one-time boots like all
+// others. The same holds where one MAC answers for several addresses, which is a router with proxy ARP or a bridge: it
+// is nobody's identity. None of this stops somebody who sets the MAC of a card, or several addresses on it; only
+// switches and routers do.
 
 // Holder is who has an address on this server's own network.
 type Holder struct {
@@ -46,7 +47,14 @@ func (f *Fleet) identify(facts boot.Facts, addr netip.Addr) identity {
 	who.Decision = f.Inventory().Resolve(who.facts, addr)
 	if who.contradicted = !who.agrees(); who.contradicted {
 		who.IDs = nil
-		notes = append(notes, fmt.Sprintf("in the network %s is %s, which is not the machine's MAC: it claims nothing", addr, who.network))
+		notes = append(
+			notes,
+			fmt.Sprintf(
+				"in the network %s is %s, which is not the machine's MAC: it claims nothing",
+				addr,
+				who.network,
+			),
+		)
 	}
 	who.Why = append(notes, who.Why...)
 	return who

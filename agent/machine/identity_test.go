@@ -20,7 +20,13 @@ func impostor(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, book(t, []Host{
 		{Name: "a", MACs: []string{macA}, Profile: "a"},
-		{Name: "b", MACs: []string{macB}, UUIDs: []string{uuid1}, Profile: "b", Labels: map[string]string{CanaryLabel: "true"}},
+		{
+			Name:    "b",
+			MACs:    []string{macB},
+			UUIDs:   []string{uuid1},
+			Profile: "b",
+			Labels:  map[string]string{CanaryLabel: "true"},
+		},
 		{Name: "uuid", UUIDs: []string{"8a1f7d6e-0c5b-4d3e-9f2a-000000000001"}},
 	}, Profile{Name: "a", Image: "memtest", SkipMenu: true}, Profile{Name: "b", Image: "debian", Once: true, SkipMenu: true}), deb, mem)
 	w.arp["10.0.0.10"], w.arp["10.0.0.20"], w.arp["10.0.0.21"] = macA, bridge, bridge
@@ -132,14 +138,18 @@ func TestOneMachineWithSeveralAddresses(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	// It does not become a bridge by what it tells next.
-	if c := w.Choose(boot.Facts{MAC: macA}, addr("10.0.0.40"), ""); c.Host != "a" || !strings.Contains(strings.Join(c.Why, "\n"), "claims nothing") {
+	if c := w.Choose(boot.Facts{MAC: macA}, addr("10.0.0.40"), ""); c.Host != "a" ||
+		!strings.Contains(strings.Join(c.Why, "\n"), "claims nothing") {
 		t.Errorf("%+v", c)
 	}
 }
 
 func TestWithoutDocuments(t *testing.T) {
 	b := book(t, []Host{
-		{Name: "mac", MACs: []string{mac1}}, {Name: "uuid", UUIDs: []string{uuid1}}, {Name: "serial", Serials: []string{"S1"}},
+		{
+			Name: "mac",
+			MACs: []string{mac1},
+		}, {Name: "uuid", UUIDs: []string{uuid1}}, {Name: "serial", Serials: []string{"S1"}},
 		{Name: "both", UUIDs: []string{swapped}, Addresses: ranges(t, "10.0.0.33")},
 		{Name: "model", Product: "R640"}, {Name: "open", Assets: []string{"A1"}, Profile: "open"},
 	}, Profile{Name: "open", Any: true})

@@ -68,15 +68,18 @@ func (ms Mistakes) Error() string {
 	return b.String()
 }
 
-// New checks hosts and profiles and makes a Inventory of them. Its error is Mistakes: what two hosts both have, so that nothing says which one a
-// machine is, a profile that is not there, text that is no name.
+// New checks hosts and profiles and makes a Inventory of them. Its error is Mistakes: what two hosts both have, so that
+// nothing says which one a machine is, a profile that is not there, text that is no name.
 func New(hosts []Host, profiles []Profile) (*Inventory, error) {
 	b := &Inventory{hosts: slices.Clone(hosts), profiles: map[string]*Profile{}, by: map[By]map[string][]int{}}
 	var found Mistakes
 	for _, p := range profiles {
 		found = append(found, p.check()...)
 		if other, twice := b.profiles[p.Name]; twice {
-			found = append(found, Mistake{-1, p.Name, "", p.Line, fmt.Sprintf("duplicate profile (first on line %d)", other.Line)})
+			found = append(
+				found,
+				Mistake{-1, p.Name, "", p.Line, fmt.Sprintf("duplicate profile (first on line %d)", other.Line)},
+			)
 		}
 		b.profiles[p.Name] = &p
 	}
@@ -129,7 +132,12 @@ func (b *Inventory) add(i int) (found Mistakes) {
 	for j, r := range h.Addresses {
 		b.ranges = append(b.ranges, hostRange{r, i, j})
 		if h.hardware() && !r.Single() {
-			wrong("address", "%s is more than one address, and the host is known by its hardware besides; want its own address, or a host of its own for the range", r)
+			wrong(
+				"address",
+				"%s is more than one address, and the host is known by its hardware besides; "+
+					"want its own address, or a host of its own for the range",
+				r,
+			)
 		}
 	}
 	if !h.hardware() && len(h.Addresses) == 0 {
@@ -146,7 +154,8 @@ func (b *Inventory) ties() (found Mistakes) {
 	tie := func(x, y int, field By, format string, args ...any) {
 		x, y = min(x, y), max(x, y)
 		hx, hy := &b.hosts[x], &b.hosts[y]
-		if x == y || hx.weight() != hy.weight() || !model(hx.Manufacturer).meets(model(hy.Manufacturer)) || !model(hx.Product).meets(model(hy.Product)) {
+		if x == y || hx.weight() != hy.weight() || !model(hx.Manufacturer).meets(model(hy.Manufacturer)) ||
+			!model(hx.Product).meets(model(hy.Product)) {
 			return
 		}
 		f := string(field)
@@ -154,7 +163,13 @@ func (b *Inventory) ties() (found Mistakes) {
 			f = "product"
 		}
 		found = append(found, Mistake{y, "", f, hy.Line,
-			fmt.Sprintf(format, args...) + fmt.Sprintf(", as hosts[%d] has in line %d: nothing says which of the two a machine is", x, hx.Line)})
+			fmt.Sprintf(
+				format,
+				args...) + fmt.Sprintf(
+				", as hosts[%d] has in line %d: nothing says which of the two a machine is",
+				x,
+				hx.Line,
+			)})
 	}
 	for _, by := range weights[:4] {
 		for _, id := range slices.Sorted(maps.Keys(b.by[by])) {
@@ -256,11 +271,33 @@ func thereAre(names []string) string {
 // empty: a text that says nothing about a machine, in lower case.
 func empty(id string) bool {
 	switch id {
-	case "", "0", "none", "n/a", "na", "unknown", "invalid", "default", "default string", "not specified", "not available", "not applicable",
-		"to be filled by o.e.m.", "system serial number", "chassis serial number", "asset tag", "no asset tag", "no asset information",
-		"0123456789", "123456789", "1234567890", "xxxxxxxxxx", "oem",
-		"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff",
-		"03000200-0400-0500-0006-000700080009", "00020003-0004-0005-0006-000700080009":
+	case "",
+		"0",
+		"none",
+		"n/a",
+		"na",
+		"unknown",
+		"invalid",
+		"default",
+		"default string",
+		"not specified",
+		"not available",
+		"not applicable",
+		"to be filled by o.e.m.",
+		"system serial number",
+		"chassis serial number",
+		"asset tag",
+		"no asset tag",
+		"no asset information",
+		"0123456789",
+		"123456789",
+		"1234567890",
+		"xxxxxxxxxx",
+		"oem",
+		"00000000-0000-0000-0000-000000000000",
+		"ffffffff-ffff-ffff-ffff-ffffffffffff",
+		"03000200-0400-0500-0006-000700080009",
+		"00020003-0004-0005-0006-000700080009":
 		return true
 	}
 	return strings.Trim(id, "0. -") == ""

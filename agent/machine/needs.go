@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// Needs are the items that machines are sent to now, each with the reason, for people: by their profile, whether or not they boot later
-// versions first, or by an order for their next boot. Without them a machine that comes up again is given something else.
+// Needs are the items that machines are sent to now, each with the reason, for people: by their profile, whether or not
+// they boot later versions first, or by an order for their next boot. Without them a machine that comes up again is
+// given something else.
 func (f *Fleet) Needs() (map[string]string, error) {
 	why := map[string]string{}
 	if inventory := f.Inventory(); inventory != nil {

@@ -14,9 +14,9 @@ import (
 	"pxeagent/agent/catalog"
 )
 
-// OneTimeBoots are what machines boot next, once: a folder with one small file for each machine, named by it ("52-54-00-12-34-56"). Files come into being
-// and are claimed by rename, so that any number of processes may use the folder at once, and one alone claims an order. It may be used from
-// many goroutines.
+// OneTimeBoots are what machines boot next, once: a folder with one small file for each machine, named by it
+// ("52-54-00-12-34-56"). Files come into being and are claimed by rename, so that any number of processes may use the
+// folder at once, and one alone claims an order. It may be used from many goroutines.
 type OneTimeBoots struct {
 	folder folder
 	log    *slog.Logger
@@ -35,7 +35,8 @@ type OneTimeBoot struct {
 // claimed is how names of files begin that somebody has claimed, or is about to give back.
 const claimed = ".claimed-"
 
-// OpenOneTimeBoots uses the folder, and puts right what a killed process left there. A folder that does not exist has no orders, and is made by Set. log may be nil.
+// OpenOneTimeBoots uses the folder, and puts right what a killed process left there. A folder that does not exist has
+// no orders, and is made by Set. log may be nil.
 func OpenOneTimeBoots(dir string, log *slog.Logger) *OneTimeBoots {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -72,8 +73,8 @@ func (o *OneTimeBoots) Peek(ids ...ID) (OneTimeBoot, bool) {
 	return OneTimeBoot{}, false
 }
 
-// Claim takes the order of the first of these machines that has one for item, and reports whether there was one. Of many who claim an order at once, in
-// whatever process, exactly one is told true.
+// Claim takes the order of the first of these machines that has one for item, and reports whether there was one. Of
+// many who claim an order at once, in whatever process, exactly one is told true.
 func (o *OneTimeBoots) Claim(item string, ids ...ID) (OneTimeBoot, bool) {
 	for _, id := range ids {
 		if order, ok := o.claim(id.file(), item); ok {
@@ -183,7 +184,8 @@ func (o *OneTimeBoots) readAs(file, name string) (OneTimeBoot, error) {
 // abandoned is how old a claimed file is that nobody works on any more.
 const abandoned = time.Minute
 
-// recover finishes what killed processes had begun: an order that was claimed is used up, one that was about to be given back goes back.
+// recover finishes what killed processes had begun: an order that was claimed is used up, one that was about to be
+// given back goes back.
 func (o *OneTimeBoots) recover() { o.recoverOlder(abandoned) }
 
 func (o *OneTimeBoots) recoverOlder(limit time.Duration) {

@@ -30,7 +30,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child claims what it reads on standard input, line by line, and says whether it won. With "churn" it sets and claims for ever, saying so before and after.
+// child claims what it reads on standard input, line by line, and says whether it won. With "churn" it sets and claims
+// for ever, saying so before and after.
 func child(dir string, args []string) int {
 	o := OpenOneTimeBoots(dir, nil)
 	if len(args) > 0 && args[0] == "churn" {
@@ -150,7 +151,8 @@ func TestOneOfManyGoroutinesClaims(t *testing.T) {
 	}
 }
 
-// A process that is killed anywhere leaves an order that was set, or none; the folder can be used on, and nothing stays that was not an order.
+// A process that is killed anywhere leaves an order that was set, or none; the folder can be used on, and nothing stays
+// that was not an order.
 func TestKilledAnywhere(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "once")
 	for round := range 12 {

@@ -17,9 +17,14 @@ type pick struct {
 	why  []string
 }
 
-// pick finds the profile's item. canary: the host boots later versions first; canaries: there is such a host for this profile; trial is how an
-// item did on canaries.
-func (p *Profile) pick(items []catalog.Item, canary, canaries bool, trial func(item string) CanaryResult, now time.Time) pick {
+// pick finds the profile's item. canary: the host boots later versions first; canaries: there is such a host for this
+// profile; trial is how an item did on canaries.
+func (p *Profile) pick(
+	items []catalog.Item,
+	canary, canaries bool,
+	trial func(item string) CanaryResult,
+	now time.Time,
+) pick {
 	var all []catalog.Item
 	for _, i := range items {
 		if i.Key == p.Image {
@@ -54,7 +59,12 @@ func (p *Profile) pick(items []catalog.Item, canary, canaries bool, trial func(i
 	case canary:
 		return yes(newest, "version %s, the newest, since this host is a canary", newest.Version)
 	case !canaries:
-		return yes(newest, "version %s, the newest; no host of this profile has the label %s: \"true\", so none boots it first", newest.Version, CanaryLabel)
+		return yes(
+			newest,
+			"version %s, the newest; no host of this profile has the label %s: \"true\", so none boots it first",
+			newest.Version,
+			CanaryLabel,
+		)
 	}
 	// A canary that could not come up with the newest says nothing of older ones.
 	for n, i := range all {
@@ -72,7 +82,12 @@ func (p *Profile) pick(items []catalog.Item, canary, canaries bool, trial func(i
 		return yes(i, "version %s, the newest %s; %s", i.Version, how, waits(newest, trial(newest.Key), p.Canary, now))
 	}
 	oldest := all[len(all)-1]
-	return yes(oldest, "version %s, the oldest, because no canary has booted a later one; %s", oldest.Version, waits(newest, trial(newest.Key), p.Canary, now))
+	return yes(
+		oldest,
+		"version %s, the oldest, because no canary has booted a later one; %s",
+		oldest.Version,
+		waits(newest, trial(newest.Key), p.Canary, now),
+	)
 }
 
 // waits says what keeps the newest from the other hosts.
@@ -81,7 +96,13 @@ func waits(newest catalog.Item, is CanaryResult, after time.Duration, now time.T
 	case is.Machine == "":
 		return fmt.Sprintf("%s waits for a canary to boot it", newest.Version)
 	case is.Booted.IsZero():
-		return fmt.Sprintf("%s waits: canary %s came back after %s with it, and %s are wanted", newest.Version, is.Machine, is.Stood.Round(time.Second), after)
+		return fmt.Sprintf(
+			"%s waits: canary %s came back after %s with it, and %s are wanted",
+			newest.Version,
+			is.Machine,
+			is.Stood.Round(time.Second),
+			after,
+		)
 	}
 	return fmt.Sprintf("%s waits until %s: canary %s booted it at %s and has to stay up for %s", newest.Version,
 		is.Booted.Add(after).UTC().Format(time.RFC3339), is.Machine, is.Booted.UTC().Format(time.RFC3339), after)

@@ -7,8 +7,8 @@ import (
 // Profile is what the machines of a kind boot, and how.
 type Profile struct {
 	Name string
-	// Image is an item of the menu by its key (an image's, or such as "local"), or a system or recipe of which Version says which; "": the
-	// menu's default.
+	// Image is an item of the menu by its key (an image's, or such as "local"), or a system or recipe of which Version
+	// says which; "": the menu's default.
 	Image string
 	// Version: "" and "latest" are the newest that is on disk, see Canary.
 	Version  string
@@ -19,10 +19,11 @@ type Profile struct {
 	Once    bool
 	Timeout *time.Duration // of the menu; nil: as configured for all; 0: it waits for ever
 	Hide    []string       // items that these machines are not shown, by key or pattern
-	// Canary is how long the canary has to stay up with a version before the other hosts of this profile are given it; negative: they are given
-	// the newest at once.
+	// Canary is how long the canary has to stay up with a version before the other hosts of this profile are given it;
+	// negative: they are given the newest at once.
 	Canary time.Duration
-	// Any: documents for these machines go to whoever asks for them by ?mac= or ?uuid=, and not to the machine's own address only.
+	// Any: documents for these machines go to whoever asks for them by ?mac= or ?uuid=, and not to the machine's own
+	// address only.
 	Any  bool
 	Line int // in the file
 }

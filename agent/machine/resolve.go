@@ -32,9 +32,9 @@ type match struct {
 	width width // ByAddress
 }
 
-// Resolve finds the host that a machine is: the one that is known by what says most. In this order: mac, uuid, serial, asset, the
-// smaller range of addresses, manufacturer and product alone; where that is the same for two hosts, the one that demands more of manufacturer and
-// product. New has made sure that one of any two wins.
+// Resolve finds the host that a machine is: the one that is known by what says most. In this order: mac, uuid, serial,
+// asset, the smaller range of addresses, manufacturer and product alone; where that is the same for two hosts, the one
+// that demands more of manufacturer and product. New has made sure that one of any two wins.
 func (b *Inventory) Resolve(f boot.Facts, addr netip.Addr) Decision {
 	d := Decision{IDs: IDs(f)}
 	var all []match
@@ -50,7 +50,8 @@ func (b *Inventory) Resolve(f boot.Facts, addr netip.Addr) Decision {
 	}
 	best := all[0]
 	h := &b.hosts[best.host]
-	d.Known, d.Host, d.By, d.Value, d.Line, d.Profile, d.Labels, d.host = true, h.Name, best.by, best.value, h.Line, h.Profile, maps.Clone(h.Labels), h
+	d.Known, d.Host, d.By, d.Value, d.Line = true, h.Name, best.by, best.value, h.Line
+	d.Profile, d.Labels, d.host = h.Profile, maps.Clone(h.Labels), h
 	for _, id := range h.IDs() {
 		if !slices.Contains(d.IDs, id) {
 			d.IDs = append(d.IDs, id)
@@ -67,7 +68,10 @@ func (b *Inventory) Resolve(f boot.Facts, addr netip.Addr) Decision {
 			break
 		}
 		o := &b.hosts[m.host]
-		d.Why = append(d.Why, fmt.Sprintf("not host %s (line %d), by %s %s: %s", o.Name, o.Line, m.by, m.value, lessThan(m, best)))
+		d.Why = append(
+			d.Why,
+			fmt.Sprintf("not host %s (line %d), by %s %s: %s", o.Name, o.Line, m.by, m.value, lessThan(m, best)),
+		)
 	}
 	if h.Profile == "" {
 		d.Why = append(d.Why, "the host has no profile")
@@ -108,7 +112,14 @@ func (b *Inventory) matches(f boot.Facts, addr netip.Addr) []match {
 	}
 	for _, i := range b.models {
 		if b.hosts[i].fits(f) {
-			all = append(all, match{host: i, by: ByModel, value: strings.TrimSpace(b.hosts[i].Manufacturer + " " + b.hosts[i].Product)})
+			all = append(
+				all,
+				match{
+					host:  i,
+					by:    ByModel,
+					value: strings.TrimSpace(b.hosts[i].Manufacturer + " " + b.hosts[i].Product),
+				},
+			)
 		}
 	}
 	slices.SortStableFunc(all, func(x, y match) int {

@@ -55,7 +55,13 @@ func TestTheMostTellingMatchWins(t *testing.T) {
 		{Name: "wide", Addresses: ranges(t, "10.0.0.0/8"), Line: 2},
 		{Name: "range", Addresses: ranges(t, "10.0.0.10-10.0.0.19"), Line: 3},
 		{Name: "acme range", Addresses: ranges(t, "10.0.0.10-10.0.0.19"), Manufacturer: "Acme", Line: 4},
-		{Name: "acme 3 range", Addresses: ranges(t, "10.0.0.10-10.0.0.19"), Manufacturer: "Acme", Product: "Server 3*", Line: 5},
+		{
+			Name:         "acme 3 range",
+			Addresses:    ranges(t, "10.0.0.10-10.0.0.19"),
+			Manufacturer: "Acme",
+			Product:      "Server 3*",
+			Line:         5,
+		},
 		{Name: "one", Addresses: ranges(t, "10.0.0.15"), Line: 6},
 		{Name: "asset", Assets: []string{"A-1"}, Line: 7},
 		{Name: "serial", Serials: []string{"S-1"}, Line: 8},
@@ -101,7 +107,16 @@ func TestTheMostTellingMatchWins(t *testing.T) {
 	} {
 		d := b.Resolve(tt.facts, addr(tt.addr))
 		if d.Host != tt.want || d.By != tt.by || d.Known != (tt.want != "") {
-			t.Errorf("%+v at %s: %s by %s, want %s by %s\n%s", tt.facts, tt.addr, d.Host, d.By, tt.want, tt.by, strings.Join(d.Why, "\n"))
+			t.Errorf(
+				"%+v at %s: %s by %s, want %s by %s\n%s",
+				tt.facts,
+				tt.addr,
+				d.Host,
+				d.By,
+				tt.want,
+				tt.by,
+				strings.Join(d.Why, "\n"),
+			)
 		}
 	}
 }
@@ -131,7 +146,10 @@ func TestWhyAHost(t *testing.T) {
 		t.Error("a decision's labels are those of the book")
 	}
 	d = b.Resolve(boot.Facts{}, addr("10.0.0.1"))
-	if want := "not host 10.0.0.0/16 (line 11), by address 10.0.0.0/16: its range is larger"; !slices.Contains(d.Why, want) {
+	if want := "not host 10.0.0.0/16 (line 11), by address 10.0.0.0/16: its range is larger"; !slices.Contains(
+		d.Why,
+		want,
+	) {
 		t.Errorf("%q, want %q", d.Why, want)
 	}
 	var none *Inventory
@@ -212,7 +230,8 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// FuzzResolve: the match that wins is one that every other loses to, whatever hosts there are, if New takes them; and the order of the hosts does not matter.
+// FuzzResolve: the match that wins is one that every other loses to, whatever hosts there are, if New takes them; and
+// the order of the hosts does not matter.
 func FuzzResolve(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, byte(3), byte(20))
 	f.Add([]byte{0x10, 0x20, 0x31, 0x42, 0x53, 0x64, 0x75, 0x86, 0x97}, byte(0xff), byte(0))
@@ -231,7 +250,9 @@ func FuzzResolve(f *testing.F) {
 				h.Serials = []string{fmt.Sprint("s", n>>4&3)}
 			}
 			if kind&8 != 0 {
-				h.Addresses = []Range{{netip.AddrFrom4([4]byte{10, 0, 0, n & 31}), netip.AddrFrom4([4]byte{10, 0, 0, n&31 + more&31})}}
+				h.Addresses = []Range{
+					{netip.AddrFrom4([4]byte{10, 0, 0, n & 31}), netip.AddrFrom4([4]byte{10, 0, 0, n&31 + more&31})},
+				}
 			}
 			h.Manufacturer = []string{"", "", "acme", "ac*"}[kind>>4&3]
 			h.Product = []string{"", "", "one", "o*"}[kind>>6&3]
@@ -241,7 +262,10 @@ func FuzzResolve(f *testing.F) {
 		if err != nil {
 			return
 		}
-		facts := boot.Facts{Manufacturer: []string{"", "Acme", "acid", "x"}[told>>6&3], Product: []string{"", "one", "other", "x"}[told&3]}
+		facts := boot.Facts{
+			Manufacturer: []string{"", "Acme", "acid", "x"}[told>>6&3],
+			Product:      []string{"", "one", "other", "x"}[told&3],
+		}
 		if told&4 != 0 {
 			facts.MAC = fmt.Sprintf("52:54:00:00:00:%02x", told>>3&3)
 		}

@@ -22,8 +22,10 @@ type Item struct {
 	Shown   bool   `json:"shown"`
 	Default bool   `json:"default,omitempty"` // chosen when nobody chooses
 
-	Line     string `json:"-"` // the command that lists it in the menu, under its condition where it has one; "": it is not shown
-	Commands string `json:"-"` // boot it; to stand after its label, line by line. They leave by "goto failed", "goto start", or for good
+	// the command that lists it in the menu, under its condition where it has one; "": it is not shown
+	Line string `json:"-"`
+	// boot it; to stand after its label, line by line. They leave by "goto failed", "goto start", or for good
+	Commands string `json:"-"`
 }
 
 // Group is a part of the menu, set off from the others.
@@ -33,13 +35,15 @@ type Group struct {
 	Notes []string
 }
 
-// Data is what a menu's template is given. All texts in it are fit to stand in a script where the built-in template has them.
+// Data is what a menu's template is given. All texts in it are fit to stand in a script where the built-in template has
+// them.
 type Data struct {
-	Base     string // URL of this agent, without a slash at the end
-	Title    string
-	Timeout  int64  // milliseconds; 0: for ever
-	Default  string // key of the item that is chosen when nobody chooses
-	Unless   string // a command that makes the setting menu-default "local" where the machine cannot boot Default; "": it can
+	Base    string // URL of this agent, without a slash at the end
+	Title   string
+	Timeout int64  // milliseconds; 0: for ever
+	Default string // key of the item that is chosen when nobody chooses
+	// a command that makes the setting menu-default "local" where the machine cannot boot Default; "": it can
+	Unless   string
 	SkipMenu string // a command that goes to an item without a menu; ""
 	Facts    boot.Facts
 	Choice   machine.Choice
@@ -125,7 +129,10 @@ func (d *Data) err() error {
 
 // prepare finds out what an item does, and whether this machine can boot it.
 func (d *Data) prepare(c *candidate, conf Settings, wanted string) {
-	c.place = slices.IndexFunc(conf.Entries, func(e Entry) bool { return e.Group == "" && catalog.Matches(c.Key, e.Item) })
+	c.place = slices.IndexFunc(
+		conf.Entries,
+		func(e Entry) bool { return e.Group == "" && catalog.Matches(c.Key, e.Item) },
+	)
 	o := catalog.Options{Console: conf.Console, RootShadow: conf.RootShadow}
 	if c.place >= 0 {
 		e := conf.Entries[c.place]
@@ -184,7 +191,12 @@ func (d *Data) decide(all []candidate, wanted string) {
 	case all[at].refused != nil && !all[at].broken && d.Choice.Item == "":
 		// The site's default is for those that can boot it.
 	case all[at].refused != nil:
-		d.wrong("default", "the item to boot, %s, is not for this machine (%w); it is the local disk instead", wanted, all[at].refused)
+		d.wrong(
+			"default",
+			"the item to boot, %s, is not for this machine (%w); it is the local disk instead",
+			wanted,
+			all[at].refused,
+		)
 	default:
 		c := &all[at]
 		d.Default = c.Key

@@ -39,17 +39,24 @@ func TestDefaultsOfMachines(t *testing.T) {
 		"for ARM64 only":         {"", machine.Choice{Item: "debian-bookworm-arm64"}, uefi, catalog.Local, false, "needs an ARM64 machine"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t, Config{Settings: Settings{Default: tc.conf}, Choose: func(f boot.Facts, addr netip.Addr) machine.Choice {
-				if f != tc.facts || addr != netip.MustParseAddr("10.0.0.9") {
-					t.Errorf("asked for %+v at %v", f, addr)
-				}
-				return tc.choice
-			}})
+			s := newSite(
+				t,
+				Config{
+					Settings: Settings{Default: tc.conf},
+					Choose: func(f boot.Facts, addr netip.Addr) machine.Choice {
+						if f != tc.facts || addr != netip.MustParseAddr("10.0.0.9") {
+							t.Errorf("asked for %+v at %v", f, addr)
+						}
+						return tc.choice
+					},
+				},
+			)
 			for _, f := range everything {
 				s.put("http/"+f, "x")
 			}
 			m, err := s.Menu(tc.facts, netip.MustParseAddr("10.0.0.9"))
-			if err != nil || m.Default != tc.want || m.SkipMenu != tc.straight || strings.Contains(string(m.Script), "\ngoto "+m.Default+"\n:start\n") != tc.straight {
+			if err != nil || m.Default != tc.want || m.SkipMenu != tc.straight ||
+				strings.Contains(string(m.Script), "\ngoto "+m.Default+"\n:start\n") != tc.straight {
 				t.Errorf("%v, default %q, straight %v, in\n%s", err, m.Default, m.SkipMenu, m.Script)
 			}
 			if (m.Err == nil) != (tc.wrong == "") || m.Err != nil && !strings.Contains(m.Err.Error(), tc.wrong) {
@@ -99,7 +106,8 @@ func TestProblemsAreLoggedOnce(t *testing.T) {
 		}
 	}
 	ask()
-	if n := strings.Count(s.log.String(), "level=WARN"); n != 2 || !strings.Contains(s.log.String(), "host=a") || !strings.Contains(s.log.String(), "host=b") {
+	if n := strings.Count(s.log.String(), "level=WARN"); n != 2 || !strings.Contains(s.log.String(), "host=a") ||
+		!strings.Contains(s.log.String(), "host=b") {
 		t.Errorf("%d warnings:\n%s", n, s.log)
 	}
 	hosts = map[string]machine.Choice{"a": {Host: "a"}, "b": {Host: "b", Item: "gone"}}
@@ -130,23 +138,37 @@ func TestConfigureWhileServing(t *testing.T) {
 		t.Error(err)
 	}
 	s.Configure(Settings{Title: "Rack 8", Timeout: time.Minute})
-	if m, err := s.Menu(bios, netip.Addr{}); err != nil || m.Title != "Rack 8" || m.Timeout != time.Minute || !strings.Contains(string(m.Script), "\nset menu-timeout 60000\n") {
+	if m, err := s.Menu(bios, netip.Addr{}); err != nil || m.Title != "Rack 8" || m.Timeout != time.Minute ||
+		!strings.Contains(string(m.Script), "\nset menu-timeout 60000\n") {
 		t.Errorf("%v, %+v", err, m)
 	}
 }
 
-// FuzzMenu: whatever the configuration and a profile say, the menu has no fault that can be seen, and its default is an item.
+// FuzzMenu: whatever the configuration and a profile say, the menu has no fault that can be seen, and its default is an
+// item.
 func FuzzMenu(f *testing.F) {
 	f.Add("Rack 7", "memtest-x64", "a=b -kd", "memtest-*", "Group", "ttyb", byte(0))
 	f.Add("# ; x", "local", "x || y", "*", "&& || ;", "text", byte(1))
 	f.Add("", "shell", "${ip}", "[", "-- gap", "", byte(2))
 	s := newSite(f, Config{Choose: func(f boot.Facts, _ netip.Addr) machine.Choice {
-		return machine.Choice{Host: f.Serial, Profile: f.Serial, Item: f.Asset, Args: f.Product, Console: f.Manufacturer, Hide: []string{f.UUID}}
+		return machine.Choice{
+			Host:    f.Serial,
+			Profile: f.Serial,
+			Item:    f.Asset,
+			Args:    f.Product,
+			Console: f.Manufacturer,
+			Hide:    []string{f.UUID},
+		}
 	}})
 	// One image and one kind of client at a time: to run the script of a full menu takes longer than all else.
 	s.put("http/memtest86+x64.bin", "x")
 	f.Fuzz(func(t *testing.T, title, item, args, pattern, group, console string, kind byte) {
-		s.Configure(Settings{Title: title, Entries: []Entry{{Group: group}, {Item: pattern, Title: title}, {Item: item, Args: args}}})
+		s.Configure(
+			Settings{
+				Title:   title,
+				Entries: []Entry{{Group: group}, {Item: pattern, Title: title}, {Item: item, Args: args}},
+			},
+		)
 		for _, k := range Kinds()[int(kind)%len(Kinds()):][:1] {
 			facts := k.Facts
 			facts.Serial, facts.Asset, facts.Product, facts.Manufacturer, facts.UUID = title, item, args, console, pattern

@@ -8,9 +8,10 @@ import (
 	"pxeagent/agent/boot"
 )
 
-// first is what iPXE is given at BootstrapPath as long as it has told nothing of its machine: it asks there again, and tells. By a form where
-// the build has them, else in the query, as network cards' iPXE has to. What is most needed comes first: iPXE of 2019 writes "&" in a value
-// as it is. netX is the card that was opened last, which is the one that led here. Without the facts, the menu for all is still there.
+// first is what iPXE is given at BootstrapPath as long as it has told nothing of its machine: it asks there again, and
+// tells. By a form where the build has them, else in the query, as network cards' iPXE has to. What is most needed
+// comes first: iPXE of 2019 writes "&" in a value as it is. netX is the card that was opened last, which is the one
+// that led here. Without the facts, the menu for all is still there.
 func (b *Builder) first() []byte {
 	var form, query strings.Builder
 	for _, f := range firstFacts {
@@ -31,7 +32,8 @@ exit 1
 `, form.String(), url, url, query.String()[1:], url, boot.FactNames()[0], url)
 }
 
-// firstFacts are the facts by their names, in the order in which they are told. SMBIOS texts have blanks and worse in them.
+// firstFacts are the facts by their names, in the order in which they are told. SMBIOS texts have blanks and worse in
+// them.
 var firstFacts = []struct{ name, setting, coded string }{
 	{"mac", "netX/mac", ":hexhyp"},
 	{"uuid", "uuid", ""},
@@ -46,8 +48,9 @@ var firstFacts = []struct{ name, setting, coded string }{
 // Telling is a script's URL with facts in its query, as iPXE would ask for it.
 func Telling(script *url.URL, f boot.Facts) *url.URL {
 	q := url.Values{}
-	for name, value := range map[string]string{"mac": f.MAC, "uuid": f.UUID, "serial": f.Serial, "asset": f.Asset, "manufacturer": f.Manufacturer,
-		"product": f.Product, "platform": f.Platform, "buildarch": f.Arch} {
+	for name, value := range map[string]string{"mac": f.MAC, "uuid": f.UUID, "serial": f.Serial, "asset": f.Asset,
+		"manufacturer": f.Manufacturer,
+		"product":      f.Product, "platform": f.Platform, "buildarch": f.Arch} {
 		if value != "" {
 			q.Set(name, value)
 		}

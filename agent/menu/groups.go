@@ -9,7 +9,8 @@ import (
 	"pxeagent/agent/catalog"
 )
 
-// arrange puts the items into their groups: those with a place in the configuration first, then the others as they come.
+// arrange puts the items into their groups: those with a place in the configuration first, then the others as they
+// come.
 func (d *Data) arrange(all []candidate, conf Settings) {
 	listed := slices.ContainsFunc(all, func(c candidate) bool { return c.Key == catalog.Local && c.place >= 0 })
 	rank := func(c candidate) int {

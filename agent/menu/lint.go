@@ -35,13 +35,16 @@ func (b *Builder) Texts() []catalog.Text {
 	} else {
 		for _, k := range Kinds() {
 			m, err := b.Menu(k.Facts, netip.Addr{})
-			texts = append(texts, catalog.Text{Name: "the menu for " + k.Name, Script: m.Script, Err: errors.Join(err, m.Err), Made: true})
+			texts = append(texts, catalog.Text{
+				Name: "the menu for " + k.Name, Script: m.Script, Err: errors.Join(err, m.Err), Made: true,
+			})
 		}
 	}
 	return append(texts, b.catalog.Fragments()...)
 }
 
-// Try makes the menus that a template would make, without putting it to use. What it includes is read from the HTTP tree.
+// Try makes the menus that a template would make, without putting it to use. What it includes is read from the HTTP
+// tree.
 func (b *Builder) Try(template []byte) []catalog.Text {
 	var texts []catalog.Text
 	for _, k := range Kinds() {

@@ -1,5 +1,5 @@
-// Package menu makes the menu of each machine: the script that iPXE runs, from what can be booted, what the site says of
-// menus, and what the machine is to boot.
+// Package menu makes the menu of each machine: the script that iPXE runs, from what can be booted, what the site says
+// of menus, and what the machine is to boot.
 package menu
 
 import (
@@ -100,7 +100,8 @@ func (b *Builder) made(f boot.Facts, addr netip.Addr) ([]byte, Data, error) {
 // logged is what was logged about a host's menu, and of which kind the machine was then.
 type logged struct{ kind, text string }
 
-// tell logs what is wrong with a host's menu, each thing once as long as it lasts. It is over when a machine of the kind that had it has it no more.
+// tell logs what is wrong with a host's menu, each thing once as long as it lasts. It is over when a machine of the
+// kind that had it has it no more.
 func (b *Builder) tell(d Data) {
 	about, kind := d.Choice.Host+" ", d.Facts.Platform+" "+d.Facts.Arch
 	var fresh []problem

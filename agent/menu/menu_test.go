@@ -90,7 +90,10 @@ func TestMenuGolden(t *testing.T) {
 		{name: "straight-told", facts: uefi, files: everything, choice: machine.Choice{Item: catalog.Local, SkipMenu: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newSite(t, Config{Settings: tc.menu, Choose: func(boot.Facts, netip.Addr) machine.Choice { return tc.choice }})
+			s := newSite(
+				t,
+				Config{Settings: tc.menu, Choose: func(boot.Facts, netip.Addr) machine.Choice { return tc.choice }},
+			)
 			for _, f := range tc.files {
 				s.put("http/"+f, "x")
 			}
@@ -122,7 +125,8 @@ func TestMenuGolden(t *testing.T) {
 			if served := s.ask(boot.Ask{Class: boot.IPXE, Facts: tc.facts, Told: true}); served != string(got) {
 				t.Errorf("served\n%s", served)
 			}
-			if strings.Contains(string(m.Shown), seedHash) || !strings.Contains(string(got), seedHash) && string(m.Shown) != string(got) {
+			if strings.Contains(string(m.Shown), seedHash) ||
+				!strings.Contains(string(got), seedHash) && string(m.Shown) != string(got) {
 				t.Errorf("shown to people:\n%s", m.Shown)
 			}
 			// Whatever a menu names can be fetched.
@@ -198,7 +202,8 @@ func TestMenuLeavesOutWhatCannotBoot(t *testing.T) {
 	for range 2 {
 		got := s.script()
 		if strings.Contains(got, "-- smartos-20140101T000000Z") || strings.Contains(got, "\n:smartos-20140101T000000Z") ||
-			!strings.Contains(got, "-- smartos-20130808T195337Z ") || strings.Count(got, "SmartOS 20140101T000000Z is left out") != 1 {
+			!strings.Contains(got, "-- smartos-20130808T195337Z ") ||
+			strings.Count(got, "SmartOS 20140101T000000Z is left out") != 1 {
 			t.Errorf("not the one that fits and only that:\n%s", got)
 		}
 	}

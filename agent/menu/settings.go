@@ -14,7 +14,8 @@ type Settings struct {
 	Default string
 	Timeout time.Duration   // how long is waited for a choice, in whole milliseconds; 0: for ever
 	Console catalog.Console // of every item that has none of its own
-	// RootShadow is the hash of root's password in SmartOS, for its rescue entry above all: what is current heeds it nowhere else.
+	// RootShadow is the hash of root's password in SmartOS, for its rescue entry above all: what is current heeds it
+	// nowhere else.
 	RootShadow catalog.Shadow
 	NoRescue   bool     // SmartOS has no second entry that leaves the disks alone
 	Hide       []string // items that are not shown, by key or pattern (path.Match)

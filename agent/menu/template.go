@@ -64,7 +64,8 @@ func (b *Builder) keep(good sources) {
 	b.template = good
 }
 
-// execute runs the template in from. fresh: what it includes is read from the disk and put there; else it is taken from there first.
+// execute runs the template in from. fresh: what it includes is read from the disk and put there; else it is taken from
+// there first.
 func (b *Builder) execute(from sources, d Data, fresh bool) ([]byte, error) {
 	include := func(name string) (string, error) {
 		name = path.Join(path.Dir(TemplateFile), name)
@@ -135,8 +136,8 @@ func withoutMagic(text string) string {
 
 var builtinTemplate = template.Must(template.New("menu").Funcs((&Data{}).funcs(nil)).Parse(Template))
 
-// builtinMenu keeps to what iPXE of 2019 knows, which is what network cards and virtual machines have in them. Commands that some
-// builds lack are followed by ||, since an unknown command ends a script.
+// builtinMenu keeps to what iPXE of 2019 knows, which is what network cards and virtual machines have in them. Commands
+// that some builds lack are followed by ||, since an unknown command ends a script.
 func builtinMenu(d Data) []byte {
 	var b bytes.Buffer
 	if err := builtinTemplate.Execute(&b, &d); err != nil {

@@ -37,7 +37,9 @@ func TestBuiltinTemplateAsOnesOwn(t *testing.T) {
 		built := s.menu(t, k.Facts)
 		s.put(own, Template)
 		same := s.menu(t, k.Facts)
-		if diff := cmp.Diff(string(built.Script), string(same.Script)); diff != "" || same.Err != nil || built.Source != "" || same.Source != TemplateFile {
+		if diff := cmp.Diff(string(built.Script), string(same.Script)); diff != "" || same.Err != nil ||
+			built.Source != "" ||
+			same.Source != TemplateFile {
 			t.Errorf("%s: %v, from %q\n%s", k.Name, same.Err, same.Source, diff)
 		}
 		if err := os.Remove(filepath.Join(s.root, own)); err != nil {
@@ -47,7 +49,13 @@ func TestBuiltinTemplateAsOnesOwn(t *testing.T) {
 }
 
 func TestTemplateHasWhatTheMenuHas(t *testing.T) {
-	s := newSite(t, Config{Settings: Settings{Title: "Rack 7"}, Choose: func(f boot.Facts, _ netip.Addr) machine.Choice { return machine.Choice{Host: "node-" + f.Serial} }})
+	s := newSite(
+		t,
+		Config{
+			Settings: Settings{Title: "Rack 7"},
+			Choose:   func(f boot.Facts, _ netip.Addr) machine.Choice { return machine.Choice{Host: "node-" + f.Serial} },
+		},
+	)
 	s.put("http/memtest64.bin", "x")
 	s.put("http/ipxe/parts/foot.ipxe", "#!ipxe\n:foot\necho {{.Base}} stays as it is\nexit\n")
 	s.put(own, `#!ipxe
@@ -97,21 +105,28 @@ exit
 	}
 }
 
-// A broken template is not put to use: the last good one goes on, or the built-in one where there was none; and a good one is put to use at once.
+// A broken template is not put to use: the last good one goes on, or the built-in one where there was none; and a good
+// one is put to use at once.
 func TestBrokenTemplateKeepsTheLastGoodMenu(t *testing.T) {
 	const good = "#!ipxe\n:start\nmenu {{.Title}}\nitem local Disk\nchoose t && goto ${t}\n:local\n{{include \"part.ipxe\"}}\nexit\n"
 	broken := map[string]string{
-		"syntax":                   "#!ipxe\n{{.Title",
-		"no such field":            "#!ipxe\n{{.Titel}}\n",
-		"no such function":         "#!ipxe\n{{exec \"id\"}}\n",
-		"fails as it runs":         "#!ipxe\n{{index .Items 99}}\n",
-		"no script":                "menu x\n",
-		"nothing":                  "",
-		"no such label":            "#!ipxe\ngoto nowhere\n",
-		"no such file":             "#!ipxe\n{{include \"none.ipxe\"}}\n",
-		"a file outside":           "#!ipxe\n{{include \"../../../secret\"}}\n",
-		"an endless text":          "#!ipxe\n{{define \"a\"}}xxxxxxxxxxxxxxxx{{template \"a\" .}}{{end}}{{template \"a\" .}}\n",
-		"a long command line":      "#!ipxe\nkernel http://h/u " + strings.Repeat("x", 300) + "\nmodule http://h/m " + strings.Repeat("x", 300) + "\nboot\n",
+		"syntax":           "#!ipxe\n{{.Title",
+		"no such field":    "#!ipxe\n{{.Titel}}\n",
+		"no such function": "#!ipxe\n{{exec \"id\"}}\n",
+		"fails as it runs": "#!ipxe\n{{index .Items 99}}\n",
+		"no script":        "menu x\n",
+		"nothing":          "",
+		"no such label":    "#!ipxe\ngoto nowhere\n",
+		"no such file":     "#!ipxe\n{{include \"none.ipxe\"}}\n",
+		"a file outside":   "#!ipxe\n{{include \"../../../secret\"}}\n",
+		"an endless text":  "#!ipxe\n{{define \"a\"}}xxxxxxxxxxxxxxxx{{template \"a\" .}}{{end}}{{template \"a\" .}}\n",
+		"a long command line": "#!ipxe\nkernel http://h/u " + strings.Repeat(
+			"x",
+			300,
+		) + "\nmodule http://h/m " + strings.Repeat(
+			"x",
+			300,
+		) + "\nboot\n",
 		"more than a menu can be":  "#!ipxe\n{{range $n := 2000000}}echo\n{{end}}",
 		"a pattern that is none":   "#!ipxe\n{{items \"[\"}}\n",
 		"larger than any template": "#!ipxe\n" + strings.Repeat("#", 256<<10),
@@ -123,13 +138,15 @@ func TestBrokenTemplateKeepsTheLastGoodMenu(t *testing.T) {
 			built := s.menu(t, bios)
 			s.put(own, text)
 			first := s.menu(t, bios)
-			if string(first.Script) != string(built.Script) || first.Err == nil || !strings.Contains(first.Err.Error(), TemplateFile) {
+			if string(first.Script) != string(built.Script) || first.Err == nil ||
+				!strings.Contains(first.Err.Error(), TemplateFile) {
 				t.Errorf("at first: %v\n%s", first.Err, first.Script)
 			}
 			s.put("http/ipxe/part.ipxe", "echo bye")
 			s.put(own, good)
 			last := s.menu(t, bios)
-			if last.Err != nil || !strings.Contains(string(last.Script), "menu Rack 7\n") || !strings.Contains(string(last.Script), "\necho bye\n") {
+			if last.Err != nil || !strings.Contains(string(last.Script), "menu Rack 7\n") ||
+				!strings.Contains(string(last.Script), "\necho bye\n") {
 				t.Fatalf("a good one: %v\n%s", last.Err, last.Script)
 			}
 			s.log.Reset()
@@ -137,7 +154,8 @@ func TestBrokenTemplateKeepsTheLastGoodMenu(t *testing.T) {
 			s.Configure(Settings{Title: "Rack 8"}) // the last good template, with what is new now
 			for range 3 {
 				m := s.menu(t, bios)
-				if m.Err == nil || !strings.Contains(string(m.Script), "menu Rack 8\n") || !strings.Contains(string(m.Script), "\necho bye\n") {
+				if m.Err == nil || !strings.Contains(string(m.Script), "menu Rack 8\n") ||
+					!strings.Contains(string(m.Script), "\necho bye\n") {
 					t.Errorf("broken again: %v\n%s", m.Err, m.Script)
 				}
 			}
@@ -191,18 +209,24 @@ func TestIncludedFileBreaks(t *testing.T) {
 func TestOwnScriptWins(t *testing.T) {
 	const text = "#!ipxe\r\nset x ${y}\r\nmenu Mine\r\nitem a A thing\r\nitem --gap -- no\r\nitem --key b b  B   thing\r\nchoose --default b --timeout 5000 t && goto ${t}\r\n:a\r\n:b\r\n" +
 		"kernel /k -B root_shadow='" + seedHash + "',smartos=true\r\n"
-	s := newSite(t, Config{Choose: func(boot.Facts, netip.Addr) machine.Choice { t.Error("asked"); return machine.Choice{} }})
+	s := newSite(
+		t,
+		Config{Choose: func(boot.Facts, netip.Addr) machine.Choice { t.Error("asked"); return machine.Choice{} }},
+	)
 	s.put("http/ipxe/bootstrap.ipxe", text)
 	s.put(own, "#!ipxe\n{{.Titel}}\n")
 	m := s.menu(t, bios)
-	if string(m.Script) != text || strings.Contains(string(m.Shown), seedHash) || m.Source != "ipxe/bootstrap.ipxe" || m.Err != nil {
+	if string(m.Script) != text || strings.Contains(string(m.Shown), seedHash) || m.Source != "ipxe/bootstrap.ipxe" ||
+		m.Err != nil {
 		t.Errorf("%v, from %q, shown as\n%s", m.Err, m.Source, m.Shown)
 	}
 	want := []Item{
 		{Item: catalog.Item{Key: "a", Title: "A thing"}, Shown: true},
 		{Item: catalog.Item{Key: "b", Title: "B thing"}, Shown: true, Default: true},
 	}
-	if diff := cmp.Diff(want, m.Items, cmpopts.IgnoreUnexported(catalog.Item{})); diff != "" || m.Title != "Mine" || m.Default != "b" || m.Timeout.Seconds() != 5 {
+	if diff := cmp.Diff(want, m.Items, cmpopts.IgnoreUnexported(catalog.Item{})); diff != "" || m.Title != "Mine" ||
+		m.Default != "b" ||
+		m.Timeout.Seconds() != 5 {
 		t.Errorf("%q, %q, %v (-want +got):\n%s", m.Title, m.Default, m.Timeout, diff)
 	}
 	// One that a machine would hang on is not served, and that is a fault of the menu.
@@ -225,17 +249,25 @@ func TestFragments(t *testing.T) {
 	s.put("http/ipxe/menu.d/README", "no script\n")
 	if m := s.menu(t, bios); m.Err != nil || m.Default != "20-rack" ||
 		!strings.Contains(string(m.Script), "\nitem --gap -- -- Ours\nitem -- 20-rack Rack's own; tools\n") ||
-		!strings.Contains(string(m.Script), "\n:20-rack\nchain ${base}/ipxe/menu.d/20-rack.ipxe || goto failed\ngoto start\n") ||
-		!strings.Contains(string(m.Script), "\nitem -- plain plain\n") || strings.Contains(string(m.Script), "README") || script.Faults(m.Script) != nil {
+		!strings.Contains(
+			string(m.Script),
+			"\n:20-rack\nchain ${base}/ipxe/menu.d/20-rack.ipxe || goto failed\ngoto start\n",
+		) ||
+		!strings.Contains(
+			string(m.Script),
+			"\nitem -- plain plain\n",
+		) || strings.Contains(string(m.Script), "README") || script.Faults(m.Script) != nil {
 		t.Errorf("%v, %v\n%s", m.Err, script.Faults(m.Script), m.Script)
 	}
 	s.put("http/ipxe/menu.d/bad.ipxe", "no script\n")
 	s.put("http/ipxe/menu.d/shell.ipxe", "#!ipxe\n")
 	m := s.menu(t, bios)
-	if m.Err == nil || !strings.Contains(m.Err.Error(), "bad.ipxe is left out: ") || !strings.Contains(m.Err.Error(), "shell (shell) is left out: duplicate key") {
+	if m.Err == nil || !strings.Contains(m.Err.Error(), "bad.ipxe is left out: ") ||
+		!strings.Contains(m.Err.Error(), "shell (shell) is left out: duplicate key") {
 		t.Errorf("%v", m.Err)
 	}
-	if strings.Contains(string(m.Script), "bad") || strings.Count(string(m.Script), "\n:shell\n") != 1 || script.Faults(m.Script) != nil {
+	if strings.Contains(string(m.Script), "bad") || strings.Count(string(m.Script), "\n:shell\n") != 1 ||
+		script.Faults(m.Script) != nil {
 		t.Errorf("%v\n%s", script.Faults(m.Script), m.Script)
 	}
 }
@@ -247,7 +279,8 @@ func TestTextsAndTry(t *testing.T) {
 	var names []string
 	for _, text := range s.Texts() {
 		names = append(names, text.Name)
-		if faults := len(script.Faults(text.Script)); text.Err != nil || (faults > 0) != (text.Name == "ipxe/menu.d/a.ipxe") {
+		if faults := len(script.Faults(text.Script)); text.Err != nil ||
+			(faults > 0) != (text.Name == "ipxe/menu.d/a.ipxe") {
 			t.Errorf("%s: %v, %d faults", text.Name, text.Err, faults)
 		}
 	}
@@ -270,7 +303,8 @@ func TestTextsAndTry(t *testing.T) {
 		}
 	}
 	s.put("http/ipxe/bootstrap.ipxe", "no script\n")
-	if texts := s.Texts(); texts[0].Name != "ipxe/bootstrap.ipxe" || len(texts) != 2 || script.Faults(texts[0].Script)[0].Code != script.NotScript {
+	if texts := s.Texts(); texts[0].Name != "ipxe/bootstrap.ipxe" || len(texts) != 2 ||
+		script.Faults(texts[0].Script)[0].Code != script.NotScript {
 		t.Errorf("%+v", texts)
 	}
 }
@@ -280,7 +314,8 @@ func TestFirstStep(t *testing.T) {
 	s := newSite(t, Config{})
 	first := s.ask(boot.Ask{Class: boot.IPXE})
 	for _, name := range boot.FactNames() {
-		if strings.Count(first, "\nparam "+name+" ${") != 1 || strings.Count(first, "?"+name+"=${")+strings.Count(first, "&"+name+"=${") != 1 {
+		if strings.Count(first, "\nparam "+name+" ${") != 1 ||
+			strings.Count(first, "?"+name+"=${")+strings.Count(first, "&"+name+"=${") != 1 {
 			t.Errorf("%s is not asked for once in each way:\n%s", name, first)
 		}
 	}

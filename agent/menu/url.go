@@ -31,7 +31,10 @@ func checkBase(u *url.URL) (string, error) {
 	if u.Port() == "80" && u.Scheme == "http" {
 		s = strings.Replace(s, u.Host, strings.TrimSuffix(u.Host, ":80"), 1)
 	}
-	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`$"'\`+"`|&;#", r) }) {
+	if strings.ContainsFunc(
+		s,
+		func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`$"'\`+"`|&;#", r) },
+	) {
 		return "", fmt.Errorf("the URL for HTTP, %q, has characters that mean something in an iPXE script", s)
 	}
 	return s, nil

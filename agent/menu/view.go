@@ -14,7 +14,8 @@ import (
 
 // Menu is what one machine is given at BootstrapPath, once it has told its facts.
 type Menu struct {
-	// Source is the user's file that it comes from: the path below the HTTP tree of a script or a template; "": it is made from what is on disk.
+	// Source is the user's file that it comes from: the path below the HTTP tree of a script or a template; "": it is
+	// made from what is on disk.
 	Source string
 	Title  string
 	// Script is as it is served. It may hold the hash of root's password: Shown is for people.
@@ -25,12 +26,13 @@ type Menu struct {
 	Timeout  time.Duration // 0: it waits for ever
 	SkipMenu bool          // Default is booted without a menu
 	Choice   machine.Choice
-	// Err is what keeps the menu from being the one that was asked for: a broken template (the last good one is served), an image whose
-	// command line is too long, a default that is not there. nil: nothing.
+	// Err is what keeps the menu from being the one that was asked for: a broken template (the last good one is
+	// served), an image whose command line is too long, a default that is not there. nil: nothing.
 	Err error
 }
 
-// Menu is the menu of a machine that told these facts from this address. The error is of the disk; faults of the menu are in Menu.Err.
+// Menu is the menu of a machine that told these facts from this address. The error is of the disk; faults of the menu
+// are in Menu.Err.
 func (b *Builder) Menu(facts boot.Facts, addr netip.Addr) (Menu, error) {
 	own, err := b.catalog.Own()
 	if err == nil {
@@ -42,7 +44,17 @@ func (b *Builder) Menu(facts boot.Facts, addr netip.Addr) (Menu, error) {
 	if made != nil {
 		return Menu{}, made
 	}
-	m := Menu{Title: d.Title, Script: script, Shown: catalog.Mask(script), Items: d.all, Default: d.Default, Timeout: d.timeout, SkipMenu: d.skipMenu, Choice: d.Choice, Err: d.err()}
+	m := Menu{
+		Title:    d.Title,
+		Script:   script,
+		Shown:    catalog.Mask(script),
+		Items:    d.all,
+		Default:  d.Default,
+		Timeout:  d.timeout,
+		SkipMenu: d.skipMenu,
+		Choice:   d.Choice,
+		Err:      d.err(),
+	}
 	if _, missing := b.catalog.Source(TemplateFile); !errors.Is(missing, fs.ErrNotExist) {
 		m.Source = TemplateFile
 	}
