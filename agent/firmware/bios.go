@@ -127,5 +127,5 @@ func (d *decider) biosFile(r *Reply) {
 	case r.File == "" && d.Doubt == "":
 		d.Doubt = "the boot file is in option 67 only, which some old ROMs do not read"
 	}
-	d.fetch(BIOS, r.NextServer, name, r)
+	d.fetch(kindBIOS, r.NextServer, name, r)
 }

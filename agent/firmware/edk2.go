@@ -249,6 +249,6 @@ func (d *decider) edk2File(r *Reply) {
 	case !server.IsValid():
 		d.nothing("PXE-E99", "%s names a boot file and no server to fetch it from", r.name())
 	default:
-		d.fetch(EDK2, server, name, r)
+		d.fetch(kindEDK2, server, name, r)
 	}
 }

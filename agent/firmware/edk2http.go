@@ -110,7 +110,7 @@ func (d *decider) httpFile(lease, boot, last int) {
 		return
 	}
 	if host, err := netip.ParseAddr(u.Hostname()); err == nil {
-		if reason := reach(EDK2HTTP, l, host); reason != "" {
+		if reason := reach(kindEDK2HTTP, l, host); reason != "" {
 			d.nothing("", "%s", reason)
 			return
 		}

@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// Kind is one implementation of network boot.
-type Kind uint8
+// kind is one implementation of network boot.
+type kind uint8
 
 const (
-	// BIOS is the PXE ROM of a network card, after the PXE specification 2.1 and what vendors report.
-	BIOS Kind = iota
-	// EDK2 is the PXE client of UEFI firmware (UefiPxeBcDxe).
-	EDK2
-	// EDK2HTTP is the HTTP boot client of UEFI firmware (HttpBootDxe).
-	EDK2HTTP
-	// IPXE is iPXE itself, as a ROM or loaded by one of the others.
-	IPXE
+	// kindBIOS is the PXE ROM of a network card, after the PXE specification 2.1 and what vendors report.
+	kindBIOS kind = iota
+	// kindEDK2 is the PXE client of UEFI firmware (UefiPxeBcDxe).
+	kindEDK2
+	// kindEDK2HTTP is the HTTP boot client of UEFI firmware (HttpBootDxe).
+	kindEDK2HTTP
+	// kindIPXE is iPXE itself, as a ROM or loaded by one of the others.
+	kindIPXE
 )
 
 // Ask is a question that a client puts to a boot server before it knows what to fetch.
@@ -58,14 +58,14 @@ type Decision struct {
 
 // Decide is what a client of kind k does with offers, which are in the order in which they came. answers are what came
 // of earlier Asks.
-func Decide(k Kind, offers []Reply, answers []Answer) Decision {
+func Decide(k kind, offers []Reply, answers []Answer) Decision {
 	d := decider{offers: offers, answers: answers, Decision: Decision{Lease: -1, Boot: -1}}
 	switch k {
-	case EDK2:
+	case kindEDK2:
 		d.edk2()
-	case EDK2HTTP:
+	case kindEDK2HTTP:
 		d.edk2HTTP()
-	case IPXE:
+	case kindIPXE:
 		d.ipxe()
 	default:
 		d.bios()

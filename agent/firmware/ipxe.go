@@ -185,7 +185,7 @@ func (d *decider) ipxeFile(b *Reply) {
 			server, err = at.Addr(), nil
 		}
 		if err == nil {
-			if reason := reach(IPXE, &d.offers[d.Lease], server); reason != "" {
+			if reason := reach(kindIPXE, &d.offers[d.Lease], server); reason != "" {
 				d.nothing("", "%s", reason)
 			}
 		}
@@ -199,5 +199,5 @@ func (d *decider) ipxeFile(b *Reply) {
 		d.nothing("", "%s names %q and no next-server (siaddr)", b.name(), name)
 		return
 	}
-	d.fetch(IPXE, server, name, b)
+	d.fetch(kindIPXE, server, name, b)
 }

@@ -27,11 +27,11 @@ func (r *Reply) port4011() netip.AddrPort {
 }
 
 // fetch ends with a file by TFTP, if the server can be reached with the lease. named says whose the name is.
-func (d *decider) fetch(k Kind, server netip.Addr, name string, named *Reply) {
+func (d *decider) fetch(k kind, server netip.Addr, name string, named *Reply) {
 	if reason := reach(k, &d.offers[d.Lease], server); reason != "" {
 		screen := ""
-		if k == EDK2 {
-			screen = "PXE-E53" // "No boot filename received" is what EDK2 shows where it has no route
+		if k == kindEDK2 {
+			screen = "PXE-E53" // "No boot filename received" is what kindEDK2 shows where it has no route
 		}
 		d.nothing(screen, "%s", reason)
 		return
@@ -42,7 +42,7 @@ func (d *decider) fetch(k Kind, server netip.Addr, name string, named *Reply) {
 
 // reach says why a machine with the lease l cannot send to server, and nothing where it can. The way back and firewalls
 // are not known.
-func reach(k Kind, l *Reply, server netip.Addr) string {
+func reach(k kind, l *Reply, server netip.Addr) string {
 	bits := classBits(l.YourIP)
 	if mask := l.Options[1]; len(mask) >= 4 {
 		bits = ones(mask)
@@ -53,7 +53,7 @@ func reach(k Kind, l *Reply, server netip.Addr) string {
 	}
 	router := l.addr(3)
 	switch {
-	case k == IPXE && len(l.Options[121]) > 0:
+	case k == kindIPXE && len(l.Options[121]) > 0:
 		return "" // classless routes take the router's place; where they lead is not followed
 	case !router.IsValid():
 		return fmt.Sprintf(
@@ -62,7 +62,7 @@ func reach(k Kind, l *Reply, server netip.Addr) string {
 			network,
 			l.name(),
 		)
-	case k != IPXE && !network.Contains(router):
+	case k != kindIPXE && !network.Contains(router):
 		return fmt.Sprintf("%s is outside the machine's network %s, and so is the router %s", server, network, router)
 	}
 	return ""

@@ -25,120 +25,120 @@ func TestDecide(t *testing.T) {
 	toS, toX := "tftp://10.0.0.1/", "tftp://10.0.0.9/"
 	for _, c := range []struct {
 		name    string
-		kind    Kind
+		kind    kind
 		offers  []*packet
 		answers []answered
 		url     string
 		screen  string
 		reason  string // a part of it
 	}{
-		{"option 67 before file", EDK2, []*packet{lease(s).boot("f").name67("g")}, nil, toS + "g", "", "10.0.0.1 names"},
-		{"option 66 does not count", EDK2, []*packet{lease(s).file("f").option(66, []byte("10.0.0.9")...)}, nil, toS + "f", "", ""},
-		{"PXEClient without option 43, silent", EDK2, []*packet{lease(s).vendor("PXEClient").boot("f")},
+		{"option 67 before file", kindEDK2, []*packet{lease(s).boot("f").name67("g")}, nil, toS + "g", "", "10.0.0.1 names"},
+		{"option 66 does not count", kindEDK2, []*packet{lease(s).file("f").option(66, []byte("10.0.0.9")...)}, nil, toS + "f", "", ""},
+		{"PXEClient without option 43, silent", kindEDK2, []*packet{lease(s).vendor("PXEClient").boot("f")},
 			[]answered{at4011(s, 0, nil)}, "", "PXE-E16", "port 4011"},
-		{"PXEClient without option 43, answered", EDK2, []*packet{lease(s).vendor("PXEClient").boot("f")},
+		{"PXEClient without option 43, answered", kindEDK2, []*packet{lease(s).vendor("PXEClient").boot("f")},
 			[]answered{at4011(s, 0, message(x, 5).vendor("PXEClient").boot("p"))}, toX + "p", "", ""},
-		{"told to use the file", EDK2, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(control(8)...)}, nil, toS + "f", "", ""},
-		{"told to use the file, from a listed server", EDK2,
+		{"told to use the file", kindEDK2, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(control(8)...)}, nil, toS + "f", "", ""},
+		{"told to use the file, from a listed server", kindEDK2,
 			[]*packet{lease(s).vendor("PXEClient").boot("f").pxe(slices.Concat(control(8), servers(0, x))...)}, nil, toX + "f", "", ""},
-		{"no menu is the local disk", EDK2, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(control(3)...)}, nil,
+		{"no menu is the local disk", kindEDK2, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(control(3)...)}, nil,
 			"", "PXE-E21", "without a boot menu"},
-		{"option 43 without PXEClient", EDK2, []*packet{lease(s).boot("f").pxe(rpi...)}, nil, toS + "f", "", ""},
-		{"the Raspberry Pi's menu", EDK2, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(rpi...)}, nil,
+		{"option 43 without PXEClient", kindEDK2, []*packet{lease(s).boot("f").pxe(rpi...)}, nil, toS + "f", "", ""},
+		{"the Raspberry Pi's menu", kindEDK2, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(rpi...)}, nil,
 			"", "PXE-E21", "local disk"},
-		{"boot server elsewhere", EDK2, []*packet{lease(s).vendor("PXEClient").pxe(elsewhere...)},
+		{"boot server elsewhere", kindEDK2, []*packet{lease(s).vendor("PXEClient").pxe(elsewhere...)},
 			[]answered{at4011(x, 0x8001, message(x, 5).vendor("PXEClient").boot("n"))}, toX + "n", "", ""},
-		{"boot server elsewhere, silent", EDK2, []*packet{lease(s).vendor("PXEClient").pxe(elsewhere...)},
+		{"boot server elsewhere, silent", kindEDK2, []*packet{lease(s).vendor("PXEClient").pxe(elsewhere...)},
 			[]answered{at4011(x, 0x8001, nil)}, "", "PXE-E18", "10.0.0.9"},
-		{"a bare proxy disables the lease's file", EDK2, []*packet{lease(s).boot("f"), proxy(x).boot("p")},
+		{"a bare proxy disables the lease's file", kindEDK2, []*packet{lease(s).boot("f"), proxy(x).boot("p")},
 			[]answered{at4011(x, 0, nil)}, "", "PXE-E16", "10.0.0.9"},
-		{"a bare proxy that answers", EDK2, []*packet{lease(s).boot("f"), proxy(x).boot("p")},
+		{"a bare proxy that answers", kindEDK2, []*packet{lease(s).boot("f"), proxy(x).boot("p")},
 			[]answered{at4011(x, 0, message(x, 5).boot("q"))}, toX + "q", "", ""},
-		{"a proxy told to use its file", EDK2, []*packet{lease(s).boot("f"), proxy(x).boot("p").pxe(control(8)...)}, nil,
+		{"a proxy told to use its file", kindEDK2, []*packet{lease(s).boot("f"), proxy(x).boot("p").pxe(control(8)...)}, nil,
 			toX + "p", "", ""},
-		{"a PXEClient lease disables a good proxy", EDK2,
+		{"a PXEClient lease disables a good proxy", kindEDK2,
 			[]*packet{lease(s).vendor("PXEClient").boot("f"), proxy(x).boot("p").pxe(control(8)...)},
 			[]answered{at4011(s, 0, nil)}, "", "PXE-E16", ""},
-		{"the lease with a name", EDK2, []*packet{lease(x), lease(s).boot("f")}, nil, toS + "f", "", ""},
-		{"no name anywhere", EDK2, []*packet{lease(s)}, nil, "", "PXE-E16", ""},
-		{"no offer", EDK2, nil, nil, "", "PXE-E18", ""},
-		{"open option 67, alone", EDK2, []*packet{lease(s).siaddr(s).option(67, []byte("g")...)}, nil, toS + "g", "", ""},
-		{"open option 67, then a proxy", EDK2,
+		{"the lease with a name", kindEDK2, []*packet{lease(x), lease(s).boot("f")}, nil, toS + "f", "", ""},
+		{"no name anywhere", kindEDK2, []*packet{lease(s)}, nil, "", "PXE-E16", ""},
+		{"no offer", kindEDK2, nil, nil, "", "PXE-E18", ""},
+		{"open option 67, alone", kindEDK2, []*packet{lease(s).siaddr(s).option(67, []byte("g")...)}, nil, toS + "g", "", ""},
+		{"open option 67, then a proxy", kindEDK2,
 			[]*packet{lease(s).siaddr(s).option(67, []byte("g")...), proxy(x).boot("p").pxe(control(8)...)}, nil, "", "PXE-E99", "no NUL"},
-		{"a proxy, then open option 67", EDK2,
+		{"a proxy, then open option 67", kindEDK2,
 			[]*packet{proxy(x).boot("p").pxe(control(8)...), lease(s).siaddr(s).option(67, []byte("g")...)}, nil, toX + "p", "", ""},
-		{"PXE lease before a plain one", EDK2,
+		{"PXE lease before a plain one", kindEDK2,
 			[]*packet{lease(x).boot("f"), lease(s).vendor("PXEClient").boot("g").pxe(control(8)...)}, nil, toS + "g", "", ""},
-		{"no mask", EDK2, []*packet{lease(s).boot("f").without(1)}, nil, "", "PXE-E21", "subnet mask"},
-		{"no way there", EDK2, []*packet{lease(s).file("f").siaddr(netip.MustParseAddr("192.168.7.1"))}, nil,
+		{"no mask", kindEDK2, []*packet{lease(s).boot("f").without(1)}, nil, "", "PXE-E21", "subnet mask"},
+		{"no way there", kindEDK2, []*packet{lease(s).file("f").siaddr(netip.MustParseAddr("192.168.7.1"))}, nil,
 			"", "PXE-E53", "no router"},
-		{"a router outside", EDK2,
+		{"a router outside", kindEDK2,
 			[]*packet{lease(s).file("f").siaddr(netip.MustParseAddr("192.168.7.1")).option(3, 192, 168, 7, 254)}, nil,
 			"", "PXE-E53", "so is the router"},
-		{"by the router", EDK2, []*packet{lease(s).file("f").siaddr(netip.MustParseAddr("192.168.7.1")).option(3, 10, 0, 0, 1)}, nil,
+		{"by the router", kindEDK2, []*packet{lease(s).file("f").siaddr(netip.MustParseAddr("192.168.7.1")).option(3, 10, 0, 0, 1)}, nil,
 			"tftp://192.168.7.1/f", "", ""},
-		{"a prompt without end", EDK2, []*packet{lease(s).vendor("PXEClient").pxe(slices.Concat(control(3), menu(0x8000, 255))...)},
+		{"a prompt without end", kindEDK2, []*packet{lease(s).vendor("PXEClient").pxe(slices.Concat(control(3), menu(0x8000, 255))...)},
 			nil, "", "", "waits for a key"},
-		{"no server identifier", EDK2, []*packet{lease(s).boot("f").without(54)}, nil, "", "PXE-E18", ""},
+		{"no server identifier", kindEDK2, []*packet{lease(s).boot("f").without(54)}, nil, "", "PXE-E18", ""},
 
-		{"the URL", EDK2HTTP, []*packet{lease(s).vendor("HTTPClient").name67("http://10.0.0.1/a.efi")}, nil,
+		{"the URL", kindEDK2HTTP, []*packet{lease(s).vendor("HTTPClient").name67("http://10.0.0.1/a.efi")}, nil,
 			"http://10.0.0.1/a.efi", "", ""},
-		{"the URL in the file field", EDK2HTTP, []*packet{lease(s).vendor("HTTPClient").file("http://10.0.0.1/a.efi")}, nil,
+		{"the URL in the file field", kindEDK2HTTP, []*packet{lease(s).vendor("HTTPClient").file("http://10.0.0.1/a.efi")}, nil,
 			"http://10.0.0.1/a.efi", "", ""},
-		{"a URL without HTTPClient", EDK2HTTP, []*packet{lease(s).name67("http://10.0.0.1/a.efi")}, nil, "", "", "ignores it"},
-		{"a URL with PXEClient", EDK2HTTP, []*packet{lease(s).vendor("PXEClient").name67("http://10.0.0.1/a.efi")}, nil,
+		{"a URL without HTTPClient", kindEDK2HTTP, []*packet{lease(s).name67("http://10.0.0.1/a.efi")}, nil, "", "", "ignores it"},
+		{"a URL with PXEClient", kindEDK2HTTP, []*packet{lease(s).vendor("PXEClient").name67("http://10.0.0.1/a.efi")}, nil,
 			"", "", "ignores it"},
-		{"HTTPClient and a name", EDK2HTTP, []*packet{lease(s).vendor("HTTPClient").name67("ipxe.efi")}, nil, "", "", "want a URL"},
-		{"a host name without DNS", EDK2HTTP, []*packet{lease(s).vendor("HTTPClient").name67("http://boot/a.efi")}, nil,
+		{"HTTPClient and a name", kindEDK2HTTP, []*packet{lease(s).vendor("HTTPClient").name67("ipxe.efi")}, nil, "", "", "want a URL"},
+		{"a host name without DNS", kindEDK2HTTP, []*packet{lease(s).vendor("HTTPClient").name67("http://boot/a.efi")}, nil,
 			"", "", "no offer has a DNS server"},
-		{"a host name, DNS of another lease", EDK2HTTP,
+		{"a host name, DNS of another lease", kindEDK2HTTP,
 			[]*packet{lease(s).vendor("HTTPClient").name67("http://boot/a.efi"), lease(x).option(6, 10, 0, 0, 2)}, nil,
 			"http://boot/a.efi", "", ""},
-		{"the URL of a proxy", EDK2HTTP,
+		{"the URL of a proxy", kindEDK2HTTP,
 			[]*packet{lease(s), message(x, 2).vendor("HTTPClient").name67("http://10.0.0.9/a.efi")}, nil,
 			"http://10.0.0.9/a.efi", "", ""},
-		{"open option 67, then a proxy, HTTP", EDK2HTTP,
+		{"open option 67, then a proxy, HTTP", kindEDK2HTTP,
 			[]*packet{
 				lease(s).vendor("HTTPClient").option(67, []byte("http://10.0.0.1/a.efi")...),
 				message(x, 2).vendor("HTTPClient").name67("http://10.0.0.9/a.efi"),
 			}, nil, "", "PXE-E99", "no NUL"},
-		{"a URL out of reach", EDK2HTTP, []*packet{lease(s).vendor("HTTPClient").name67("http://192.168.7.1/a.efi")}, nil,
+		{"a URL out of reach", kindEDK2HTTP, []*packet{lease(s).vendor("HTTPClient").name67("http://192.168.7.1/a.efi")}, nil,
 			"", "", "no router"},
 
-		{"file before option 67", IPXE, []*packet{lease(s).boot("f").name67("g")}, nil, toS + "f", "", ""},
-		{"the lease's name before the proxy's", IPXE, []*packet{lease(s).boot("f"), proxy(x).boot("p")}, nil, toS + "f", "", ""},
-		{"a proxy's name", IPXE, []*packet{lease(s), proxy(x).boot("p")}, nil, toX + "p", "", ""},
-		{"a proxy's menu beats the lease's name", IPXE,
+		{"file before option 67", kindIPXE, []*packet{lease(s).boot("f").name67("g")}, nil, toS + "f", "", ""},
+		{"the lease's name before the proxy's", kindIPXE, []*packet{lease(s).boot("f"), proxy(x).boot("p")}, nil, toS + "f", "", ""},
+		{"a proxy's name", kindIPXE, []*packet{lease(s), proxy(x).boot("p")}, nil, toX + "p", "", ""},
+		{"a proxy's menu beats the lease's name", kindIPXE,
 			[]*packet{lease(s).boot("f"), proxy(x).pxe(slices.Concat(control(3), menu(0x8000, 0), servers(0x8000, x))...)},
 			[]answered{at4011(x, 0x8000, message(x, 5).boot("n").pxe(subItem, 4, 0x80, 0, 0, 0))}, toX + "n", "", ""},
-		{"an answer about another type", IPXE,
+		{"an answer about another type", kindIPXE,
 			[]*packet{lease(s).boot("f"), proxy(x).pxe(slices.Concat(control(3), menu(0x8000, 0), servers(0x8000, x))...)},
 			[]answered{at4011(x, 0x8000, message(x, 5).boot("n"))}, "", "", "none answers"},
-		{"the Raspberry Pi's menu", IPXE, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(rpi...)}, nil, "", "", "local disk"},
-		{"the same, told to use the file", IPXE,
+		{"the Raspberry Pi's menu", kindIPXE, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(rpi...)}, nil, "", "", "local disk"},
+		{"the same, told to use the file", kindIPXE,
 			[]*packet{lease(s).vendor("PXEClient").boot("f").pxe(slices.Concat(control(8), menu(0, 0))...)}, nil, toS + "f", "", ""},
-		{"a bare proxy that is silent", IPXE, []*packet{lease(s).boot("f"), proxy(x)}, []answered{at4011(x, 0, nil)}, toS + "f", "", ""},
-		{"the last of equal leases", IPXE, []*packet{lease(s).boot("f"), lease(x).boot("g")}, nil, toX + "g", "", ""},
-		{"the lease of higher priority", IPXE, []*packet{lease(s).boot("f").option(175, 1, 1, 5), lease(x).boot("g")}, nil,
+		{"a bare proxy that is silent", kindIPXE, []*packet{lease(s).boot("f"), proxy(x)}, []answered{at4011(x, 0, nil)}, toS + "f", "", ""},
+		{"the last of equal leases", kindIPXE, []*packet{lease(s).boot("f"), lease(x).boot("g")}, nil, toX + "g", "", ""},
+		{"the lease of higher priority", kindIPXE, []*packet{lease(s).boot("f").option(175, 1, 1, 5), lease(x).boot("g")}, nil,
 			toS + "f", "", ""},
-		{"a lease that came too late", IPXE, []*packet{lease(s).boot("f"), lease(x).boot("g").after(5 * time.Second)}, nil,
+		{"a lease that came too late", kindIPXE, []*packet{lease(s).boot("f"), lease(x).boot("g").after(5 * time.Second)}, nil,
 			toS + "f", "", ""},
-		{"no next-server", IPXE, []*packet{lease(s).file("f")}, nil, "", "", "no next-server"},
-		{"a URL as name", IPXE, []*packet{lease(s).file("http://10.0.0.7/b.ipxe")}, nil, "http://10.0.0.7/b.ipxe", "", ""},
-		{"a router outside is good enough", IPXE,
+		{"no next-server", kindIPXE, []*packet{lease(s).file("f")}, nil, "", "", "no next-server"},
+		{"a URL as name", kindIPXE, []*packet{lease(s).file("http://10.0.0.7/b.ipxe")}, nil, "http://10.0.0.7/b.ipxe", "", ""},
+		{"a router outside is good enough", kindIPXE,
 			[]*packet{lease(s).file("http://192.168.7.1/b.ipxe").option(3, 192, 168, 7, 254)}, nil, "http://192.168.7.1/b.ipxe", "", ""},
 
-		{"file and siaddr", BIOS, []*packet{lease(s).boot("f")}, nil, toS + "f", "", ""},
-		{"the Raspberry Pi's menu", BIOS, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(rpi...)}, nil, "", "", "local disk"},
-		{"Dnsmasq with dhcp-boot, pxe-prompt and pxe-service", BIOS,
+		{"file and siaddr", kindBIOS, []*packet{lease(s).boot("f")}, nil, toS + "f", "", ""},
+		{"the Raspberry Pi's menu", kindBIOS, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(rpi...)}, nil, "", "", "local disk"},
+		{"Dnsmasq with dhcp-boot, pxe-prompt and pxe-service", kindBIOS,
 			[]*packet{lease(s).vendor("PXEClient").boot("f").pxe(slices.Concat(control(3), menu(0x8000, 1), servers(0x8000, s))...)},
 			[]answered{at4011(s, 0x8000, message(s, 5).boot("pxelinux.0"))}, toS + "pxelinux.0", "", ""},
-		{"PXEClient without option 43", BIOS, []*packet{lease(s).vendor("PXEClient").boot("f")}, []answered{at4011(s, 0, nil)},
+		{"PXEClient without option 43", kindBIOS, []*packet{lease(s).vendor("PXEClient").boot("f")}, []answered{at4011(s, 0, nil)},
 			toS + "f", "", ""},
-		{"by a proxy", BIOS, []*packet{lease(s), proxy(x).boot("p").pxe(control(8)...)}, nil, toX + "p", "", ""},
-		{"no next-server", BIOS, []*packet{lease(s).file("f")}, nil, "", "", "no next-server"},
-		{"no address", BIOS, []*packet{proxy(x).boot("p")}, nil, "", "PXE-E52", ""},
-		{"no offer", BIOS, nil, nil, "", "PXE-E51", ""},
+		{"by a proxy", kindBIOS, []*packet{lease(s), proxy(x).boot("p").pxe(control(8)...)}, nil, toX + "p", "", ""},
+		{"no next-server", kindBIOS, []*packet{lease(s).file("f")}, nil, "", "", "no next-server"},
+		{"no address", kindBIOS, []*packet{proxy(x).boot("p")}, nil, "", "PXE-E52", ""},
+		{"no offer", kindBIOS, nil, nil, "", "PXE-E51", ""},
 	} {
 		t.Run(strings.Join([]string{[]string{"BIOS", "EDK2", "EDK2HTTP", "iPXE"}[c.kind], c.name}, "/"), func(t *testing.T) {
 			var offers []Reply
@@ -171,16 +171,16 @@ func TestDecide(t *testing.T) {
 // What vendors' ROMs are reported to differ in is said.
 func TestDoubt(t *testing.T) {
 	only67 := lease(s).siaddr(s).name67("f").parse(t)
-	if d := Decide(BIOS, []Reply{only67}, nil); !strings.Contains(d.Doubt, "option 67 only") {
+	if d := Decide(kindBIOS, []Reply{only67}, nil); !strings.Contains(d.Doubt, "option 67 only") {
 		t.Errorf("doubt %q", d.Doubt)
 	}
 	bare := lease(s).vendor("PXEClient").boot("f").parse(t)
 	silent := []Answer{{Ask: Ask{To: netip.AddrPortFrom(s, portPXE)}}}
-	if d := Decide(BIOS, []Reply{bare}, silent); !strings.Contains(d.Doubt, "PXE-E55") {
+	if d := Decide(kindBIOS, []Reply{bare}, silent); !strings.Contains(d.Doubt, "PXE-E55") {
 		t.Errorf("doubt %q", d.Doubt)
 	}
 	certain := lease(s).boot("f").parse(t)
-	for _, k := range []Kind{BIOS, EDK2, IPXE} {
+	for _, k := range []kind{kindBIOS, kindEDK2, kindIPXE} {
 		if d := Decide(k, []Reply{certain}, nil); d.Doubt != "" || d.URL == "" {
 			t.Errorf("kind %d: %+v", k, d)
 		}
@@ -193,8 +193,8 @@ func FuzzDecide(f *testing.F) {
 	f.Add(byte(1), lease(s).vendor("PXEClient").pxe(slices.Concat(control(7), menu(0x8001, 0), servers(0x8001, x))...).bytes())
 	f.Add(byte(2), lease(s).vendor("HTTPClient").name67("http://10.0.0.1/a.efi").bytes())
 	f.Add(byte(3), lease(s).option(175, 1, 1, 5, 176, 1, 1).boot("f").bytes())
-	f.Fuzz(func(t *testing.T, kind byte, b []byte) {
-		k := Kind(kind % 4)
+	f.Fuzz(func(t *testing.T, which byte, b []byte) {
+		k := kind(which % 4)
 		var offers []Reply
 		for len(b) > 0 && len(offers) < 20 {
 			n := min(len(b), 300)

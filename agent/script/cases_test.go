@@ -168,7 +168,7 @@ func TestBounds(t *testing.T) {
 		fmt.Fprintf(&menus, "iseq ${asset%d:string} x%d && set a%d 1 ||\nprompt && set b%d 1 ||\n", i, i, i, i)
 	}
 	for i := range 40 {
-		fmt.Fprintf(&menus, "echo ${a%d} ${b%d}\n", i, i)
+		fmt.Fprintf(&menus, "isset ${a%d} && isset ${b%d} ||\n", i, i)
 	}
 	menus.WriteString("goto start\n")
 	for name, text := range map[string]string{

@@ -1,7 +1,6 @@
 package script
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,7 +65,7 @@ func (r *runner) choose(s *state, c parsed, number int) *state {
 		tried[i.Label] = true
 		way := s.fork()
 		way.settings[setting] = value{text: i.Label}
-		way.choose(fmt.Sprint(r.place(s), s.top().next), i.Label)
+		way.choose(r.place(s), i.Label)
 		r.push(way)
 	}
 	if !r.caught(s) {

@@ -102,19 +102,54 @@ func setName(c command) string {
 // read adds the names that a line reads.
 func (l *liveness) read(line line, live map[string]bool) {
 	for _, c := range line.commands {
+		l.images(c)
 		for i, w := range c.words {
+			if shown(c, i) {
+				continue
+			}
 			if i > 0 && (c.words[0] == "inc" || c.words[0] == "show" || c.words[0] == "read") {
 				name, _ := splitName(w)
 				live[name], l.uses[name] = true, true
 			}
 			l.names(w, live)
-			if i > 0 && !strings.ContainsAny(w, "/:") {
-				l.words[w] = true
-				l.anyImage = l.anyImage ||
-					table[c.words[0]].effect >= doSelect && table[c.words[0]].effect <= doArgs && strings.Contains(w, "${")
-			}
 		}
 	}
+}
+
+// images adds the words of a command that may be names of images.
+func (l *liveness) images(c command) {
+	if len(c.words) == 0 {
+		return
+	}
+	e := table[c.words[0]]
+	if !e.effect.fetches() && e.effect != doFree {
+		return
+	}
+	p, problem, _ := parseOptions(e, c.words)
+	if problem != "" || len(p.args) == 0 {
+		return
+	}
+	names := p.args
+	if e.effect != doImages && e.effect != doDigest && e.effect != doFree {
+		names = names[:1] // the rest is a command line
+	}
+	for _, w := range names {
+		if !strings.ContainsAny(w, "/:") {
+			l.words[w] = true
+			l.anyImage = l.anyImage || strings.Contains(w, "${")
+		}
+	}
+}
+
+// shown reports whether a word is only shown to people, so that what is in it changes nothing.
+func shown(c command, i int) bool {
+	switch c.words[0] {
+	case "echo", "menu", "prompt":
+		return i > 0 && !strings.HasPrefix(c.words[1], "-")
+	case "item":
+		return i > 1 && !strings.HasPrefix(c.words[1], "-")
+	}
+	return false
 }
 
 // names adds the settings in a word.
@@ -135,28 +170,29 @@ func (l *liveness) names(word string, live map[string]bool) {
 	}
 }
 
-// relevant are the settings of a state that matter for what comes, sorted.
+// relevant are the settings of a state that matter for what comes, sorted: those that may be read by a script that runs, from where it
+// stands, or by one that may be chained again.
 func (r *runner) relevant(s *state) []string {
-	names := slices.Sorted(maps.Keys(s.settings))
-	for _, l := range r.order {
-		if l.live.all {
-			return names
+	names := make([]string, 0, len(s.settings))
+	for name := range s.settings {
+		if r.live(s, name) {
+			names = append(names, name)
 		}
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return !r.live(s, name) })
+	slices.Sort(names)
+	return names
 }
 
-// live reports whether a setting may be read by a script that runs, from where it stands, or by one that may be chained
-// again.
 func (r *runner) live(s *state, name string) bool {
 	_, base, _ := cutLast(name, "/")
 	for _, f := range s.frames {
-		if in := f.script.live.in[min(f.line, len(f.script.live.in)-1)]; in[name] || in[base] {
+		l := f.script.live
+		if in := l.in[min(f.line, len(l.in)-1)]; l.all || in[name] || in[base] {
 			return true
 		}
 	}
 	for _, l := range r.order {
-		if l != s.top().script && (l.live.uses[name] || l.live.uses[base]) {
+		if l != s.top().script && (l.live.all || l.live.uses[name] || l.live.uses[base]) {
 			return true
 		}
 	}

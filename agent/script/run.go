@@ -1,7 +1,6 @@
 package script
 
 import (
-	"fmt"
 	"hash/maphash"
 	"net/url"
 	"strings"
@@ -30,7 +29,7 @@ type Load func(u string) (c Chained, known bool)
 // Bounds of one run.
 const (
 	maxSteps  = 20_000 // commands and partings, over all ways
-	maxVisits = 96     // ways through one line
+	maxVisits = 2048   // ways through one line
 	maxDepth  = 8      // scripts within scripts
 	maxLoaded = 64     // scripts in all
 )
@@ -38,7 +37,7 @@ const (
 // Run runs a script in every way that it can take on the machine, and says what it fetches. base is its own URL.
 func Run(text []byte, base *url.URL, m Machine, load Load) Report {
 	r := runner{
-		load: load, got: map[string]got{}, seed: maphash.MakeSeed(), seen: map[uint64]bool{}, visits: map[string]int{}, scripts: map[string]*loaded{},
+		load: load, got: map[string]got{}, seed: maphash.MakeSeed(), seen: map[uint64]bool{}, visits: map[[3]int]int{}, scripts: map[string]*loaded{},
 		collector: collector{index: map[string]int{}},
 	}
 	r.Complete = true
@@ -78,7 +77,7 @@ type runner struct {
 	got     map[string]got
 	seed    maphash.Seed
 	seen    map[uint64]bool
-	visits  map[string]int
+	visits  map[[3]int]int     // by place
 	scripts map[string]*loaded // by URL
 	order   []*loaded
 	queue   []*state
@@ -94,7 +93,7 @@ func (r *runner) script(text []byte, base *url.URL) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loaded{program: p, url: base, live: newLiveness(p), seen: map[[2]int]bool{}}
+	l := &loaded{program: p, id: len(r.order), url: base, live: newLiveness(p), seen: map[[2]int]bool{}}
 	r.scripts[base.String()] = l
 	r.order = append(r.order, l)
 	first := map[string]int{}
@@ -180,8 +179,8 @@ func (r *runner) enter(s *state) bool {
 }
 
 // place is where a way stands, whatever its settings.
-func (r *runner) place(s *state) string {
-	return fmt.Sprintf("%d %s %d", len(s.frames), s.top().script.url, s.top().line)
+func (r *runner) place(s *state) [3]int {
+	return [3]int{len(s.frames), s.top().script.id, s.top().line}
 }
 
 // command runs the next command of a line, or skips it.

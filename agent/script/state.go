@@ -1,11 +1,11 @@
 package script
 
 import (
-	"fmt"
 	"hash/maphash"
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -37,6 +37,7 @@ type frame struct {
 // loaded is a script with where it came from.
 type loaded struct {
 	*program
+	id   int
 	url  *url.URL
 	live *liveness
 	seen map[[2]int]bool // lines and commands that ran
@@ -44,12 +45,12 @@ type loaded struct {
 
 // choice is an item that was chosen, and where.
 type choice struct {
-	at    string
+	at    [3]int
 	label string
 }
 
 // choose notes an item. Where the same menu was shown before, what was chosen since does not count any more.
-func (s *state) choose(at, label string) {
+func (s *state) choose(at [3]int, label string) {
 	if i := slices.IndexFunc(s.chosen, func(c choice) bool { return c.at == at }); i >= 0 {
 		s.chosen = s.chosen[:i]
 	}
@@ -98,21 +99,41 @@ func (s *state) top() *frame { return &s.frames[len(s.frames)-1] }
 func (s *state) key(seed maphash.Seed, relevant []string, named func(string) bool) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
+	text := func(t string) {
+		_, _ = h.WriteString(t) // never fails
+		_ = h.WriteByte(0)
+	}
+	number := func(n int) { text(strconv.Itoa(n)) }
 	for _, f := range s.frames {
-		fmt.Fprintf(&h, "%p %d %d %t %s\n", f.script.program, f.line, f.next, f.failed, f.moved)
+		number(f.script.id)
+		number(f.line)
+		number(f.next)
+		text(f.moved)
 	}
 	for _, k := range relevant {
-		fmt.Fprintf(&h, "%q=%q:%s\n", k, s.settings[k].text, s.settings[k].typ)
+		text(k)
+		text(s.settings[k].text)
+		text(s.settings[k].typ)
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.menus)) {
-		fmt.Fprintf(&h, "%q %q\n", k, s.menus[k])
+		text(k)
+		for _, i := range s.menus[k].items {
+			text(i.Label)
+		}
 	}
 	for _, p := range s.images {
 		if named(p.name) {
-			fmt.Fprintf(&h, "%q %q\n", p.name, p.url)
+			text(p.name)
+			text(p.url)
 		}
 	}
-	fmt.Fprintf(&h, "%t %v %q", s.selected != "", len(s.lists), s.differs)
+	number(len(s.lists))
+	if s.selected != "" {
+		text("selected")
+	}
+	for _, d := range s.differs {
+		text(d)
+	}
 	return h.Sum64()
 }
 
