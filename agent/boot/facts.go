@@ -9,14 +9,14 @@ import (
 // not known is "". The zero Facts says nothing. Comparable.
 type Facts struct {
 	MAC string `json:"mac,omitempty"` // of the card that it boots from: "52:54:00:12:34:56"
-	// of the system: "8a1f7d6e-0c5b-4d3e-9f2a-1b2c3d4e5f60", lower case
+	// UUID: of the system: "8a1f7d6e-0c5b-4d3e-9f2a-1b2c3d4e5f60", lower case
 	UUID         string `json:"uuid,omitempty"`
 	Serial       string `json:"serial,omitempty"`       // of the system, as the maker wrote it
 	Asset        string `json:"asset,omitempty"`        // tag
 	Manufacturer string `json:"manufacturer,omitempty"` // of the system
 	Product      string `json:"product,omitempty"`      // the system's model
 	Platform     string `json:"platform,omitempty"`     // iPXE's ${platform}: "pcbios" or "efi"
-	// iPXE's ${buildarch}: "i386", "x86_64", "arm32", "arm64", …: how iPXE was built, not what the machine is
+	// Arch: iPXE's ${buildarch}: "i386", "x86_64", "arm32", "arm64", …: how iPXE was built, not what the machine is
 	Arch string `json:"buildarch,omitempty"`
 }
 

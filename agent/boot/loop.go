@@ -26,7 +26,7 @@ type Loop struct {
 //
 // A machine is an address, since that is all that a request shows. Firmware and the iPXE that it loads may be given
 // different ones by the DHCP server; so a script that goes to an address that fetched no NBP is taken for the end of
-// the road of the firmware that fetched one last. With many machines behind one address there may be an alarm too many.
+// the boot of the firmware that fetched one last. With many machines behind one address there may be an alarm too many.
 type Loops struct {
 	clients map[netip.Addr]*fetches
 }

@@ -5,7 +5,7 @@ package boot
 type Quirk string
 
 const (
-	// 0xFF or NUL at the end: option 67 without a terminator was taken with what follows
+	// TrailingByte: 0xFF or NUL at the end: option 67 without a terminator was taken with what follows
 	TrailingByte Quirk = "trailing_byte"
 	Backslash    Quirk = "backslash"     // \ for /
 	ExtraSlash   Quirk = "extra_slash"   // leading, doubled or trailing slashes

@@ -1,12 +1,12 @@
 // Package ipxe is iPXE itself: the built-in binaries, what is embedded in them, and builds of the user's own.
 package ipxe
 
-// Chain is how iPXE is kept from loading itself again for ever, where a DHCP server tells it
-// the same file name as it tells a ROM.
+// Chain is how iPXE is kept from loading itself again for ever, where a DHCP server sends it
+// the same boot file as it sends firmware.
 type Chain string
 
 const (
-	ChainAuto  Chain = "auto"  // every way that applies
+	ChainAuto  Chain = "auto"  // every guard that applies
 	ChainDHCP  Chain = "dhcp"  // the DHCP server tells iPXE apart and sends it the script's URL
 	ChainEmbed Chain = "embed" // the NBP carries a script
 	ChainTFTP  Chain = "tftp"  // the server answers iPXE's request for an NBP with the script

@@ -38,42 +38,42 @@ func OpenCanaryResults(dir string, log *slog.Logger) *CanaryResults {
 }
 
 // Booted keeps that a canary has booted an item.
-func (t *CanaryResults) Booted(item, machine string) error {
-	is, _ := t.Result(item)
-	is.Item, is.Machine, is.Booted = item, machine, t.now().UTC().Truncate(time.Second)
-	return t.write(is)
+func (c *CanaryResults) Booted(item, machine string) error {
+	is, _ := c.Result(item)
+	is.Item, is.Machine, is.Booted = item, machine, c.now().UTC().Truncate(time.Second)
+	return c.write(is)
 }
 
 // Returned keeps that a canary asks for something to boot again: with whatever it had booted it has stood until now,
 // and no longer.
-func (t *CanaryResults) Returned(machine string) error {
-	names, err := t.folder.names()
+func (c *CanaryResults) Returned(machine string) error {
+	names, err := c.folder.names()
 	for _, name := range names {
-		item, ok := strings.CutSuffix(name, trialSuffix)
-		if is, known := t.Result(item); ok && known && is.Machine == machine && !is.Booted.IsZero() {
-			is.Stood, is.Booted = max(is.Stood, t.now().Sub(is.Booted)), time.Time{}
-			err = errors.Join(err, t.write(is))
+		item, ok := strings.CutSuffix(name, resultSuffix)
+		if is, known := c.Result(item); ok && known && is.Machine == machine && !is.Booted.IsZero() {
+			is.Stood, is.Booted = max(is.Stood, c.now().Sub(is.Booted)), time.Time{}
+			err = errors.Join(err, c.write(is))
 		}
 	}
 	return err
 }
 
 // Approve makes an item good by a person's word.
-func (t *CanaryResults) Approve(item string) error {
-	is, _ := t.Result(item)
-	is.Item, is.Good = item, t.now().UTC().Truncate(time.Second)
-	return t.write(is)
+func (c *CanaryResults) Approve(item string) error {
+	is, _ := c.Result(item)
+	is.Item, is.Good = item, c.now().UTC().Truncate(time.Second)
+	return c.write(is)
 }
 
-const trialSuffix = ".json"
+const resultSuffix = ".json"
 
-func (t *CanaryResults) write(is CanaryResult) error {
+func (c *CanaryResults) write(is CanaryResult) error {
 	if !catalog.IsKey(is.Item) {
 		return fmt.Errorf("invalid item %q", is.Item)
 	}
 	text, err := json.Marshal(is)
 	if err == nil {
-		err = t.folder.write(is.Item+trialSuffix, append(text, '\n'))
+		err = c.folder.write(is.Item+resultSuffix, append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("keeping how canaries did with %s: %w", is.Item, err)
@@ -82,11 +82,11 @@ func (t *CanaryResults) write(is CanaryResult) error {
 }
 
 // CanaryResult is what is known of an item. A file that cannot be understood is as none.
-func (t *CanaryResults) Result(item string) (CanaryResult, bool) {
+func (c *CanaryResults) Result(item string) (CanaryResult, bool) {
 	if !catalog.IsKey(item) {
 		return CanaryResult{}, false
 	}
-	text, err := t.folder.read(item + trialSuffix)
+	text, err := c.folder.read(item + resultSuffix)
 	if errors.Is(err, fs.ErrNotExist) {
 		return CanaryResult{}, false
 	}
@@ -94,11 +94,11 @@ func (t *CanaryResults) Result(item string) (CanaryResult, bool) {
 	if err == nil {
 		err = json.Unmarshal(text, &is)
 	}
-	if err == nil && (is.Item != item || is.Stood < 0 || is.Booted.After(t.now().Add(24*time.Hour))) {
+	if err == nil && (is.Item != item || is.Stood < 0 || is.Booted.After(c.now().Add(24*time.Hour))) {
 		err = errors.New("it is about another item, or of another time")
 	}
 	if err != nil {
-		t.log.Warn("invalid canary result ignored", "file", t.folder.path(item+trialSuffix), "err", err)
+		c.log.Warn("invalid canary result ignored", "file", c.folder.path(item+resultSuffix), "err", err)
 		return CanaryResult{}, false
 	}
 	return is, true

@@ -2,8 +2,8 @@ package machine
 
 import "time"
 
-// Choice is what one machine is to boot: what its host and profile in the configuration, or a boot-once, ask for. The
-// zero Choice is the menu as it is for everyone.
+// Choice is what one machine is to boot: what its host and profile in the configuration, or a one-time boot, ask for.
+// The zero Choice is the menu as it is for everyone.
 type Choice struct {
 	Host    string `json:"host,omitempty"`    // name of the configuration; "": not known
 	Profile string `json:"profile,omitempty"` // name of the configuration; "": none
@@ -14,11 +14,11 @@ type Choice struct {
 	SkipMenu bool   `json:"straight,omitempty"`
 	Once     bool   `json:"once,omitempty"` // Item is for this boot only; for people
 	Args     string `json:"args,omitempty"` // more kernel arguments for Item
-	// for every item; see catalog.ParseConsole. "": the item's or the menu's own
+	// Console: for every item; see catalog.ParseConsole. "": the item's or the menu's own
 	Console string `json:"console,omitempty"`
 	// Timeout replaces the menu's, 0: for ever; nil: it does not.
 	Timeout *time.Duration `json:"timeout_ns,omitempty"`
-	// keys or patterns of items that are not shown, in addition to the menu's
+	// Hide: keys or patterns of items that are not shown, in addition to the menu's
 	Hide []string `json:"hide,omitempty"`
 	Why  []string `json:"why,omitempty"` // for people: how this was found, a line each
 }

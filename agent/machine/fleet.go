@@ -15,8 +15,8 @@ import (
 	"pxeagent/agent/catalog"
 )
 
-// Fleet is all machines: what the configuration says of them, and what is kept of what they were told and have done. It
-// may be used from many goroutines.
+// Fleet is all machines: what the configuration says of them, and what is kept of what they are to boot and have
+// booted. It may be used from many goroutines.
 type Fleet struct {
 	OneTime       *OneTimeBoots
 	Done          *Done
@@ -30,8 +30,8 @@ type Fleet struct {
 	now       func() time.Time
 	log       *slog.Logger
 
-	mu   sync.Mutex
-	said map[string]string // what was logged last about a thing
+	mu     sync.Mutex
+	logged map[string]string // what was logged last about a thing
 }
 
 // Config is what OpenFleet needs.
@@ -57,7 +57,7 @@ func OpenFleet(c Config) *Fleet {
 		neighbour: c.Neighbour,
 		now:       c.now,
 		log:       c.Log,
-		said:      map[string]string{},
+		logged:    map[string]string{},
 	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
@@ -105,32 +105,32 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 	}
 	values := newValues(who.facts, d, addrText(addr), server)
 	arguments := func(i catalog.Item) string {
-		// What a profile adds is for its own image, not for a memory test that somebody ordered.
+		// What a profile adds is for its own image, not for a memory test that boots once.
 		if has && (p.Image == "" || i.Key == p.Image || slices.Contains(i.Names, p.Image)) {
 			return Expand(p.Args, values)
 		}
 		return ""
 	}
-	straight := true
-	if order, ok := f.OneTime.Peek(d.IDs...); ok {
-		if i := slices.IndexFunc(items, func(i catalog.Item) bool { return i.Key == order.Item }); i >= 0 {
-			c.Item, c.SkipMenu, c.Once, c.Args = order.Item, true, true, arguments(items[i])
+	skipMenu := true
+	if next, ok := f.OneTime.Peek(d.IDs...); ok {
+		if i := slices.IndexFunc(items, func(i catalog.Item) bool { return i.Key == next.Item }); i >= 0 {
+			c.Item, c.SkipMenu, c.Once, c.Args = next.Item, true, true, arguments(items[i])
 			c.Why = append(
 				c.Why,
 				fmt.Sprintf(
 					"%s boots %s once, as set at %s",
-					order.ID,
-					order.Item,
-					order.Set.UTC().Format(time.RFC3339),
+					next.ID,
+					next.Item,
+					next.Set.UTC().Format(time.RFC3339),
 				),
 			)
-			f.forget(string(order.ID))
+			f.forget(string(next.ID))
 			return c
 		}
-		straight = false
-		why := fmt.Sprintf("one-time boot of %s: item %s not found, so the menu comes", order.ID, order.Item)
+		skipMenu = false
+		why := fmt.Sprintf("one-time boot of %s: item %s not found, so the menu comes", next.ID, next.Item)
 		c.Why = append(c.Why, why)
-		f.tell(string(order.ID), slog.LevelWarn, why)
+		f.tell(string(next.ID), slog.LevelWarn, why)
 	}
 	if !has || p.Image == "" {
 		c.Args = arguments(catalog.Item{})
@@ -138,7 +138,7 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 	}
 	c.Why = append(c.Why, fmt.Sprintf("profile %s (line %d) boots %s", p.Name, p.Line, p.Image))
 	if p.Once && !f.firstTime(&c, p, who) {
-		if p.SkipMenu && straight {
+		if p.SkipMenu && skipMenu {
 			c.Item, c.SkipMenu = catalog.Local, true
 		}
 		return c
@@ -163,7 +163,7 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 		return c
 	}
 	f.forget("profile " + p.Name)
-	c.Item, c.SkipMenu, c.Args = got.item.Key, p.SkipMenu && straight, arguments(got.item)
+	c.Item, c.SkipMenu, c.Args = got.item.Key, p.SkipMenu && skipMenu, arguments(got.item)
 	return c
 }
 
@@ -237,8 +237,8 @@ func (f *Fleet) Waits(addr netip.Addr) bool {
 func (f *Fleet) Fetched(addr netip.Addr, items []string) {
 	d := f.identify(f.seen.at(addr, f.now()).facts, addr)
 	for _, item := range items {
-		if order, ok := f.OneTime.Claim(item, d.IDs...); ok {
-			f.log.Info("one-time boot done", "client", addr, "mac", order.ID, "item", order.Item)
+		if next, ok := f.OneTime.Claim(item, d.IDs...); ok {
+			f.log.Info("one-time boot done", "client", addr, "mac", next.ID, "item", next.Item)
 			return
 		}
 	}
@@ -291,9 +291,9 @@ func (f *Fleet) Booted(facts boot.Facts, addr netip.Addr, item string) {
 // tell logs what has not been logged about a thing.
 func (f *Fleet) tell(thing string, level slog.Level, msg string, args ...any) {
 	f.mu.Lock()
-	known := f.said[thing] == msg
-	if len(f.said) < 1000 { // a bound; what is beyond is logged every time
-		f.said[thing] = msg
+	known := f.logged[thing] == msg
+	if len(f.logged) < 1000 { // a bound; what is beyond is logged every time
+		f.logged[thing] = msg
 	}
 	f.mu.Unlock()
 	if !known {
@@ -303,7 +303,7 @@ func (f *Fleet) tell(thing string, level slog.Level, msg string, args ...any) {
 
 func (f *Fleet) forget(thing string) {
 	f.mu.Lock()
-	delete(f.said, thing)
+	delete(f.logged, thing)
 	f.mu.Unlock()
 }
 

@@ -16,13 +16,13 @@ import (
 
 // OneTimeBoots are what machines boot next, once: a folder with one small file for each machine, named by it
 // ("52-54-00-12-34-56"). Files come into being and are claimed by rename, so that any number of processes may use the
-// folder at once, and one alone claims an order. It may be used from many goroutines.
+// folder at once, and one alone claims a boot. It may be used from many goroutines.
 type OneTimeBoots struct {
 	folder folder
 	log    *slog.Logger
 
-	mu   sync.Mutex
-	said map[string]bool // files that were complained of
+	mu     sync.Mutex
+	logged map[string]bool // files that were logged
 }
 
 // OneTimeBoot is one machine's item to boot once.
@@ -36,12 +36,12 @@ type OneTimeBoot struct {
 const claimed = ".claimed-"
 
 // OpenOneTimeBoots uses the folder, and puts right what a killed process left there. A folder that does not exist has
-// no orders, and is made by Set. log may be nil.
+// none, and is made by Set. log may be nil.
 func OpenOneTimeBoots(dir string, log *slog.Logger) *OneTimeBoots {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	o := &OneTimeBoots{folder: folder(dir), log: log, said: map[string]bool{}}
+	o := &OneTimeBoots{folder: folder(dir), log: log, logged: map[string]bool{}}
 	o.recover()
 	return o
 }
@@ -61,11 +61,11 @@ func (o *OneTimeBoots) Set(id ID, item string) error {
 	return nil
 }
 
-// Peek is what the first of these machines that has an order is to boot. It stays to be booted.
+// Peek is what the first of these machines that has one is to boot. It stays to be booted.
 func (o *OneTimeBoots) Peek(ids ...ID) (OneTimeBoot, bool) {
 	for _, id := range ids {
-		if order, err := o.read(id.file()); err == nil {
-			return order, true
+		if next, err := o.read(id.file()); err == nil {
+			return next, true
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			o.complain(id.file(), err)
 		}
@@ -73,19 +73,19 @@ func (o *OneTimeBoots) Peek(ids ...ID) (OneTimeBoot, bool) {
 	return OneTimeBoot{}, false
 }
 
-// Claim takes the order of the first of these machines that has one for item, and reports whether there was one. Of
-// many who claim an order at once, in whatever process, exactly one is told true.
+// Claim takes the one-time boot of the first of these machines that has one for item, and reports whether there was
+// one. Of many who claim one at once, in whatever process, exactly one gets true.
 func (o *OneTimeBoots) Claim(item string, ids ...ID) (OneTimeBoot, bool) {
 	for _, id := range ids {
-		if order, ok := o.claim(id.file(), item); ok {
-			return order, true
+		if next, ok := o.claim(id.file(), item); ok {
+			return next, true
 		}
 	}
 	return OneTimeBoot{}, false
 }
 
 func (o *OneTimeBoots) claim(name, item string) (OneTimeBoot, bool) {
-	if order, err := o.read(name); err != nil || order.Item != item {
+	if next, err := o.read(name); err != nil || next.Item != item {
 		return OneTimeBoot{}, false
 	}
 	mine := claimed + item + "-" + unique() + "-" + name
@@ -95,12 +95,12 @@ func (o *OneTimeBoots) claim(name, item string) (OneTimeBoot, bool) {
 		}
 		return OneTimeBoot{}, false
 	}
-	order, err := o.readAs(mine, name)
-	if err == nil && order.Item == item {
+	next, err := o.readAs(mine, name)
+	if err == nil && next.Item == item {
 		o.drop(mine)
-		return order, true
+		return next, true
 	}
-	// It was replaced just before the rename: that order goes back, unless there is a newer one still.
+	// It was replaced just before the rename: that one goes back, unless there is a newer one still.
 	o.giveBack(mine, name)
 	return OneTimeBoot{}, false
 }
@@ -121,7 +121,7 @@ func (o *OneTimeBoots) drop(name string) {
 
 // Cancel takes back what that machine was to boot, and reports whether there was something.
 func (o *OneTimeBoots) Cancel(id ID) (OneTimeBoot, bool, error) {
-	order, _ := o.read(id.file()) // what cannot be read can be removed
+	next, _ := o.read(id.file()) // what cannot be read can be removed
 	err := o.folder.remove(id.file())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -129,11 +129,11 @@ func (o *OneTimeBoots) Cancel(id ID) (OneTimeBoot, bool, error) {
 	case err != nil:
 		return OneTimeBoot{}, false, fmt.Errorf("taking back what %s is to boot once: %w", id, err)
 	}
-	order.ID = id
-	return order, true, nil
+	next.ID = id
+	return next, true, nil
 }
 
-// List are all orders, by machine. What is no order is left out, with a line in the log.
+// List are all one-time boots, by machine. Invalid files are left out, with a line in the log.
 func (o *OneTimeBoots) List() ([]OneTimeBoot, error) {
 	names, err := o.folder.names()
 	if err != nil {
@@ -148,9 +148,9 @@ func (o *OneTimeBoots) List() ([]OneTimeBoot, error) {
 			o.complain(name, errors.New("its name is not a machine's: want 52-54-00-12-34-56, in lower case"))
 			continue
 		}
-		order, err := o.read(name)
+		next, err := o.read(name)
 		if err == nil {
-			all = append(all, order)
+			all = append(all, next)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			o.complain(name, err)
 		}
@@ -160,7 +160,7 @@ func (o *OneTimeBoots) List() ([]OneTimeBoot, error) {
 
 func (o *OneTimeBoots) read(name string) (OneTimeBoot, error) { return o.readAs(name, name) }
 
-// readAs reads the order in a file that once had the second name.
+// readAs reads the one-time boot in a file that once had the second name.
 func (o *OneTimeBoots) readAs(file, name string) (OneTimeBoot, error) {
 	id, ok := parseFile(name)
 	if !ok {
@@ -170,28 +170,28 @@ func (o *OneTimeBoots) readAs(file, name string) (OneTimeBoot, error) {
 	if err != nil {
 		return OneTimeBoot{}, err
 	}
-	var order OneTimeBoot
-	if err := json.Unmarshal(text, &order); err != nil {
+	var next OneTimeBoot
+	if err := json.Unmarshal(text, &next); err != nil {
 		return OneTimeBoot{}, fmt.Errorf("invalid one-time boot: %w", err)
 	}
-	if !catalog.IsKey(order.Item) {
-		return OneTimeBoot{}, fmt.Errorf("it names the invalid item %.100q", order.Item)
+	if !catalog.IsKey(next.Item) {
+		return OneTimeBoot{}, fmt.Errorf("it names the invalid item %.100q", next.Item)
 	}
-	order.ID = id // the name counts
-	return order, nil
+	next.ID = id // the name counts
+	return next, nil
 }
 
 // abandoned is how old a claimed file is that nobody works on any more.
 const abandoned = time.Minute
 
-// recover finishes what killed processes had begun: an order that was claimed is used up, one that was about to be
+// recover finishes what killed processes had begun: what was claimed is used up, one that was about to be
 // given back goes back.
 func (o *OneTimeBoots) recover() { o.recoverOlder(abandoned) }
 
 func (o *OneTimeBoots) recoverOlder(limit time.Duration) {
 	names, err := o.folder.names()
 	if err != nil {
-		return // whoever uses the folder is told
+		return // whoever uses the folder gets the error
 	}
 	for _, file := range names {
 		rest, ok := strings.CutPrefix(file, claimed)
@@ -208,8 +208,8 @@ func (o *OneTimeBoots) recoverOlder(limit time.Duration) {
 			continue
 		}
 		item, name, ok := cutClaimed(rest)
-		order, err := o.readAs(file, name)
-		if ok && err == nil && order.Item != item {
+		next, err := o.readAs(file, name)
+		if ok && err == nil && next.Item != item {
 			o.giveBack(file, name)
 		} else {
 			o.drop(file)
@@ -233,9 +233,9 @@ func cutClaimed(s string) (item, name string, ok bool) {
 // complain logs a file once.
 func (o *OneTimeBoots) complain(name string, err error) {
 	o.mu.Lock()
-	known := o.said[name]
-	if len(o.said) < 1000 { // a bound; what is beyond is logged every time
-		o.said[name] = true
+	known := o.logged[name]
+	if len(o.logged) < 1000 { // a bound; what is beyond is logged every time
+		o.logged[name] = true
 	}
 	o.mu.Unlock()
 	if !known {

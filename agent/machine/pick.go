@@ -18,11 +18,11 @@ type pick struct {
 }
 
 // pick finds the profile's item. canary: the host boots later versions first; canaries: there is such a host for this
-// profile; trial is how an item did on canaries.
+// profile; result is how an item did on canaries.
 func (p *Profile) pick(
 	items []catalog.Item,
 	canary, canaries bool,
-	trial func(item string) CanaryResult,
+	result func(item string) CanaryResult,
 	now time.Time,
 ) pick {
 	var all []catalog.Item
@@ -68,7 +68,7 @@ func (p *Profile) pick(
 	}
 	// A canary that could not come up with the newest says nothing of older ones.
 	for n, i := range all {
-		is := trial(i.Key)
+		is := result(i.Key)
 		how := "that a canary has booted"
 		if !is.Good.IsZero() {
 			how = "that is good, by a person's word"
@@ -79,14 +79,14 @@ func (p *Profile) pick(
 		case n == 0:
 			return yes(i, "version %s, the newest, and one %s", i.Version, how)
 		}
-		return yes(i, "version %s, the newest %s; %s", i.Version, how, waits(newest, trial(newest.Key), p.Canary, now))
+		return yes(i, "version %s, the newest %s; %s", i.Version, how, waits(newest, result(newest.Key), p.Canary, now))
 	}
 	oldest := all[len(all)-1]
 	return yes(
 		oldest,
 		"version %s, the oldest, because no canary has booted a later one; %s",
 		oldest.Version,
-		waits(newest, trial(newest.Key), p.Canary, now),
+		waits(newest, result(newest.Key), p.Canary, now),
 	)
 }
 

@@ -22,9 +22,9 @@ type Item struct {
 	Shown   bool   `json:"shown"`
 	Default bool   `json:"default,omitempty"` // chosen when nobody chooses
 
-	// the command that lists it in the menu, under its condition where it has one; "": it is not shown
+	// Line: the command that lists it in the menu, under its condition where it has one; "": it is not shown
 	Line string `json:"-"`
-	// boot it; to stand after its label, line by line. They leave by "goto failed", "goto start", or for good
+	// Commands: boot it; to stand after its label, line by line. They leave by "goto failed", "goto start", or for good
 	Commands string `json:"-"`
 }
 
@@ -42,7 +42,7 @@ type Data struct {
 	Title   string
 	Timeout int64  // milliseconds; 0: for ever
 	Default string // key of the item that is chosen when nobody chooses
-	// a command that makes the setting menu-default "local" where the machine cannot boot Default; "": it can
+	// Unless: a command that makes the setting menu-default "local" where the machine cannot boot Default; "": it can
 	Unless   string
 	SkipMenu string // a command that goes to an item without a menu; ""
 	Facts    boot.Facts
@@ -57,7 +57,7 @@ type Data struct {
 	problems []problem
 }
 
-// problem is why a menu is not the one that was asked for.
+// problem is why a menu is not as configured.
 type problem struct {
 	thing string // what it is about, for the log to say it once: an item's key, "template", "default", …
 	err   error
@@ -152,7 +152,7 @@ func (d *Data) prepare(c *candidate, conf Settings, wanted string) {
 	if c.Key == wanted && d.Choice.Args != "" {
 		o.Args = strings.TrimSpace(o.Args + " " + d.Choice.Args)
 	}
-	if d.told() {
+	if d.known() {
 		o.Platform = d.Facts.Platform
 		c.refused = c.fit(d.Facts)
 	}
@@ -169,8 +169,8 @@ func (d *Data) prepare(c *candidate, conf Settings, wanted string) {
 	c.Commands = c.Item.Item.Commands(o)
 }
 
-// told: what the machine is is known for certain, and nothing is left for iPXE to decide.
-func (d *Data) told() bool { return d.Facts.Platform != "" && d.Facts.Arch != "" }
+// known: what the machine is is known for certain, and nothing is left for iPXE to decide.
+func (d *Data) known() bool { return d.Facts.Platform != "" && d.Facts.Arch != "" }
 
 // fit says why a machine that is known cannot boot the item. Nothing is left for iPXE to find out.
 func (c *candidate) fit(f boot.Facts) (refused error) {

@@ -26,7 +26,7 @@ type Menu struct {
 	Timeout  time.Duration // 0: it waits for ever
 	SkipMenu bool          // Default is booted without a menu
 	Choice   machine.Choice
-	// Err is what keeps the menu from being the one that was asked for: a broken template (the last good one is
+	// Err is what keeps the menu from being as configured: a broken template (the last good one is
 	// served), an image whose command line is too long, a default that is not there. nil: nothing.
 	Err error
 }
