@@ -77,12 +77,12 @@ func TestLivePageChecks(t *testing.T) {
 	}
 	check()
 	b.Until(verdict + ` === "OK"`)
-	s.until(`pxeagent_check_ok\{hop="[a-z]+",interface="admin"\}`, 4)
+	s.until(`pxeagent_check_ok\{interface="admin",step="[a-z]+"\}`, 4)
 	o.file <- "pxelinux.0"
 	check()
 	b.Until(verdict + ` === "Problems" && ` + holds("path-body", "pxelinux.0"))
 	b.Until(holds("events-body", "pxelinux.0"))
-	s.until(`pxeagent_check_ok\{hop="offer",interface="admin"\}`, 0)
+	s.until(`pxeagent_check_ok\{interface="admin",step="offer"\}`, 0)
 	o.file <- "undionly.kpxe"
 	check()
 	b.Until(verdict + ` === "OK"`)

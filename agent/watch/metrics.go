@@ -31,7 +31,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		probed:  gauges("probe_timestamp_seconds", "When the last DHCP probe ended, Unix time.", network),
 		inSync:  gauges("dhcp_in_sync", "1 where the last probe found that the DHCP server says what is desired, else 0.", network),
 		foreign: gauges("foreign_servers", "DHCP servers seen in the last probe that send machines elsewhere.", network),
-		checkOK: gauges("check_ok", "1 where the last check found this step of every machine's boot path as it should be (offer, nbp, script, files), else 0.", append(network, "hop")),
+		checkOK: gauges("check_ok", "1 where the last check found this step of every machine's boot path as it should be (offer, nbp, script, files), else 0.", append(network, "step")),
 	}
 	reg.MustRegister(m.offerOK, m.offerTook, m.probes, m.probed, m.inSync, m.foreign, m.checkOK)
 	return m

@@ -47,7 +47,7 @@ func stepValues(t *testing.T, reg *prometheus.Registry) []string {
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			for _, l := range m.GetLabel() {
-				if f.GetName() == "pxeagent_check_ok" && l.GetName() == "hop" {
+				if f.GetName() == "pxeagent_check_ok" && l.GetName() == "step" {
 					by[l.GetValue()] = fmt.Sprint(m.GetGauge().GetValue())
 				}
 			}

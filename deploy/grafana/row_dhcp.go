@@ -7,8 +7,8 @@ func dhcp(b *board) {
 		query{`min by (interface, client) (pxeagent_probe_offer_ok{<agents>})`, "{{interface}} {{client}}"}))
 	b.place(12, 9, states("Configuration and wire", "Whether what the DHCP server says is still what was configured. A change that nobody made with pxeagent is drift.", "in sync", "drifted",
 		query{`min by (instance, interface) (pxeagent_dhcp_in_sync{<agents>})`, "{{interface}} at {{instance}}"}).perAgent())
-	b.place(8, 7, states("Road checked hop by hop", "The last check: offer, boot program (nbp), script, files that the script names.", "works", "broken",
-		query{`min by (interface, hop) (pxeagent_check_ok{<agents>})`, "{{interface}} {{hop}}"}))
+	b.place(8, 7, states("Boot path, step by step", "The last check: offer, boot program (nbp), script, files that the script names.", "works", "broken",
+		query{`min by (interface, step) (pxeagent_check_ok{<agents>})`, "{{interface}} {{step}}"}))
 	b.place(8, 7, lines("Foreign boot servers", "DHCP servers that send machines elsewhere, in the last probe.",
 		query{`max by (interface) (pxeagent_foreign_servers{<agents>})`, "{{interface}}"}).decimals(0).warnAbove(1))
 	b.place(8, 7, lines("Time to the first offer", "From the DISCOVER of a probe to the first offer. Firmware gives up after some seconds.",

@@ -24,7 +24,7 @@ func glance(b *board) {
 		query{`count(pxeagent_image_verified{<agents>} == 0 and pxeagent_image_verified_timestamp_seconds{<agents>}) or vector(0)`, ""}).from("green", 1.0, "red"))
 	b.place(4, 4, stat("Least free disk", "Of the disks that hold images and state, the fullest.",
 		query{`min(pxeagent_disk_free_bytes{<agents>} / pxeagent_disk_size_bytes{<agents>})`, ""}).unit("percentunit").between(0, 1).from("red", 0.05, "orange", 0.15, "green"))
-	b.place(4, 4, stat("Road that does not work", "Steps of the last checks that failed: the offer, the boot program, the script or the files that it names.",
+	b.place(4, 4, stat("Steps that fail", "Steps of the last checks that failed: the offer, the boot program, the script or the files that it names.",
 		query{`count(pxeagent_check_ok{<agents>} == 0) or vector(0)`, ""}).from("green", 1.0, "red"))
 	b.place(4, 4, stat("Half of the boots take less than", "Median time from a machine's first request to the end of its boot, in the time range.",
 		query{`histogram_quantile(0.5, sum by (le) (increase(pxeagent_boot_duration_seconds_bucket{<arch>}[$__range])))`, ""}).unit("s").from("blue").without("no boots"))

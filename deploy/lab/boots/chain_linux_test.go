@@ -8,7 +8,7 @@ import (
 	"pxeagent/deploy/lab"
 )
 
-// Everybody is told undionly.kpxe, undionly.kpxe among them. Behind Kea it is started on a bad road, elsewhere.
+// Everybody is told undionly.kpxe, undionly.kpxe among them. Behind Kea it is started on a bad link, elsewhere.
 func TestUndionlyBootsBehindAFirewall(t *testing.T) {
 	for n, d := range []dhcp{isc, dnsmasq} {
 		t.Run(string(d), func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestUEFIBootsBehindKeaByTheOneName(t *testing.T) {
 	s.Set("  universal: true\n")
 	s.behind(kea)
 	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:01:03", UEFI: true})
-	s.boots(m, hop{proto: "tftp", class: "uefi", artifact: "nbp", says: "quirks=.*other_firmware"}, menuByHTTP)
+	s.boots(m, step{proto: "tftp", class: "uefi", artifact: "nbp", says: "quirks=.*other_firmware"}, menuByHTTP)
 }
 
 // pfSense with the URL for UEFI HTTP boot set says HTTPClient to everyone who asks for option 60. undionly.kpxe then introduces itself as one,

@@ -67,10 +67,10 @@ func (s *room) copy(from, to string) {
 	s.Write(to, string(b))
 }
 
-// boots waits until a machine has fetched what its road has on it, and a herald runs.
-func (s *room) boots(m *lab.Machine, road ...hop) told {
+// boots waits until a machine has fetched all steps of its boot path, and a herald runs.
+func (s *room) boots(m *lab.Machine, steps ...step) told {
 	s.T.Helper()
-	s.fetches(road...)
+	s.fetches(steps...)
 	what := hear(m)
 	s.counted()
 	s.watched(m)
@@ -78,9 +78,9 @@ func (s *room) boots(m *lab.Machine, road ...hop) told {
 }
 
 // bootsMemtest is boots into memtest86+. Its kernel tells nobody that it runs, so the screen is looked at until it is that blue.
-func (s *room) bootsMemtest(m *lab.Machine, road ...hop) {
+func (s *room) bootsMemtest(m *lab.Machine, steps ...step) {
 	s.T.Helper()
-	s.fetches(road...)
+	s.fetches(steps...)
 	s.showsMemtest(m, time.Now().Add(bootLimit))
 	s.counted()
 	s.watched(m)
@@ -102,9 +102,9 @@ func (s *room) showsMemtest(m *lab.Machine, deadline time.Time) {
 
 var memtestBlue = color.RGBA{0, 0, 0xaa, 0xff}
 
-func (s *room) fetches(road ...hop) {
+func (s *room) fetches(steps ...step) {
 	s.T.Helper()
-	for _, h := range append(road, hop{artifact: "kernel"}) {
+	for _, h := range append(steps, step{artifact: "kernel"}) {
 		s.Agent.WaitOutput(bootLimit, h.pattern())
 	}
 }

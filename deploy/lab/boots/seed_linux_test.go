@@ -61,12 +61,12 @@ func TestTheMenuOfTheSeed(t *testing.T) {
 	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:02:01"})
 	first := "Boot SmartOS (" + stamp + ")"
 	choose(m, first, first+" noimport", "Boot SmartOS (20130405T010449Z)", "Boot SmartOS (20130405T010449Z) noimport", "Memtest86+ 5.01")
-	s.bootsMemtest(m, brokenTFTP, whole, hop{proto: "http", file: "/memtest86/memtest86-5.01"})
+	s.bootsMemtest(m, brokenTFTP, whole, step{proto: "http", file: "/memtest86/memtest86-5.01"})
 	m.Stop()
 
 	m = s.bootUndionly("52:54:00:77:02:02")
 	choose(m, first)
-	got := s.boots(m, firstLoaded, hop{proto: "http", file: "/" + unix, artifact: "kernel"}, hop{proto: "http", file: "/" + archive})
+	got := s.boots(m, firstLoaded, step{proto: "http", file: "/" + unix, artifact: "kernel"}, step{proto: "http", file: "/" + archive})
 	if diff := cmp.Diff(s.smartosTold(bySeed, noise), got, cmp.AllowUnexported(told{}, module{})); diff != "" {
 		t.Errorf("what the kernel was told (-want +got)\n%s", diff)
 	}
@@ -93,7 +93,7 @@ func TestTheGeneratedMenuBootsSmartOS(t *testing.T) {
 	} {
 		m := s.Seg.Boot(lab.QEMU{MAC: c.mac})
 		choose(m, c.items...)
-		got := s.boots(m, brokenTFTP, menuByHTTP, hop{proto: "http", file: "/" + archive})
+		got := s.boots(m, brokenTFTP, menuByHTTP, step{proto: "http", file: "/" + archive})
 		if diff := cmp.Diff(s.smartosTold(c.args, noise), got, cmp.AllowUnexported(told{}, module{})); diff != "" {
 			t.Errorf("what the kernel was told (-want +got)\n%s", diff)
 		}

@@ -12,11 +12,11 @@ import (
 	"pxeagent/deploy/lab"
 )
 
-// rules gives the box packet filter rules of a table by the name "road"; "" takes them away again.
+// rules gives the box packet filter rules of a table by the name "link"; "" takes them away again.
 func (s *room) rules(text string) {
 	s.T.Helper()
 	lab.Need(s.T, "nft")
-	s.Write("rules", "table ip road { }\ndelete table ip road\n"+text)
+	s.Write("rules", "table ip link { }\ndelete table ip link\n"+text)
 	if out, err := s.Box.Run("nft", "-f", s.Path("rules")); err != nil {
 		s.T.Fatalf("setting packet filter rules: %v: %s", err, out)
 	}
@@ -27,7 +27,7 @@ func (s *room) lossy() {
 	s.T.Helper()
 	// Packets go one by one: a lost one is not to take with it what the kernel would cut up later.
 	s.Box.IP("link", "set", "eth1", "gso_max_segs", "1")
-	s.rules(`table ip road {
+	s.rules(`table ip link {
  counter lost { }
  chain in { type filter hook input priority 0; iif eth1 numgen random mod 100 < 1 counter name lost drop; }
  chain out { type filter hook output priority 0; oif eth1 numgen random mod 100 < 1 counter name lost drop; }
@@ -38,7 +38,7 @@ func (s *room) lossy() {
 // lost is how many packets lossy dropped.
 func (s *room) lost() int {
 	s.T.Helper()
-	out, err := s.Box.Run("nft", "list", "counter", "ip", "road", "lost")
+	out, err := s.Box.Run("nft", "list", "counter", "ip", "link", "lost")
 	m := regexp.MustCompile(`packets (\d+)`).FindStringSubmatch(out)
 	if err != nil || m == nil {
 		s.T.Fatalf("asking for the lost packets: %v: %s", err, out)
@@ -47,7 +47,7 @@ func (s *room) lost() int {
 	return n
 }
 
-// Behind Kea both firmwares come through a road that loses packets, and what they fetch is whole.
+// Behind Kea both firmwares come over a link that loses packets, and what they fetch is whole.
 func TestBIOSBootsOnALossyRoad(t *testing.T) {
 	kea.needs(t)
 	s := newEmptyRoom(t, "10.77.0.7", "", "menu:\n  default: smartos-"+stamp+"\n  timeout: 1s\n")
@@ -55,12 +55,12 @@ func TestBIOSBootsOnALossyRoad(t *testing.T) {
 	s.Serve()
 	s.behind(kea)
 	s.lossy()
-	got := s.boots(s.bootUndionly("52:54:00:77:03:01"), firstLoaded, brokenTFTP, menuByHTTP, hop{proto: "http", file: "/" + archive})
+	got := s.boots(s.bootUndionly("52:54:00:77:03:01"), firstLoaded, brokenTFTP, menuByHTTP, step{proto: "http", file: "/" + archive})
 	if diff := cmp.Diff(s.smartosTold("-B console=text,smartos=true", noise), got, cmp.AllowUnexported(told{}, module{})); diff != "" {
 		t.Errorf("what the kernel was told (-want +got)\n%s", diff)
 	}
 	if n := s.lost(); n < 10 {
-		t.Errorf("%d packets were lost; that is no bad road", n)
+		t.Errorf("%d packets were lost; that is not a bad link", n)
 	}
 }
 
@@ -71,7 +71,7 @@ func TestUEFIBootsOnALossyRoad(t *testing.T) {
 	s.lossy()
 	s.boots(s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:03:02", UEFI: true}), nbpByTFTP, menuByHTTP)
 	if n := s.lost(); n == 0 {
-		t.Error("no packet was lost; that is no bad road")
+		t.Error("no packet was lost; that is not a bad link")
 	}
 }
 
@@ -96,7 +96,7 @@ func TestPowerIsLostWhileTheImageLoads(t *testing.T) {
 	noise := s.smartos(16 << 20)
 	s.Serve()
 	s.behind(dnsmasq)
-	s.rules("table ip road {\n chain out { type filter hook output priority 0; tcp sport 80 limit rate over 400 kbytes/second burst 4 mbytes drop; }\n}\n")
+	s.rules("table ip link {\n chain out { type filter hook output priority 0; tcp sport 80 limit rate over 400 kbytes/second burst 4 mbytes drop; }\n}\n")
 	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:03:05"})
 	m.WaitOutput(bootLimit, `/boot_archive\.\.\. +\d`)
 	if n := s.Metric("pxeagent_requests_in_flight", `protocol="http"`); n < 1 {
@@ -107,7 +107,7 @@ func TestPowerIsLostWhileTheImageLoads(t *testing.T) {
 	if before := s.watched(m); before.Result != boot.UnderWay {
 		t.Errorf("the boot has the result %q before anyone can know", before.Result)
 	}
-	got := s.boots(s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:03:05"}), hop{proto: "http", file: "/" + archive})
+	got := s.boots(s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:03:05"}), step{proto: "http", file: "/" + archive})
 	if diff := cmp.Diff(s.smartosTold("-B console=text,smartos=true", noise), got, cmp.AllowUnexported(told{}, module{})); diff != "" {
 		t.Errorf("what the kernel was told (-want +got)\n%s", diff)
 	}
@@ -119,7 +119,7 @@ func TestPowerIsLostWhileIPXELoads(t *testing.T) {
 	isc.needs(t)
 	s := newRoom(t, "", "chain: tftp\n")
 	s.behind(isc, "undionly.kpxe", "ipxe.efi")
-	s.rules("table ip road {\n chain out { type filter hook output priority 0; meta length > 1000 udp sport != 67 limit rate over 20/second burst 50 packets drop; }\n}\n")
+	s.rules("table ip link {\n chain out { type filter hook output priority 0; meta length > 1000 udp sport != 67 limit rate over 20/second burst 50 packets drop; }\n}\n")
 	const mac = "52:54:00:77:03:06"
 	m := s.Seg.Boot(lab.QEMU{MAC: mac, UEFI: true})
 	m.WaitOutput(bootLimit, `Downloading NBP file`)
@@ -162,6 +162,6 @@ func TestTheEmbeddedScriptLeadsToTheMenu(t *testing.T) {
 	s.Write("root/http/own.ipxe", s.Must(0, "ipxe", "script"))
 	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:03:08", More: []lab.Card{{MAC: "52:54:00:77:03:07", Dead: true}}})
 	atPrompt(m, "dhcp net1 && chain http://10.77.0.7/own.ipxe")
-	s.boots(m, hop{proto: "http", file: "/own.ipxe"}, menuByHTTP)
+	s.boots(m, step{proto: "http", file: "/own.ipxe"}, menuByHTTP)
 	m.WaitOutput(bootLimit, `(?s)/own\.ipxe\.\.\. ok.*Configuring \(net0 52:54:00:77:03:07\).*Configuring \(net1 52:54:00:77:03:08\).*/ipxe/bootstrap\.ipxe\.\.\. ok`)
 }
