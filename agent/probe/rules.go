@@ -14,11 +14,13 @@ import (
 // packet judges how an offer is made up.
 func (j *judge) packet(o Offer) {
 	if o.NoServerID {
-		j.add(Wrong, CodeNoServerID, o.Server, o.Client, "the offer has no server identifier (option 54), and firmware ignores such offers",
+		j.add(Wrong, CodeNoServerID, o.Server, o.Client,
+			"the offer has no server identifier (option 54), and firmware ignores such offers",
 			"the DHCP server is broken or not one; find what answers at that address")
 	}
 	if o.Overload != 0 {
-		j.add(Note, CodeOverload, o.Server, o.Client, "options stand in the header's fields (option 52), which some ROMs do not read",
+		j.add(Note, CodeOverload, o.Server, o.Client,
+			"options stand in the header's fields (option 52), which some ROMs do not read",
 			"have the server send fewer options")
 	}
 }
@@ -29,46 +31,68 @@ func (j *judge) bootFile(o Offer) {
 	if name == "" {
 		return
 	}
+	bothSet := o.Option67 != "" && o.File != ""
 	switch {
-	case o.Option67 != "" && o.File != "" && o.Option67 != o.File:
+	case bothSet && o.Option67 != o.File:
 		j.add(Warning, CodeBothDiffer, o.Server, o.Client,
-			fmt.Sprintf("option 67 says %q and the header's file field %q: machines differ in which they take", o.Option67, o.File),
+			fmt.Sprintf("option 67 says %q and the header's file field %q: machines differ in which they take",
+				o.Option67, o.File),
 			"set only one of them at the DHCP server, or both to the same name")
 	case o.File == "":
-		j.add(Note, CodeOnly67, o.Server, o.Client, "the boot file is in option 67 only; a client that does not ask for option 67 sees none", "")
+		j.add(Note, CodeOnly67, o.Server, o.Client,
+			"the boot file is in option 67 only; a client that does not ask for option 67 sees none", "")
 	case o.Option67 == "":
 		j.add(Note, CodeOnlyFile, o.Server, o.Client, "the boot file is in the header's file field only", "")
 	}
-	if o.Option67 != "" && (o.End67 == End67Last || o.End67 == End67Byte) {
+	followedByFF := o.End67 == End67Last || o.End67 == End67Byte
+	if o.Option67 != "" && followedByFF {
 		j.add(Note, CodeEnd67, o.Server, o.Client,
 			"option 67 has no NUL and 0xFF follows it: some old ROMs take that for a part of the name and ask for it",
 			"pxeagent's TFTP server takes such names; with another one, end the name with a NUL")
 	}
+	j.bootServer(o, name)
+	j.bootFileName(o, name)
+}
+
+// bootServer judges the server that a boot file is to be fetched from.
+func (j *judge) bootServer(o Offer, name string) {
 	byTFTP := !strings.Contains(name, "://")
+	otherByOption66 := o.Option66 != "" && o.Option66 != o.NextServer.String()
 	if byTFTP && o.NextServer.IsUnspecified() {
 		text := fmt.Sprintf("there is a boot file (%q) and no next-server (siaddr 0.0.0.0)", name)
 		if o.Option66 != "" {
-			text += fmt.Sprintf("; option 66 (%q) does not replace it: many ROMs then ask the DHCP server itself", o.Option66)
+			text += fmt.Sprintf("; option 66 (%q) does not replace it: many ROMs then ask the DHCP server itself",
+				o.Option66)
 		}
 		j.add(Wrong, CodeNoNextServer, o.Server, o.Client, text,
-			"set next-server itself: pfSense \"Next Server\", dnsmasq the address in dhcp-boot, ISC dhcpd and Kea next-server")
-	} else if o.Option66 != "" && o.Option66 != o.NextServer.String() && byTFTP {
+			"set next-server itself: pfSense \"Next Server\", dnsmasq the address in dhcp-boot, ISC dhcpd and Kea "+
+				"next-server")
+	} else if byTFTP && otherByOption66 {
 		level := Note // a name may well be that of the same machine
 		if _, err := netip.ParseAddr(o.Option66); err == nil {
 			level = Warning
 		}
 		j.add(level, dhcp.FindingOption66, o.Server, o.Client,
-			fmt.Sprintf("option 66 says %q and next-server %s: some clients prefer option 66", o.Option66, o.NextServer),
+			fmt.Sprintf("option 66 says %q and next-server %s: some clients prefer option 66",
+				o.Option66, o.NextServer),
 			"set option 66 to the same address, or not at all")
 	}
-	if at, ok := fetchedFrom(o, name); ok && Local(at) && at != j.want.NextServer {
+	at, known := fetchedFrom(o, name)
+	unreachable := known && Local(at)
+	if unreachable && at != j.want.NextServer {
 		j.add(Wrong, CodeLocal, o.Server, o.Client,
-			fmt.Sprintf("the boot file %q is said to be at %s, a loopback or link-local address that no machine can fetch it from", name, at),
+			fmt.Sprintf("the boot file %q is said to be at %s, a loopback or link-local address that no machine can "+
+				"fetch it from", name, at),
 			"set next-server, or the URL, to the boot server's address in this network")
 	}
+}
+
+// bootFileName judges the name itself.
+func (j *judge) bootFileName(o Offer, name string) {
 	if len(name) > maxName {
 		j.add(Wrong, CodeLong, o.Server, o.Client,
-			fmt.Sprintf("the boot file's name has %d bytes; firmware takes %d", len(name), maxName), "use a shorter name")
+			fmt.Sprintf("the boot file's name has %d bytes; firmware takes %d",
+				len(name), maxName), "use a shorter name")
 	}
 	if strings.ContainsFunc(name, strange) {
 		level := Warning
@@ -81,8 +105,8 @@ func (j *judge) bootFile(o Offer) {
 	}
 }
 
-// Local reports whether an address means something else on each machine, or several machines: loopback, link-local, multicast
-// and unspecified ones. An offer or a script must not make this machine ask there.
+// Local reports whether an address means something else on each machine, or several machines: loopback, link-local,
+// multicast and unspecified ones. An offer or a script must not make this machine ask there.
 func Local(a netip.Addr) bool {
 	a = a.Unmap()
 	return a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() || a == allOnes
@@ -105,7 +129,8 @@ func fetchedFrom(o Offer, name string) (netip.Addr, bool) {
 	return a, err == nil
 }
 
-// strange reports whether a character does not belong into a boot file name or URL. A backslash does: Windows names its files so.
+// strange reports whether a character does not belong into a boot file name or URL. A backslash does: Windows names its
+// files so.
 func strange(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`<>|", r) }
 
 // http judges what concerns UEFI HTTP boot.
@@ -115,46 +140,55 @@ func (j *judge) http(o Offer) {
 	switch {
 	case !o.Client.HTTP() && back:
 		j.add(Warning, CodeHTTPVendor, o.Server, o.Client,
-			"option 60 HTTPClient is sent to a PXE client: the iPXE that it loads calls itself HTTPClient then, and is sent the file for UEFI HTTP boot",
-			"send option 60 to clients of UEFI HTTP boot only (pfSense with ISC dhcpd cannot: leave UEFI HTTP boot off there, or let pxeagent serve that URL)")
+			"option 60 HTTPClient is sent to a PXE client: the iPXE that it loads calls itself HTTPClient then, and "+
+				"is sent the file for UEFI HTTP boot",
+			"send option 60 to clients of UEFI HTTP boot only (pfSense with ISC dhcpd cannot: leave UEFI HTTP boot "+
+				"off there, or let pxeagent serve that URL)")
 	case !o.Client.HTTP() || name == "":
 	case !dhcp.IsURL(name) && back:
 		j.add(Wrong, CodeNoURL, o.Server, o.Client,
-			fmt.Sprintf("UEFI HTTP boot is sent %q, which is no http(s) URL", name), "set the whole URL, http://SERVER/ipxe.efi")
+			fmt.Sprintf("UEFI HTTP boot is sent %q, which is no http(s) URL", name), "set the whole URL, "+
+				"http://SERVER/ipxe.efi")
 	case !dhcp.IsURL(name):
 		j.add(Note, CodeNoURL, o.Server, o.Client,
-			fmt.Sprintf("UEFI HTTP boot is not set up: its clients are sent %q without option 60 HTTPClient, and ignore it", name), "")
+			fmt.Sprintf("UEFI HTTP boot is not set up: its clients are sent %q without option 60 HTTPClient, and "+
+				"ignore it", name), "")
 	case !back:
 		j.add(Wrong, CodeNoHTTPVendor, o.Server, o.Client,
 			"UEFI HTTP boot gets a URL and no option 60 HTTPClient, and firmware ignores such an offer",
-			"have the server send option 60 HTTPClient to these clients (Kea: a client class; pfSense with Kea: custom_kea_config)")
+			"have the server send option 60 HTTPClient to these clients (Kea: a client class; pfSense with Kea: "+
+				"custom_kea_config)")
 	}
 }
 
 // sameAsBIOS judges a name that the same server sends to a BIOS ROM as well.
 func (j *judge) sameAsBIOS(o Offer) {
 	name, _ := o.BootFile()
-	if o.Client == dhcp.ClientBIOS || name == "" || dhcp.IsURL(name) {
-		return
-	}
-	if !slices.ContainsFunc(j.report.Of(dhcp.ClientBIOS), func(b Offer) bool {
+	byTFTP := name != "" && !dhcp.IsURL(name)
+	biosGetsIt := slices.ContainsFunc(j.report.Of(dhcp.ClientBIOS), func(b Offer) bool {
 		bios, _ := b.BootFile()
 		return b.Server == o.Server && bios == name
-	}) {
+	})
+	if o.Client == dhcp.ClientBIOS || !byTFTP || !biosGetsIt {
 		return
 	}
 	switch {
 	case o.Client == dhcp.ClientIPXE:
 		j.add(Warning, CodeLoop, o.Server, o.Client,
-			fmt.Sprintf("iPXE is sent %q like a ROM: it loads itself again and again unless its next request is answered with a script", name),
-			"serve with pxeagent, whose TFTP and HTTP servers break that loop, or have the DHCP server send the script's URL to clients with option 175")
+			fmt.Sprintf("iPXE is sent %q like a ROM: it loads itself again and again unless its next request is "+
+				"answered with a script", name),
+			"serve with pxeagent, whose TFTP and HTTP servers break that loop, or have the DHCP server send the "+
+				"script's URL to clients with option 175")
 	case o.Client.HTTP() || j.want.Expect(o.Client) == name:
 	default:
+		rare := o.Client == dhcp.ClientEFI32
+		notWanted := j.want != (dhcp.Boot{}) // compare finds those that are
 		level := Wrong
-		if o.Client == dhcp.ClientEFI32 || j.want != (dhcp.Boot{}) {
-			level = Warning // such machines are rare, or not wanted; compare finds the wanted ones
+		if rare || notWanted {
+			level = Warning
 		}
-		j.add(level, CodeArchIgnored, o.Server, o.Client, fmt.Sprintf("UEFI is sent the BIOS boot file %q, which it cannot run", name),
+		j.add(level, CodeArchIgnored, o.Server, o.Client,
+			fmt.Sprintf("UEFI is sent the BIOS boot file %q, which it cannot run", name),
 			"set a boot file for this architecture at the DHCP server (option 93)")
 	}
 }
@@ -170,9 +204,11 @@ func (j *judge) together(c dhcp.Client, offers []Offer) {
 		}
 	}
 	named := slices.ContainsFunc(offers, hasFile)
+	nothingWanted := j.want == (dhcp.Boot{})
+	proxyIsSilent := !named && len(proxies) > 0 && !c.HTTP()
 	switch {
 	case len(offers) == 0:
-		if j.want == (dhcp.Boot{}) {
+		if nothingWanted {
 			j.add(Wrong, dhcp.FindingNoOffer, netip.Addr{}, c,
 				"no DHCP server answers this kind of client, though others are answered",
 				"look for a class, pool or match at the DHCP server that leaves these clients out")
@@ -180,12 +216,14 @@ func (j *judge) together(c dhcp.Client, offers []Offer) {
 		return
 	case len(leases) == 0:
 		j.add(Wrong, CodeNoAddress, proxies[0].Server, c,
-			"only proxyDHCP answers, and no server leases addresses", "look whether the DHCP server of this network runs")
+			"only proxyDHCP answers, and no server leases addresses", "look whether the DHCP server of this network "+
+				"runs")
 	}
-	if !named && len(proxies) > 0 && !c.HTTP() {
-		j.add(Wrong, CodeProxySilent, proxies[0].Server, c, "proxyDHCP announces network boot and names no boot file, nor on port 4011",
+	if proxyIsSilent {
+		j.add(Wrong, CodeProxySilent, proxies[0].Server, c,
+			"proxyDHCP announces network boot and names no boot file, nor on port 4011",
 			"set a boot file for this architecture (dnsmasq: pxe-service), and let UDP port 4011 through")
-	} else if !named && j.want == (dhcp.Boot{}) {
+	} else if !named && nothingWanted {
 		j.add(Note, dhcp.FindingNoFile, netip.Addr{}, c,
 			"no boot file is offered", "run pxeagent configure for this network, or set a boot file at the DHCP server")
 	}
@@ -202,11 +240,13 @@ func (j *judge) differ(c dhcp.Client, offers []Offer) {
 			case o.Server == p.Server || said == other:
 			case hasFile(o) && hasFile(p):
 				j.add(Wrong, CodeServersDiffer, netip.Addr{}, c,
-					fmt.Sprintf("%s says %s and %s says %s: which one a machine follows is chance", p.Server, other, o.Server, said),
+					fmt.Sprintf("%s says %s and %s says %s: which one a machine follows is chance",
+						p.Server, other, o.Server, said),
 					"leave network boot to one of the two servers, or set both alike")
 			default:
 				j.add(Warning, CodeSecondServer, netip.Addr{}, c,
-					fmt.Sprintf("%s says %s and %s says %s: a machine that takes the other offer does not boot", p.Server, other, o.Server, said),
+					fmt.Sprintf("%s says %s and %s says %s: a machine that takes the other offer does not boot",
+						p.Server, other, o.Server, said),
 					"find out whether both DHCP servers belong here")
 			}
 		}
