@@ -133,7 +133,8 @@ func TestBoot(t *testing.T) {
 	r.put("os/initrd.img", 5000)
 	m := r.box(2)
 	m.toMenu()
-	if b := r.awaits("at the menu", func(b boot.Boot) bool { return b.MAC != "" && len(b.Files) == 3 }); b.MAC != theMAC ||
+	if b := r.awaits("at the menu",
+		func(b boot.Boot) bool { return b.MAC != "" && len(b.Files) == 3 }); b.MAC != theMAC ||
 		b.Facts.Serial != "" ||
 		b.Firmware != boot.FirmwareUEFIHTTP {
 		t.Errorf("%+v", b)
@@ -155,7 +156,8 @@ func TestBoot(t *testing.T) {
 	r.until("pxeagent_boots_in_progress", 0)
 	r.until("pxeagent_boots_stored", 1)
 	line := log.wait(t, `msg="boot ended"`)
-	for _, want := range []string{"level=INFO", "result=booted", "id=" + b.ID, "mac=" + theMAC, "host=rack-1", "profile=lab", "kernel_took=", "files=5"} {
+	for _, want := range []string{"level=INFO", "result=booted", "id=" + b.ID, "mac=" + theMAC, "host=rack-1",
+		"profile=lab", "kernel_took=", "files=5"} {
 		if !strings.Contains(line, want) {
 			t.Errorf("the line lacks %q: %s", want, line)
 		}

@@ -67,7 +67,8 @@ func TestLoopIsSeenAndNamed(t *testing.T) {
 	}
 	r.until("pxeagent_loops_seen_total", 1)
 	line := log.wait(t, "msg=\"loop: ")
-	for _, want := range []string{"level=WARN", "client=127.0.0.9", "file=undionly.kpxe", "asked_by=\"[ipxe ipxe ipxe]\"", "set chain: auto"} {
+	for _, want := range []string{"level=WARN", "client=127.0.0.9", "file=undionly.kpxe", "asked_by=\"[ipxe ipxe " +
+		"ipxe]\"", "set chain: auto"} {
 		if !strings.Contains(line, want) {
 			t.Errorf("the log lacks %q:\n%s", want, line)
 		}

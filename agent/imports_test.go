@@ -15,7 +15,8 @@ import (
 // names. A backend imports agent/dhcp and no other; nothing but cmd imports a backend.
 var allowed = map[string][]string{
 	"cmd/pxeagent": {
-		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/files", "agent/guard", "agent/image", "agent/ipxe",
+		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/files", "agent/guard",
+		"agent/image", "agent/ipxe",
 		"agent/machine", "agent/menu", "agent/probe", "agent/recorder", "agent/script", "agent/store", "agent/tftp",
 		"agent/watch", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest", "cmd/pxeagent/cli",
 		"cmd/pxeagent/config",
@@ -28,7 +29,8 @@ var allowed = map[string][]string{
 	// What commands, configuration and backends say to a terminal and to scripts.
 	"cmd/pxeagent/cli": {},
 	"agent": {
-		"agent/boot", "agent/catalog", "agent/files", "agent/guard", "agent/image", "agent/ipxe", "agent/logging", "agent/machine",
+		"agent/boot", "agent/catalog", "agent/files", "agent/guard", "agent/image", "agent/ipxe", "agent/logging",
+		"agent/machine",
 		"agent/menu", "agent/neighbour", "agent/recorder", "agent/tftp", "agent/watch", "agent/web",
 	},
 	// Lines are bounded whatever they are about.

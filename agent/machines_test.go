@@ -201,7 +201,8 @@ func TestDocumentsByHTTP(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"user-data.tmpl": "#cloud-config\nhostname: {{.Host}}\nrack: {{.Labels.rack}}\nfrom: {{.Server}}\n", "broken.tmpl": "{{.Labels.none}}"} {
+	for name, text := range map[string]string{"user-data.tmpl": "#cloud-config\nhostname: {{.Host}}\nrack: " +
+		"{{.Labels.rack}}\nfrom: {{.Server}}\n", "broken.tmpl": "{{.Labels.none}}"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}

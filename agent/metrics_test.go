@@ -127,7 +127,8 @@ func TestEveryDocumentedMetricChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := images.Add(context.Background(), image.Order{Recipe: "generic", Version: "rescue", From: []string{from}}); err != nil {
+	if _, err := images.Add(context.Background(), image.Order{Recipe: "generic", Version: "rescue",
+		From: []string{from}}); err != nil {
 		t.Fatal(err)
 	}
 	book, err := machine.New(nil, nil)

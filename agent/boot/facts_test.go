@@ -31,7 +31,8 @@ func TestReadFacts(t *testing.T) {
 			t.Errorf("mac %q: %+v", mac, got)
 		}
 	}
-	for _, uuid := range []string{"", "8a1f7d6e", "00000000-0000-0000-0000-000000000000", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"} {
+	for _, uuid := range []string{"", "8a1f7d6e", "00000000-0000-0000-0000-000000000000",
+		"FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"} {
 		if got := ReadFacts(func(name string) string { return map[string]string{"uuid": uuid}[name] }); got != (Facts{}) {
 			t.Errorf("uuid %q: %+v", uuid, got)
 		}

@@ -67,7 +67,8 @@ func TestShortID(t *testing.T) {
 	for _, n := range []int{101234, 201234, 305678} {
 		f.Set(fedBoot(n, Booted))
 	}
-	for id, want := range map[string]string{"5678": "305678", "101234": "101234", "1234": "", "678": "", "": "", "9999": ""} {
+	for id, want := range map[string]string{"5678": "305678", "101234": "101234", "1234": "", "678": "", "": "",
+		"9999": ""} {
 		if b, ok := f.Boot(id); b.ID != want || ok != (want != "") {
 			t.Errorf("%q: %q", id, b.ID)
 		}

@@ -34,25 +34,36 @@ func TestLoops(t *testing.T) {
 		name, story string
 		at          []int // which fetches end in a report
 	}{
-		{"a loop without a breaker", "0:00 a bios-rom nbp, 0:10 a ipxe nbp, 0:20 a ipxe nbp, 0:30 a ipxe nbp, 0:40 a ipxe nbp", []int{2}},
+		{"a loop without a breaker", "0:00 a bios-rom nbp, 0:10 a ipxe nbp, 0:20 a ipxe nbp, 0:30 a ipxe nbp, 0:40 a " +
+			"ipxe nbp", []int{2}},
 		{"iPXE that is not known as such", "0:00 a uefi nbp, 0:10 a unknown nbp, 0:20 a unknown nbp", []int{2}},
 		{"firmware that starts over", "0:00 a uefi nbp, 1:00 a uefi nbp, 2:00 a uefi nbp", []int{2}},
-		{"a script between", "0:00 a bios-rom nbp, 0:10 a ipxe nbp, 0:20 a ipxe script, 0:30 a ipxe nbp, 0:40 a ipxe nbp", nil},
-		{"pxelinux between", "0:00 a bios-rom nbp, 0:05 a pxelinux other, 1:00 a bios-rom nbp, 1:05 a pxelinux other, 2:00 a bios-rom nbp, 2:05 a pxelinux other", nil},
+		{"a script between", "0:00 a bios-rom nbp, 0:10 a ipxe nbp, 0:20 a ipxe script, 0:30 a ipxe nbp, 0:40 a ipxe " +
+			"nbp", nil},
+		{"pxelinux between", "0:00 a bios-rom nbp, 0:05 a pxelinux other, 1:00 a bios-rom nbp, 1:05 a pxelinux " +
+			"other, 2:00 a bios-rom nbp, 2:05 a pxelinux other", nil},
 		{"three in more than five minutes", "0:00 a uefi nbp, 2:31 a uefi nbp, 5:01 a uefi nbp", nil},
 		{"three in five minutes", "0:00 a uefi nbp, 2:31 a uefi nbp, 5:00 a uefi nbp", []int{2}},
 		{"told once in an hour of looping", loopFor(60), []int{2}},
-		{"again after it came further", "0:00 a ipxe nbp, 0:10 a ipxe nbp, 0:20 a ipxe nbp, 0:30 a ipxe script, 0:40 a ipxe nbp, 0:50 a ipxe nbp, 1:00 a ipxe nbp", []int{2, 6}},
-		{"again after a silence", "0:00 a ipxe nbp, 0:10 a ipxe nbp, 0:20 a ipxe nbp, 5:21 a ipxe nbp, 5:30 a ipxe nbp, 5:40 a ipxe nbp", []int{2, 5}},
-		{"each machine by itself", "0:00 a ipxe nbp, 0:01 b ipxe nbp, 0:10 a ipxe nbp, 0:11 b ipxe nbp, 0:20 a ipxe nbp, 0:21 b ipxe nbp", []int{4, 5}},
+		{"again after it came further", "0:00 a ipxe nbp, 0:10 a ipxe nbp, 0:20 a ipxe nbp, 0:30 a ipxe script, 0:40 " +
+			"a ipxe nbp, 0:50 a ipxe nbp, 1:00 a ipxe nbp", []int{2, 6}},
+		{"again after a silence", "0:00 a ipxe nbp, 0:10 a ipxe nbp, 0:20 a ipxe nbp, 5:21 a ipxe nbp, 5:30 a ipxe " +
+			"nbp, 5:40 a ipxe nbp", []int{2, 5}},
+		{"each machine by itself", "0:00 a ipxe nbp, 0:01 b ipxe nbp, 0:10 a ipxe nbp, 0:11 b ipxe nbp, 0:20 a ipxe " +
+			"nbp, 0:21 b ipxe nbp", []int{4, 5}},
 		{"three machines", "0:00 a uefi nbp, 0:01 b uefi nbp, 0:02 c uefi nbp", nil},
 		{"a person with curl", "0:00 a tool nbp, 0:01 a tool nbp, 0:02 a tool nbp", nil},
-		{"size probes and broken transfers", "0:00 a uefi nbp/size_probe, 0:01 a uefi nbp, 0:02 a uefi nbp/timeout, 0:03 a uefi nbp/aborted, 0:04 a uefi nbp", nil},
-		{"scripts that never arrive", "0:00 a uefi nbp, 0:10 a ipxe none/not_found, 1:00 a uefi nbp, 1:10 a ipxe script/timeout, 2:00 a uefi nbp", []int{4}},
-		{"whoever watches does not count", "0:00 a uefi nbp, 0:01 a tool internal, 0:02 a uefi nbp, 0:03 a tool internal, 0:04 a uefi nbp", []int{4}},
+		{"size probes and broken transfers", "0:00 a uefi nbp/size_probe, 0:01 a uefi nbp, 0:02 a uefi nbp/timeout, " +
+			"0:03 a uefi nbp/aborted, 0:04 a uefi nbp", nil},
+		{"scripts that never arrive", "0:00 a uefi nbp, 0:10 a ipxe none/not_found, 1:00 a uefi nbp, 1:10 a ipxe " +
+			"script/timeout, 2:00 a uefi nbp", []int{4}},
+		{"whoever watches does not count", "0:00 a uefi nbp, 0:01 a tool internal, 0:02 a uefi nbp, 0:03 a tool " +
+			"internal, 0:04 a uefi nbp", []int{4}},
 		// Firmware has address a and its iPXE b, three times in five minutes.
-		{"two addresses", "0:00 a uefi nbp, 0:10 b ipxe script, 1:00 a uefi nbp, 1:10 b ipxe script, 2:00 a uefi nbp, 2:10 b ipxe script", nil},
-		{"two addresses, and another machine that does loop", "0:00 c ipxe nbp, 0:01 a uefi nbp, 0:10 b ipxe script, 0:20 c ipxe nbp, 0:21 a uefi nbp, 0:30 b ipxe script, 0:40 c ipxe nbp, 0:41 a uefi nbp", []int{6}},
+		{"two addresses", "0:00 a uefi nbp, 0:10 b ipxe script, 1:00 a uefi nbp, 1:10 b ipxe script, 2:00 a uefi " +
+			"nbp, 2:10 b ipxe script", nil},
+		{"two addresses, and another machine that does loop", "0:00 c ipxe nbp, 0:01 a uefi nbp, 0:10 b ipxe script, " +
+			"0:20 c ipxe nbp, 0:21 a uefi nbp, 0:30 b ipxe script, 0:40 c ipxe nbp, 0:41 a uefi nbp", []int{6}},
 	} {
 		var l Loops
 		var got []int

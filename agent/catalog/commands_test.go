@@ -51,22 +51,36 @@ func TestCommandsOf(t *testing.T) {
 		options Options
 		want    string
 	}{
-		"smartos":          {smartos, Options{}, "kernel ${base}/u -B console=text,smartos=true || goto failed\nmodule ${base}/m type=rootfs name=ramdisk || goto failed\nboot || goto failed"},
+		"smartos": {smartos, Options{}, "kernel ${base}/u -B console=text,smartos=true || goto " +
+			"failed\nmodule ${base}/m type=rootfs name=ramdisk || goto failed\nboot || goto failed"},
 		"with a password":  {smartos, Options{RootShadow: shadow}, "kernel ${base}/u -B console=text,root_shadow='" + seedHash + "',smartos=true || goto failed"},
 		"rescue":           {smartos, Options{RootShadow: shadow}, "kernel ${base}/u -B console=text,root_shadow='" + seedHash + "',noimport=true || goto failed"},
 		"on a serial port": {smartos, Options{Console: Console{Port: 'b'}}, `kernel ${base}/u -B console=ttyb,ttyb-mode="115200,8,n,1,-",smartos=true || goto failed`},
-		"with arguments":   {smartos, Options{Args: "-kd a=b -v"}, "kernel ${base}/u -B console=text,smartos=true,a=b -kd -v || goto failed"},
-		"linux":            {linux, Options{}, "kernel ${base}/k initrd=i console=ttyS9 quiet || goto failed\ninitrd ${base}/i || goto failed\nboot || goto failed"},
-		"linux, serial":    {linux, Options{Console: Console{Port: 'a', Speed: 9600}, Args: "x=1"}, "kernel ${base}/k initrd=i quiet console=tty0 console=ttyS0,9600 x=1 || goto failed"},
-		"linux, screen":    {linux, Options{Console: Console{Port: 't'}, RootShadow: shadow}, "kernel ${base}/k initrd=i quiet console=tty0 || goto failed"},
-		"arm64, serial":    {arm, Options{Console: Console{Port: 'a'}}, "kernel ${base}/k initrd=i console=ttyS9 quiet || goto failed"},
-		"a named initrd":   {named, Options{}, "kernel ${base}/k || goto failed\ninitrd --name root ${base}/a/b.img || goto failed\nboot || goto failed"},
-		"two kernels": {image.Image{Kind: image.KindLinux, BIOS: "b.bin", EFI: "e.efi", System: "memtest"}, Options{Console: Console{Port: 'a'}},
-			"set kernel ${base}/b.bin\niseq ${platform} efi && set kernel ${base}/e.efi ||\nkernel ${kernel} console=ttyS0,115200 || goto failed\nboot || goto failed"},
-		"memtest, screen": {image.Image{Kind: image.KindLinux, BIOS: "b", System: "memtest"}, Options{Console: Console{Port: 't'}}, "kernel ${base}/b || goto failed\nboot || goto failed"},
-		"iso":             {image.Image{Kind: image.KindISO, BIOS: "x y.iso", EFI: "x y.iso"}, Options{Console: Console{Port: 'a'}, Args: "x"}, "sanboot --no-describe ${base}/x%20y.iso || goto failed\ngoto start"},
-		"wimboot": {image.Image{Kind: image.KindWimboot, BIOS: "w", EFI: "w", Modules: []image.Module{{Path: "boot/bcd", Name: "BCD"}, {Path: "boot.wim", Name: "boot.wim"}}}, Options{},
-			"kernel ${base}/w || goto failed\ninitrd --name BCD ${base}/boot/bcd BCD || goto failed\ninitrd --name boot.wim ${base}/boot.wim boot.wim || goto failed\nboot || goto failed"},
+		"with arguments": {smartos, Options{Args: "-kd a=b -v"}, "kernel ${base}/u -B " +
+			"console=text,smartos=true,a=b -kd -v || goto failed"},
+		"linux": {linux, Options{}, "kernel ${base}/k initrd=i console=ttyS9 quiet || goto failed\ninitrd " +
+			"${base}/i || goto failed\nboot || goto failed"},
+		"linux, serial": {linux, Options{Console: Console{Port: 'a', Speed: 9600}, Args: "x=1"}, "kernel ${base}/k initrd=i quiet console=tty0 console=ttyS0,9600 x=1 || goto failed"},
+		"linux, screen": {linux, Options{Console: Console{Port: 't'}, RootShadow: shadow}, "kernel ${base}/k " +
+			"initrd=i quiet console=tty0 || goto failed"},
+		"arm64, serial": {arm, Options{Console: Console{Port: 'a'}}, "kernel ${base}/k initrd=i console=ttyS9 " +
+			"quiet || goto failed"},
+		"a named initrd": {named, Options{}, "kernel ${base}/k || goto failed\ninitrd --name root ${base}/a/b.img " +
+			"|| goto failed\nboot || goto failed"},
+		"two kernels": {image.Image{Kind: image.KindLinux, BIOS: "b.bin", EFI: "e.efi",
+			System: "memtest"}, Options{Console: Console{Port: 'a'}},
+			"set kernel ${base}/b.bin\niseq ${platform} efi && set kernel ${base}/e.efi ||\nkernel ${kernel} " +
+				"console=ttyS0,115200 || goto failed\nboot || goto failed"},
+		"memtest, screen": {image.Image{Kind: image.KindLinux, BIOS: "b",
+			System: "memtest"}, Options{Console: Console{Port: 't'}}, "kernel ${base}/b || goto failed\nboot || goto " +
+			"failed"},
+		"iso": {image.Image{Kind: image.KindISO, BIOS: "x y.iso",
+			EFI: "x y.iso"}, Options{Console: Console{Port: 'a'}, Args: "x"}, "sanboot --no-describe ${base}/x%20y.iso " +
+			"|| goto failed\ngoto start"},
+		"wimboot": {image.Image{Kind: image.KindWimboot, BIOS: "w", EFI: "w",
+			Modules: []image.Module{{Path: "boot/bcd", Name: "BCD"}, {Path: "boot.wim", Name: "boot.wim"}}}, Options{},
+			"kernel ${base}/w || goto failed\ninitrd --name BCD ${base}/boot/bcd BCD || goto failed\ninitrd --name " +
+				"boot.wim ${base}/boot.wim boot.wim || goto failed\nboot || goto failed"},
 	} {
 		got := commandsOf(tc.image, tc.options, name == "rescue")
 		if !strings.HasPrefix(got, tc.want) || strings.HasSuffix(tc.want, "boot || goto failed") && got != tc.want {
@@ -80,7 +94,8 @@ func TestSplitProperties(t *testing.T) {
 		"":    {""},
 		"a":   {"a"},
 		"a,b": {"a", "b"},
-		`console=ttyb,ttyb-mode="115200,8,n,1,-",x='a,"b',y`: {"console=ttyb", `ttyb-mode="115200,8,n,1,-"`, `x='a,"b'`, "y"},
+		`console=ttyb,ttyb-mode="115200,8,n,1,-",x='a,"b',y`: {"console=ttyb",
+			`ttyb-mode="115200,8,n,1,-"`, `x='a,"b'`, "y"},
 		`a='open,b`: {`a='open,b`},
 	} {
 		if diff := cmp.Diff(want, splitProperties(in)); diff != "" {
@@ -101,7 +116,8 @@ func TestParseConsole(t *testing.T) {
 			t.Errorf("%q comes back as %q", in, got)
 		}
 	}
-	for _, in := range []string{"ttye", "ttyS4", "tty", "vga", "ttya,", "ttya,12", "ttya,9600,8n1", "text,9600", " text", "ttya\n", "TTYA"} {
+	for _, in := range []string{"ttye", "ttyS4", "tty", "vga", "ttya,", "ttya,12", "ttya,9600,8n1", "text,9600",
+		" text", "ttya\n", "TTYA"} {
 		if got, err := ParseConsole(in); err == nil {
 			t.Errorf("%q is taken for %+v", in, got)
 		}
@@ -110,7 +126,8 @@ func TestParseConsole(t *testing.T) {
 
 // A hash reaches the kernel as it is, or is refused: each byte of ASCII is tried in it.
 func TestParseShadow(t *testing.T) {
-	for _, s := range []string{seedHash, "$6$rounds=5000$salt$hash./AZ", "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7", "$2b$12$abcdefghijklmnopqrstuv",
+	for _, s := range []string{seedHash, "$6$rounds=5000$salt$hash./AZ",
+		"$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7", "$2b$12$abcdefghijklmnopqrstuv",
 		"$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA+/", "$1$$x"} {
 		shadow, err := ParseShadow(s)
 		if err != nil || shadow.property() != "root_shadow='"+s+"'" {
@@ -124,7 +141,8 @@ func TestParseShadow(t *testing.T) {
 		s := "$5$salt$ab" + string([]byte{byte(c)}) + "cd"
 		_, err := ParseShadow(s)
 		letter := c < 0x80 &&
-			(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("./+=,_-$", rune(c)))
+			(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("./+=,_-$",
+				rune(c)))
 		if (err == nil) != letter {
 			t.Errorf("byte %#x in it: %v", c, err)
 		}

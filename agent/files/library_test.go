@@ -389,7 +389,8 @@ func TestNotOpened(t *testing.T) {
 	s.put("state/journal", "secret")
 	s.put("tftp/boot/vmlinuz-6.1", "kernel")
 	s.put("tftp/script.ipxe", "\xef\xbb\xbf#!ipxe\nshell\n")
-	for name, to := range map[string]string{"out": secret, "rel": "../state/journal", "dir": "..", "loop": "loop", "abs": "/etc/passwd"} {
+	for name, to := range map[string]string{"out": secret, "rel": "../state/journal", "dir": "..", "loop": "loop",
+		"abs": "/etc/passwd"} {
 		if err := os.Symlink(to, filepath.Join(s.root, "tftp", name)); err != nil {
 			t.Fatal(err)
 		}
@@ -459,12 +460,15 @@ func TestNotOpened(t *testing.T) {
 
 func TestArtifact(t *testing.T) {
 	for want, names := range map[boot.Artifact][]string{
-		boot.NBP: {"undionly.kpxe", "ipxe.efi", "snp-arm64.efi", "SNPONLY.EFI", "EFI/BOOT/BOOTX64.EFI", "pxelinux.0", "lpxelinux.0",
+		boot.NBP: {"undionly.kpxe", "ipxe.efi", "snp-arm64.efi", "SNPONLY.EFI", "EFI/BOOT/BOOTX64.EFI", "pxelinux.0",
+			"lpxelinux.0",
 			"grub/grubnetx64.efi", "shimx64.efi", "netboot.xyz.kpxe", "custom.pxe"},
 		boot.Script: {"ipxe/bootstrap.ipxe", "autoexec.ipxe", "MENU.IPXE"},
-		boot.Kernel: {"vmlinuz", "vmlinuz-lts", "linux", "smartos/20130808T195337Z/platform/i86pc/kernel/amd64/unix", "bzImage", "memtest86+x64.bin", "memtest86+x64.efi",
+		boot.Kernel: {"vmlinuz", "vmlinuz-lts", "linux", "smartos/20130808T195337Z/platform/i86pc/kernel/amd64/unix",
+			"bzImage", "memtest86+x64.bin", "memtest86+x64.efi",
 			"memtest86/memtest86-5.01", "wimboot", "flatcar_production_pxe.vmlinuz", "memdisk"},
-		boot.Image: {"initrd", "initrd.gz", "initramfs-amd64.xz", "modloop-lts", "smartos/20130808T195337Z/platform/i86pc/amd64/boot_archive", "boot_archive.hash",
+		boot.Image: {"initrd", "initrd.gz", "initramfs-amd64.xz", "modloop-lts",
+			"smartos/20130808T195337Z/platform/i86pc/amd64/boot_archive", "boot_archive.hash",
 			"linux.iso", "disk.img", "sources/boot.wim", "flatcar_production_pxe_image.cpio.gz"},
 		boot.Other: {"README", "preseed.cfg", "repodata/repomd.xml", "grub.cfg", "pxelinux.cfg/default"},
 	} {
@@ -564,7 +568,8 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 func FuzzOpen(f *testing.F) {
-	for _, name := range []string{"undionly.kpxe", "undionly.kpxe\xff", `\\a\..\b`, "tftp://h/x", "../secret", "a//./b/", " x \x00", "link/secret", "IPXE.EFI", "fifo"} {
+	for _, name := range []string{"undionly.kpxe", "undionly.kpxe\xff", `\\a\..\b`, "tftp://h/x", "../secret",
+		"a//./b/", " x \x00", "link/secret", "IPXE.EFI", "fifo"} {
 		f.Add(name, true)
 		f.Add(name, false)
 	}

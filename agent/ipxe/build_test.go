@@ -56,7 +56,8 @@ func TestBuild(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	source, dir := standInTree(t, standInMakefile), filepath.Join(t.TempDir(), "tftp")
 	text := []byte("#!ipxe\nshell\n")
-	for target, name := range map[string]string{"bios": "undionly.kpxe", "efi64": "ipxe.efi", "bin-x86_64-efi/snponly.efi": "snponly.efi"} {
+	for target, name := range map[string]string{"bios": "undionly.kpxe", "efi64": "ipxe.efi",
+		"bin-x86_64-efi/snponly.efi": "snponly.efi"} {
 		var lines []string
 		b := Build{
 			Source:   source,
@@ -186,7 +187,8 @@ func TestBuildNamesTheToolsThatAreMissing(t *testing.T) {
 
 func TestInstalled(t *testing.T) {
 	for target, want := range map[string]string{
-		"bios": Undionly, "efi64": EFI64, "arm64": EFIARM64, "bin-x86_64-pcbios/ipxe.pxe": "ipxe.pxe", "bin-i386-efi/ipxe.efi": "ipxe-i386.efi",
+		"bios": Undionly, "efi64": EFI64, "arm64": EFIARM64, "bin-x86_64-pcbios/ipxe.pxe": "ipxe.pxe",
+		"bin-i386-efi/ipxe.efi":         "ipxe-i386.efi",
 		"bin-x86_64-efi-sb/snponly.efi": "snponly.efi",
 	} {
 		if got, err := Installed(target); err != nil || got != want {

@@ -47,7 +47,8 @@ func TestEmbeddedScriptFillsThePlaceholderAndNothingElse(t *testing.T) {
 				served[end:] != string(original[end:]) {
 				t.Fatalf("%s: %s differs outside of its placeholder", chain, name)
 			}
-			want := "dhcp || dhcp || dhcp ||\nchain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\nchain tftp://${next-server}/autoexec.ipxe ||\nexit 1"
+			want := "dhcp || dhcp || dhcp ||\nchain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\nchain " +
+				"tftp://${next-server}/autoexec.ipxe ||\nexit 1"
 			if chain == ChainDHCP || chain == ChainTFTP {
 				want = "dhcp || dhcp || dhcp ||\nautoboot ||\nexit 1"
 			}

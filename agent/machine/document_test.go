@@ -54,18 +54,41 @@ func TestDocumentsGoToTheirMachine(t *testing.T) {
 	}{
 		{"nobody", nil, "10.0.0.9", boot.Facts{}, ""},
 		{"who says so by the URL alone", nil, "10.0.0.9", boot.Facts{MAC: mac1}, ""},
-		{"behind a router, after its script", func() { tell("10.9.0.21", boot.Facts{MAC: mac1}) }, "10.9.0.21", boot.Facts{}, "mac " + mac1 + " 10.9.0.21"},
+		{"behind a router, after its script", func() { tell("10.9.0.21", boot.Facts{MAC: mac1}) }, "10.9.0.21",
+			boot.Facts{}, "mac " + mac1 + " 10.9.0.21"},
 		{"by UUID alone", func() { tell("10.9.0.22", boot.Facts{UUID: uuid1}) }, "10.9.0.22", boot.Facts{}, ""},
 		{"no host", func() { tell("10.9.0.23", boot.Facts{MAC: "52:54:00:00:00:09"}) }, "10.9.0.23", boot.Facts{}, ""},
-		{"by the network alone, after a restart of the agent", func() { w.arp["10.0.0.24"] = mac1 }, "10.0.0.24", boot.Facts{}, "mac " + mac1 + " 10.0.0.24"},
-		{"its other card", func() { tell("10.0.0.25", boot.Facts{MAC: mac1}); w.arp["10.0.0.25"] = mac2 }, "10.0.0.25", boot.Facts{}, "mac " + mac1 + " 10.0.0.25"},
-		{"a liar", func() { tell("10.0.0.26", boot.Facts{MAC: mac1}); w.arp["10.0.0.26"] = "52:54:00:00:00:66" }, "10.0.0.26", boot.Facts{}, ""},
-		{"an address that has changed hands", func() { tell("10.0.0.27", boot.Facts{MAC: mac1}); w.arp["10.0.0.27"] = "52:54:00:12:34:04" }, "10.0.0.27", boot.Facts{}, "open 52:54:00:12:34:04 10.0.0.27"},
+		{"by the network alone, after a restart of the agent", func() { w.arp["10.0.0.24"] = mac1 }, "10.0.0.24",
+			boot.Facts{}, "mac " + mac1 + " 10.0.0.24"},
+		{"its other card", func() {
+			tell("10.0.0.25",
+				boot.Facts{MAC: mac1})
+			w.arp["10.0.0.25"] = mac2
+		}, "10.0.0.25", boot.Facts{}, "mac " + mac1 + " 10.0.0.25"},
+		{"a liar", func() {
+			tell("10.0.0.26",
+				boot.Facts{MAC: mac1})
+			w.arp["10.0.0.26"] = "52:54:00:00:00:66"
+		}, "10.0.0.26", boot.Facts{}, ""},
+		{"an address that has changed hands", func() {
+			tell("10.0.0.27",
+				boot.Facts{MAC: mac1})
+			w.arp["10.0.0.27"] = "52:54:00:12:34:04"
+		}, "10.0.0.27",
+			boot.Facts{}, "open 52:54:00:12:34:04 10.0.0.27"},
 		{"its fixed address", nil, "10.0.0.33", boot.Facts{}, "fixed  10.0.0.33"},
-		{"another address than the fixed one", func() { tell("10.0.0.34", boot.Facts{MAC: "52:54:00:12:34:03"}) }, "10.0.0.34", boot.Facts{}, ""},
+		{"another address than the fixed one", func() {
+			tell("10.0.0.34",
+				boot.Facts{MAC: "52:54:00:12:34:03"})
+		}, "10.0.0.34", boot.Facts{}, ""},
 		{"in a range", nil, "10.0.1.7", boot.Facts{}, "lab  10.0.1.7"},
-		{"for whoever names it", nil, "10.0.0.40", boot.Facts{MAC: "52:54:00:12:34:04"}, "open 52:54:00:12:34:04 10.0.0.40"},
-		{"long ago", func() { tell("10.9.0.41", boot.Facts{MAC: mac1}); w.now = w.now.Add(seenTime + time.Minute) }, "10.9.0.41", boot.Facts{}, ""},
+		{"for whoever names it", nil, "10.0.0.40", boot.Facts{MAC: "52:54:00:12:34:04"}, "open 52:54:00:12:34:04 " +
+			"10.0.0.40"},
+		{"long ago", func() {
+			tell("10.9.0.41",
+				boot.Facts{MAC: mac1})
+			w.now = w.now.Add(seenTime + time.Minute)
+		}, "10.9.0.41", boot.Facts{}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.setup != nil {
@@ -111,7 +134,8 @@ func TestDocumentsAndTheirFunctions(t *testing.T) {
 		{"{{.Nothing}}", "! can't evaluate field Nothing"},
 		{"{{if}}", "! missing value for if"},
 		{`{{range $i, $e := .Labels}}{{template "loop" .}}{{end}}{{define "loop"}}{{template "loop" .}}{{end}}`, "! exceeded maximum template depth"},
-		{`{{define "many"}}` + strings.Repeat("x", 1<<19) + `{{end}}` + strings.Repeat(`{{template "many"}}`, 9), "! it comes to more than 4194304 bytes"},
+		{`{{define "many"}}` + strings.Repeat("x",
+			1<<19) + `{{end}}` + strings.Repeat(`{{template "many"}}`, 9), "! it comes to more than 4194304 bytes"},
 		{strings.Repeat("x", maxTemplate+1), "! larger than 1048576 bytes"},
 		{`{{secret "root"}}`, "hunter2"},
 		{`{{secret "open"}}`, "! can be read or written by others (mode 0644)"},
@@ -181,16 +205,19 @@ func TestNamesOfDocuments(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(w.dir, "outside.tmpl"), []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(filepath.Join(w.dir, "outside.tmpl"), filepath.Join(w.dir, "provision", "link.tmpl")); err != nil {
+	if err := os.Symlink(filepath.Join(w.dir, "outside.tmpl"), filepath.Join(w.dir, "provision",
+		"link.tmpl")); err != nil {
 		t.Fatal(err)
 	}
-	for name, kind := range map[string]string{"cloud-init/user-data": "text/plain; charset=utf-8", "config.ign": "application/json", "autoinst.xml": "application/xml"} {
+	for name, kind := range map[string]string{"cloud-init/user-data": "text/plain; charset=utf-8",
+		"config.ign": "application/json", "autoinst.xml": "application/xml"} {
 		d, err := w.Document(Request{Name: name, Addr: netip.MustParseAddr("10.0.0.1")})
 		if err != nil || d.ContentType != kind || !w.HasDocument(name) {
 			t.Errorf("%s: %s, %v", name, d.ContentType, err)
 		}
 	}
-	for _, name := range []string{"", ".", "..", "../outside", "link", "plain", "parts/p", "secrets/s", "secrets/../cloud-init/user-data", "cloud-init", "cloud-init/", "/config.ign", "config.ign.tmpl",
+	for _, name := range []string{"", ".", "..", "../outside", "link", "plain", "parts/p", "secrets/s",
+		"secrets/../cloud-init/user-data", "cloud-init", "cloud-init/", "/config.ign", "config.ign.tmpl",
 		"a\x00b", strings.Repeat("x/", 5000)} {
 		if _, err := w.ask(name, "10.0.0.1", boot.Facts{}); !errors.Is(err, fs.ErrNotExist) || w.HasDocument(name) {
 			t.Errorf("%.40q: %v", name, err)

@@ -14,8 +14,9 @@ func TestExpand(t *testing.T) {
 		Server: "http://10.0.0.7",
 	}
 	for in, want := range map[string]string{
-		"ks={{.Server}}/provision/x.ks BOOTIF=01-{{ .DashedMAC }} q": "ks=http://10.0.0.7/provision/x.ks BOOTIF=01-52-54-00-12-34-01 q",
-		"{{.Host}}.{{.Labels.rack}}.{{.Labels.none}}.{{.Labels.x}}":  "node.a_1..{{.MAC}}",
+		"ks={{.Server}}/provision/x.ks BOOTIF=01-{{ .DashedMAC }} q": "ks=http://10.0.0.7/provision/x.ks " +
+			"BOOTIF=01-52-54-00-12-34-01 q",
+		"{{.Host}}.{{.Labels.rack}}.{{.Labels.none}}.{{.Labels.x}}": "node.a_1..{{.MAC}}",
 		"s={{.Serial}}": "s=a_b_(c)_d__",
 		"none":          "none",
 	} {
@@ -26,7 +27,8 @@ func TestExpand(t *testing.T) {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
 	}
-	for _, wrong := range []string{"{{.Password}}", "{{MAC}}", "{{.Labels}}", "{{.MAC.x}}", "{{.MAC", "}}", "{{if .MAC}}x{{end}}", strings.Repeat("x", 3000)} {
+	for _, wrong := range []string{"{{.Password}}", "{{MAC}}", "{{.Labels}}", "{{.MAC.x}}", "{{.MAC", "}}",
+		"{{if .MAC}}x{{end}}", strings.Repeat("x", 3000)} {
 		if CheckArgs(wrong) == nil {
 			t.Errorf("%q is taken", wrong)
 		}

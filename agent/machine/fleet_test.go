@@ -225,7 +225,8 @@ func TestDoneThatCannotBeRead(t *testing.T) {
 	b := book(t, []Host{{MACs: []string{mac1}, Profile: "p"}}, Profile{Name: "p", Image: "debian", Once: true})
 	w := newWorld(t, b, deb)
 	w.fetch(mac1, "10.0.0.21", "debian-12")
-	if err := os.WriteFile(filepath.Join(w.dir, "state", "done", ID(mac1).file()+".p"), []byte("\x00"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(w.dir, "state", "done",
+		ID(mac1).file()+".p"), []byte("\x00"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	w.want(mac1, "menu")
@@ -264,7 +265,8 @@ func TestCanary(t *testing.T) {
 	w.now = w.now.Add(9 * time.Minute)
 	both("smartos-2!", "smartos-1!")
 	why(
-		"2 waits until 2026-03-01T12:10:00Z: canary " + first + " booted it at 2026-03-01T12:00:00Z and has to stay up for 10m0s",
+		"2 waits until 2026-03-01T12:10:00Z: canary " + first + " booted it at 2026-03-01T12:00:00Z and has to stay " +
+			"up for 10m0s",
 	)
 	booted(first, "smartos-2") // it has panicked
 	w.now = w.now.Add(9 * time.Minute)
@@ -287,7 +289,8 @@ func TestCanary(t *testing.T) {
 		t.Fatal(err)
 	}
 	needs, err := w.Needs()
-	if want := map[string]string{"smartos-2": "profile p boots it", "smartos-3": "profile p boots it", "memtest": other + " is to boot it once"}; err != nil ||
+	if want := map[string]string{"smartos-2": "profile p boots it", "smartos-3": "profile p boots it",
+		"memtest": other + " is to boot it once"}; err != nil ||
 		!maps.Equal(needs, want) {
 		t.Errorf("needed are %v, %v", needs, err)
 	}
@@ -330,19 +333,29 @@ func TestWhoIsACanary(t *testing.T) {
 		want     string // of mac2, whose profile is p
 	}{
 		{"none", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{p("p", 0)}, "smartos-2"},
-		{"of another profile", []Host{{MACs: []string{mac1}, Profile: "q", Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}},
+		{"of another profile", []Host{{MACs: []string{mac1}, Profile: "q",
+			Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}},
 			[]Profile{p("p", 0), p("q", 0)}, "smartos-2"},
-		{"a label that says no", []Host{{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{"canary": "false"}}, {MACs: []string{mac2}, Profile: "p"}},
+		{"a label that says no", []Host{{MACs: []string{mac1}, Profile: "p",
+			Labels: map[string]string{"canary": "false"}}, {MACs: []string{mac2}, Profile: "p"}},
 			[]Profile{p("p", 0)}, "smartos-2"},
-		{"by label", []Host{{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}},
+		{"by label", []Host{{MACs: []string{mac1}, Profile: "p",
+			Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}},
 			[]Profile{p("p", 0)}, "smartos-1"},
-		{"not by a profile of that name", []Host{{MACs: []string{mac1}, Profile: "canary"}, {MACs: []string{mac2}, Profile: "p"}}, []Profile{p("p", 0), p("canary", 0)}, "smartos-2"},
-		{"off", []Host{{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}}, []Profile{p("p", -1)}, "smartos-2"},
-		{"a version that is named", []Host{{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}},
+		{"not by a profile of that name",
+			[]Host{{MACs: []string{mac1}, Profile: "canary"}, {MACs: []string{mac2}, Profile: "p"}}, []Profile{p("p",
+				0), p("canary", 0)}, "smartos-2"},
+		{"off", []Host{{MACs: []string{mac1}, Profile: "p",
+			Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}}, []Profile{p("p",
+			-1)}, "smartos-2"},
+		{"a version that is named", []Host{{MACs: []string{mac1}, Profile: "p",
+			Labels: map[string]string{"canary": "true"}}, {MACs: []string{mac2}, Profile: "p"}},
 			[]Profile{{Name: "p", Image: "smartos", Version: "2"}}, "smartos-2"},
-		{"a version that is not here", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "smartos", Version: "9", SkipMenu: true}}, "menu"},
+		{"a version that is not here", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p",
+			Image: "smartos", Version: "9", SkipMenu: true}}, "menu"},
 		{"an item", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "memtest"}}, "memtest"},
-		{"what is not here", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "fedora", SkipMenu: true}}, "menu"},
+		{"what is not here", []Host{{MACs: []string{mac2}, Profile: "p"}}, []Profile{{Name: "p", Image: "fedora",
+			SkipMenu: true}}, "menu"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			newWorld(t, book(t, tt.hosts, tt.profiles...), old2, mem, old1).want(mac2, tt.want)
@@ -378,12 +391,14 @@ func TestInvalidCanaryResults(t *testing.T) {
 		},
 		Profile{Name: "p", Image: "smartos"},
 	)
-	for _, text := range []string{"", "[]", `{"item":"smartos-1","good":"2020-01-01T00:00:00Z"}`, `{"item":"smartos-2","booted":"2030-01-01T00:00:00Z"}`, `{"item":"smartos-2","stood_ns":-1}`} {
+	for _, text := range []string{"", "[]",
+		`{"item":"smartos-1","good":"2020-01-01T00:00:00Z"}`, `{"item":"smartos-2","booted":"2030-01-01T00:00:00Z"}`, `{"item":"smartos-2","stood_ns":-1}`} {
 		w := newWorld(t, b, old1, old2)
 		if err := os.MkdirAll(filepath.Join(w.dir, "state", "canary"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(w.dir, "state", "canary", "smartos-2.json"), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(w.dir, "state", "canary",
+			"smartos-2.json"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		w.want(mac2, "smartos-1")

@@ -28,7 +28,8 @@ func impostor(t *testing.T) *world {
 			Labels:  map[string]string{CanaryLabel: "true"},
 		},
 		{Name: "uuid", UUIDs: []string{"8a1f7d6e-0c5b-4d3e-9f2a-000000000001"}},
-	}, Profile{Name: "a", Image: "memtest", SkipMenu: true}, Profile{Name: "b", Image: "debian", Once: true, SkipMenu: true}), deb, mem)
+	}, Profile{Name: "a", Image: "memtest", SkipMenu: true}, Profile{Name: "b", Image: "debian",
+		Once: true, SkipMenu: true}), deb, mem)
 	w.arp["10.0.0.10"], w.arp["10.0.0.20"], w.arp["10.0.0.21"] = macA, bridge, bridge
 	w.put("doc.tmpl", "{{.Host}}", 0o644)
 	return w

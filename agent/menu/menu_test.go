@@ -66,28 +66,38 @@ func TestMenuGolden(t *testing.T) {
 		files  []string
 	}{
 		{name: "nothing"},
-		{name: "smartos", menu: Settings{Title: "Rack 7", Default: "smartos-20130808T195337Z", Timeout: 30 * time.Second}, files: smartOSes},
+		{name: "smartos", menu: Settings{Title: "Rack 7", Default: "smartos-20130808T195337Z",
+			Timeout: 30 * time.Second}, files: smartOSes},
 		{name: "all", menu: Settings{Timeout: 10 * time.Second}, files: everything},
 		{name: "all-bios", menu: Settings{Timeout: 10 * time.Second}, facts: bios, files: everything},
 		{name: "all-uefi", menu: Settings{Timeout: 10 * time.Second}, facts: uefi, files: everything},
-		{name: "all-arm64", menu: Settings{Timeout: 10 * time.Second, Console: catalog.Console{Port: 'a'}}, facts: arm64, files: everything},
+		{name: "all-arm64",
+			menu: Settings{Timeout: 10 * time.Second, Console: catalog.Console{Port: 'a'}}, facts: arm64, files: everything},
 		// What the person's menu of 2013 offers, made.
-		{name: "seed", facts: bios, files: smartOSes[:2], menu: Settings{Title: "Welcome to iPXE's Boot Menu", Default: "smartos-20130808T195337Z",
+		{name: "seed", facts: bios, files: smartOSes[:2], menu: Settings{Title: "Welcome to iPXE's Boot Menu",
+			Default: "smartos-20130808T195337Z",
 			Timeout: 30 * time.Second, RootShadow: shadow, Entries: []Entry{
-				{Group: "SmartOS option 1"}, {Item: "smartos-20130808T195337Z", Title: "Boot SmartOS"}, {Item: "smartos-*-rescue", Title: "Boot SmartOS noimport"},
+				{Group: "SmartOS option 1"}, {Item: "smartos-20130808T195337Z",
+					Title: "Boot SmartOS"}, {Item: "smartos-*-rescue", Title: "Boot SmartOS noimport"},
 				{Group: "Utilities"}, {Item: "shell"}, {Item: "reboot"}, {Item: catalog.Local, Title: "Exit (boot local disk)"},
 			}}},
-		{name: "configured", facts: bios, files: everything, menu: Settings{Title: "Rack ; 7", Default: "shell", Timeout: time.Second, Console: catalog.Console{Port: 'b'},
+		{name: "configured", facts: bios, files: everything, menu: Settings{Title: "Rack ; 7", Default: "shell",
+			Timeout: time.Second, Console: catalog.Console{Port: 'b'},
 			RootShadow: shadow, NoRescue: true, Hide: []string{"talos*", "config"}, Entries: []Entry{
 				{Item: "memtest-*", Console: catalog.Console{Port: 't'}},
-				{Group: "# Installers"}, {Item: "debian-*", Title: "Debian || nothing", Args: "auto=true priority=critical"}, {Item: "fedora", Hidden: true},
-				{Group: "SmartOS"}, {Item: "smartos-*", Args: "-kd hostname=${hostname}", Console: catalog.Console{Port: 'c', Speed: 9600}},
+				{Group: "# Installers"}, {Item: "debian-*", Title: "Debian || nothing", Args: "auto=true " +
+					"priority=critical"}, {Item: "fedora", Hidden: true},
+				{Group: "SmartOS"}, {Item: "smartos-*", Args: "-kd hostname=${hostname}",
+					Console: catalog.Console{Port: 'c', Speed: 9600}},
 				{Group: "Nothing fits"}, {Item: "windows-*"},
 			}}},
-		{name: "chosen", facts: bios, files: everything, choice: machine.Choice{Host: "node-01", Profile: "compute", Item: "smartos-20240104T000552Z", Args: "hostname=node-01",
+		{name: "chosen", facts: bios, files: everything, choice: machine.Choice{Host: "node-01", Profile: "compute",
+			Item: "smartos-20240104T000552Z", Args: "hostname=node-01",
 			Console: "ttya", Timeout: &ever, Hide: []string{"*", "smartos-*"}}},
-		{name: "straight", files: everything, choice: machine.Choice{Host: "node-02", Profile: "# odd", Item: "debian-bookworm-amd64", SkipMenu: true, Args: "auto=true"}},
-		{name: "straight-told", facts: uefi, files: everything, choice: machine.Choice{Item: catalog.Local, SkipMenu: true}},
+		{name: "straight", files: everything, choice: machine.Choice{Host: "node-02", Profile: "# odd",
+			Item: "debian-bookworm-amd64", SkipMenu: true, Args: "auto=true"}},
+		{name: "straight-told",
+			facts: uefi, files: everything, choice: machine.Choice{Item: catalog.Local, SkipMenu: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(
@@ -158,7 +168,8 @@ func TestMenuDefaultIsTheLocalDisk(t *testing.T) {
 			got := s.script()
 			want := "\nchoose --default " + tc.want + " "
 			if strings.HasPrefix(tc.want, "memtest") { // which UEFI machines do not have here
-				want = "\nset menu-default " + tc.want + "\niseq ${platform} pcbios || set menu-default local\nchoose --default ${menu-default} "
+				want = "\nset menu-default " + tc.want + "\niseq ${platform} pcbios || set menu-default " +
+					"local\nchoose --default ${menu-default} "
 			}
 			if !strings.Contains(got, want) {
 				t.Errorf("default %q: not %q in\n%s", tc.def, tc.want, got)

@@ -108,7 +108,8 @@ exit
 // A broken template is not put to use: the last good one goes on, or the built-in one where there was none; and a good
 // one is put to use at once.
 func TestBrokenTemplateKeepsTheLastGoodMenu(t *testing.T) {
-	const good = "#!ipxe\n:start\nmenu {{.Title}}\nitem local Disk\nchoose t && goto ${t}\n:local\n{{include \"part.ipxe\"}}\nexit\n"
+	const good = "#!ipxe\n:start\nmenu {{.Title}}\nitem local Disk\nchoose t && goto ${t}\n:local\n{{include " +
+		"\"part.ipxe\"}}\nexit\n"
 	broken := map[string]string{
 		"syntax":           "#!ipxe\n{{.Title",
 		"no such field":    "#!ipxe\n{{.Titel}}\n",
@@ -207,7 +208,8 @@ func TestIncludedFileBreaks(t *testing.T) {
 
 // A user's own script is the menu of every machine, whatever else is there.
 func TestOwnScriptWins(t *testing.T) {
-	const text = "#!ipxe\r\nset x ${y}\r\nmenu Mine\r\nitem a A thing\r\nitem --gap -- no\r\nitem --key b b  B   thing\r\nchoose --default b --timeout 5000 t && goto ${t}\r\n:a\r\n:b\r\n" +
+	const text = "#!ipxe\r\nset x ${y}\r\nmenu Mine\r\nitem a A thing\r\nitem --gap -- no\r\nitem --key b b  B   " +
+		"thing\r\nchoose --default b --timeout 5000 t && goto ${t}\r\n:a\r\n:b\r\n" +
 		"kernel /k -B root_shadow='" + seedHash + "',smartos=true\r\n"
 	s := newSite(
 		t,

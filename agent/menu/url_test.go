@@ -23,7 +23,8 @@ func TestBase(t *testing.T) {
 			t.Errorf("checkBase(%s) = %s, %v", u, got, err)
 		}
 	}
-	for in, want := range map[string]string{"http://h:80/": "http://h", "http://h:80/p/": "http://h/p", "https://h:80": "https://h:80", "https://h:8443/": "https://h:8443"} {
+	for in, want := range map[string]string{"http://h:80/": "http://h", "http://h:80/p/": "http://h/p",
+		"https://h:80": "https://h:80", "https://h:8443/": "https://h:8443"} {
 		u, err := url.Parse(in)
 		if err != nil {
 			t.Fatal(err)
