@@ -184,7 +184,7 @@ func TestServeFollowsTheShadow(t *testing.T) {
 	other := filepath.Join(dir, "other")
 	write(t, other, "no hash\n")
 	s.replace("menu: {root_shadow_file: " + other + "}\n")
-	s.log.wait(t, `msg="The configuration cannot be used" err="[^\n]*it is no hash`)
+	s.log.wait(t, `msg="The configuration cannot be used" err="[^\n]*not a password hash`)
 	write(t, other, first+"\n")
 	s.log.wait(t, `msg="The configuration was taken up" keys=\[menu.root_shadow_file\]`)
 	s.metric("config_reload_ok", "1")
