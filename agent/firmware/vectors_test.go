@@ -161,7 +161,8 @@ func TestDecide(t *testing.T) {
 				}
 			}
 			d := Decide(c.kind, offers, answers)
-			if d.URL != c.url || d.Screen != c.screen || !strings.Contains(d.Reason, c.reason) || d.Reason == "" || d.Ask != nil {
+			if d.URL != c.url || d.Screen != c.screen || !strings.Contains(d.Reason, c.reason) || d.Reason == "" ||
+				d.Ask != nil {
 				t.Errorf("got %+v\nwant URL %q, screen %q, reason with %q", d, c.url, c.screen, c.reason)
 			}
 		})
@@ -190,7 +191,10 @@ func TestDoubt(t *testing.T) {
 // A client always comes to an end with a reason, once its questions were answered.
 func FuzzDecide(f *testing.F) {
 	f.Add(byte(0), slices.Concat(lease(s).boot("f").bytes(), proxy(x).boot("p").bytes()))
-	f.Add(byte(1), lease(s).vendor("PXEClient").pxe(slices.Concat(control(7), menu(0x8001, 0), servers(0x8001, x))...).bytes())
+	f.Add(
+		byte(1),
+		lease(s).vendor("PXEClient").pxe(slices.Concat(control(7), menu(0x8001, 0), servers(0x8001, x))...).bytes(),
+	)
 	f.Add(byte(2), lease(s).vendor("HTTPClient").name67("http://10.0.0.1/a.efi").bytes())
 	f.Add(byte(3), lease(s).option(175, 1, 1, 5, 176, 1, 1).boot("f").bytes())
 	f.Fuzz(func(t *testing.T, which byte, b []byte) {

@@ -1,5 +1,5 @@
-// Package guard keeps a panic to the request, transfer, probe or check in which it happens. Each is logged with its stack
-// once a place in the program, and counted each time.
+// Package guard keeps a panic to the request, transfer, probe or check in which it happens. Each is logged with its
+// stack once a place in the program, and counted each time.
 package guard
 
 import (
@@ -120,7 +120,8 @@ func place() string {
 	}
 }
 
-// Handler guards each request to h. The connection of one that panics is cut: half an answer must not look like a whole one.
+// Handler guards each request to h. The connection of one that panics is cut: half an answer must not look like a whole
+// one.
 func (g *Guard) Handler(part Part, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {

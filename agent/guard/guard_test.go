@@ -47,7 +47,8 @@ func TestDo(t *testing.T) {
 	for range 3 {
 		err := g.Do(guard.Probe, func() error { index(nil, 7); return nil })
 		var p *guard.Panic
-		if !errors.As(err, &p) || p.Part != guard.Probe || !strings.Contains(err.Error(), "panic in probe: runtime error: index out of range [7]") {
+		if !errors.As(err, &p) || p.Part != guard.Probe ||
+			!strings.Contains(err.Error(), "panic in probe: runtime error: index out of range [7]") {
 			t.Fatalf("error is %v", err)
 		}
 	}
@@ -98,11 +99,13 @@ func TestNilGuardStopsNothing(t *testing.T) {
 func TestHandler(t *testing.T) {
 	g, out := newGuard()
 	var own bytes.Buffer
-	s := httptest.NewUnstartedServer(g.Handler(guard.Control, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/good" {
-			index(nil, 0)
-		}
-	})))
+	s := httptest.NewUnstartedServer(
+		g.Handler(guard.Control, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/good" {
+				index(nil, 0)
+			}
+		})),
+	)
 	s.Config.ErrorLog = log.New(&own, "", 0)
 	s.Start()
 	defer s.Close()

@@ -19,10 +19,13 @@ func TestAddSmartOS(t *testing.T) {
 	b := newBench(t)
 	b.mirror.PublishSmartOS(t, stamp)
 	in := b.add(Order{Recipe: "smartos", Version: "latest"})
-	if in.Key != "smartos-"+stamp || in.Dir != "smartos/"+stamp || in.Version != stamp || !in.OK() || !in.Checked || in.Added.IsZero() || in.Installs {
+	if in.Key != "smartos-"+stamp || in.Dir != "smartos/"+stamp || in.Version != stamp || !in.OK() || !in.Checked ||
+		in.Added.IsZero() ||
+		in.Installs {
 		t.Errorf("%+v", in)
 	}
-	if got := b.items(); len(got) != 1 || !strings.Contains(got[0], "bios=smartos/"+stamp+"/platform/i86pc/kernel/amd64/unix") {
+	if got := b.items(); len(got) != 1 ||
+		!strings.Contains(got[0], "bios=smartos/"+stamp+"/platform/i86pc/kernel/amd64/unix") {
 		t.Errorf("items %q", got)
 	}
 	for _, step := range []string{
@@ -45,7 +48,8 @@ func TestAddSmartOS(t *testing.T) {
 	if info, err := os.Stat(secret); err != nil || info.Mode() != 0o600 {
 		t.Errorf("the password's file: %v, %v", info, err)
 	}
-	if info, err := os.Stat(filepath.Join(b.Dir, in.Dir, "platform/i86pc/kernel/amd64/unix")); err != nil || info.Mode() != 0o644 {
+	if info, err := os.Stat(filepath.Join(b.Dir, in.Dir, "platform/i86pc/kernel/amd64/unix")); err != nil ||
+		info.Mode() != 0o644 {
 		t.Errorf("a file that was setuid in the archive: %v, %v", info.Mode(), err)
 	}
 	if left, _ := os.ReadDir(b.own(partialDir)); len(left) > 0 {
@@ -110,7 +114,11 @@ func TestChecksumThatCannotBeCompared(t *testing.T) {
 	b.mirror.Put("dists/trixie/InRelease", page)
 	b.fails(Order{Recipe: "debian", Version: "trixie"}, ErrUnverified, "InRelease does not name SHA256SUMS")
 	linux, initrd := imagetest.Sum("sha256", []byte("linux amd64")), imagetest.Sum("sha256", []byte("initrd amd64"))
-	b.fails(Order{Recipe: "debian", Version: "trixie", SHA256: linux + "," + initrd + "," + strings.Repeat("0", 64)}, ErrOrder, "0000000000000000…")
+	b.fails(
+		Order{Recipe: "debian", Version: "trixie", SHA256: linux + "," + initrd + "," + strings.Repeat("0", 64)},
+		ErrOrder,
+		"0000000000000000…",
+	)
 	if in := b.add(Order{Recipe: "debian", Version: "trixie", SHA256: linux + "," + initrd}); !in.Checked {
 		t.Errorf("with the checksums of both files: %+v", in)
 	}
@@ -126,10 +134,14 @@ func TestListNamesWhatIsNotThere(t *testing.T) {
 	b := newBench(t)
 	b.mirror.PublishOldSmartOS(t, stamp)
 	archive := imagetest.SmartOS(t, stamp)
-	b.mirror.Put(stamp+"/sha256sums.txt", []byte(imagetest.SumLine("sha256", "platform-release-20260430-"+stamp+".tgz", []byte("gone"))+
-		imagetest.SumLine("sha256", "platform-joyent_"+stamp[:8]+"-"+stamp+".tgz", archive)))
+	b.mirror.Put(
+		stamp+"/sha256sums.txt",
+		[]byte(imagetest.SumLine("sha256", "platform-release-20260430-"+stamp+".tgz", []byte("gone"))+
+			imagetest.SumLine("sha256", "platform-joyent_"+stamp[:8]+"-"+stamp+".tgz", archive)),
+	)
 	b.mirror.Put(stamp+"/platform-joyent_"+stamp[:8]+"-"+stamp+".tgz", archive)
-	if in := b.add(Order{Recipe: "smartos", Version: stamp}); !in.Checked || !b.said("platform-joyent_"+stamp[:8]+"-"+stamp+".tgz: SHA-256 agrees") {
+	if in := b.add(Order{Recipe: "smartos", Version: stamp}); !in.Checked ||
+		!b.said("platform-joyent_"+stamp[:8]+"-"+stamp+".tgz: SHA-256 agrees") {
 		t.Errorf("%+v\n%s", in, strings.Join(b.steps, "\n"))
 	}
 }
@@ -146,7 +158,11 @@ func TestGivenChecksum(t *testing.T) {
 	}
 	b.fails(Order{Recipe: "smartos", Version: stamp, SHA256: "abc", Replace: true}, ErrOrder, "64 hex digits")
 	b.mirror.PublishDebian("trixie", "amd64")
-	b.fails(Order{Recipe: "debian", Version: "trixie", SHA256: imagetest.Sum("sha256", []byte("linux amd64"))}, ErrChecksum, "initrd.gz")
+	b.fails(
+		Order{Recipe: "debian", Version: "trixie", SHA256: imagetest.Sum("sha256", []byte("linux amd64"))},
+		ErrChecksum,
+		"initrd.gz",
+	)
 }
 
 func TestWrongChecksum(t *testing.T) {
@@ -162,10 +178,18 @@ func TestWrongChecksum(t *testing.T) {
 		t.Errorf("%d downloads are left that are known to be wrong", len(left))
 	}
 	// boot_archive, where the archive is right and what it holds is not.
-	bad := imagetest.TGZ(t, imagetest.Entry{Name: "p/i86pc/kernel/amd64/unix"}, imagetest.Entry{Name: "p/i86pc/amd64/boot_archive", Body: "x"},
-		imagetest.Entry{Name: "p/i86pc/amd64/boot_archive.hash", Body: strings.Repeat("a", 40)})
+	bad := imagetest.TGZ(
+		t,
+		imagetest.Entry{Name: "p/i86pc/kernel/amd64/unix"},
+		imagetest.Entry{Name: "p/i86pc/amd64/boot_archive", Body: "x"},
+		imagetest.Entry{Name: "p/i86pc/amd64/boot_archive.hash", Body: strings.Repeat("a", 40)},
+	)
 	b.mirror.Put(stamp+"/platform-"+stamp+".tgz", bad)
-	b.fails(Order{Recipe: "smartos", Version: stamp, SHA256: imagetest.Sum("sha256", bad)}, ErrChecksum, "boot_archive.hash says aaaa")
+	b.fails(
+		Order{Recipe: "smartos", Version: stamp, SHA256: imagetest.Sum("sha256", bad)},
+		ErrChecksum,
+		"boot_archive.hash says aaaa",
+	)
 }
 
 // The list itself has a checksum in a signed file: one that was changed on the way is noticed.
@@ -239,7 +263,8 @@ func TestReplace(t *testing.T) {
 	if _, err := os.Stat(extra); err == nil {
 		t.Error("a file of the old image is in the new one")
 	}
-	if got := b.items(); in.Title != "ours" || len(got) != 1 || !strings.Contains(got[0], "| ours |") || !strings.Contains(got[0], "-kd") {
+	if got := b.items(); in.Title != "ours" || len(got) != 1 || !strings.Contains(got[0], "| ours |") ||
+		!strings.Contains(got[0], "-kd") {
 		t.Errorf("%+v\n%s", in, got)
 	}
 	for _, d := range []string{newDir, oldDir} {
@@ -356,7 +381,14 @@ func TestFromURL(t *testing.T) {
 	other.Put("vmlinuz-6.12", []byte("k"))
 	other.Put("initramfs-6.12.img", []byte("i"))
 	other.Put("initrd-extra.img", []byte("e"))
-	b.add(Order{Recipe: "generic", Version: "rescue", From: []string{other.URL + "/vmlinuz-6.12", other.URL + "/initramfs-6.12.img", other.URL + "/initrd-extra.img"}, Args: []string{"quiet"}})
+	b.add(
+		Order{
+			Recipe:  "generic",
+			Version: "rescue",
+			From:    []string{other.URL + "/vmlinuz-6.12", other.URL + "/initramfs-6.12.img", other.URL + "/initrd-extra.img"},
+			Args:    []string{"quiet"},
+		},
+	)
 	want := "generic-rescue | rescue | x86 bios=generic/rescue/amd64/kernel efi=generic/rescue/amd64/kernel | initrd=initramfs-6.12.img initrd=initrd-extra.img quiet" +
 		" | generic/rescue/amd64/initrds/initramfs-6.12.img  | generic/rescue/amd64/initrds/initrd-extra.img"
 	if got := b.items(); !slices.Contains(got, want) {
@@ -374,7 +406,11 @@ func TestMirrorsAreTriedInTurn(t *testing.T) {
 	if !b.said("trying the next mirror") || len(bad.Asked("")) == 0 || len(wrong.Asked("")) == 0 {
 		t.Errorf("said:\n%s", strings.Join(b.steps, "\n"))
 	}
-	b.fails(Order{Recipe: "smartos", Version: stamp, Replace: true, Mirrors: []string{wrong.URL, bad.URL}}, ErrChecksum, wrong.URL)
+	b.fails(
+		Order{Recipe: "smartos", Version: stamp, Replace: true, Mirrors: []string{wrong.URL, bad.URL}},
+		ErrChecksum,
+		wrong.URL,
+	)
 }
 
 func TestRemove(t *testing.T) {

@@ -50,7 +50,10 @@ func TestChoose(t *testing.T) {
 				t.Fatal(err)
 			}
 			r, _ := findRecipe(all, c.recipe)
-			words, err := r.words(map[string]string{"debian": "trixie", "fedora": "44"}[c.recipe]+map[bool]string{true: "x"}[c.recipe != "debian" && c.recipe != "fedora"], "")
+			words, err := r.words(
+				map[string]string{"debian": "trixie", "fedora": "44"}[c.recipe]+map[bool]string{true: "x"}[c.recipe != "debian" && c.recipe != "fedora"],
+				"",
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +148,9 @@ func TestNamedFilesAreRenamed(t *testing.T) {
 	b := newBench(t)
 	dir := t.TempDir()
 	put(t, dir, "first", "second")
-	in := b.add(Order{Recipe: "debian", Version: "trixie", From: []string{filepath.Join(dir, "first"), filepath.Join(dir, "second")}})
+	in := b.add(
+		Order{Recipe: "debian", Version: "trixie", From: []string{filepath.Join(dir, "first"), filepath.Join(dir, "second")}},
+	)
 	if got := b.served(); !strings.Contains(got, in.Dir+"/linux ") || !strings.Contains(got, in.Dir+"/initrd.gz ") {
 		t.Errorf("served:\n%s", got)
 	}

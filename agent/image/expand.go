@@ -5,7 +5,8 @@ import (
 	"regexp"
 )
 
-// vocabulary is what stands for the words of a recipe's templates: {version}, {arch}, and the named groups of its version's pattern.
+// vocabulary is what stands for the words of a recipe's templates: {version}, {arch}, and the named groups of its
+// version's pattern.
 type vocabulary map[string]string
 
 // wordRE is a word of a template. What repeats in a pattern, a{2}, is none.

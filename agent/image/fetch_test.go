@@ -165,7 +165,10 @@ func TestMixedDownloadIsFetchedAgain(t *testing.T) {
 	archive := imagetest.SmartOS(t, stamp)
 	path := stamp + "/platform-" + stamp + ".tgz"
 	b.mirror.PublishOldSmartOS(t, stamp)
-	b.mirror.PutFile(path, &imagetest.File{Body: bytes.Repeat([]byte{2}, len(archive)), ETag: `"same"`, Cuts: []int{100, 0, 0, 0, 0}})
+	b.mirror.PutFile(
+		path,
+		&imagetest.File{Body: bytes.Repeat([]byte{2}, len(archive)), ETag: `"same"`, Cuts: []int{100, 0, 0, 0, 0}},
+	)
 	b.fails(Order{Recipe: "smartos", Version: stamp}, ErrDownload, "cut")
 	b.mirror.PutFile(path, &imagetest.File{Body: archive, ETag: `"same"`})
 	b.add(Order{Recipe: "smartos", Version: stamp})
@@ -204,7 +207,8 @@ func TestDownloadsThatFail(t *testing.T) {
 	}
 }
 
-// A server that takes the request and is silent is given up after the time for it, as is one whose name there is not, at once.
+// A server that takes the request and is silent is given up after the time for it, as is one whose name there is not,
+// at once.
 func TestNobodyAnswers(t *testing.T) {
 	b := newBench(t)
 	_, _, err := b.fetch.text(context.Background(), "http://no-such-host.invalid/x", 10)
@@ -212,7 +216,9 @@ func TestNobodyAnswers(t *testing.T) {
 		t.Errorf("a name that there is not: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() }))
+	srv := httptest.NewServer(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() }),
+	)
 	defer srv.Close()
 	if _, _, err := b.fetch.text(ctx, srv.URL, 10); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
@@ -239,12 +245,15 @@ func TestNoRedirectFromHTTPS(t *testing.T) {
 	b.mirror.Put("g", []byte("evil"))
 	srv := httptest.NewTLSServer(http.RedirectHandler(b.mirror.URL+"/g", http.StatusFound))
 	defer srv.Close()
-	if _, _, err := b.fetch.text(context.Background(), srv.URL, 100); !errors.Is(err, ErrDownload) || !strings.Contains(err.Error(), "certificate") || !errors.Is(err, errLasting) {
+	if _, _, err := b.fetch.text(context.Background(), srv.URL, 100); !errors.Is(err, ErrDownload) ||
+		!strings.Contains(err.Error(), "certificate") ||
+		!errors.Is(err, errLasting) {
 		t.Errorf("a certificate that nobody signed: %v", err)
 	}
 	b.fetch.http.SetTLSClientConfig(&tls.Config{RootCAs: srv.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs})
 	_, _, err := b.fetch.text(context.Background(), srv.URL, 100)
-	if !errors.Is(err, ErrDownload) || !strings.Contains(err.Error(), "redirects from https to http://") || len(b.mirror.Asked("g")) > 0 {
+	if !errors.Is(err, ErrDownload) || !strings.Contains(err.Error(), "redirects from https to http://") ||
+		len(b.mirror.Asked("g")) > 0 {
 		t.Errorf("%v; %d requests", err, len(b.mirror.Asked("g")))
 	}
 }
@@ -264,13 +273,18 @@ func TestProxy(t *testing.T) {
 			t.Errorf("the proxy was asked for host %q", r.Host)
 		}
 	}
-	b.fails(Order{Recipe: "smartos", Version: stamp, Replace: true, Mirrors: []string{"http://direct.invalid"}}, ErrDownload, "direct.invalid")
+	b.fails(
+		Order{Recipe: "smartos", Version: stamp, Replace: true, Mirrors: []string{"http://direct.invalid"}},
+		ErrDownload,
+		"direct.invalid",
+	)
 }
 
 func TestTextIsBounded(t *testing.T) {
 	b := newBench(t)
 	b.mirror.Put("f", noise(101))
-	if _, _, err := b.fetch.text(context.Background(), b.mirror.URL+"/f", 100); !errors.Is(err, ErrDownload) || len(b.mirror.Asked("f")) != 1 {
+	if _, _, err := b.fetch.text(context.Background(), b.mirror.URL+"/f", 100); !errors.Is(err, ErrDownload) ||
+		len(b.mirror.Asked("f")) != 1 {
 		t.Errorf("%v after %d requests", err, len(b.mirror.Asked("f")))
 	}
 }
@@ -280,12 +294,19 @@ func TestPasswordsAreNotShown(t *testing.T) {
 	b := newBench(t)
 	at := strings.Replace(b.mirror.URL, "http://", "http://user:geheim@", 1)
 	archive := imagetest.SmartOS(t, stamp)
-	b.fails(Order{Recipe: "smartos", Version: stamp, From: []string{at + "/platform-" + stamp + ".tgz"}}, ErrNotFound, "user:xxxxx@")
+	b.fails(
+		Order{Recipe: "smartos", Version: stamp, From: []string{at + "/platform-" + stamp + ".tgz"}},
+		ErrNotFound,
+		"user:xxxxx@",
+	)
 	b.mirror.Put("platform-"+stamp+".tgz", archive)
 	b.add(Order{Recipe: "smartos", Version: stamp, From: []string{at + "/platform-" + stamp + ".tgz"}})
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if text := strings.Join(b.steps, "\n") + b.read("http/smartos/"+stamp+"/"+manifestName); strings.Contains(text, "geheim") {
+	if text := strings.Join(b.steps, "\n") + b.read("http/smartos/"+stamp+"/"+manifestName); strings.Contains(
+		text,
+		"geheim",
+	) {
 		t.Errorf("the password is in\n%s", text)
 	}
 }

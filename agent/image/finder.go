@@ -100,7 +100,12 @@ func (f *Finder) Find() (Found, error) {
 	s := search{root: root, now: time.Now(), manifests: map[string]Manifest{}}
 	s.walk()
 	images := s.sorted()
-	f.found, f.seen, f.valid = Found{Images: images, Installed: s.installed(images), Truncated: s.truncated, Faults: s.faults}, s.seen, true
+	f.found, f.seen, f.valid = Found{
+		Images:    images,
+		Installed: s.installed(images),
+		Truncated: s.truncated,
+		Faults:    s.faults,
+	}, s.seen, true
 	return f.found, nil
 }
 
@@ -323,8 +328,12 @@ func (s *search) sorted() []Image {
 		if a.Recipe != "" && a.Dir == b.Dir {
 			return 0 // as the recipe has them
 		}
-		return cmp.Or(cmp.Compare(rank[a.System], rank[b.System]), cmp.Compare(a.System, b.System), version.Compare(b.family(), a.family()),
-			cmp.Compare(a.BIOS+a.EFI, b.BIOS+b.EFI))
+		return cmp.Or(
+			cmp.Compare(rank[a.System], rank[b.System]),
+			cmp.Compare(a.System, b.System),
+			version.Compare(b.family(), a.family()),
+			cmp.Compare(a.BIOS+a.EFI, b.BIOS+b.EFI),
+		)
 	})
 	used := map[string]bool{}
 	for i := range s.images {

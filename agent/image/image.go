@@ -22,7 +22,8 @@ type Image struct {
 	Args      []Arg
 	// Modules are loaded after the kernel, in this order.
 	Modules []Module
-	// Multiboot: the kernel takes arguments for each module, and BIOS iPXE has 512 bytes for all. The same as KindMultiboot.
+	// Multiboot: the kernel takes arguments for each module, and BIOS iPXE has 512 bytes for all. The same as
+	// KindMultiboot.
 	Multiboot bool
 	Kind      Kind // how iPXE boots it
 

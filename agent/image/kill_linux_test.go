@@ -22,7 +22,9 @@ import (
 // TestMain lets the test binary add an image, so that it can be killed while it does.
 func TestMain(m *testing.M) {
 	if root := os.Getenv("IMAGE_TEST_ADD"); root != "" {
-		s, err := NewStore(Config{Dir: filepath.Join(root, "http"), Mirrors: map[string][]string{"smartos": {os.Getenv("IMAGE_TEST_MIRROR")}}})
+		s, err := NewStore(
+			Config{Dir: filepath.Join(root, "http"), Mirrors: map[string][]string{"smartos": {os.Getenv("IMAGE_TEST_MIRROR")}}},
+		)
 		if err == nil {
 			_, err = s.Add(context.Background(), Order{Recipe: "smartos", Version: stamp, Replace: true})
 		}
@@ -42,8 +44,14 @@ func TestKilledInTheMiddle(t *testing.T) {
 	b.mirror.PublishOldSmartOS(t, stamp)
 	b.add(Order{Recipe: "smartos", Version: stamp})
 	old := b.served()
-	large := imagetest.TGZ(t,
-		imagetest.Entry{Name: "platform-x/i86pc/kernel/amd64/unix", Body: "new"}, imagetest.Entry{Name: "platform-x/i86pc/amd64/boot_archive", Body: string(noise(3 << 20))})
+	large := imagetest.TGZ(
+		t,
+		imagetest.Entry{
+			Name: "platform-x/i86pc/kernel/amd64/unix",
+			Body: "new",
+		},
+		imagetest.Entry{Name: "platform-x/i86pc/amd64/boot_archive", Body: string(noise(3 << 20))},
+	)
 	path := stamp + "/platform-" + stamp + ".tgz"
 	b.mirror.Put(stamp+"/md5sums.txt", []byte(imagetest.SumLine("md5", "platform-"+stamp+".tgz", large)))
 	start := func() *exec.Cmd {
@@ -179,14 +187,22 @@ func TestDiskFull(t *testing.T) {
 		f.Body = archive
 		b.mirror.PutFile(path, &f)
 	}
-	big := imagetest.TGZ(t, imagetest.Entry{Name: "p/i86pc/kernel/amd64/unix"}, imagetest.Entry{Name: "p/i86pc/amd64/boot_archive", Body: string(noise(10 << 20))})
+	big := imagetest.TGZ(
+		t,
+		imagetest.Entry{Name: "p/i86pc/kernel/amd64/unix"},
+		imagetest.Entry{Name: "p/i86pc/amd64/boot_archive", Body: string(noise(10 << 20))},
+	)
 	publish(imagetest.File{}, big)
 	b.fails(again, ErrNoSpace, "platform-"+stamp+".tgz needs 56.0 MiB") // before it is fetched
 	if n := b.mirror.Asked(path); n[len(n)-1].Bytes > 5<<20 {
 		t.Errorf("%d bytes were sent of what has no room", n[len(n)-1].Bytes)
 	}
 	// It unpacks to far more than it looks.
-	bomb := imagetest.TGZ(t, imagetest.Entry{Name: "p/i86pc/kernel/amd64/unix"}, imagetest.Entry{Name: "p/i86pc/amd64/boot_archive", Body: strings.Repeat("\x00", 30<<20)})
+	bomb := imagetest.TGZ(
+		t,
+		imagetest.Entry{Name: "p/i86pc/kernel/amd64/unix"},
+		imagetest.Entry{Name: "p/i86pc/amd64/boot_archive", Body: strings.Repeat("\x00", 30<<20)},
+	)
 	publish(imagetest.File{}, bomb)
 	b.fails(again, ErrNoSpace, "unpacked needs")
 	// And says that it does not.

@@ -34,7 +34,11 @@ var layouts = []struct {
 	{"proxmox", proxmox, "linux26 with initrd that has the ISO image in it, as pve-iso-2-pxe makes it"},
 	{"alpine", alpine, "{vmlinuz,initramfs,modloop}-FLAVOUR"},
 	{"arch", arch, "arch/{boot/x86_64/vmlinuz-linux,boot/x86_64/initramfs-linux.img,x86_64/airootfs.sfs}"},
-	{"clonezilla", debianLive, "live/{vmlinuz,initrd.img,filesystem.squashfs}, also of GParted and of Debian's live discs"},
+	{
+		"clonezilla",
+		debianLive,
+		"live/{vmlinuz,initrd.img,filesystem.squashfs}, also of GParted and of Debian's live discs",
+	},
 	{"casper", casper, "casper/{vmlinuz,initrd} with the ISO image beside casper/"},
 	{"flatcar", flatcar, "flatcar_production_pxe{.vmlinuz,_image.cpio.gz}"},
 	{"talos", talos, "{vmlinuz-ARCH,initramfs-ARCH.xz}"},
@@ -193,7 +197,10 @@ func alpine(f folder) []Image {
 				break
 			}
 		}
-		out = append(out, img.name("alpine", "Alpine Linux "+flavour, from(f.path+"/"+flavour, "alpine", "releases", "netboot", "boot")))
+		out = append(
+			out,
+			img.name("alpine", "Alpine Linux "+flavour, from(f.path+"/"+flavour, "alpine", "releases", "netboot", "boot")),
+		)
 	}
 	return out
 }
@@ -236,7 +243,10 @@ func memtest(f folder) []Image {
 	var out []Image
 	for _, n := range f.files {
 		if memtest8RE.MatchString(n) {
-			out = append(out, linux(f.join(n), X86).name("memtest", "Memory test", from(f.path+"/"+n, "memtest", "memtest86", "memtest86+")))
+			out = append(
+				out,
+				linux(f.join(n), X86).name("memtest", "Memory test", from(f.path+"/"+n, "memtest", "memtest86", "memtest86+")),
+			)
 		}
 		m := memtestRE.FindStringSubmatch(n)
 		if m == nil {

@@ -113,7 +113,12 @@ func casper(f folder) []Image {
 			cpu = ARM64
 		}
 		img := linux(kernel, cpu, initrd)
-		img.Args = append(img.Args, Arg{Text: "ip=dhcp"}, Arg{Text: "boot=casper"}, Arg{Text: "url=", Path: f.join(f.files[i])})
+		img.Args = append(
+			img.Args,
+			Arg{Text: "ip=dhcp"},
+			Arg{Text: "boot=casper"},
+			Arg{Text: "url=", Path: f.join(f.files[i])},
+		)
 		return []Image{img.name("casper", "Ubuntu live", from(f.path, "ubuntu", "casper"))}
 	}
 	return nil

@@ -35,7 +35,8 @@ const manifestName = ourPrefix + ".json"
 // maxManifest is more bytes than the files of an image at its limits need.
 const maxManifest = 16 << 20
 
-// Manifest is what is known of an image that a recipe put there. A tree that was put there by hand has one once it was verified, without Recipe.
+// Manifest is what is known of an image that a recipe put there. A tree that was put there by hand has one once it was
+// verified, without Recipe.
 type Manifest struct {
 	Key      string      `json:"key"`
 	Recipe   string      `json:"recipe,omitempty"`
@@ -126,7 +127,8 @@ func (m Manifest) check() error {
 		errs = append(errs, local(f.Path))
 	}
 	for _, b := range m.Boot {
-		if key(b.Key) != b.Key || b.Key == "" || !slices.Contains([]Kind{KindLinux, KindMultiboot, KindISO, KindWimboot}, b.Kind) {
+		if key(b.Key) != b.Key || b.Key == "" ||
+			!slices.Contains([]Kind{KindLinux, KindMultiboot, KindISO, KindWimboot}, b.Kind) {
 			errs = append(errs, fmt.Errorf("%q is no item of kind %q", b.Key, b.Kind))
 		}
 		errs = append(errs, local(b.BIOS), local(b.EFI))

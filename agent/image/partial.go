@@ -43,7 +43,10 @@ type partial struct {
 
 func (p partials) open(from string) partial {
 	sum := sha256.Sum256([]byte(from))
-	part := partial{path: filepath.Join(string(p), hex.EncodeToString(sum[:12])+".part"), validator: validator{URL: from, Size: -1}}
+	part := partial{
+		path:      filepath.Join(string(p), hex.EncodeToString(sum[:12])+".part"),
+		validator: validator{URL: from, Size: -1},
+	}
 	b, err := os.ReadFile(part.path + ".json")
 	info, err2 := os.Stat(part.path)
 	var v validator
@@ -87,7 +90,11 @@ func (p partials) sweep(now time.Time) {
 // file fetches a file into the folder of partials, going on where an earlier try, perhaps of another process, ended.
 // room is asked before anything is written, with the bytes that are to come, or -1. A download for which there is no
 // room is removed. resumed: some of it is from an earlier try.
-func (f *fetcher) file(ctx context.Context, from, name string, room func(int64) error) (p partial, resumed bool, err error) {
+func (f *fetcher) file(
+	ctx context.Context,
+	from, name string,
+	room func(int64) error,
+) (p partial, resumed bool, err error) {
 	if err := os.MkdirAll(string(f.partials), 0o700); err != nil {
 		return p, false, fmt.Errorf("making the folder for downloads: %w", err)
 	}

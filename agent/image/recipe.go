@@ -249,7 +249,13 @@ func (r Recipe) checkOrigin(
 	}
 }
 
-func (r Recipe) checkFile(key string, f File, words vocabulary, wrong func(string, string, ...any), template, inFolder func(string, string)) {
+func (r Recipe) checkFile(
+	key string,
+	f File,
+	words vocabulary,
+	wrong func(string, string, ...any),
+	template, inFolder func(string, string),
+) {
 	if f.Name == "" && f.Match == "" {
 		wrong(key, "has neither name nor match")
 	}

@@ -23,8 +23,9 @@ var builtin embed.FS
 // maxRecipe is more bytes than any recipe needs.
 const maxRecipe = 1 << 16
 
-// Recipes are all recipes by name: the built-in ones, and those of the folder dir, which replace built-in ones of the same name. The folder
-// may be missing, or "". The error names each file and key that is wrong; the others are returned all the same.
+// Recipes are all recipes by name: the built-in ones, and those of the folder dir, which replace built-in ones of the
+// same name. The folder may be missing, or "". The error names each file and key that is wrong; the others are returned
+// all the same.
 func Recipes(dir string) ([]Recipe, error) {
 	built, err := readRecipes(builtin, "recipes", "built in: ")
 	if err != nil {

@@ -60,7 +60,11 @@ func TestBuiltInRecipes(t *testing.T) {
 	} {
 		in := b.add(o)
 		done[in.Recipe] = true
-		unlisted := len(o.From) > 0 || slices.Contains([]string{"memtest-8.10", "smartos-netboot-20260430T145637Z", "talos-factory-v1.14.0-" + schematic}, in.Key)
+		unlisted := len(o.From) > 0 ||
+			slices.Contains(
+				[]string{"memtest-8.10", "smartos-netboot-20260430T145637Z", "talos-factory-v1.14.0-" + schematic},
+				in.Key,
+			)
 		if in.Checked == unlisted || !in.OK() || len(in.Items) == 0 {
 			t.Errorf("%s: %+v", in.Key, in)
 		}
@@ -104,10 +108,15 @@ func TestLatestWithoutItsFiles(t *testing.T) {
 	b := newBench(t)
 	b.mirror.PublishFlatcar("4593.2.1", "amd64-usr")
 	b.mirror.Put("amd64-usr/current/version.txt", []byte("FLATCAR_VERSION=4593.2.2\nFLATCAR_VERSION_ID=4593.2.2\n"))
-	b.fails(Order{Recipe: "flatcar", Version: "latest"}, ErrNoVersion, "4593.2.2/flatcar_production_pxe.vmlinuz answers 404")
+	b.fails(
+		Order{Recipe: "flatcar", Version: "latest"},
+		ErrNoVersion,
+		"4593.2.2/flatcar_production_pxe.vmlinuz answers 404",
+	)
 	b.mirror.Put("amd64-usr/", []byte(`<a href="4459.1.0/">x</a> <a href="./4593.2.1/">x</a> <a href="./4593.2.2/">x</a>`))
 	in := b.add(Order{Recipe: "flatcar", Version: "latest"})
-	if in.Version != "4593.2.1" || !b.said("flatcar 4593.2.2 has no flatcar_production_pxe.vmlinuz; looking for an older one") {
+	if in.Version != "4593.2.1" ||
+		!b.said("flatcar 4593.2.2 has no flatcar_production_pxe.vmlinuz; looking for an older one") {
 		t.Errorf("%+v\n%s", in, strings.Join(b.steps, "\n"))
 	}
 	b.fails(Order{Recipe: "flatcar", Version: "4593.2.2"}, ErrNoVersion, "404")

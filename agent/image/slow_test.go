@@ -63,26 +63,31 @@ func slowly(t *testing.T, file imagetest.File, run func(t *testing.T, f *fetcher
 // A body that comes a byte at a time, less than one a second, is ended after a minute; the next run goes on with what
 // had come.
 func TestSlowDownloadIsEnded(t *testing.T) {
-	slowly(t, imagetest.File{Body: noise(10_000), Every: 1100 * time.Millisecond}, func(t *testing.T, f *fetcher, m *imagetest.Mirror) {
-		start := time.Now()
-		_, _, err := f.file(t.Context(), "http://mirror/f", "f", anyRoom)
-		if !errors.Is(err, ErrDownload) || !errors.Is(err, errSlow) || !strings.Contains(err.Error(), "in 1m0s (after 5 tries)") {
-			t.Errorf("error %v", err)
-		}
-		if took := time.Since(start).Round(time.Minute); took != 5*time.Minute {
-			t.Errorf("it was given up after %s", took)
-		}
-		asked := m.Asked("f")
-		if len(asked) != attempts || asked[0].Range != "" || asked[1].Range != "bytes=55-" {
-			t.Errorf("asked for %+v", asked)
-		}
-		m.Put("f", noise(10_000))
-		p, resumed, err := f.file(t.Context(), "http://mirror/f", "f", anyRoom)
-		got, _ := os.ReadFile(p.path)
-		if err != nil || !resumed || !bytes.Equal(got, noise(10_000)) {
-			t.Errorf("the next run: %d bytes, resumed %v, %v", len(got), resumed, err)
-		}
-	})
+	slowly(
+		t,
+		imagetest.File{Body: noise(10_000), Every: 1100 * time.Millisecond},
+		func(t *testing.T, f *fetcher, m *imagetest.Mirror) {
+			start := time.Now()
+			_, _, err := f.file(t.Context(), "http://mirror/f", "f", anyRoom)
+			if !errors.Is(err, ErrDownload) || !errors.Is(err, errSlow) ||
+				!strings.Contains(err.Error(), "in 1m0s (after 5 tries)") {
+				t.Errorf("error %v", err)
+			}
+			if took := time.Since(start).Round(time.Minute); took != 5*time.Minute {
+				t.Errorf("it was given up after %s", took)
+			}
+			asked := m.Asked("f")
+			if len(asked) != attempts || asked[0].Range != "" || asked[1].Range != "bytes=55-" {
+				t.Errorf("asked for %+v", asked)
+			}
+			m.Put("f", noise(10_000))
+			p, resumed, err := f.file(t.Context(), "http://mirror/f", "f", anyRoom)
+			got, _ := os.ReadFile(p.path)
+			if err != nil || !resumed || !bytes.Equal(got, noise(10_000)) {
+				t.Errorf("the next run: %d bytes, resumed %v, %v", len(got), resumed, err)
+			}
+		},
+	)
 }
 
 // What comes steadily may take as long as it likes: 1,250 bytes a second, for an hour and a half.

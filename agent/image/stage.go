@@ -205,7 +205,8 @@ func checkBeside(root *os.Root, file, by string) error {
 	return nil
 }
 
-// entries are the menu's items of a recipe, as far as the files are there. None, of a recipe that has some, is an error.
+// entries are the menu's items of a recipe, as far as the files are there. None, of a recipe that has some, is an
+// error.
 func entries(r Recipe, words vocabulary, o Order, key string, files []FileSum) ([]bootEntry, error) {
 	find := func(pattern string) []string {
 		var out []string

@@ -28,8 +28,8 @@ type Config struct {
 	Guard      *guard.Guard        // makes a panic the failure of one image of a sync; nil: nothing does
 }
 
-// Store adds, verifies and removes images. Work of its own lies in a folder of Dir that is neither served nor searched, so that an image
-// comes into being by a rename: whole, or not at all. Several processes may use one folder at once.
+// Store adds, verifies and removes images. Work of its own lies in a folder of Dir that is neither served nor searched,
+// so that an image comes into being by a rename: whole, or not at all. Several processes may use one folder at once.
 type Store struct {
 	Config
 	finder  *Finder
@@ -49,15 +49,23 @@ const (
 	partialDir = "download" // downloads that are not complete
 )
 
-// NewStore opens one. It writes nothing before it is asked for something. Recipes of the user's that are wrong do not keep others from being
-// used: see Recipes.
+// NewStore opens one. It writes nothing before it is asked for something. Recipes of the user's that are wrong do not
+// keep others from being used: see Recipes.
 func NewStore(c Config) (*Store, error) {
 	all, err := Recipes(c.RecipeDir)
 	if all == nil {
 		return nil, err
 	}
 	c.Dir = filepath.Clean(c.Dir)
-	s := &Store{Config: c, finder: NewFinder(c.Dir), report: c.Report, max: anImage, now: time.Now, recipes: all, faults: err}
+	s := &Store{
+		Config:  c,
+		finder:  NewFinder(c.Dir),
+		report:  c.Report,
+		max:     anImage,
+		now:     time.Now,
+		recipes: all,
+		faults:  err,
+	}
 	for i, r := range s.recipes {
 		if m := c.Mirrors[r.Name]; len(m) > 0 {
 			s.recipes[i].Mirrors = m
@@ -108,7 +116,8 @@ func (s *Store) recipe(name string) (Recipe, error) {
 	return r, fmt.Errorf("%w: %q", ErrNoRecipe, name)
 }
 
-// Resolve is an order with everything in it: the recipe's own name, the version that latest is now, and the image's key.
+// Resolve is an order with everything in it: the recipe's own name, the version that latest is now, and the image's
+// key.
 func (s *Store) Resolve(ctx context.Context, o Order) (Order, string, error) {
 	r, err := s.recipe(o.Recipe)
 	if err != nil {
@@ -176,8 +185,9 @@ func (s *Store) sweep(mine string) {
 // errNoExchange: two folders cannot be swapped in one step.
 var errNoExchange = errors.New("no exchange")
 
-// switchOver makes the folder staged be Dir/folder, in one step. The one before goes to old, to be removed. Where the system cannot
-// swap two folders, there is a moment without either, after which the old one is put back by the next run.
+// switchOver makes the folder staged be Dir/folder, in one step. The one before goes to old, to be removed. Where the
+// system cannot swap two folders, there is a moment without either, after which the old one is put back by the next
+// run.
 func (s *Store) switchOver(staged, folder, key string) error {
 	to := filepath.Join(s.Dir, filepath.FromSlash(folder))
 	old := filepath.Join(s.own(oldDir), key)

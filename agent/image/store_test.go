@@ -48,7 +48,10 @@ func (b *bench) open() {
 		}
 	}
 	b.Store, err = NewStore(Config{
-		Dir: filepath.Join(b.root, "http"), RecipeDir: filepath.Join(b.root, "recipes"), PrivateDir: filepath.Join(b.root, "state/images"), Mirrors: mirrors,
+		Dir: filepath.Join(
+			b.root,
+			"http",
+		), RecipeDir: filepath.Join(b.root, "recipes"), PrivateDir: filepath.Join(b.root, "state/images"), Mirrors: mirrors,
 		Report: func(e Event) {
 			b.mu.Lock()
 			defer b.mu.Unlock()

@@ -79,8 +79,8 @@ const nameless = "-"
 // maxList is more bytes than any list of checksums has that is of use here.
 const maxList = 16 << 20
 
-// parseSums reads a list as sha256sum and its kin write it, in BSD's form, as in Debian's InRelease (with sizes) or as in Fedora's
-// .treeinfo. What is none of these is passed over.
+// parseSums reads a list as sha256sum and its kin write it, in BSD's form, as in Debian's InRelease (with sizes) or as
+// in Fedora's .treeinfo. What is none of these is passed over.
 func parseSums(list []byte) []listed {
 	var out []listed
 	add := func(name, digits string) {
@@ -113,8 +113,8 @@ func parseSums(list []byte) []listed {
 	return out
 }
 
-// pick finds a file in a list: by one of its names in full, by its base name, or by the pattern. It returns the best kind of checksum
-// and the name as it is listed.
+// pick finds a file in a list: by one of its names in full, by its base name, or by the pattern. It returns the best
+// kind of checksum and the name as it is listed.
 func pick(list []listed, names []string, match *regexp.Regexp) (listed, bool) {
 	best := listed{}
 	rank := func(l listed) int {

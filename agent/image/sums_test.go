@@ -12,7 +12,19 @@ import (
 )
 
 func TestLists(t *testing.T) {
-	md5, sha1, sha256, sha512 := imagetest.Sum("md5", nil), imagetest.Sum("sha1", nil), imagetest.Sum("sha256", nil), imagetest.Sum("sha512", nil)
+	md5, sha1, sha256, sha512 := imagetest.Sum(
+		"md5",
+		nil,
+	), imagetest.Sum(
+		"sha1",
+		nil,
+	), imagetest.Sum(
+		"sha256",
+		nil,
+	), imagetest.Sum(
+		"sha512",
+		nil,
+	)
 	for _, c := range []struct {
 		name, list string
 		want       []listed
@@ -34,8 +46,14 @@ func TestLists(t *testing.T) {
 func TestPick(t *testing.T) {
 	sum := func(kind, s string) checksum { return checksum(imagetest.Sum(kind, []byte(s))) }
 	list := []listed{
-		{"p-1.tgz", sum("md5", "1")}, {"p-1.tgz", sum("sha256", "1")}, {"p-1.tgz", sum("sha1", "1")}, {"p-release-1.tgz", sum("sha256", "r")},
-		{"deep/linux", sum("sha256", "deep")}, {"gtk/linux", sum("sha256", "gtk")}, {"u-24.04.1.gz", sum("sha256", "u1")}, {"u-24.04.10.gz", sum("sha256", "u10")}, {"u-24.04.2.gz", sum("sha256", "u2")},
+		{
+			"p-1.tgz",
+			sum("md5", "1"),
+		}, {"p-1.tgz", sum("sha256", "1")}, {"p-1.tgz", sum("sha1", "1")}, {"p-release-1.tgz", sum("sha256", "r")},
+		{
+			"deep/linux",
+			sum("sha256", "deep"),
+		}, {"gtk/linux", sum("sha256", "gtk")}, {"u-24.04.1.gz", sum("sha256", "u1")}, {"u-24.04.10.gz", sum("sha256", "u10")}, {"u-24.04.2.gz", sum("sha256", "u2")},
 	}
 	for _, c := range []struct {
 		names []string
@@ -78,7 +96,8 @@ func FuzzParseSums(f *testing.F) {
 			if l.name == "" || l.sum.kind().String() == "" || string(l.sum) != strings.ToLower(string(l.sum)) {
 				t.Errorf("%q", l)
 			}
-			if got, ok := pick(parseSums(list), []string{l.name}, nil); !ok || got.name != l.name && !strings.HasSuffix(got.name, "/"+l.name) {
+			if got, ok := pick(parseSums(list), []string{l.name}, nil); !ok ||
+				got.name != l.name && !strings.HasSuffix(got.name, "/"+l.name) {
 				t.Errorf("%q is listed, and was found as %q", l.name, got.name)
 			}
 		}

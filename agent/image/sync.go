@@ -37,10 +37,17 @@ const (
 	DoFail   Do = "fail"
 )
 
-// Sync brings the disk to what is wanted: it adds what is missing, and removes images of the same recipes beyond Keep. What was put there by
-// hand, what is of other recipes, what is wanted, and what protected gives a reason for stays. One that fails does not keep the others from being
-// added, and nothing of its recipe is removed then. did is called for each action before it is taken; the error joins all that failed.
-func (s *Store) Sync(ctx context.Context, wants []Want, protected func(key string) string, dryRun bool, did func(Action)) error {
+// Sync brings the disk to what is wanted: it adds what is missing, and removes images of the same recipes beyond Keep.
+// What was put there by hand, what is of other recipes, what is wanted, and what protected gives a reason for stays.
+// One that fails does not keep the others from being added, and nothing of its recipe is removed then. did is called
+// for each action before it is taken; the error joins all that failed.
+func (s *Store) Sync(
+	ctx context.Context,
+	wants []Want,
+	protected func(key string) string,
+	dryRun bool,
+	did func(Action),
+) error {
 	wants = slices.Clone(wants)
 	var errs []error
 	wanted, failed := map[string]bool{}, map[string]bool{}
@@ -147,7 +154,13 @@ func (s *Store) restyle(o Order, in Installed, dryRun bool, did func(Action)) er
 }
 
 // prune removes what is beyond Keep.
-func (s *Store) prune(wants []Want, wanted, failed map[string]bool, protected func(string) string, dryRun bool, did func(Action)) error {
+func (s *Store) prune(
+	wants []Want,
+	wanted, failed map[string]bool,
+	protected func(string) string,
+	dryRun bool,
+	did func(Action),
+) error {
 	type group struct{ recipe, arch string }
 	keep := map[group]int{}
 	var groups []group
@@ -201,7 +214,8 @@ func wouldBe(wants []Want, all []Installed, recipe, arch string) []Installed {
 	var out []Installed
 	for _, w := range wants {
 		key := Recipe{Name: w.Recipe}.key(w.Version, w.Arch)
-		if w.Recipe == recipe && w.Arch == arch && !slices.ContainsFunc(all, func(in Installed) bool { return in.Key == key }) {
+		if w.Recipe == recipe && w.Arch == arch &&
+			!slices.ContainsFunc(all, func(in Installed) bool { return in.Key == key }) {
 			out = append(out, Installed{Key: key, Recipe: recipe, Version: w.Version, Arch: arch})
 		}
 	}

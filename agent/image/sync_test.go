@@ -40,8 +40,19 @@ func TestSyncGoesOnAfterAPanic(t *testing.T) {
 		}
 		report(e)
 	}
-	did, err := b.sync([]Want{{Order: Order{Recipe: "smartos", Version: stamp}}, {Order: Order{Recipe: "debian", Version: "trixie", Arch: "arm64"}}}, nil, false)
-	want := []string{"add smartos-" + stamp, "fail smartos-" + stamp + " panic in images: a panic of th", "add debian-trixie-arm64"}
+	did, err := b.sync(
+		[]Want{
+			{Order: Order{Recipe: "smartos", Version: stamp}},
+			{Order: Order{Recipe: "debian", Version: "trixie", Arch: "arm64"}},
+		},
+		nil,
+		false,
+	)
+	want := []string{
+		"add smartos-" + stamp,
+		"fail smartos-" + stamp + " panic in images: a panic of th",
+		"add debian-trixie-arm64",
+	}
 	if diff := cmp.Diff(want, did); diff != "" {
 		t.Error(diff)
 	}
@@ -69,7 +80,10 @@ func TestSync(t *testing.T) {
 	b.add(Order{Recipe: "talos", Version: "v1.2.3", Mirrors: []string{other.URL}}) // of a recipe that is not listed
 	top := "smartos/20100101T000000Z/platform/i86pc/"
 	put(t, b.Dir, top+"kernel/amd64/unix", top+"amd64/boot_archive") // by hand
-	wants := []Want{{Order: Order{Recipe: "smartos", Version: "latest"}, Keep: 2}, {Order: Order{Recipe: "debian", Version: "trixie", Arch: "arm64"}, Keep: 1}}
+	wants := []Want{
+		{Order: Order{Recipe: "smartos", Version: "latest"}, Keep: 2},
+		{Order: Order{Recipe: "debian", Version: "trixie", Arch: "arm64"}, Keep: 1},
+	}
 	needed := map[string]string{"smartos-" + stamps[0]: "a profile boots it"}
 	want := []string{
 		"add smartos-20250101T000000Z", "add debian-trixie-arm64", "remove smartos-" + stamp + " 2 are kept", "spare smartos-" + stamps[0] + " a profile boots it",
@@ -87,7 +101,11 @@ func TestSync(t *testing.T) {
 		t.Errorf("%v\n%s", err, diff)
 	}
 	did, err = b.sync(wants, needed, false)
-	again := []string{"none smartos-20250101T000000Z", "none debian-trixie-arm64", "spare smartos-" + stamps[0] + " a profile boots it"}
+	again := []string{
+		"none smartos-20250101T000000Z",
+		"none debian-trixie-arm64",
+		"spare smartos-" + stamps[0] + " a profile boots it",
+	}
 	if diff := cmp.Diff(again, did); diff != "" || err != nil {
 		t.Errorf("the second time: %v\n%s", err, diff)
 	}
@@ -96,7 +114,8 @@ func TestSync(t *testing.T) {
 	for _, in := range all {
 		keys = append(keys, in.Key)
 	}
-	if diff := cmp.Diff([]string{"smartos-20250101T000000Z", "smartos-20240101T000000Z", "smartos-" + stamps[0], "smartos-20100101T000000Z", "debian-trixie-arm64", "talos-v1.2.3"}, keys); diff != "" || err != nil {
+	if diff := cmp.Diff([]string{"smartos-20250101T000000Z", "smartos-20240101T000000Z", "smartos-" + stamps[0], "smartos-20100101T000000Z", "debian-trixie-arm64", "talos-v1.2.3"}, keys); diff != "" ||
+		err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
 	// Other words for an image need no download.
@@ -108,7 +127,8 @@ func TestSync(t *testing.T) {
 	if now := len(b.mirror.Asked("dists/trixie/main/installer-arm64/current/images/netboot/debian-installer/arm64/linux")); now != asked {
 		t.Error("it was fetched again")
 	}
-	if got := strings.Join(b.items(), "\n"); !strings.Contains(got, "debian-trixie-arm64 | Ours (arm64) | arm64") || !strings.Contains(got, "initrd=initrd.gz quiet |") {
+	if got := strings.Join(b.items(), "\n"); !strings.Contains(got, "debian-trixie-arm64 | Ours (arm64) | arm64") ||
+		!strings.Contains(got, "initrd=initrd.gz quiet |") {
 		t.Error(got)
 	}
 }
@@ -150,12 +170,19 @@ func TestSyncThatFails(t *testing.T) {
 	b.mirror.Remove("latest")
 	b.mirror.PublishDebian("trixie", "amd64")
 	did, err := b.sync([]Want{
-		{Order: Order{Recipe: "smartos", Version: "latest"}, Keep: 1}, {Order: Order{Recipe: "windows", Version: "1"}}, {Order: Order{Recipe: "debian", Version: "trixie"}},
+		{
+			Order: Order{Recipe: "smartos", Version: "latest"},
+			Keep:  1,
+		}, {Order: Order{Recipe: "windows", Version: "1"}}, {Order: Order{Recipe: "debian", Version: "trixie"}},
 	}, nil, false)
 	if !errors.Is(err, ErrNotFound) || !errors.Is(err, ErrNoRecipe) {
 		t.Errorf("error %v", err)
 	}
-	want := []string{"fail smartos-latest asking for the latest version", `fail windows-1 there is no such recipe: "wind`, "add debian-trixie"}
+	want := []string{
+		"fail smartos-latest asking for the latest version",
+		`fail windows-1 there is no such recipe: "wind`,
+		"add debian-trixie",
+	}
 	if diff := cmp.Diff(want, did); diff != "" {
 		t.Error(diff)
 	}

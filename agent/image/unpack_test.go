@@ -126,14 +126,20 @@ func TestHostileZips(t *testing.T) {
 		if err := errors.Join(err, w.Close()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := unpacked(t, b.Bytes(), limits{files: 100, bytes: 1 << 20}, 1<<30, 0); !errors.Is(err, ErrArchive) || !strings.Contains(err.Error(), c.text) {
+		if _, err := unpacked(t, b.Bytes(), limits{files: 100, bytes: 1 << 20}, 1<<30, 0); !errors.Is(err, ErrArchive) ||
+			!strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s, %v: error %v, want one that says %q", c.name, c.mode, err, c.text)
 		}
 	}
 }
 
 func TestArchivesOfAllKinds(t *testing.T) {
-	entries := []imagetest.Entry{{Name: "top/"}, {Name: "top/a", Body: "one"}, {Name: "./top/d/b", Body: "two", Mode: 0o6755}, {Name: "top/x/secret.txt", Body: "s"}}
+	entries := []imagetest.Entry{
+		{Name: "top/"},
+		{Name: "top/a", Body: "one"},
+		{Name: "./top/d/b", Body: "two", Mode: 0o6755},
+		{Name: "top/x/secret.txt", Body: "s"},
+	}
 	plain := imagetest.Tar(t, entries...)
 	links := append([]imagetest.Entry{{Name: "top/l", Type: tar.TypeSymlink, Link: "d/b"}}, entries...)
 	links = append(links, imagetest.Entry{Name: "top/h", Type: tar.TypeLink, Link: "top/a"})

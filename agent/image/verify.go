@@ -19,7 +19,8 @@ type Verification struct {
 	Bytes   int64    `json:"bytes"`
 	Missing []string `json:"missing,omitempty"`
 	Changed []string `json:"changed,omitempty"`
-	// Extra files were not there when it was added. They are no fault: an answer file or an overlay may have been put there on purpose.
+	// Extra files were not there when it was added. They are no fault: an answer file or an overlay may have been put
+	// there on purpose.
 	Extra []string `json:"extra,omitempty"`
 	// Unknown: it was put there by hand, and nothing beside it says what its files should be.
 	Unknown bool      `json:"unknown,omitempty"`
@@ -39,8 +40,9 @@ func (v Verification) Fault() string {
 	return fmt.Sprintf("%d files are missing and %d have changed", len(v.Missing), len(v.Changed))
 }
 
-// Verify reads all files of an image, compares them with what they were when it was added, and writes down when and with what outcome. Of a
-// tree that was put there by hand it compares what has a checksum beside it. ErrDamaged: something differs.
+// Verify reads all files of an image, compares them with what they were when it was added, and writes down when and
+// with what outcome. Of a tree that was put there by hand it compares what has a checksum beside it. ErrDamaged:
+// something differs.
 func (s *Store) Verify(ctx context.Context, key string) (Verification, error) {
 	in, err := s.Find(key)
 	if err != nil {

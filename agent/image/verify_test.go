@@ -30,7 +30,9 @@ func TestVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	v, err = b.Verify(context.Background(), in.Key)
-	if !errors.Is(err, ErrDamaged) || len(v.Changed) != 1 || v.Changed[0] != "platform/i86pc/amd64/boot_archive" || len(v.Extra) != 1 || v.Extra[0] != "platform/i86pc/answers" {
+	if !errors.Is(err, ErrDamaged) || len(v.Changed) != 1 || v.Changed[0] != "platform/i86pc/amd64/boot_archive" ||
+		len(v.Extra) != 1 ||
+		v.Extra[0] != "platform/i86pc/answers" {
 		t.Errorf("%+v, %v", v, err)
 	}
 	if in, _ = b.Find(in.Key); in.OK() || in.Fault != "platform/i86pc/amd64/boot_archive has changed" {
@@ -97,7 +99,8 @@ func TestVerifyByHand(t *testing.T) {
 	}
 }
 
-// A manifest that somebody wrote leads nowhere else, and one that is broken takes its image out of the menu and nothing else.
+// A manifest that somebody wrote leads nowhere else, and one that is broken takes its image out of the menu and nothing
+// else.
 func TestManifestsAreNotTrusted(t *testing.T) {
 	for _, text := range []string{
 		`{"key":"x","boot":[{"key":"x","kind":"linux","cpu":"x86","bios":"../../etc/passwd"}]}`,

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Cut is the first bytes of a text that came over the wire, at most limit, with a note of how many follow. What cannot be
-// printed, such as the escape character of a terminal, is replaced.
+// Cut is the first bytes of a text that came over the wire, at most limit, with a note of how many follow. What cannot
+// be printed, such as the escape character of a terminal, is replaced.
 func Cut(s string, limit int) string { return cut(s, limit, false) }
 
 func cut(s string, limit int, lines bool) string {

@@ -20,12 +20,15 @@ import (
 
 // noTime is a handler that writes lines which can be compared.
 func noTime(b *bytes.Buffer, level slog.Level) slog.Handler {
-	return slog.NewTextHandler(b, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-		if len(groups) == 0 && a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}})
+	return slog.NewTextHandler(
+		b,
+		&slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}},
+	)
 }
 
 func TestBudgetByCause(t *testing.T) {
@@ -181,7 +184,8 @@ func FuzzCut(f *testing.F) {
 			return
 		}
 		got := Cut(s, limit)
-		if !utf8.ValidString(got) || len(got) > limit+len("… ( bytes more)")+20 || strings.ContainsAny(got, "\x00\n\r\x1b\x7f") {
+		if !utf8.ValidString(got) || len(got) > limit+len("… ( bytes more)")+20 ||
+			strings.ContainsAny(got, "\x00\n\r\x1b\x7f") {
 			t.Errorf("%q cut at %d: %q", s, limit, got)
 		}
 	})
@@ -212,12 +216,16 @@ func TestFieldsAreCut(t *testing.T) {
 		"stack":  {slog.String("stack", "a\n\tb\x1b"+long), `stack="a\n\tb` + "\uFFFD" + strings.Repeat("x", 994) + `… (9006 bytes more)"`},
 	} {
 		var b bytes.Buffer
-		slog.New(New(noTime(&b, slog.LevelInfo), Config{Long: map[string]int{"stack": 1001}})).LogAttrs(t.Context(), slog.LevelInfo, "m", tc.attr)
+		slog.New(New(noTime(&b, slog.LevelInfo), Config{Long: map[string]int{"stack": 1001}})).
+			LogAttrs(t.Context(), slog.LevelInfo, "m", tc.attr)
 		if want := "level=INFO msg=m " + tc.want + "\n"; b.String() != want {
 			t.Errorf("%s: %s, want %s", name, &b, want)
 		}
 		b.Reset()
-		slog.New(New(noTime(&b, slog.LevelInfo), Config{Long: map[string]int{"stack": 1001}})).With(tc.attr).WithGroup("g").Info("m", "a", 1)
+		slog.New(New(noTime(&b, slog.LevelInfo), Config{Long: map[string]int{"stack": 1001}})).
+			With(tc.attr).
+			WithGroup("g").
+			Info("m", "a", 1)
 		if want := "level=INFO msg=m " + tc.want + " g.a=1\n"; b.String() != want {
 			t.Errorf("%s by With: %s, want %s", name, &b, want)
 		}
@@ -234,6 +242,13 @@ func BenchmarkLeftOut(b *testing.B) {
 	log := slog.New(New(slog.NewTextHandler(&bytes.Buffer{}, nil), Config{By: []string{"proto", "outcome"}}))
 	b.ReportAllocs()
 	for b.Loop() {
-		log.LogAttrs(context.Background(), slog.LevelWarn, "served", slog.String("proto", "tftp"), slog.String("client", "10.0.0.1:2070"), slog.String("outcome", "refused"))
+		log.LogAttrs(
+			context.Background(),
+			slog.LevelWarn,
+			"served",
+			slog.String("proto", "tftp"),
+			slog.String("client", "10.0.0.1:2070"),
+			slog.String("outcome", "refused"),
+		)
 	}
 }

@@ -48,10 +48,11 @@ func (t *Table) MAC(a netip.Addr) string {
 	return t.macs[plain(a)]
 }
 
-// Holder is MAC, and how many IPv4 addresses that MAC has had here within the last ten minutes. More than one is a router
-// with proxy ARP or a bridge that hides the machines behind it; or one machine whose firmware, iPXE and installer were
-// each given a lease. IPv6 addresses do not count: every machine has several of them by design. An address that is not
-// known is always looked up in the kernel's table: who asks from a new address is not taken for a machine that is elsewhere.
+// Holder is MAC, and how many IPv4 addresses that MAC has had here within the last ten minutes. More than one is a
+// router with proxy ARP or a bridge that hides the machines behind it; or one machine whose firmware, iPXE and
+// installer were each given a lease. IPv6 addresses do not count: every machine has several of them by design. An
+// address that is not known is always looked up in the kernel's table: who asks from a new address is not taken for a
+// machine that is elsewhere.
 func (t *Table) Holder(a netip.Addr) (mac string, addresses int) {
 	a = plain(a)
 	t.mu.Lock()

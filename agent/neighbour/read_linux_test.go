@@ -55,7 +55,8 @@ func TestNeighbours(t *testing.T) {
 		}
 	})
 	server.Do(func() {
-		if mac, addresses := New(slog.New(slog.DiscardHandler)).Holder(lab.Addr("10.77.0.10")); mac != client.MAC("eth0") || addresses != 2 {
+		if mac, addresses := New(slog.New(slog.DiscardHandler)).Holder(lab.Addr("10.77.0.10")); mac != client.MAC("eth0") ||
+			addresses != 2 {
 			t.Errorf("%q has %d addresses, want 2", mac, addresses)
 		}
 	})

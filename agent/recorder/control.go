@@ -44,8 +44,8 @@ func listenControl(dir string) (net.Listener, error) {
 	return l, nil
 }
 
-// ServeCommands answers commands by HTTP on the control socket until ctx ends; without a socket it does nothing. Commands
-// read what anyone may by HTTP, so all of them may at once.
+// ServeCommands answers commands by HTTP on the control socket until ctx ends; without a socket it does nothing.
+// Commands read what anyone may by HTTP, so all of them may at once.
 func (b *Recorder) ServeCommands(ctx context.Context, answer http.Handler) error {
 	if b.control == nil {
 		return nil

@@ -18,12 +18,14 @@ func TestRecorderGoesOnAfterAPanic(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	g := guard.New(slog.New(slog.NewTextHandler(&out, nil)))
 	reg.MustRegister(g)
-	b, err := New(Config{Metrics: reg, Guard: g, Log: slog.New(slog.DiscardHandler), Event: func(Event) {}, Own: func(a boot.Ask) bool {
-		if a.Name == "/panic" {
-			panic("a panic of the recorder")
-		}
-		return false
-	}})
+	b, err := New(
+		Config{Metrics: reg, Guard: g, Log: slog.New(slog.DiscardHandler), Event: func(Event) {}, Own: func(a boot.Ask) bool {
+			if a.Name == "/panic" {
+				panic("a panic of the recorder")
+			}
+			return false
+		}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +50,8 @@ func TestRecorderGoesOnAfterAPanic(t *testing.T) {
 	}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == "pxeagent_panics_total" && m.GetLabel()[0].GetValue() == string(guard.Recorder) && m.GetCounter().GetValue() != 3 {
+			if f.GetName() == "pxeagent_panics_total" && m.GetLabel()[0].GetValue() == string(guard.Recorder) &&
+				m.GetCounter().GetValue() != 3 {
 				t.Errorf("%v panics are counted, want 3", m.GetCounter().GetValue())
 			}
 		}

@@ -42,8 +42,15 @@ func (a *loopAlarm) remedy(l boot.Loop) string {
 
 // report writes the line.
 func (a *loopAlarm) report(log *slog.Logger, l boot.Loop) {
-	log.LogAttrs(context.Background(), slog.LevelWarn, "loop: a machine fetches its NBP again and again, and no script between",
-		slog.String("client", l.Client.String()), slog.String("file", l.File), slog.String("proto", string(l.Proto)),
+	log.LogAttrs(
+		context.Background(),
+		slog.LevelWarn,
+		"loop: a machine fetches its NBP again and again, and no script between",
+		slog.String("client", l.Client.String()),
+		slog.String("file", l.File),
+		slog.String("proto", string(l.Proto)),
 		slog.Any("asked_by", l.Classes),
-		slog.Time("since", l.Since), slog.String("remedy", a.remedy(l)))
+		slog.Time("since", l.Since),
+		slog.String("remedy", a.remedy(l)),
+	)
 }

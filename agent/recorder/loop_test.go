@@ -24,7 +24,10 @@ func TestRemedy(t *testing.T) {
 		{true, except, []boot.Class{boot.UEFI, boot.UEFI, boot.UEFI}, "no driver for"},
 	} {
 		a := loopAlarm{broken: tc.broken, except: tc.except}
-		if got := a.remedy(boot.Loop{Client: netip.MustParseAddr("10.0.0.9"), Classes: tc.classes}); !strings.Contains(got, tc.want) {
+		if got := a.remedy(boot.Loop{Client: netip.MustParseAddr("10.0.0.9"), Classes: tc.classes}); !strings.Contains(
+			got,
+			tc.want,
+		) {
 			t.Errorf("broken %v, %v: %q, want %q", tc.broken, tc.classes, got, tc.want)
 		}
 	}

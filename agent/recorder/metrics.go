@@ -28,17 +28,30 @@ func newMetrics(reg prometheus.Registerer, native bool) *metrics {
 	m := &metrics{
 		requests: counters("requests_total", "Finished requests for files, by kind of asker.", append(request, "class")),
 		bytes:    counters("sent_bytes_total", "File bytes sent: acknowledged (TFTP) or written (HTTP).", request),
-		duration: histograms("request_duration_seconds", "From a request to its end, retransmissions included.", transferBuckets, native, request...),
+		duration: histograms(
+			"request_duration_seconds",
+			"From a request to its end, retransmissions included.",
+			transferBuckets,
+			native,
+			request...),
 		inFlight: gauges("requests_in_flight", "Requests under way.", []string{"protocol"}),
 		resent: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "tftp_resent_packets_total", Help: "TFTP packets sent again for want of an answer.",
 		}),
-		broken: counters("loops_broken_total", "Requests of iPXE for an NBP that were answered with the script instead.", []string{"protocol"}),
+		broken: counters(
+			"loops_broken_total",
+			"Requests of iPXE for an NBP that were answered with the script instead.",
+			[]string{"protocol"},
+		),
 		loops: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "loops_seen_total",
 			Help: "Machines seen fetching an NBP three times in five minutes with no script between.",
 		}),
-		quirks: counters("quirks_absorbed_total", "Oddities of firmware, in a requested name or in how it asks, that were put right, by kind.", []string{"kind"}),
+		quirks: counters(
+			"quirks_absorbed_total",
+			"Oddities of firmware, in a requested name or in how it asks, that were put right, by kind.",
+			[]string{"kind"},
+		),
 	}
 	reg.MustRegister(m.requests, m.bytes, m.duration, m.inFlight, m.resent, m.broken, m.loops, m.quirks)
 	// A series that is there from the start can be watched for its first change.

@@ -16,8 +16,8 @@ func (b *Recorder) Begin(a boot.Ask) {
 	}
 }
 
-// End counts a request that ended, writes a line about it, and has it made part of a boot. Lines are short of nothing that a
-// person needs to find the machine that does not come up. It never waits.
+// End counts a request that ended, writes a line about it, and has it made part of a boot. Lines are short of nothing
+// that a person needs to find the machine that does not come up. It never waits.
 func (b *Recorder) End(t boot.Transfer) {
 	b.metrics.end(t)
 	if t.Class != boot.Tool {

@@ -27,7 +27,13 @@ func newObserved(t testing.TB) (*Recorder, *prometheus.Registry) {
 }
 
 func transferOf(i int) boot.Transfer {
-	t := boot.Transfer{Artifact: boot.Script, Outcome: boot.OK, Start: time.Unix(1767225600, int64(i)*1e6), Took: time.Millisecond, Bytes: 700}
+	t := boot.Transfer{
+		Artifact: boot.Script,
+		Outcome:  boot.OK,
+		Start:    time.Unix(1767225600, int64(i)*1e6),
+		Took:     time.Millisecond,
+		Bytes:    700,
+	}
 	t.Proto, t.Class, t.Name = boot.HTTP, boot.IPXE, "/ipxe/bootstrap.ipxe"
 	t.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1024)
 	t.Facts.MAC = fmt.Sprintf("52:54:00:00:%02x:%02x", i>>8&255, i&255)
@@ -50,7 +56,8 @@ func value(t testing.TB, reg *prometheus.Registry, name string) float64 {
 	return 0
 }
 
-// Requests are told of without waiting, though nobody listens; what finds no room is counted, and the rest is followed later.
+// Requests are told of without waiting, though nobody listens; what finds no room is counted, and the rest is followed
+// later.
 func TestObserverNeverWaits(t *testing.T) {
 	o, reg := newObserved(t)
 	const n = bootQueue + 1000
@@ -127,7 +134,8 @@ func TestFurtherPiecesAreNoLines(t *testing.T) {
 		tr.Name, tr.Artifact, tr.Outcome, tr.Further = fmt.Sprintf("/disk%d.iso", i), boot.Image, outcome, i > 0
 		o.End(tr)
 	}
-	if lines := text.String(); strings.Count(lines, "\n") != 2 || !strings.Contains(lines, "/disk0.iso") || !strings.Contains(lines, "/disk3.iso") {
+	if lines := text.String(); strings.Count(lines, "\n") != 2 || !strings.Contains(lines, "/disk0.iso") ||
+		!strings.Contains(lines, "/disk3.iso") {
 		t.Errorf("the log has\n%s", lines)
 	}
 }

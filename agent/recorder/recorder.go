@@ -38,8 +38,8 @@ type told struct {
 	at    time.Time // began
 }
 
-// Recorder makes boots of requests, keeps them, and tells who wants to know. It is the servers' boot.Observer. All but that
-// and the feed is of the goroutine that runs it.
+// Recorder makes boots of requests, keeps them, and tells who wants to know. It is the servers' boot.Observer. All but
+// that and the feed is of the goroutine that runs it.
 type Recorder struct {
 	queue   chan told
 	feed    *boot.Feed
@@ -57,8 +57,8 @@ type Recorder struct {
 	log     *slog.Logger
 }
 
-// New opens the store, if there is a folder for it. That another daemon has it is an error; else boots are in memory only,
-// and the log says so.
+// New opens the store, if there is a folder for it. That another daemon has it is an error; else boots are in memory
+// only, and the log says so.
 func New(c Config) (*Recorder, error) {
 	if c.Keep <= 0 {
 		c.Keep = defaultKeep
@@ -118,8 +118,8 @@ func (b *Recorder) tell(t told) {
 	}
 }
 
-// Start has boots followed until stop is called, after the last request has ended. Whoever follows the feed is left alone
-// from then on where ctx ends: they would keep the agent from stopping.
+// Start has boots followed until stop is called, after the last request has ended. Whoever follows the feed is left
+// alone from then on where ctx ends: they would keep the agent from stopping.
 func (b *Recorder) Start(ctx context.Context) (stop func() error) {
 	context.AfterFunc(ctx, b.feed.Close)
 	follow, followed := context.WithCancel(context.WithoutCancel(ctx))

@@ -31,7 +31,8 @@ type Webhook struct {
 	limit, pause time.Duration
 }
 
-// Headers of a post. The signature is "sha256=" and the HMAC-SHA256, in hex, of the timestamp, a dot and the body, with the secret as key.
+// Headers of a post. The signature is "sha256=" and the HMAC-SHA256, in hex, of the timestamp, a dot and the body, with
+// the secret as key.
 const (
 	HeaderEvent     = "X-Pxeagent-Event"     // "boot"
 	HeaderDelivery  = "X-Pxeagent-Delivery"  // the boot's ID, the same in each try

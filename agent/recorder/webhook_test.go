@@ -62,8 +62,12 @@ func newHooked(t *testing.T, answer ...http.HandlerFunc) *hooked {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.webhook = newWebhook(Webhook{URL: to, Secret: "the-secret", limit: 200 * time.Millisecond, pause: time.Millisecond}, newMetrics(h.registry, false).deliveries,
-		guard.New(slog.New(slog.DiscardHandler)), slog.New(slog.NewTextHandler(h, nil)))
+	h.webhook = newWebhook(
+		Webhook{URL: to, Secret: "the-secret", limit: 200 * time.Millisecond, pause: time.Millisecond},
+		newMetrics(h.registry, false).deliveries,
+		guard.New(slog.New(slog.DiscardHandler)),
+		slog.New(slog.NewTextHandler(h, nil)),
+	)
 	if len(answer) == 0 {
 		h.client.Transport = panicking{}
 	}
@@ -132,7 +136,8 @@ func TestWebhook(t *testing.T) {
 	h.send(b)
 	p := <-h.posts
 	var got boot.Boot
-	if err := json.Unmarshal([]byte(p.body), &got); err != nil || got.ID != b.ID || got.MAC != b.MAC || len(got.Files) != 1 {
+	if err := json.Unmarshal([]byte(p.body), &got); err != nil || got.ID != b.ID || got.MAC != b.MAC ||
+		len(got.Files) != 1 {
 		t.Errorf("%v: %s", err, p.body)
 	}
 	at := p.header.Get(HeaderTimestamp)
@@ -140,7 +145,9 @@ func TestWebhook(t *testing.T) {
 	if fmt.Sscan(at, &seconds); time.Since(time.Unix(seconds, 0)).Abs() > time.Minute {
 		t.Errorf("timestamp %q", at)
 	}
-	if want := Sign("the-secret", at, []byte(p.body)); p.header.Get(HeaderSignature) != want || p.header.Get(HeaderDelivery) != "abc" || p.header.Get(HeaderEvent) != "boot" {
+	if want := Sign("the-secret", at, []byte(p.body)); p.header.Get(HeaderSignature) != want ||
+		p.header.Get(HeaderDelivery) != "abc" ||
+		p.header.Get(HeaderEvent) != "boot" {
 		t.Errorf("%v, want the signature %s", p.header, want)
 	}
 	h.counted(hookOK, 1)
@@ -177,7 +184,8 @@ func TestWebhookTriesAgain(t *testing.T) {
 			h := newHooked(t, tc.answers...)
 			h.send(boot.Boot{ID: "abc"})
 			h.counted(tc.outcome, 1)
-			if n := len(h.posts); n < tc.posts || n > tc.posts+1 { // Go's client itself repeats a post on a connection that was cut
+			if n := len(h.posts); n < tc.posts ||
+				n > tc.posts+1 { // Go's client itself repeats a post on a connection that was cut
 				t.Errorf("%d posts, want %d", n, tc.posts)
 			}
 			h.stop()
@@ -190,7 +198,8 @@ func TestWebhookTriesAgain(t *testing.T) {
 	}
 }
 
-// A server that never answers holds up neither boots nor the end of the agent; what finds no room is dropped and counted.
+// A server that never answers holds up neither boots nor the end of the agent; what finds no room is dropped and
+// counted.
 func TestWebhookNeverWaits(t *testing.T) {
 	h := newHooked(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	h.limit, h.client.Timeout = time.Hour, time.Hour

@@ -170,8 +170,8 @@ func (l *liveness) names(word string, live map[string]bool) {
 	}
 }
 
-// relevant are the settings of a state that matter for what comes, sorted: those that may be read by a script that runs, from where it
-// stands, or by one that may be chained again.
+// relevant are the settings of a state that matter for what comes, sorted: those that may be read by a script that
+// runs, from where it stands, or by one that may be chained again.
 func (r *runner) relevant(s *state) []string {
 	names := make([]string, 0, len(s.settings))
 	for name := range s.settings {

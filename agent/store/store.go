@@ -67,8 +67,9 @@ type Store struct {
 	pruned time.Time // when the file was last looked through for what is too old; of Flush alone
 }
 
-// Open reads the file in dir, and writes what is not too old to a new one in its place: so it never grows for good, and nothing that a crash
-// may have left in it lives on. It returns the boots as well, the oldest first. ErrLocked: another daemon has the file.
+// Open reads the file in dir, and writes what is not too old to a new one in its place: so it never grows for good, and
+// nothing that a crash may have left in it lives on. It returns the boots as well, the oldest first. ErrLocked: another
+// daemon has the file.
 func Open(dir string, c Config) (*Store, []boot.Boot, error) {
 	path := filepath.Join(dir, FileName)
 	fail := func(err error) (*Store, []boot.Boot, error) {
@@ -89,7 +90,8 @@ func Open(dir string, c Config) (*Store, []boot.Boot, error) {
 	case err != nil:
 		return fail(err)
 	}
-	if err := os.Remove(path + beginning); err != nil && !errors.Is(err, fs.ErrNotExist) { // of an agent that was killed here
+	if err := os.Remove(path + beginning); err != nil &&
+		!errors.Is(err, fs.ErrNotExist) { // of an agent that was killed here
 		return fail(err)
 	}
 	db, err := bolt.Open(path+beginning, 0o600, &bolt.Options{Timeout: lockWait})
@@ -131,7 +133,8 @@ func putInPlace(path string) error {
 // errDamaged: the file is not what was written.
 var errDamaged = errors.New("the file is damaged")
 
-// read gives all boots in a file, where it is damaged those before that place, the oldest first. Until unlock is called, nobody else has the file.
+// read gives all boots in a file, where it is damaged those before that place, the oldest first. Until unlock is
+// called, nobody else has the file.
 func read(path string) (boots []boot.Boot, unlock func(), err error) {
 	unlock = func() {}
 	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
@@ -237,7 +240,13 @@ func (s *Store) Flush(now time.Time) {
 		s.Failed()
 	}
 	if !s.failing {
-		s.Log.Error("Boots cannot be kept; they are tried again, and are lost if the agent stops before", "file", s.path, "err", err)
+		s.Log.Error(
+			"Boots cannot be kept; they are tried again, and are lost if the agent stops before",
+			"file",
+			s.path,
+			"err",
+			err,
+		)
 	}
 	s.failing = true
 	for id, b := range s.pending { // what came meanwhile is newer

@@ -28,7 +28,9 @@ func boots(n int) []boot.Boot {
 		at := now.Add(time.Duration(i) * time.Minute)
 		all = append(all, boot.Boot{
 			ID: fmt.Sprintf("%010d", i), MAC: "52:54:00:12:34:56", Started: at, Updated: at, Ended: at, Result: boot.Booted,
-			Stages: []boot.Span{{Stage: boot.StageKernel, Start: at, End: at, Bytes: 5}}, Files: []boot.Fetch{{Name: strings.Repeat("x", 3000), Took: time.Second}},
+			Stages: []boot.Span{
+				{Stage: boot.StageKernel, Start: at, End: at, Bytes: 5},
+			}, Files: []boot.Fetch{{Name: strings.Repeat("x", 3000), Took: time.Second}},
 		})
 	}
 	return all
@@ -71,7 +73,8 @@ func TestKeptAcrossRestarts(t *testing.T) {
 	}
 	s, all = open(t, dir, config(t, &log))
 	defer closed(t, s)
-	if len(all) != 2 || all[0].ID != boots(1)[0].ID || all[1].Note != "changed" || all[0].Files[0].Took != time.Second || s.Stored() != 2 {
+	if len(all) != 2 || all[0].ID != boots(1)[0].ID || all[1].Note != "changed" || all[0].Files[0].Took != time.Second ||
+		s.Stored() != 2 {
 		t.Errorf("%d stored, %+v", s.Stored(), all)
 	}
 	if log.Len() > 0 {
@@ -247,7 +250,8 @@ func TestWriteFails(t *testing.T) {
 		}
 	}
 	s.Flush(now)
-	if failed != 4 || strings.Count(log.String(), "\n") != 1 || len(s.pending) != mostPending || len(s.order) != mostPending {
+	if failed != 4 || strings.Count(log.String(), "\n") != 1 || len(s.pending) != mostPending ||
+		len(s.order) != mostPending {
 		t.Errorf("%d failed, %d wait, logged: %s", failed, len(s.pending), &log)
 	}
 }

@@ -104,7 +104,10 @@ func BenchmarkTransfers(b *testing.B) {
 	nbp := pattern(93955)
 	for _, single := range []bool{false, true} {
 		b.Run(fmt.Sprintf("single=%v", single), func(b *testing.B) {
-			s := serving(b, Config{Opener: shelf{"f": &File{ReaderAt: bytes.NewReader(nbp), Size: int64(len(nbp))}}, SinglePort: single})
+			s := serving(
+				b,
+				Config{Opener: shelf{"f": &File{ReaderAt: bytes.NewReader(nbp), Size: int64(len(nbp))}}, SinglePort: single},
+			)
 			b.ReportAllocs()
 			b.SetBytes(int64(len(nbp)))
 			for b.Loop() {

@@ -42,7 +42,11 @@ func dial(local, client netip.AddrPort) (*own, error) {
 	if from.IsLinkLocalUnicast() {
 		from = from.WithZone(client.Addr().Zone())
 	}
-	conn, err := net.DialUDP(network, net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), net.UDPAddrFromAddrPort(client))
+	conn, err := net.DialUDP(
+		network,
+		net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0)),
+		net.UDPAddrFromAddrPort(client),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("opening a socket from %v to %v: %w", from, client, err)
 	}

@@ -18,7 +18,8 @@ func TestPortTaken(t *testing.T) {
 	}
 	defer l.Close()
 	_, err = Listen(l.Addrs()...)
-	if !errors.Is(err, ErrPortTaken) || !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), l.Addrs()[0].String()) {
+	if !errors.Is(err, ErrPortTaken) || !errors.Is(err, syscall.EADDRINUSE) ||
+		!strings.Contains(err.Error(), l.Addrs()[0].String()) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Listen(); err == nil {

@@ -37,11 +37,22 @@ type printer struct{}
 func (printer) Begin(boot.Ask) {}
 
 func (printer) End(t boot.Transfer) {
-	fmt.Printf("ended %s file=%s local=%v bytes=%d resent=%d err=%v\n", t.Outcome, t.Name, t.Local, t.Bytes, t.Resent, t.Err)
+	fmt.Printf(
+		"ended %s file=%s local=%v bytes=%d resent=%d err=%v\n",
+		t.Outcome,
+		t.Name,
+		t.Local,
+		t.Bytes,
+		t.Resent,
+		t.Err,
+	)
 }
 
 func serveForTest(words []string) {
-	c := Config{Opener: shelf{"nbp": file(pattern(93955)), "f": file(pattern(2000)), "1m": file(pattern(1 << 20))}, Observer: printer{}}
+	c := Config{
+		Opener:   shelf{"nbp": file(pattern(93955)), "f": file(pattern(2000)), "1m": file(pattern(1 << 20))},
+		Observer: printer{},
+	}
 	var addrs []netip.AddrPort
 	for _, w := range words {
 		if w == "single" {
@@ -126,8 +137,8 @@ func TestMachineWithSeveralAddresses(t *testing.T) {
 	}
 }
 
-// Of the server's packets some are lost, and the clients, which wait for a second and more before they do anything, must
-// not notice: what was lost is sent again within some round trips.
+// Of the server's packets some are lost, and the clients, which wait for a second and more before they do anything,
+// must not notice: what was lost is sent again within some round trips.
 func TestLossIsMadeUpByTheServer(t *testing.T) {
 	lab.NoShort(t)
 	lab.Need(t, "nft", "tftp", "atftp", "busybox", "curl")

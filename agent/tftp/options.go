@@ -26,9 +26,10 @@ type terms struct {
 }
 
 // negotiate grants what can be granted. size is the file's, negative where it is not known before the end (netascii);
-// limit is the largest block that may be sent, window the most blocks in a flight. An option that is unknown, senseless or there twice is left out of the
-// OACK and does not count (RFC 2347). blksize and windowsize may be granted smaller than asked (RFC 2348, RFC 7440
-// section 3); a blksize above the RFC's limit is taken as a wish for as much as possible.
+// limit is the largest block that may be sent, window the most blocks in a flight. An option that is unknown, senseless
+// or there twice is left out of the OACK and does not count (RFC 2347). blksize and windowsize may be granted smaller
+// than asked (RFC 2348, RFC 7440 section 3); a blksize above the RFC's limit is taken as a wish for as much as
+// possible.
 func negotiate(asked []boot.Option, size int64, limit, window int) terms {
 	t := terms{blksize: defaultSize, window: 1}
 	seen := make(map[string]bool, len(asked))

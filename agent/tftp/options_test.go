@@ -57,7 +57,8 @@ func TestNegotiate(t *testing.T) {
 			t.Errorf("%q: %+v", tt.asked, got)
 		}
 	}
-	if got := negotiate(optionList("tsize=0 blksize=100"), -1, 1468, maxWindow); optionText(got.oack) != "blksize=100" || got.tsize {
+	if got := negotiate(optionList("tsize=0 blksize=100"), -1, 1468, maxWindow); optionText(got.oack) != "blksize=100" ||
+		got.tsize {
 		t.Errorf("a size that is not known: %+v", got)
 	}
 	if got := negotiate(optionList("timeout=6"), 1, 1468, maxWindow); got.timeout != 6*time.Second {
@@ -65,7 +66,8 @@ func TestNegotiate(t *testing.T) {
 	}
 	// The window shrinks until it fits its share of memory, whichever option comes first.
 	for _, asked := range []string{"windowsize=64 blksize=65464", "blksize=65464 windowsize=64"} {
-		if got := negotiate(optionList(asked), 1, maxBlksize, maxWindow); got.window != 4 || !strings.Contains(optionText(got.oack), "windowsize=4") {
+		if got := negotiate(optionList(asked), 1, maxBlksize, maxWindow); got.window != 4 ||
+			!strings.Contains(optionText(got.oack), "windowsize=4") {
 			t.Errorf("%s: %+v", asked, got)
 		}
 	}

@@ -110,7 +110,8 @@ func FuzzParseRequest(f *testing.F) {
 		}
 		// What is granted is within the limits, whatever was asked, and its options are among those asked, in order.
 		terms := negotiate(r.options, 1<<40, 1468, maxWindow)
-		if terms.blksize < minBlksize || terms.blksize > 1468 || terms.window < 1 || terms.window > maxWindow || terms.window*terms.blksize > maxFlight {
+		if terms.blksize < minBlksize || terms.blksize > 1468 || terms.window < 1 || terms.window > maxWindow ||
+			terms.window*terms.blksize > maxFlight {
 			t.Fatalf("%q: %+v", b, terms)
 		}
 		i := 0

@@ -82,18 +82,63 @@ var peers = []peer{
 	{"curl", "curl, no options", byTool("curl", "-sS", "--tftp-no-options", "-o", "TO", "tftp://HOST:PORT/FILE")},
 	{"tftp", "tftp-hpa", byTool("tftp", "-m", "octet", "HOST", "PORT", "-c", "get", "FILE", "TO")},
 	{"atftp", "atftp", byTool("atftp", "-g", "-r", "FILE", "-l", "TO", "HOST", "PORT")},
-	{"atftp", "atftp, blksize, tsize", byTool("atftp", "--option", "blksize 1432", "--option", "tsize 0", "-g", "-r", "FILE", "-l", "TO", "HOST", "PORT")},
-	{"atftp", "atftp, windowsize 8", byTool("atftp", "--option", "blksize 1024", "--option", "windowsize 8", "-g", "-r", "FILE", "-l", "TO", "HOST", "PORT")},
-	{"atftp", "atftp, windowsize 64, timeout", byTool("atftp", "--option", "windowsize 64", "--option", "timeout 3", "-g", "-r", "FILE", "-l", "TO", "HOST", "PORT")},
+	{
+		"atftp",
+		"atftp, blksize, tsize",
+		byTool("atftp", "--option", "blksize 1432", "--option", "tsize 0", "-g", "-r", "FILE", "-l", "TO", "HOST", "PORT"),
+	},
+	{
+		"atftp",
+		"atftp, windowsize 8",
+		byTool(
+			"atftp",
+			"--option",
+			"blksize 1024",
+			"--option",
+			"windowsize 8",
+			"-g",
+			"-r",
+			"FILE",
+			"-l",
+			"TO",
+			"HOST",
+			"PORT",
+		),
+	},
+	{
+		"atftp",
+		"atftp, windowsize 64, timeout",
+		byTool("atftp", "--option", "windowsize 64", "--option", "timeout 3", "-g", "-r", "FILE", "-l", "TO", "HOST", "PORT"),
+	},
 	{"busybox", "busybox", byTool("busybox", "tftp", "-g", "-r", "FILE", "-l", "TO", "HOST", "PORT")},
-	{"busybox", "busybox, blksize 1432", byTool("busybox", "tftp", "-b", "1432", "-g", "-r", "FILE", "-l", "TO", "HOST", "PORT")},
+	{
+		"busybox",
+		"busybox, blksize 1432",
+		byTool("busybox", "tftp", "-b", "1432", "-g", "-r", "FILE", "-l", "TO", "HOST", "PORT"),
+	},
 	{"", "pin/tftp", byPin(0)},
 	{"", "pin/tftp, blksize 1468", byPin(1468)},
 	{"", "pin/tftp, blksize 65464", byPin(65464)},
 }
 
 func TestPeersFetchEveryLength(t *testing.T) {
-	lengths := []int{0, 1, 511, 512, 513, 5 * 1024, 1432, 3 * 1432, 3*1432 + 1, 1468 * 2, 8 * 1024, 64 * 512, 65464, 93955, 1 << 20}
+	lengths := []int{
+		0,
+		1,
+		511,
+		512,
+		513,
+		5 * 1024,
+		1432,
+		3 * 1432,
+		3*1432 + 1,
+		1468 * 2,
+		8 * 1024,
+		64 * 512,
+		65464,
+		93955,
+		1 << 20,
+	}
 	files := make(shelf)
 	for _, n := range lengths {
 		files[fmt.Sprint(n)] = file(pattern(n))
@@ -200,7 +245,13 @@ func TestBadNetwork(t *testing.T) {
 				if err != nil || !bytes.Equal(got, want) {
 					t.Errorf("%s: got %d bytes, %v", p.name, len(got), err)
 				}
-				t.Logf("%v; passed %d, dropped %d, doubled %d", time.Since(began), r.Passed.Load(), r.Dropped.Load(), r.Doubled.Load())
+				t.Logf(
+					"%v; passed %d, dropped %d, doubled %d",
+					time.Since(began),
+					r.Passed.Load(),
+					r.Dropped.Load(),
+					r.Doubled.Load(),
+				)
 			})
 		}
 	})

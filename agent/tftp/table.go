@@ -34,8 +34,8 @@ const (
 )
 
 const (
-	// asksAnew is how long a client must be silent before its request, sent again in the same words from the same port, is a
-	// new one: the machine was restarted. Intel's ROM always asks from 2070 and 2071.
+	// asksAnew is how long a client must be silent before its request, sent again in the same words from the same port, is
+	// a new one: the machine was restarted. Intel's ROM always asks from 2070 and 2071.
 	asksAnew = time.Second
 	// unheard is how long a client may owe its first answer before it can lose its place to another.
 	unheard = 200 * time.Millisecond

@@ -25,10 +25,14 @@ func TestTransferWithOptions(t *testing.T) {
 			t.Errorf("got %d bytes", len(got))
 		}
 		tr := s.record.wait(t, boot.OK)
-		if tr.Bytes != 2000 || tr.Class != boot.IPXE || tr.Artifact != boot.NBP || tr.Resent != 0 || tr.Took <= 0 || tr.Err != nil {
+		if tr.Bytes != 2000 || tr.Class != boot.IPXE || tr.Artifact != boot.NBP || tr.Resent != 0 || tr.Took <= 0 ||
+			tr.Err != nil {
 			t.Errorf("%+v", tr)
 		}
-		if tr.Client.Port() != c.conn.LocalAddr().(interface{ AddrPort() netip.AddrPort }).AddrPort().Port() || tr.Local != s.addr || tr.Name != "f" || tr.Proto != boot.TFTP {
+		if tr.Client.Port() != c.conn.LocalAddr().(interface{ AddrPort() netip.AddrPort }).AddrPort().Port() ||
+			tr.Local != s.addr ||
+			tr.Name != "f" ||
+			tr.Proto != boot.TFTP {
 			t.Errorf("%+v", tr.Ask)
 		}
 	})
@@ -99,7 +103,10 @@ func TestErrors(t *testing.T) {
 }
 
 func TestFileThatBreaksWhileSent(t *testing.T) {
-	s := serving(t, Config{Opener: shelf{"f": &File{ReaderAt: bytes.NewReader(pattern(600)), Size: 40_000, Artifact: boot.Image}}})
+	s := serving(
+		t,
+		Config{Opener: shelf{"f": &File{ReaderAt: bytes.NewReader(pattern(600)), Size: 40_000, Artifact: boot.Image}}},
+	)
 	c := dialing(t, s.addr)
 	c.ask("f", "")
 	c.errorCode(codeUndefined)
@@ -116,7 +123,8 @@ func TestSizeProbeIsNoFailure(t *testing.T) {
 			c.ask("f", "tsize=0 blksize=1468 windowsize=4")
 			c.oack("tsize=2000 blksize=1468 windowsize=4")
 			c.abort(code)
-			if tr := s.record.wait(t, boot.SizeProbe); tr.Class != boot.UEFI || tr.Err != nil || tr.Bytes != 0 || !slices.Equal(tr.Quirks, []boot.Quirk{boot.ProbedSize}) {
+			if tr := s.record.wait(t, boot.SizeProbe); tr.Class != boot.UEFI || tr.Err != nil || tr.Bytes != 0 ||
+				!slices.Equal(tr.Quirks, []boot.Quirk{boot.ProbedSize}) {
 				t.Errorf("%+v", tr)
 			}
 		}

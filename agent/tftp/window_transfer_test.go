@@ -171,8 +171,8 @@ func byHand(blksize, window int) func(*testing.T, netip.AddrPort, string) ([]byt
 	}
 }
 
-// UEFI answers each block that it did not wait for with an ACK of the last one that it has. A flight that was sent twice, because
-// the client was slow, must not have each one after it sent twice.
+// UEFI answers each block that it did not wait for with an ACK of the last one that it has. A flight that was sent
+// twice, because the client was slow, must not have each one after it sent twice.
 func TestOneSlowAnswerDoublesNoWindow(t *testing.T) {
 	bothWays(t, func(t *testing.T, cfg Config) {
 		const blocks = 400

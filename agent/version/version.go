@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Compare orders versions as people do. Runs of digits are numbers: 12.9 comes before 12.10, v1.9 before v1.10, 20130808T195337Z before
-// 20140101T000000Z. A pre-release of the same version ("1.0-rc1", "1.0_rc1", "1.0~beta") comes before it. Only what is equal is the same.
+// Compare orders versions as people do. Runs of digits are numbers: 12.9 comes before 12.10, v1.9 before v1.10,
+// 20130808T195337Z before 20140101T000000Z. A pre-release of the same version ("1.0-rc1", "1.0_rc1", "1.0~beta") comes
+// before it. Only what is equal is the same.
 func Compare(a, b string) int {
 	x, y := a, b
 	for x != "" && y != "" {
@@ -49,7 +50,8 @@ func early(rest string) bool {
 		return true
 	}
 	word := strings.TrimLeft(rest, "-_")
-	return word != rest && (strings.HasPrefix(word, "rc") || strings.HasPrefix(word, "alpha") || strings.HasPrefix(word, "beta"))
+	return word != rest &&
+		(strings.HasPrefix(word, "rc") || strings.HasPrefix(word, "alpha") || strings.HasPrefix(word, "beta"))
 }
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }

@@ -23,12 +23,25 @@ func annotations() []annotation {
 		expr = selections.Replace(expr)
 		return annotation{
 			Name: name, Datasource: *prometheus(), Enable: true, IconColor: color, Expr: expr, Step: "60s",
-			Target:      map[string]any{"refId": "Anno", "expr": expr, "interval": "60s", "editorMode": "code", "range": true, "instant": false, "legendFormat": ""},
+			Target: map[string]any{
+				"refId":        "Anno",
+				"expr":         expr,
+				"interval":     "60s",
+				"editorMode":   "code",
+				"range":        true,
+				"instant":      false,
+				"legendFormat": "",
+			},
 			TitleFormat: name, TextFormat: text, TagKeys: "instance,interface",
 		}
 	}
 	// Its value is the moment itself, to the second, whenever it was scraped.
-	reloaded := mark("Configuration taken up", "blue", `pxeagent_config_reload_timestamp_seconds{<agents>} * 1000 > $__from`, "{{instance}} took up its configuration file")
+	reloaded := mark(
+		"Configuration taken up",
+		"blue",
+		`pxeagent_config_reload_timestamp_seconds{<agents>} * 1000 > $__from`,
+		"{{instance}} took up its configuration file",
+	)
 	reloaded.UseValueForTime = true
 	return []annotation{
 		{ // Grafana's own: what people write into the dashboard
@@ -37,8 +50,18 @@ func annotations() []annotation {
 			Target: map[string]any{"limit": 100, "matchAny": false, "tags": []string{}, "type": "dashboard"},
 		},
 		reloaded,
-		mark("Configuration changed", "purple", `changes(pxeagent_config_changes_total{<agents>}[2m]) > 0`, "what {{instance}} is configured to do changed"),
-		mark("DHCP changed its mind", "orange", `changes(pxeagent_dhcp_in_sync{<agents>}[2m]) > 0`, "DHCP in {{interface}} began or ceased to point machines at {{instance}}"),
+		mark(
+			"Configuration changed",
+			"purple",
+			`changes(pxeagent_config_changes_total{<agents>}[2m]) > 0`,
+			"what {{instance}} is configured to do changed",
+		),
+		mark(
+			"DHCP changed its mind",
+			"orange",
+			`changes(pxeagent_dhcp_in_sync{<agents>}[2m]) > 0`,
+			"DHCP in {{interface}} began or ceased to point machines at {{instance}}",
+		),
 		mark("Agent started", "gray", `changes(process_start_time_seconds{<agents>}[2m]) > 0`, "{{instance}} was restarted"),
 	}
 }

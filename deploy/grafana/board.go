@@ -104,7 +104,9 @@ func steps(color string, more ...any) thresholds {
 // words are shown for 1 and 0, in green and red.
 func (p *panel) words(one, zero string) *panel {
 	p.from("red", 1.0, "green")
-	p.FieldConfig.Defaults.Mappings = []mapping{{"value", map[string]meaning{"1": {one, "green", 0}, "0": {zero, "red", 1}}}}
+	p.FieldConfig.Defaults.Mappings = []mapping{
+		{"value", map[string]meaning{"1": {one, "green", 0}, "0": {zero, "red", 1}}},
+	}
 	return p.between(0, 1)
 }
 
@@ -125,7 +127,9 @@ func (p *panel) without(text string) *panel { p.FieldConfig.Defaults.NoValue = t
 
 // perAgent has each series lead to the page of its own agent. Its queries keep the label instance.
 func (p *panel) perAgent() *panel {
-	p.FieldConfig.Defaults.Links = []link{{"Live page of ${__field.labels.instance}", "http://${__field.labels.instance}/", true}}
+	p.FieldConfig.Defaults.Links = []link{
+		{"Live page of ${__field.labels.instance}", "http://${__field.labels.instance}/", true},
+	}
 	return p
 }
 

@@ -68,13 +68,79 @@ func TestTheFileIsWhatTheProgramWrites(t *testing.T) {
 
 // What Grafana's documentation of the JSON model and its schema of dashboards (kind "Dashboard") allow and require.
 var (
-	dashboardKeys = []string{"annotations", "description", "editable", "fiscalYearStartMonth", "gnetId", "graphTooltip", "id", "links", "liveNow", "panels", "refresh", "revision",
-		"schemaVersion", "tags", "templating", "time", "timepicker", "timezone", "title", "uid", "version", "weekStart"}
+	dashboardKeys = []string{
+		"annotations",
+		"description",
+		"editable",
+		"fiscalYearStartMonth",
+		"gnetId",
+		"graphTooltip",
+		"id",
+		"links",
+		"liveNow",
+		"panels",
+		"refresh",
+		"revision",
+		"schemaVersion",
+		"tags",
+		"templating",
+		"time",
+		"timepicker",
+		"timezone",
+		"title",
+		"uid",
+		"version",
+		"weekStart",
+	}
 	rowKeys   = []string{"collapsed", "gridPos", "id", "panels", "title", "type"}
-	panelKeys = []string{"datasource", "description", "fieldConfig", "gridPos", "id", "interval", "links", "maxDataPoints", "options", "pluginVersion", "repeat", "repeatDirection",
-		"targets", "timeFrom", "timeShift", "title", "transformations", "transparent", "type"}
-	targetKeys = []string{"datasource", "editorMode", "exemplar", "expr", "format", "hide", "instant", "interval", "legendFormat", "range", "refId"}
-	fieldKeys  = []string{"color", "custom", "decimals", "description", "displayName", "links", "mappings", "max", "min", "noValue", "thresholds", "unit"}
+	panelKeys = []string{
+		"datasource",
+		"description",
+		"fieldConfig",
+		"gridPos",
+		"id",
+		"interval",
+		"links",
+		"maxDataPoints",
+		"options",
+		"pluginVersion",
+		"repeat",
+		"repeatDirection",
+		"targets",
+		"timeFrom",
+		"timeShift",
+		"title",
+		"transformations",
+		"transparent",
+		"type",
+	}
+	targetKeys = []string{
+		"datasource",
+		"editorMode",
+		"exemplar",
+		"expr",
+		"format",
+		"hide",
+		"instant",
+		"interval",
+		"legendFormat",
+		"range",
+		"refId",
+	}
+	fieldKeys = []string{
+		"color",
+		"custom",
+		"decimals",
+		"description",
+		"displayName",
+		"links",
+		"mappings",
+		"max",
+		"min",
+		"noValue",
+		"thresholds",
+		"unit",
+	}
 
 	panelTypes      = []string{"stat", "timeseries", "bargauge", "state-timeline", "heatmap", "table"}
 	colorModes      = []string{"thresholds", "palette-classic", "continuous-BlPu", "fixed"}
@@ -108,7 +174,8 @@ func TestDashboardByGrafanasSchema(t *testing.T) {
 	if uid, _ := d["uid"].(string); len(uid) < 8 || len(uid) > 40 {
 		t.Errorf("uid is %q, want 8 to 40 characters", uid)
 	}
-	// 36 is what the schema of Grafana 9.5 and 10.0 takes where none is given, 39 what Grafana 10.4 writes. A Grafana does not load a later one than its own well.
+	// 36 is what the schema of Grafana 9.5 and 10.0 takes where none is given, 39 what Grafana 10.4 writes. A Grafana does
+	// not load a later one than its own well.
 	if v, _ := d["schemaVersion"].(float64); v < 36 || v > 38 {
 		t.Errorf("schemaVersion is %v, want Grafana 10.0's", d["schemaVersion"])
 	}
@@ -166,7 +233,8 @@ func TestPanelsByGrafanasSchema(t *testing.T) {
 				t.Errorf("%s: refId %q is there twice, or no letter", where, ref)
 			}
 			refs[q["refId"]] = true
-			if expr, _ := q["expr"].(string); expr == "" || strings.ContainsAny(expr, "<>") && strings.Contains(expr, "<agents") {
+			if expr, _ := q["expr"].(string); expr == "" ||
+				strings.ContainsAny(expr, "<>") && strings.Contains(expr, "<agents") {
 				t.Errorf("%s: query %q", where, expr)
 			}
 			if q["instant"] == q["range"] {
@@ -226,7 +294,12 @@ func fieldsByGrafanasSchema(t *testing.T, where string, c object) {
 		}
 	}
 	for _, o := range objects(t, "overrides of "+where, c["overrides"]) {
-		oneOf(t, "matcher of "+where, within(t, where, o, "matcher")["id"], []string{"byName", "byRegexp", "byFrameRefID", "byType"})
+		oneOf(
+			t,
+			"matcher of "+where,
+			within(t, where, o, "matcher")["id"],
+			[]string{"byName", "byRegexp", "byFrameRefID", "byType"},
+		)
 		for _, p := range objects(t, "properties of "+where, o["properties"]) {
 			oneOf(t, "property of "+where, p["id"], properties)
 		}

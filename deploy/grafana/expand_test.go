@@ -56,8 +56,8 @@ var (
 	specialRE     = regexp.MustCompile(`[$^*{}\[\]'+?.()|]`)
 )
 
-// anyOf is the regular expression for what is chosen of a variable of which many can be. It stands within a PromQL string, where a
-// backslash is two.
+// anyOf is the regular expression for what is chosen of a variable of which many can be. It stands within a PromQL
+// string, where a backslash is two.
 func anyOf(chosen []string) string {
 	var out []string
 	for _, c := range chosen {

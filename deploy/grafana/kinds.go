@@ -36,11 +36,15 @@ func lines(title, description string, queries ...query) *panel {
 		"scaleDistribution": map[string]any{"type": "linear"}, "thresholdsStyle": map[string]any{"mode": "off"},
 		"hideFrom": map[string]any{"legend": false, "tooltip": false, "viz": false},
 	}
-	p.Options = map[string]any{"legend": legend("lastNotNull", "max"), "tooltip": map[string]any{"mode": "multi", "sort": "desc"}}
+	p.Options = map[string]any{
+		"legend":  legend("lastNotNull", "max"),
+		"tooltip": map[string]any{"mode": "multi", "sort": "desc"},
+	}
 	return p
 }
 
-// bars are events over time, counted in steps of five minutes or more. They are one upon the other, so that the height is the number of all.
+// bars are events over time, counted in steps of five minutes or more. They are one upon the other, so that the height
+// is the number of all.
 func bars(title, description string, queries ...query) *panel {
 	p := lines(title, description, queries...).every("5m")
 	c := p.FieldConfig.Defaults.Custom
@@ -85,14 +89,29 @@ func ranking(title, description string, queries ...query) *panel {
 func heat(title, description string, q query) *panel {
 	p := newPanel("heatmap", title, description, q).format("heatmap").every("5m")
 	p.FieldConfig.Defaults.Custom = map[string]any{
-		"scaleDistribution": map[string]any{"type": "linear"}, "hideFrom": map[string]any{"legend": false, "tooltip": false, "viz": false},
+		"scaleDistribution": map[string]any{
+			"type": "linear",
+		}, "hideFrom": map[string]any{"legend": false, "tooltip": false, "viz": false},
 	}
 	p.Options = map[string]any{
 		"calculate": false, "cellGap": 1, "cellValues": map[string]any{"unit": "short", "decimals": 1},
-		"color":        map[string]any{"mode": "scheme", "scheme": "Oranges", "fill": "dark-orange", "scale": "exponential", "exponent": 0.5, "steps": 64, "reverse": false},
-		"exemplars":    map[string]any{"color": "rgba(255,0,255,0.7)"},
-		"filterValues": map[string]any{"le": 1e-9}, "legend": map[string]any{"show": true}, "rowsFrame": map[string]any{"layout": "auto"}, "showValue": "never",
-		"tooltip": map[string]any{"mode": "single", "yHistogram": false}, "yAxis": map[string]any{"axisPlacement": "left", "unit": "s", "reverse": false},
+		"color": map[string]any{
+			"mode":     "scheme",
+			"scheme":   "Oranges",
+			"fill":     "dark-orange",
+			"scale":    "exponential",
+			"exponent": 0.5,
+			"steps":    64,
+			"reverse":  false,
+		},
+		"exemplars": map[string]any{"color": "rgba(255,0,255,0.7)"},
+		"filterValues": map[string]any{
+			"le": 1e-9,
+		}, "legend": map[string]any{"show": true}, "rowsFrame": map[string]any{"layout": "auto"}, "showValue": "never",
+		"tooltip": map[string]any{
+			"mode":       "single",
+			"yHistogram": false,
+		}, "yAxis": map[string]any{"axisPlacement": "left", "unit": "s", "reverse": false},
 	}
 	return p
 }
@@ -103,10 +122,15 @@ type column struct {
 	properties     []property
 }
 
-// table shows labels and values of series that have the same labels, one row for each, and of them only the columns that are named.
+// table shows labels and values of series that have the same labels, one row for each, and of them only the columns
+// that are named.
 func table(title, description string, columns []column, queries ...query) *panel {
 	p := newPanel("table", title, description, queries...).instant().format("table")
-	p.FieldConfig.Defaults.Custom = map[string]any{"align": "auto", "cellOptions": map[string]any{"type": "auto"}, "inspect": false}
+	p.FieldConfig.Defaults.Custom = map[string]any{
+		"align":       "auto",
+		"cellOptions": map[string]any{"type": "auto"},
+		"inspect":     false,
+	}
 	p.Options = map[string]any{
 		"showHeader": true, "cellHeight": "sm", "sortBy": []map[string]any{{"displayName": columns[0].heading, "desc": false}},
 	}

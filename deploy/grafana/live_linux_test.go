@@ -26,15 +26,18 @@ const (
 	diskMiB = 64 // of the served tree
 )
 
-// The real thing: pxeagent serves a network whose DHCP is Dnsmasq's, machines boot and fail to, Debian's Prometheus scrapes, and then everything
-// goes wrong that an alert is about. Every query of the dashboard and the rules must have had data.
+// The real thing: pxeagent serves a network whose DHCP is Dnsmasq's, machines boot and fail to, Debian's Prometheus
+// scrapes, and then everything goes wrong that an alert is about. Every query of the dashboard and the rules must have
+// had data.
 func TestEveryQueryHasDataInARealPrometheus(t *testing.T) {
 	lab.NoShort(t)
 	lab.Need(t, "dnsmasq", "prometheus", "promtool")
 	l := newLive(t)
 	l.boots()
 	l.check(view{})
-	l.check(view{chosen: map[string][]string{"job": {"pxeagent"}, "instance": {l.agent}, "arch": {"x86_64"}, "profile": {"lab"}}})
+	l.check(
+		view{chosen: map[string][]string{"job": {"pxeagent"}, "instance": {l.agent}, "arch": {"x86_64"}, "profile": {"lab"}}},
+	)
 	l.exemplarsLeadToBoots()
 	l.metricsAreWellNamed()
 	l.goesWrong()
@@ -83,7 +86,17 @@ profiles:
   lab:
     image: local
 `, l.efi.mac))
-	l.Must(0, "image", "add", "generic", "rescue", "--from", l.Path("rescue/vmlinuz"), "--from", l.Path("rescue/initrd.img"))
+	l.Must(
+		0,
+		"image",
+		"add",
+		"generic",
+		"rescue",
+		"--from",
+		l.Path("rescue/vmlinuz"),
+		"--from",
+		l.Path("rescue/initrd.img"),
+	)
 	l.Serve()
 	l.Must(0, "configure")
 	l.prom = startPrometheus(t, l.Site, l.Addr+":81")
@@ -104,7 +117,8 @@ func tmpfs(t *testing.T, dir string) {
 	})
 }
 
-// boots makes every kind of boot twice: a series that begins with its first boot shows an increase only with the second.
+// boots makes every kind of boot twice: a series that begins with its first boot shows an increase only with the
+// second.
 func (l *live) boots() {
 	for i, round := range []*machine{l.round, l.round2} {
 		l.bios.load(`boot\undionly.kpxe`, biosOptions...)
@@ -150,7 +164,11 @@ func (l *live) boots() {
 // ended waits until Prometheus has seen so many boots with such an end.
 func (l *live) ended(result string, n int) {
 	l.T.Helper()
-	l.prom.until("boots that ended "+result, fmt.Sprintf(`sum(pxeagent_boots_total{result="%s",arch!="unknown"}) >= bool %d`, result, n), time.Minute)
+	l.prom.until(
+		"boots that ended "+result,
+		fmt.Sprintf(`sum(pxeagent_boots_total{result="%s",arch!="unknown"}) >= bool %d`, result, n),
+		time.Minute,
+	)
 }
 
 // check waits until every query of the dashboard, as Grafana would ask it with such a choice, has data.
@@ -216,7 +234,11 @@ func (l *live) queries(d object) []question {
 			continue
 		}
 		for _, q := range objects(l.T, "targets", p["targets"]) {
-			one := question{where: fmt.Sprintf("%v %v", p["title"], q["refId"]), expr: fmt.Sprint(q["expr"]), instant: q["instant"] == true}
+			one := question{
+				where:   fmt.Sprintf("%v %v", p["title"], q["refId"]),
+				expr:    fmt.Sprint(q["expr"]),
+				instant: q["instant"] == true,
+			}
 			one.interval, _ = p["interval"].(string)
 			for _, m := range legendRE.FindAllStringSubmatch(fmt.Sprint(q["legendFormat"]), -1) {
 				one.labels = append(one.labels, m[1])
@@ -226,7 +248,10 @@ func (l *live) queries(d object) []question {
 	}
 	for _, a := range objects(l.T, "annotations", within(l.T, "the dashboard", d, "annotations")["list"]) {
 		if a["expr"] != nil {
-			all = append(all, question{where: fmt.Sprintf("annotation %v", a["name"]), expr: fmt.Sprint(a["expr"]), interval: "60s"})
+			all = append(
+				all,
+				question{where: fmt.Sprintf("annotation %v", a["name"]), expr: fmt.Sprint(a["expr"]), interval: "60s"},
+			)
 		}
 	}
 	return all
@@ -277,7 +302,13 @@ func (l *live) metricsAreWellNamed() {
 func (l *live) goesWrong() {
 	// Another DHCP server appears, which sends machines to itself.
 	rogue := l.Seg.Host("rogue", "eth1", "10.77.0.9/24")
-	rogue.Dnsmasq("--interface=eth1", "--bind-interfaces", "--no-ping", "--dhcp-range=10.77.0.200,10.77.0.210", "--dhcp-boot=evil.0,rogue,10.77.0.9")
+	rogue.Dnsmasq(
+		"--interface=eth1",
+		"--bind-interfaces",
+		"--no-ping",
+		"--dhcp-range=10.77.0.200,10.77.0.210",
+		"--dhcp-boot=evil.0,rogue,10.77.0.9",
+	)
 	// The disk fills.
 	for i := range 6 {
 		l.Write(fmt.Sprintf("root/http/filling/%d", i), strings.Repeat("x", 10<<20))

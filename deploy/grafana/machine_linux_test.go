@@ -92,7 +92,8 @@ var (
 	biosOptions = []string{"tsize", "0", "blksize", "1456"}
 )
 
-// tftp fetches a file and returns its size. A machine that dozes answers the first block only when it has come for the second time.
+// tftp fetches a file and returns its size. A machine that dozes answers the first block only when it has come for the
+// second time.
 func (m *machine) tftp(name string, dozes bool, options ...string) (int, error) {
 	m.t.Helper()
 	var conn *net.UDPConn

@@ -1,7 +1,7 @@
 // Command grafana writes the Grafana dashboard of pxeagent, pxeagent.json, into the current folder.
 //
-// A dashboard of some fifty panels is not kept right by hand in 4,000 lines of JSON. Here each panel is a few lines: a title, what it
-// tells, its queries, its unit. After a change:
+// A dashboard of some fifty panels is not kept right by hand in 4,000 lines of JSON. Here each panel is a few lines: a
+// title, what it tells, its queries, its unit. After a change:
 //
 //	go generate ./deploy/grafana
 package main

@@ -57,7 +57,8 @@ type source struct {
 	UID  string `json:"uid"`
 }
 
-// prometheus is the data source that is chosen at the top of the dashboard. None is named by its uid, which is another one at each site.
+// prometheus is the data source that is chosen at the top of the dashboard. None is named by its uid, which is another
+// one at each site.
 func prometheus() *source { return &source{"prometheus", "${datasource}"} }
 
 type panel struct {

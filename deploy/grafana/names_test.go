@@ -90,7 +90,8 @@ func everything(t *testing.T) []asked {
 // labelValuesRE takes a query of a variable apart: series, and the label whose values are wanted.
 var labelValuesRE = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 
-// documented are the metrics in deploy/guide/reference.md with their labels. That table is held against the code by a test of package agent.
+// documented are the metrics in deploy/guide/reference.md with their labels. That table is held against the code by a
+// test of package agent.
 func documented(t *testing.T) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile("../guide/reference.md")

@@ -25,8 +25,8 @@ type server struct {
 // scrape is how often it asks.
 const scrape = time.Second
 
-// lookback is how old a sample may be that stands for now. It is long so that one can ask what would be if half an hour went by without
-// another sample.
+// lookback is how old a sample may be that stands for now. It is long so that one can ask what would be if half an hour
+// went by without another sample.
 const lookback = 45 * time.Minute
 
 // startPrometheus runs Prometheus with the rules of this tree, and targets besides the agent.
@@ -48,8 +48,14 @@ scrape_configs:
   - job_name: pxeagent
     static_configs:
 %[3]s`, scrape, rules, targets))
-	p := s.Box.Start("prometheus", "--config.file="+s.Path("prometheus.yml"), "--storage.tsdb.path="+s.Path("tsdb"),
-		"--web.listen-address=127.0.0.1:9090", "--query.lookback-delta="+lookback.String(), "--enable-feature=exemplar-storage")
+	p := s.Box.Start(
+		"prometheus",
+		"--config.file="+s.Path("prometheus.yml"),
+		"--storage.tsdb.path="+s.Path("tsdb"),
+		"--web.listen-address=127.0.0.1:9090",
+		"--query.lookback-delta="+lookback.String(),
+		"--enable-feature=exemplar-storage",
+	)
 	p.WaitOutput(time.Minute, `Server is ready`)
 	return &server{t, http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (conn net.Conn, err error) {

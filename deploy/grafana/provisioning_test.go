@@ -27,7 +27,8 @@ func TestProvisioningFiles(t *testing.T) {
 		}
 	}
 	readYAML(t, "provisioning/dashboards/pxeagent.yaml", &dashboards)
-	if p := dashboards.Providers; dashboards.APIVersion != 1 || len(p) != 1 || p[0].Type != "file" || p[0].Name == "" || p[0].Options.Path == "" {
+	if p := dashboards.Providers; dashboards.APIVersion != 1 || len(p) != 1 || p[0].Type != "file" || p[0].Name == "" ||
+		p[0].Options.Path == "" {
 		t.Errorf("dashboards: %+v", dashboards)
 	}
 
@@ -55,6 +56,10 @@ func TestProvisioningFiles(t *testing.T) {
 	}
 	readYAML(t, "../prometheus/prometheus.example.yaml", &scrape)
 	if s[0].JSONData.TimeInterval != scrape.Global.Interval {
-		t.Errorf("Grafana thinks that Prometheus scrapes every %s, and it does every %s", s[0].JSONData.TimeInterval, scrape.Global.Interval)
+		t.Errorf(
+			"Grafana thinks that Prometheus scrapes every %s, and it does every %s",
+			s[0].JSONData.TimeInterval,
+			scrape.Global.Interval,
+		)
 	}
 }

@@ -5,15 +5,47 @@ func transfers(b *board) {
 	b.row("Transfers")
 	b.place(8, 8, lines("Throughput", "File bytes sent: acknowledged by the machine (TFTP) or written (HTTP).",
 		query{`sum by (protocol) (rate(pxeagent_sent_bytes_total{<agents>}[$__rate_interval]))`, "{{protocol}}"}).unit("Bps"))
-	b.place(8, 8, lines("TFTP packets sent again", "For want of an answer. A few are normal; many mean a lossy or overloaded network, or a firewall in between.",
-		query{`sum by (instance) (rate(pxeagent_tftp_resent_packets_total{<agents>}[$__rate_interval]))`, "{{instance}}"}).unit("pps").warnAbove(10).perAgent())
+	b.place(
+		8,
+		8,
+		lines(
+			"TFTP packets sent again",
+			"For want of an answer. A few are normal; many mean a lossy or overloaded network, or a firewall in between.",
+			query{
+				`sum by (instance) (rate(pxeagent_tftp_resent_packets_total{<agents>}[$__rate_interval]))`,
+				"{{instance}}",
+			},
+		).unit("pps").warnAbove(10).perAgent(),
+	)
 	b.place(8, 8, lines("Transfers under way", "Requests that are being answered.",
 		query{`sum by (protocol) (pxeagent_requests_in_flight{<agents>})`, "{{protocol}}"}).decimals(0))
-	b.place(8, 8, ranking("Top artifacts", "What was sent in the time range, by kind of file and protocol.",
-		query{`topk(10, sum by (artifact, protocol) (increase(pxeagent_sent_bytes_total{<agents>}[$__range])))`, "{{artifact}} by {{protocol}}"}).unit("bytes"))
-	b.place(8, 8, bars("Requests by kind of asker", "As recognised by the form of the request: iPXE, UEFI and BIOS firmware, GRUB, pxelinux, tools.",
-		query{`sum by (class) (increase(pxeagent_requests_total{<agents>,artifact!="internal"}[$__rate_interval]))`, "{{class}}"}))
-	b.place(8, 8, lines("Slow requests", "Nineteen of twenty requests took no longer than this, by kind of file.",
-		query{`histogram_quantile(0.95, sum by (le, artifact, protocol) (rate(pxeagent_request_duration_seconds_bucket{<agents>,artifact!="internal"}[$__rate_interval])))`, "{{artifact}} by {{protocol}}"}).
+	b.place(8, 8, ranking(
+		"Top artifacts",
+		"What was sent in the time range, by kind of file and protocol.",
+		query{
+			`topk(10, sum by (artifact, protocol) (increase(pxeagent_sent_bytes_total{<agents>}[$__range])))`,
+			"{{artifact}} by {{protocol}}",
+		},
+	).unit("bytes"))
+	b.place(
+		8,
+		8,
+		bars(
+			"Requests by kind of asker",
+			"As recognised by the form of the request: iPXE, UEFI and BIOS firmware, GRUB, pxelinux, tools.",
+			query{
+				`sum by (class) (increase(pxeagent_requests_total{<agents>,artifact!="internal"}[$__rate_interval]))`,
+				"{{class}}",
+			},
+		),
+	)
+	b.place(8, 8, lines(
+		"Slow requests",
+		"Nineteen of twenty requests took no longer than this, by kind of file.",
+		query{
+			`histogram_quantile(0.95, sum by (le, artifact, protocol) (rate(pxeagent_request_duration_seconds_bucket{<agents>,artifact!="internal"}[$__rate_interval])))`,
+			"{{artifact}} by {{protocol}}",
+		},
+	).
 		unit("s").every("5m"))
 }

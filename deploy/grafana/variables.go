@@ -30,11 +30,12 @@ const (
 	alphabetically = 1
 )
 
-// livePage is the page of the agent that is chosen, or of the first of them. An agent serves its page and its metrics at one port, so that
-// the label instance is the page's address, unless relabelling made it something else.
+// livePage is the page of the agent that is chosen, or of the first of them. An agent serves its page and its metrics
+// at one port, so that the label instance is the page's address, unless relabelling made it something else.
 const livePage = "http://${page}/"
 
-// selections are written in queries in short: <agents> for the agents that are chosen, <boots> for boots of the machines that are.
+// selections are written in queries in short: <agents> for the agents that are chosen, <boots> for boots of the
+// machines that are.
 var selections = strings.NewReplacer(
 	"<agents>", `job=~"$job",instance=~"$instance"`,
 	"<boots>", `job=~"$job",instance=~"$instance",arch=~"$arch",profile=~"$profile"`,
@@ -54,14 +55,34 @@ func variables() []variable {
 	}
 	// All jobs are those of agents, one by one: up and the process_ metrics are everyone's.
 	job := query("job", "Job", "Prometheus' name for the scrape of agents", "label_values(pxeagent_build_info, job)")
-	instance := query("instance", "Agent", "Agents, by the address that they are scraped at", `label_values(pxeagent_build_info{job=~"$job"}, instance)`)
+	instance := query(
+		"instance",
+		"Agent",
+		"Agents, by the address that they are scraped at",
+		`label_values(pxeagent_build_info{job=~"$job"}, instance)`,
+	)
 	instance.AllValue = ".+" // those, too, that never answered
-	arch := query("arch", "Arch", "Processors of the machines that booted", "label_values(pxeagent_boots_total{<agents>}, arch)")
+	arch := query(
+		"arch",
+		"Arch",
+		"Processors of the machines that booted",
+		"label_values(pxeagent_boots_total{<agents>}, arch)",
+	)
 	arch.AllValue = ".*"
-	profile := query("profile", "Profile", "Profiles of the configuration; All has the machines without one, too", "label_values(pxeagent_boots_total{<agents>}, profile)")
+	profile := query(
+		"profile",
+		"Profile",
+		"Profiles of the configuration; All has the machines without one, too",
+		"label_values(pxeagent_boots_total{<agents>}, profile)",
+	)
 	// Prometheus has no empty label: what is joined from the values alone would leave out every machine without a profile.
 	profile.AllValue = ".*"
-	page := query("page", "Live page of", "The agent whose page links lead to", "label_values(pxeagent_build_info{<agents>}, instance)")
+	page := query(
+		"page",
+		"Live page of",
+		"The agent whose page links lead to",
+		"label_values(pxeagent_build_info{<agents>}, instance)",
+	)
 	page.Hide, page.Multi, page.IncludeAll, page.SkipURLSync, page.Current = hidden, false, false, true, nil
 	return []variable{
 		{

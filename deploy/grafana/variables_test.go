@@ -71,7 +71,10 @@ func TestVariables(t *testing.T) {
 		}
 		known[name] = true
 	}
-	if want := []string{"arch", "datasource", "instance", "job", "page", "profile"}; !slices.Equal(slices.Sorted(maps.Keys(known)), want) {
+	if want := []string{"arch", "datasource", "instance", "job", "page", "profile"}; !slices.Equal(
+		slices.Sorted(maps.Keys(known)),
+		want,
+	) {
 		t.Errorf("variables %v, want %v", known, want)
 	}
 
@@ -155,7 +158,8 @@ func TestAnnotations(t *testing.T) {
 		if a["builtIn"] == 1.0 {
 			continue
 		}
-		if a["expr"] == nil || a["expr"] != target["expr"] || a["step"] != target["interval"] || target["refId"] == "" || a["textFormat"] == "" {
+		if a["expr"] == nil || a["expr"] != target["expr"] || a["step"] != target["interval"] || target["refId"] == "" ||
+			a["textFormat"] == "" {
 			t.Errorf("annotation %s is one query to Grafana 10 and another to later ones: %v", name, a)
 		}
 	}

@@ -28,8 +28,17 @@ func StartBrowser(t testing.TB) *Browser {
 	t.Helper()
 	Need(t, "chromium")
 	NoShort(t)
-	options := append([]chromedp.ExecAllocatorOption{}, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.NoSandbox, chromedp.Headless, chromedp.DisableGPU,
-		chromedp.ExecPath("/usr/bin/chromium"), chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(60*time.Second))
+	options := append(
+		[]chromedp.ExecAllocatorOption{},
+		chromedp.NoFirstRun,
+		chromedp.NoDefaultBrowserCheck,
+		chromedp.NoSandbox,
+		chromedp.Headless,
+		chromedp.DisableGPU,
+		chromedp.ExecPath("/usr/bin/chromium"),
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.WSURLReadTimeout(60*time.Second),
+	)
 	for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "disable-default-apps", "disable-extensions",
 		"disable-dev-shm-usage", "hide-scrollbars", "mute-audio", "no-proxy-server"} {
 		options = append(options, chromedp.Flag(flag, true))
@@ -75,7 +84,8 @@ func (b *Browser) hear(event any) {
 	}
 }
 
-// Complaints are errors and warnings of the page since the last call: exceptions, violations of its policy, requests that failed.
+// Complaints are errors and warnings of the page since the last call: exceptions, violations of its policy, requests
+// that failed.
 func (b *Browser) Complaints() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -118,7 +128,8 @@ func Eval[T any](b *Browser, expression string) T {
 	return v
 }
 
-// Until waits until a JavaScript expression is true; that it fails means that it is not yet. The page's policy forbids what chromedp.Poll does for that.
+// Until waits until a JavaScript expression is true; that it fails means that it is not yet. The page's policy forbids
+// what chromedp.Poll does for that.
 func (b *Browser) Until(expression string) {
 	b.t.Helper()
 	deadline := time.Now().Add(browserWait)

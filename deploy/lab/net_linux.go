@@ -76,8 +76,8 @@ func (s *Segment) Plug(h *Host, dev string, addrs ...string) {
 	s.forwards(port)
 }
 
-// forwards waits until the bridge passes frames of a port. It begins to when the kernel has dealt with the news that the link is up,
-// which it does at most once a second; a frame that is sent before is lost.
+// forwards waits until the bridge passes frames of a port. It begins to when the kernel has dealt with the news that
+// the link is up, which it does at most once a second; a frame that is sent before is lost.
 func (s *Segment) forwards(port string) {
 	s.t.Helper()
 	deadline := time.Now().Add(10 * time.Second)

@@ -21,8 +21,8 @@ const (
 	ovmfVars = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 )
 
-// running has a place for each machine that may run at a time. An emulated one takes a processor to itself, and firmware that is
-// kept waiting gives up.
+// running has a place for each machine that may run at a time. An emulated one takes a processor to itself, and
+// firmware that is kept waiting gives up.
 var running = make(chan struct{}, 2)
 
 // Machine is a virtual machine that boots from the network and has its console on a serial line.
@@ -59,8 +59,8 @@ func NeedQEMU(t testing.TB) {
 	NeedFile(t, ovmfCode, ovmfVars, "/usr/lib/ipxe/qemu/pxe-e1000.rom")
 }
 
-// Boot switches a machine on. It is emulated (TCG): KVM may be present and hang. It is switched off with the test. Two run at a
-// time: Boot waits until another was switched off, so a test has one machine at once.
+// Boot switches a machine on. It is emulated (TCG): KVM may be present and hang. It is switched off with the test. Two
+// run at a time: Boot waits until another was switched off, so a test has one machine at once.
 func (s *Segment) Boot(q QEMU) *Machine {
 	s.t.Helper()
 	host, dir := &Host{s.t, s.netns}, s.t.TempDir()

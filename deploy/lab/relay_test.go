@@ -14,7 +14,13 @@ func TestRelaySpoils(t *testing.T) {
 	}
 	defer server.Close()
 	_ = server.SetReadBuffer(1 << 20)
-	r := NewRelay(t, server.LocalAddr().(*net.UDPAddr).AddrPort(), Spoil{Drop: 0.2, Duplicate: 0.2, Reorder: 0.2, Delay: time.Millisecond}, Spoil{}, 7)
+	r := NewRelay(
+		t,
+		server.LocalAddr().(*net.UDPAddr).AddrPort(),
+		Spoil{Drop: 0.2, Duplicate: 0.2, Reorder: 0.2, Delay: time.Millisecond},
+		Spoil{},
+		7,
+	)
 	client, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(r.Addr()))
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +47,8 @@ func TestRelaySpoils(t *testing.T) {
 	var arrived, backwards int
 	last := byte(0)
 	for wait := time.After(10 * time.Second); ; {
-		if passed := r.Passed.Load(); passed > 0 && passed+r.Dropped.Load()-r.Doubled.Load() == sent && int64(arrived) == passed {
+		if passed := r.Passed.Load(); passed > 0 && passed+r.Dropped.Load()-r.Doubled.Load() == sent &&
+			int64(arrived) == passed {
 			break
 		}
 		select {
@@ -52,7 +59,13 @@ func TestRelaySpoils(t *testing.T) {
 			}
 			last = b
 		case <-wait:
-			t.Fatalf("%d arrived; passed %d, dropped %d, doubled %d", arrived, r.Passed.Load(), r.Dropped.Load(), r.Doubled.Load())
+			t.Fatalf(
+				"%d arrived; passed %d, dropped %d, doubled %d",
+				arrived,
+				r.Passed.Load(),
+				r.Dropped.Load(),
+				r.Doubled.Load(),
+			)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// advertisement is a Router Advertisement of a router that leads nowhere and has no address to give (RFC 4861 section 4.2): type 134, hop
-// limit 64, a lifetime of no seconds. The kernel fills in the checksum.
+// advertisement is a Router Advertisement of a router that leads nowhere and has no address to give (RFC 4861 section
+// 4.2): type 134, hop limit 64, a lifetime of no seconds. The kernel fills in the checksum.
 var advertisement = []byte{134, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 // advertise answers for an IPv6 router on s until the end of the test: iPXE of 2019 waits 13 s for one in each DHCP.

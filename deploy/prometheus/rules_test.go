@@ -1,4 +1,5 @@
-// Package prometheus holds Prometheus' rules for pxeagent and an example of its configuration. There is no Go here but the tests of them.
+// Package prometheus holds Prometheus' rules for pxeagent and an example of its configuration. There is no Go here but
+// the tests of them.
 package prometheus
 
 import (
@@ -60,7 +61,8 @@ func read(t *testing.T, name string, into any) {
 	}
 }
 
-// An alert says how bad it is, what was seen and what to do; and rules_test.yaml has it fire, and has a moment at which it must not.
+// An alert says how bad it is, what was seen and what to do; and rules_test.yaml has it fire, and has a moment at which
+// it must not.
 func TestEveryRuleIsSpokenForAndTested(t *testing.T) {
 	var rules rulesFile
 	read(t, "rules.yaml", &rules)
@@ -70,7 +72,8 @@ func TestEveryRuleIsSpokenForAndTested(t *testing.T) {
 	for _, c := range cases.Tests {
 		about, _, _ := strings.Cut(c.Name, " ")
 		for _, e := range c.Exprs {
-			if len(e.Samples) == 0 && strings.HasPrefix(e.Expr, "ALERTS") || strings.Contains(e.Expr, "(ALERTS") && len(e.Samples) == 0 {
+			if len(e.Samples) == 0 && strings.HasPrefix(e.Expr, "ALERTS") ||
+				strings.Contains(e.Expr, "(ALERTS") && len(e.Samples) == 0 {
 				quiet[about] = true
 			}
 			for _, s := range e.Samples {

@@ -1,5 +1,5 @@
-// Package imagetest is a stand-in for the servers that publish images: it holds files, and can be made to behave as real ones do on a bad
-// day. Only tests import it.
+// Package imagetest is a stand-in for the servers that publish images: it holds files, and can be made to behave as
+// real ones do on a bad day. Only tests import it.
 package imagetest
 
 import (
@@ -32,7 +32,8 @@ type File struct {
 	NoValidator bool
 	NoRange     bool // the whole of it is sent whatever is asked for
 	Unsized     bool // its length is not told
-	// Cuts are the numbers of bytes after which the connection is cut, for one answer after the other; after the last, nothing is cut.
+	// Cuts are the numbers of bytes after which the connection is cut, for one answer after the other; after the last,
+	// nothing is cut.
 	Cuts []int
 	// Fails are statuses that the first answers have.
 	Fails []int

@@ -20,12 +20,16 @@ func SmartOS(t testing.TB, stamp string) []byte {
 	)
 }
 
-// PublishSmartOS publishes a version as newer ones are: with a branch in the archive's name, and both lists. It is the latest.
+// PublishSmartOS publishes a version as newer ones are: with a branch in the archive's name, and both lists. It is the
+// latest.
 func (m *Mirror) PublishSmartOS(t testing.TB, stamp string) {
 	name, archive := "platform-release-20260101-"+stamp+".tgz", SmartOS(t, stamp)
 	m.Put(stamp+"/"+name, archive)
 	m.Put(stamp+"/md5sums.txt", []byte(SumLine("md5", name, archive)))
-	m.Put(stamp+"/sha256sums.txt", []byte(SumLine("sha256", "smartos-"+stamp+".iso", []byte("iso"))+SumLine("sha256", name, archive)))
+	m.Put(
+		stamp+"/sha256sums.txt",
+		[]byte(SumLine("sha256", "smartos-"+stamp+".iso", []byte("iso"))+SumLine("sha256", name, archive)),
+	)
 	m.Put(stamp+"/SINGLE_USER_ROOT_PASSWORD.txt", []byte("correct horse\n"))
 	m.Put("latest", []byte("/Joyent_Dev/public/SmartOS/"+stamp+"\n"))
 }
@@ -41,11 +45,21 @@ func (m *Mirror) PublishOldSmartOS(t testing.TB, stamp string) {
 // PublishMemtest publishes memtest86+.
 func (m *Mirror) PublishMemtest(t testing.TB, version string) {
 	name := "mt86plus_" + version + ".binaries.zip"
-	archive := Zip(t, Entry{Name: "memtest32.bin", Body: "32 bios"}, Entry{Name: "memtest64.bin", Body: "64 bios"}, Entry{Name: "memtest32.efi", Body: "32 efi"},
-		Entry{Name: "memtest64.efi", Body: "64 efi"})
+	archive := Zip(
+		t,
+		Entry{Name: "memtest32.bin", Body: "32 bios"},
+		Entry{Name: "memtest64.bin", Body: "64 bios"},
+		Entry{Name: "memtest32.efi", Body: "32 efi"},
+		Entry{Name: "memtest64.efi", Body: "64 efi"},
+	)
 	m.Put("download/v"+version+"/"+name, archive)
 	m.Put("download/v"+version+"/sha256sum.txt", []byte(SumLine("sha256", name, archive)))
-	m.Put("", []byte(`<a href="/download/v6.20/mt86plus_6.20.binaries.zip">old</a> <a href="/download/v`+version+`/`+name+`">new</a>`))
+	m.Put(
+		"",
+		[]byte(
+			`<a href="/download/v6.20/mt86plus_6.20.binaries.zip">old</a> <a href="/download/v`+version+`/`+name+`">new</a>`,
+		),
+	)
 }
 
 // PublishDebian publishes an installer, with its list's own checksum in InRelease.
@@ -55,10 +69,21 @@ func (m *Mirror) PublishDebian(suite, arch string) {
 	m.Put(at+"netboot/debian-installer/"+arch+"/linux", linux)
 	m.Put(at+"netboot/debian-installer/"+arch+"/initrd.gz", initrd)
 	list := SumLine("sha256", "./netboot/gtk/debian-installer/"+arch+"/linux", []byte("another")) +
-		SumLine("sha256", "./netboot/debian-installer/"+arch+"/initrd.gz", initrd) + SumLine("sha256", "./netboot/debian-installer/"+arch+"/linux", linux)
+		SumLine(
+			"sha256",
+			"./netboot/debian-installer/"+arch+"/initrd.gz",
+			initrd,
+		) + SumLine("sha256", "./netboot/debian-installer/"+arch+"/linux", linux)
 	m.Put(at+"SHA256SUMS", []byte(list))
-	release := fmt.Sprintf("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: Debian\nSuite: stable\nCodename: %s\nMD5Sum:\n %s %d main/installer-%s/current/images/SHA256SUMS\nSHA256:\n %s %d main/installer-%[4]s/current/images/SHA256SUMS\n",
-		suite, Sum("md5", []byte(list)), len(list), arch, Sum("sha256", []byte(list)), len(list))
+	release := fmt.Sprintf(
+		"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: Debian\nSuite: stable\nCodename: %s\nMD5Sum:\n %s %d main/installer-%s/current/images/SHA256SUMS\nSHA256:\n %s %d main/installer-%[4]s/current/images/SHA256SUMS\n",
+		suite,
+		Sum("md5", []byte(list)),
+		len(list),
+		arch,
+		Sum("sha256", []byte(list)),
+		len(list),
+	)
 	m.Put("dists/"+suite+"/InRelease", []byte(release))
 	m.Put("dists/stable/InRelease", []byte(release))
 }
@@ -66,11 +91,20 @@ func (m *Mirror) PublishDebian(suite, arch string) {
 // PublishUbuntu publishes a point release.
 func (m *Mirror) PublishUbuntu(t testing.TB, release, point string) {
 	netboot, iso := "ubuntu-"+point+"-netboot-amd64.tar.gz", "ubuntu-"+point+"-live-server-amd64.iso"
-	archive := TGZ(t, Entry{Name: "./"}, Entry{Name: "./amd64/"}, Entry{Name: "./amd64/linux", Body: "linux"}, Entry{Name: "./amd64/initrd", Body: "initrd"},
-		Entry{Name: "./amd64/pxelinux.0", Body: "pxelinux"})
+	archive := TGZ(
+		t,
+		Entry{Name: "./"},
+		Entry{Name: "./amd64/"},
+		Entry{Name: "./amd64/linux", Body: "linux"},
+		Entry{Name: "./amd64/initrd", Body: "initrd"},
+		Entry{Name: "./amd64/pxelinux.0", Body: "pxelinux"},
+	)
 	m.Put(release+"/"+netboot, archive)
 	m.Put(release+"/"+iso, []byte("the iso"))
-	m.Put(release+"/SHA256SUMS", []byte(SumLine("sha256", "*"+iso, []byte("the iso"))+SumLine("sha256", "*"+netboot, archive)))
+	m.Put(
+		release+"/SHA256SUMS",
+		[]byte(SumLine("sha256", "*"+iso, []byte("the iso"))+SumLine("sha256", "*"+netboot, archive)),
+	)
 	m.Put("", []byte(`<a href="20.04/">20.04</a> <a href="23.10/">23.10</a> <a href="`+release+`/">`+release+`</a>`))
 }
 
@@ -97,7 +131,10 @@ func (m *Mirror) PublishAlpine(t testing.TB, version, arch string) {
 	at := "v" + branch + "/releases/" + arch + "/"
 	m.Put(at+name, archive)
 	m.Put(at+name+".sha256", []byte(SumLine("sha256", name, archive)))
-	m.Put("latest-stable/releases/"+arch+"/latest-releases.yaml", []byte("---\n-\n  branch: v"+branch+"\n  version: "+version+"\n"))
+	m.Put(
+		"latest-stable/releases/"+arch+"/latest-releases.yaml",
+		[]byte("---\n-\n  branch: v"+branch+"\n  version: "+version+"\n"),
+	)
 }
 
 // PublishFlatcar publishes a version as Flatcar does: lists of several kinds in one file.
@@ -105,7 +142,24 @@ func (m *Mirror) PublishFlatcar(version, usr string) {
 	for _, name := range []string{"flatcar_production_pxe.vmlinuz", "flatcar_production_pxe_image.cpio.gz"} {
 		body := []byte(name)
 		m.Put(usr+"/"+version+"/"+name, body)
-		m.Put(usr+"/"+version+"/"+name+".DIGESTS", []byte("# MD5 HASH\n"+SumLine("md5", name, body)+"# SHA1 HASH\n"+SumLine("sha1", name, body)+"# SHA512 HASH\n"+SumLine("sha512", name, body)))
+		m.Put(
+			usr+"/"+version+"/"+name+".DIGESTS",
+			[]byte(
+				"# MD5 HASH\n"+SumLine(
+					"md5",
+					name,
+					body,
+				)+"# SHA1 HASH\n"+SumLine(
+					"sha1",
+					name,
+					body,
+				)+"# SHA512 HASH\n"+SumLine(
+					"sha512",
+					name,
+					body,
+				),
+			),
+		)
 	}
 	m.Put(usr+"/current/version.txt", []byte("FLATCAR_BUILD=4230\nFLATCAR_VERSION="+version+"\n"))
 }
@@ -125,7 +179,12 @@ func (m *Mirror) PublishTalos(version string) {
 // PublishUbuntuARM publishes a point release as cdimage.ubuntu.com has it: below the release's code name.
 func (m *Mirror) PublishUbuntuARM(t testing.TB, codename, release, point string) {
 	netboot, iso := "ubuntu-"+point+"-netboot-arm64.tar.gz", "ubuntu-"+point+"-live-server-arm64.iso"
-	archive := TGZ(t, Entry{Name: "./arm64/"}, Entry{Name: "./arm64/linux", Body: "linux"}, Entry{Name: "./arm64/initrd", Body: "initrd"})
+	archive := TGZ(
+		t,
+		Entry{Name: "./arm64/"},
+		Entry{Name: "./arm64/linux", Body: "linux"},
+		Entry{Name: "./arm64/initrd", Body: "initrd"},
+	)
 	at := codename + "/release/"
 	m.Put(at+netboot, archive)
 	m.Put(at+iso, []byte("the iso"))
@@ -142,7 +201,12 @@ func (m *Mirror) PublishMemtest8(t testing.TB, version string) {
 	}
 	name := "mt86plus_" + version + ".binaries.zip"
 	m.Put("download/v"+version+"/"+name, Zip(t, entries...))
-	m.Put("", []byte(`<a href="/download/v7.20/mt86plus_7.20.binaries.zip">old</a> <a href="/download/v`+version+`/`+name+`">new</a>`))
+	m.Put(
+		"",
+		[]byte(
+			`<a href="/download/v7.20/mt86plus_7.20.binaries.zip">old</a> <a href="/download/v`+version+`/`+name+`">new</a>`,
+		),
+	)
 }
 
 // PublishTalosFactory publishes what Image Factory makes of a schematic.

@@ -35,7 +35,8 @@ func TestUEFIMachineBootsByHTTP(t *testing.T) {
 	}
 }
 
-// QEMU's ROM is iPXE and never loads undionly.kpxe by itself. Told by hand to chain it under another name, it does what a ROM does.
+// QEMU's ROM is iPXE and never loads undionly.kpxe by itself. Told by hand to chain it under another name, it does what
+// a ROM does.
 func TestUndionlyItselfBoots(t *testing.T) {
 	s := newRoom(t, site.Leasing, "")
 	s.Must(0, "configure")

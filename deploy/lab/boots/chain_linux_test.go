@@ -23,8 +23,8 @@ func TestUndionlyBootsBehindAFirewall(t *testing.T) {
 	}
 }
 
-// Everybody is told ipxe.efi, ipxe.efi among them. With the breaker alone nothing else helps. Behind Kea, and behind Dnsmasq, it is started
-// elsewhere.
+// Everybody is told ipxe.efi, ipxe.efi among them. With the breaker alone nothing else helps. Behind Kea, and behind
+// Dnsmasq, it is started elsewhere.
 func TestUEFIBootsBehindAFirewall(t *testing.T) {
 	isc.needs(t)
 	s := newRoom(t, "", "chain: tftp\n")
@@ -44,13 +44,18 @@ func TestUEFIBootsBehindKeaByTheOneName(t *testing.T) {
 	s.boots(m, step{proto: "tftp", class: "uefi", artifact: "nbp", says: "quirks=.*other_firmware"}, menuByHTTP)
 }
 
-// pfSense with the URL for UEFI HTTP boot set says HTTPClient to everyone who asks for option 60. undionly.kpxe then introduces itself as one,
-// and is told the .efi file's URL.
+// pfSense with the URL for UEFI HTTP boot set says HTTPClient to everyone who asks for option 60. undionly.kpxe then
+// introduces itself as one, and is told the .efi file's URL.
 func TestBothBootBehindISCWithUEFIHTTPBoot(t *testing.T) {
 	isc.needs(t)
 	s := newRoom(t, "", "")
-	s.behind(isc, "authoritative;\n", "authoritative;\noption arch code 93 = unsigned integer 16;\noption custom-opt1-0 code 60 = text;\n", `	filename "undionly.kpxe";
-`, `	option custom-opt1-0 "HTTPClient";
+	s.behind(
+		isc,
+		"authoritative;\n",
+		"authoritative;\noption arch code 93 = unsigned integer 16;\noption custom-opt1-0 code 60 = text;\n",
+		`	filename "undionly.kpxe";
+`,
+		`	option custom-opt1-0 "HTTPClient";
 	if substring (option vendor-class-identifier, 0, 10) = "HTTPClient" {
 		filename "http://10.77.0.7/ipxe.efi";
 	} else if option arch = 00:07 {
@@ -58,7 +63,8 @@ func TestBothBootBehindISCWithUEFIHTTPBoot(t *testing.T) {
 	} else {
 		filename "undionly.kpxe";
 	}
-`)
+`,
+	)
 	efi := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:01:04", UEFI: true, HTTPBoot: true})
 	s.boots(efi, nbpByHTTP, menuByHTTP)
 	efi.Stop()
@@ -74,7 +80,10 @@ func TestLoopIsSeenWithTheBreakerOff(t *testing.T) {
 	s := newRoom(t, "", "chain: \"off\"\n")
 	s.behind(isc)
 	s.bootUndionly("52:54:00:77:01:06")
-	s.Agent.WaitOutput(bootLimit, `level=WARN msg="loop: .* client=10\.77\.0\.\d+ .*file=undionly.kpxe .*remedy=".*set chain: auto`)
+	s.Agent.WaitOutput(
+		bootLimit,
+		`level=WARN msg="loop: .* client=10\.77\.0\.\d+ .*file=undionly.kpxe .*remedy=".*set chain: auto`,
+	)
 	if n := s.Metric("pxeagent_loops_seen_total"); n != 1 {
 		t.Errorf("%v loops are counted of one", n)
 	}

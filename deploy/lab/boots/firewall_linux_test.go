@@ -9,8 +9,8 @@ import (
 	"pxeagent/deploy/lab"
 )
 
-// What pfSense writes for one file name, to ISC dhcpd and to Kea 2.2, and the like for Dnsmasq: everybody is told it, iPXE among them. Kea
-// sends it in option 67 alone, without a terminator.
+// What pfSense writes for one file name, to ISC dhcpd and to Kea 2.2, and the like for Dnsmasq: everybody is told it,
+// iPXE among them. Kea sends it in option 67 alone, without a terminator.
 const (
 	pfSenseISC = `authoritative;
 one-lease-per-client true;
@@ -52,7 +52,8 @@ func (d dhcp) needs(t *testing.T) {
 	lab.Need(t, map[dhcp]string{isc: "dhcpd", kea: "kea-dhcp4", dnsmasq: "dnsmasq"}[d])
 }
 
-// behind starts a firewall with such a server, which nobody here configures. The pairs are what is changed in what it is told, as in strings.NewReplacer.
+// behind starts a firewall with such a server, which nobody here configures. The pairs are what is changed in what it
+// is told, as in strings.NewReplacer.
 func (s *room) behind(d dhcp, changes ...string) {
 	s.T.Helper()
 	change := strings.NewReplacer(changes...)

@@ -15,8 +15,8 @@ import (
 	"pxeagent/deploy/lab"
 )
 
-// herald is a kernel that says on the serial port what it was started with, and stops: for BIOS by Multiboot, as SmartOS is
-// booted, and for EFI. A real one tells less, and takes longer.
+// herald is a kernel that says on the serial port what it was started with, and stops: for BIOS by Multiboot, as
+// SmartOS is booted, and for EFI. A real one tells less, and takes longer.
 type herald struct{ bios, efi string }
 
 func newHerald(t *testing.T) herald {

@@ -11,8 +11,8 @@ import (
 // diskSays is what the program on the ISO image prints on the first serial port.
 const diskSays = "the disk image runs"
 
-// isoImage is the least that a BIOS boots as a CD-ROM: El Torito's boot record, its catalog with one entry without emulation, and a program. Emulated
-// floppies, as on memtest86+'s own image, are not booted by iPXE.
+// isoImage is the least that a BIOS boots as a CD-ROM: El Torito's boot record, its catalog with one entry without
+// emulation, and a program. Emulated floppies, as on memtest86+'s own image, are not booted by iPXE.
 func isoImage() string {
 	const sector, catalog, program = 2048, 19, 20
 	disk := make([]byte, 64*sector)

@@ -6,7 +6,8 @@ import (
 	"pxeagent/deploy/lab"
 )
 
-// bootUndionly has QEMU's ROM, which is iPXE, do what a ROM does: load undionly.kpxe, here under a name that the ROM is given.
+// bootUndionly has QEMU's ROM, which is iPXE, do what a ROM does: load undionly.kpxe, here under a name that the ROM is
+// given.
 func (s *room) bootUndionly(mac string) *lab.Machine {
 	s.T.Helper()
 	lab.Need(s.T, "curl")

@@ -55,7 +55,13 @@ func TestBIOSBootsOnALossyRoad(t *testing.T) {
 	s.Serve()
 	s.behind(kea)
 	s.lossy()
-	got := s.boots(s.bootUndionly("52:54:00:77:03:01"), firstLoaded, brokenTFTP, menuByHTTP, step{proto: "http", file: "/" + archive})
+	got := s.boots(
+		s.bootUndionly("52:54:00:77:03:01"),
+		firstLoaded,
+		brokenTFTP,
+		menuByHTTP,
+		step{proto: "http", file: "/" + archive},
+	)
 	if diff := cmp.Diff(s.smartosTold("-B console=text,smartos=true", noise), got, cmp.AllowUnexported(told{}, module{})); diff != "" {
 		t.Errorf("what the kernel was told (-want +got)\n%s", diff)
 	}
@@ -75,8 +81,8 @@ func TestUEFIBootsOnALossyRoad(t *testing.T) {
 	}
 }
 
-// The server has two cards on the network and a second address on one of them, which is next-server; firmware takes nothing from
-// another address than it asked. The machine has two cards there as well.
+// The server has two cards on the network and a second address on one of them, which is next-server; firmware takes
+// nothing from another address than it asked. The machine has two cards there as well.
 func TestUEFIBootsFromASecondAddress(t *testing.T) {
 	s := newEmptyRoom(t, "10.77.0.7", "", bothKernels+"next_server: 10.77.0.8\n")
 	s.Box.IP("addr", "add", "10.77.0.8/24", "dev", "eth1")
@@ -96,7 +102,9 @@ func TestPowerIsLostWhileTheImageLoads(t *testing.T) {
 	noise := s.smartos(16 << 20)
 	s.Serve()
 	s.behind(dnsmasq)
-	s.rules("table ip link {\n chain out { type filter hook output priority 0; tcp sport 80 limit rate over 400 kbytes/second burst 4 mbytes drop; }\n}\n")
+	s.rules(
+		"table ip link {\n chain out { type filter hook output priority 0; tcp sport 80 limit rate over 400 kbytes/second burst 4 mbytes drop; }\n}\n",
+	)
 	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:03:05"})
 	m.WaitOutput(bootLimit, `/boot_archive\.\.\. +\d`)
 	if n := s.Metric("pxeagent_requests_in_flight", `protocol="http"`); n < 1 {
@@ -113,13 +121,15 @@ func TestPowerIsLostWhileTheImageLoads(t *testing.T) {
 	}
 }
 
-// The same while firmware loads iPXE, and once more when iPXE has run: firmware is given iPXE itself each time, for all that iPXE
-// asked the same names from the same address a moment ago.
+// The same while firmware loads iPXE, and once more when iPXE has run: firmware is given iPXE itself each time, for all
+// that iPXE asked the same names from the same address a moment ago.
 func TestPowerIsLostWhileIPXELoads(t *testing.T) {
 	isc.needs(t)
 	s := newRoom(t, "", "chain: tftp\n")
 	s.behind(isc, "undionly.kpxe", "ipxe.efi")
-	s.rules("table ip link {\n chain out { type filter hook output priority 0; meta length > 1000 udp sport != 67 limit rate over 20/second burst 50 packets drop; }\n}\n")
+	s.rules(
+		"table ip link {\n chain out { type filter hook output priority 0; meta length > 1000 udp sport != 67 limit rate over 20/second burst 50 packets drop; }\n}\n",
+	)
 	const mac = "52:54:00:77:03:06"
 	m := s.Seg.Boot(lab.QEMU{MAC: mac, UEFI: true})
 	m.WaitOutput(bootLimit, `Downloading NBP file`)
@@ -132,7 +142,10 @@ func TestPowerIsLostWhileIPXELoads(t *testing.T) {
 	m = s.Seg.Boot(lab.QEMU{MAC: mac, UEFI: true})
 	m.WaitOutput(bootLimit, `NBP file downloaded successfully`)
 	s.Agent.WaitOutput(bootLimit, `(?s)`+nbpByTFTP.pattern()+`.*`+nbpByTFTP.pattern())
-	s.Agent.WaitOutput(bootLimit, `msg=served proto=tftp .*file=ipxe.efi class=uefi artifact=nbp outcome=(timeout|aborted|error)`)
+	s.Agent.WaitOutput(
+		bootLimit,
+		`msg=served proto=tftp .*file=ipxe.efi class=uefi artifact=nbp outcome=(timeout|aborted|error)`,
+	)
 	s.inFlight(0)
 	if n := s.Metric("pxeagent_loops_seen_total"); n != 0 {
 		t.Errorf("the doctor saw %v loops where none was", n)
@@ -155,7 +168,8 @@ func (s *room) inFlight(want float64) {
 	}
 }
 
-// The script that is to be compiled into iPXE, run by an iPXE: its first card leads nowhere, and the second to the menu.
+// The script that is to be compiled into iPXE, run by an iPXE: its first card leads nowhere, and the second to the
+// menu.
 func TestTheEmbeddedScriptLeadsToTheMenu(t *testing.T) {
 	s := newRoom(t, "", "")
 	s.behind(dnsmasq)
@@ -163,5 +177,8 @@ func TestTheEmbeddedScriptLeadsToTheMenu(t *testing.T) {
 	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:03:08", More: []lab.Card{{MAC: "52:54:00:77:03:07", Dead: true}}})
 	atPrompt(m, "dhcp net1 && chain http://10.77.0.7/own.ipxe")
 	s.boots(m, step{proto: "http", file: "/own.ipxe"}, menuByHTTP)
-	m.WaitOutput(bootLimit, `(?s)/own\.ipxe\.\.\. ok.*Configuring \(net0 52:54:00:77:03:07\).*Configuring \(net1 52:54:00:77:03:08\).*/ipxe/bootstrap\.ipxe\.\.\. ok`)
+	m.WaitOutput(
+		bootLimit,
+		`(?s)/own\.ipxe\.\.\. ok.*Configuring \(net0 52:54:00:77:03:07\).*Configuring \(net1 52:54:00:77:03:08\).*/ipxe/bootstrap\.ipxe\.\.\. ok`,
+	)
 }

@@ -15,7 +15,8 @@ import (
 
 const (
 	bootLimit = 150 * time.Second
-	// bothKernels is the menu's item that every machine can boot. It is chosen without a key, which had to be typed at the right moment.
+	// bothKernels is the menu's item that every machine can boot. It is chosen without a key, which had to be typed at the
+	// right moment.
 	bothKernels = "menu:\n  default: memtest-memtest86_x64\n  timeout: 1s\n"
 )
 
@@ -77,7 +78,8 @@ func (s *room) boots(m *lab.Machine, steps ...step) told {
 	return what
 }
 
-// bootsMemtest is boots into memtest86+. Its kernel tells nobody that it runs, so the screen is looked at until it is that blue.
+// bootsMemtest is boots into memtest86+. Its kernel tells nobody that it runs, so the screen is looked at until it is
+// that blue.
 func (s *room) bootsMemtest(m *lab.Machine, steps ...step) {
 	s.T.Helper()
 	s.fetches(steps...)
@@ -119,8 +121,8 @@ func (s *room) counted() {
 	}
 }
 
-// watched is the machine's last boot as the daemon saw it, and no boot that failed. With two cards on a network, iPXE may have gone on by
-// another one than firmware began with: the daemon sees two machines.
+// watched is the machine's last boot as the daemon saw it, and no boot that failed. With two cards on a network, iPXE
+// may have gone on by another one than firmware began with: the daemon sees two machines.
 func (s *room) watched(m *lab.Machine) boot.Boot {
 	s.T.Helper()
 	var b boot.Boot
@@ -140,8 +142,15 @@ func (s *room) watched(m *lab.Machine) boot.Boot {
 	case m.QEMU.UEFI:
 		firmware = boot.FirmwareUEFI
 	}
-	if b.Firmware != firmware || b.Result != boot.UnderWay && b.Result != boot.Booted || b.At != boot.StageKernel && b.At != boot.StageImage {
-		s.T.Errorf("the daemon saw a boot by %s, with the result %q, that came to %s (%s)", b.Firmware, b.Result, b.At, b.Note)
+	if b.Firmware != firmware || b.Result != boot.UnderWay && b.Result != boot.Booted ||
+		b.At != boot.StageKernel && b.At != boot.StageImage {
+		s.T.Errorf(
+			"the daemon saw a boot by %s, with the result %q, that came to %s (%s)",
+			b.Firmware,
+			b.Result,
+			b.At,
+			b.Note,
+		)
 	}
 	return b
 }

@@ -16,14 +16,22 @@ import (
 	"pxeagent/deploy/lab/site"
 )
 
-// Debian's Prometheus scrapes the agent while a machine boots, and each query about boots in the dashboard has data of that boot. The
-// dashboard's other queries, rules and alerts are asked in package grafana, where machines are played.
+// Debian's Prometheus scrapes the agent while a machine boots, and each query about boots in the dashboard has data of
+// that boot. The dashboard's other queries, rules and alerts are asked in package grafana, where machines are played.
 func TestPrometheusSeesAMachineBoot(t *testing.T) {
 	lab.Need(t, "prometheus")
 	s := newRoom(t, site.Leasing, "")
 	s.Must(0, "configure")
-	s.Write("prometheus.yml", "global: {scrape_interval: 1s}\nscrape_configs: [{job_name: pxeagent, static_configs: [{targets: ['"+site.Addr+":80']}]}]\n")
-	p := s.Box.Start("prometheus", "--config.file="+s.Path("prometheus.yml"), "--storage.tsdb.path="+s.Path("tsdb"), "--web.listen-address=127.0.0.1:9090")
+	s.Write(
+		"prometheus.yml",
+		"global: {scrape_interval: 1s}\nscrape_configs: [{job_name: pxeagent, static_configs: [{targets: ['"+site.Addr+":80']}]}]\n",
+	)
+	p := s.Box.Start(
+		"prometheus",
+		"--config.file="+s.Path("prometheus.yml"),
+		"--storage.tsdb.path="+s.Path("tsdb"),
+		"--web.listen-address=127.0.0.1:9090",
+	)
 	p.WaitOutput(time.Minute, `Server is ready`)
 	s.hasData("up", `up == 1`)
 
@@ -44,8 +52,30 @@ func TestPrometheusSeesAMachineBoot(t *testing.T) {
 	if err := json.Unmarshal(raw, &board); err != nil {
 		t.Fatal(err)
 	}
-	all := strings.NewReplacer("$__rate_interval", "2m", "$__interval", "1m", "$__range", "5m", "$job", ".+", "${job}", ".+", "$instance", ".+", "${instance}", ".+",
-		"$arch", ".+", "${arch}", ".+", "$profile", ".*", "${profile}", ".*")
+	all := strings.NewReplacer(
+		"$__rate_interval",
+		"2m",
+		"$__interval",
+		"1m",
+		"$__range",
+		"5m",
+		"$job",
+		".+",
+		"${job}",
+		".+",
+		"$instance",
+		".+",
+		"${instance}",
+		".+",
+		"$arch",
+		".+",
+		"${arch}",
+		".+",
+		"$profile",
+		".*",
+		"${profile}",
+		".*",
+	)
 	asked := 0
 	for _, panel := range board.Panels {
 		for _, q := range panel.Targets {

@@ -37,8 +37,8 @@ func (s *room) smartosTold(args, noise string) told {
 	return told{url + unix + " " + args, []module{newModule(url+archive, noise)}}
 }
 
-// A person's menu of 2013 on that person's network, whose firewall tells everyone undionly.kpxe. It is served to the letter, and
-// its items are chosen with keys.
+// A person's menu of 2013 on that person's network, whose firewall tells everyone undionly.kpxe. It is served to the
+// letter, and its items are chosen with keys.
 func TestTheMenuOfTheSeed(t *testing.T) {
 	isc.needs(t)
 	lab.NeedFile(t, memtestBIOS)
@@ -60,13 +60,25 @@ func TestTheMenuOfTheSeed(t *testing.T) {
 
 	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:02:01"})
 	first := "Boot SmartOS (" + stamp + ")"
-	choose(m, first, first+" noimport", "Boot SmartOS (20130405T010449Z)", "Boot SmartOS (20130405T010449Z) noimport", "Memtest86+ 5.01")
+	choose(
+		m,
+		first,
+		first+" noimport",
+		"Boot SmartOS (20130405T010449Z)",
+		"Boot SmartOS (20130405T010449Z) noimport",
+		"Memtest86+ 5.01",
+	)
 	s.bootsMemtest(m, brokenTFTP, whole, step{proto: "http", file: "/memtest86/memtest86-5.01"})
 	m.Stop()
 
 	m = s.bootUndionly("52:54:00:77:02:02")
 	choose(m, first)
-	got := s.boots(m, firstLoaded, step{proto: "http", file: "/" + unix, artifact: "kernel"}, step{proto: "http", file: "/" + archive})
+	got := s.boots(
+		m,
+		firstLoaded,
+		step{proto: "http", file: "/" + unix, artifact: "kernel"},
+		step{proto: "http", file: "/" + archive},
+	)
 	if diff := cmp.Diff(s.smartosTold(bySeed, noise), got, cmp.AllowUnexported(told{}, module{})); diff != "" {
 		t.Errorf("what the kernel was told (-want +got)\n%s", diff)
 	}

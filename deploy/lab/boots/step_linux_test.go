@@ -17,7 +17,8 @@ var (
 	brokenEFI   = step{proto: "tftp", file: "ipxe.efi", class: "ipxe", artifact: "script", says: "loop_broken=true"}
 )
 
-// pattern finds the step in the log of the daemon. Machines are leased addresses above 9; servers, which check their own boot path, have others.
+// pattern finds the step in the log of the daemon. Machines are leased addresses above 9; servers, which check their
+// own boot path, have others.
 func (h step) pattern() string {
 	or := func(s string) string {
 		if s == "" {
@@ -25,6 +26,14 @@ func (h step) pattern() string {
 		}
 		return regexp.QuoteMeta(s)
 	}
-	return `msg=served proto=` + or(h.proto) + ` client=\S+\.\d\d+:\d+ .*file=\S*` + or(h.file) + `.* class=` + or(h.class) +
-		` .*artifact=` + or(h.artifact) + ` outcome=ok .*` + h.says
+	return `msg=served proto=` + or(
+		h.proto,
+	) + ` client=\S+\.\d\d+:\d+ .*file=\S*` + or(
+		h.file,
+	) + `.* class=` + or(
+		h.class,
+	) +
+		` .*artifact=` + or(
+		h.artifact,
+	) + ` outcome=ok .*` + h.says
 }

@@ -1,4 +1,5 @@
-// Package site is a network for tests, with one server in it that runs pxeagent as a person does: the command itself, beside Dnsmasq.
+// Package site is a network for tests, with one server in it that runs pxeagent as a person does: the command itself,
+// beside Dnsmasq.
 package site
 
 import (
@@ -45,8 +46,8 @@ var Binary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// look reads the folders that hold sources. `go test` takes an old result for a new one until a file or a folder changes that the
-// test itself looked at; that the sources were compiled by another process it does not see.
+// look reads the folders that hold sources. `go test` takes an old result for a new one until a file or a folder
+// changes that the test itself looked at; that the sources were compiled by another process it does not see.
 func look(root string) error {
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && (strings.HasPrefix(d.Name(), ".") || d.Name() == "deploy" || d.Name() == "testdata") {

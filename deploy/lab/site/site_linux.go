@@ -34,8 +34,8 @@ const (
 	dnsmasqConf = "port=0\nbind-dynamic\nno-ping\nno-resolv\nno-hosts\nleasefile-ro\nlog-dhcp\nuser=root\n"
 )
 
-// New makes the network 10.77.0.0/24, starts Dnsmasq as a site would run it, with lines besides the basic
-// ones, and writes a configuration for pxeagent with more YAML in it. The test runs beside others: it waits more than it works.
+// New makes the network 10.77.0.0/24, starts Dnsmasq as a site would run it, with lines besides the basic ones, and
+// writes a configuration for pxeagent with more YAML in it. The test runs beside others: it waits more than it works.
 func New(t *testing.T, dnsmasqLines, moreYAML string) *Site {
 	t.Helper()
 	return NewAt(t, netip.MustParsePrefix(Addr+"/24"), dnsmasqLines, moreYAML)

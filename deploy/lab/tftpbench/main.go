@@ -130,7 +130,15 @@ type test struct {
 
 var everyday = []test{
 	{title: "1 at a time /s", file: "nbp", size: 93955, at: 1, count: 1000},
-	{title: "40 at once /s, server CPU for 1,000", file: "nbp", size: 93955, at: 40, count: 2000, latency: true, perThousand: true},
+	{
+		title:       "40 at once /s, server CPU for 1,000",
+		file:        "nbp",
+		size:        93955,
+		at:          40,
+		count:       2000,
+		latency:     true,
+		perThousand: true,
+	},
 	{title: "1 MB, 20 at once MB/s", file: "1m", size: 1 << 20, at: 20, count: 300, volume: true},
 	{title: "windowsize 16, MB/s", file: "1m", size: 1 << 20, window: 16, at: 20, count: 300, volume: true},
 }

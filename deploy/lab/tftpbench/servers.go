@@ -31,12 +31,42 @@ func command(name, dir string) (*exec.Cmd, error) {
 	case "pxeagent-single":
 		return exec.Command(self, "-single", "-serve", dir), nil
 	case "dnsmasq":
-		return exec.Command("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root", "--enable-tftp",
-			"--tftp-root="+dir, "--tftp-max=1000", "--log-facility=/dev/null", "--pid-file="), nil
+		return exec.Command(
+			"dnsmasq",
+			"--keep-in-foreground",
+			"--conf-file=/dev/null",
+			"--port=0",
+			"--user=root",
+			"--enable-tftp",
+			"--tftp-root="+dir,
+			"--tftp-max=1000",
+			"--log-facility=/dev/null",
+			"--pid-file=",
+		), nil
 	case "atftpd":
-		return exec.Command("atftpd", "--daemon", "--no-fork", "--user", "root", "--bind-address", "127.0.0.1", "--verbose=1", dir), nil
+		return exec.Command(
+			"atftpd",
+			"--daemon",
+			"--no-fork",
+			"--user",
+			"root",
+			"--bind-address",
+			"127.0.0.1",
+			"--verbose=1",
+			dir,
+		), nil
 	case "tftpd-hpa":
-		return exec.Command("in.tftpd", "--foreground", "--listen", "--user", "root", "--address", "127.0.0.1:69", "--secure", dir), nil
+		return exec.Command(
+			"in.tftpd",
+			"--foreground",
+			"--listen",
+			"--user",
+			"root",
+			"--address",
+			"127.0.0.1:69",
+			"--secure",
+			dir,
+		), nil
 	}
 	return nil, fmt.Errorf("no server %q", name)
 }
