@@ -56,9 +56,10 @@ func documented(t *testing.T) []string {
 // Real traffic changes every metric that the reference lists.
 func TestEveryDocumentedMetricChanges(t *testing.T) {
 	constant := map[string]string{
-		"pxeagent_disk_size_bytes":           "a disk's size stays as it is",
-		"pxeagent_boot_events_dropped_total": "TestObserverNeverWaits fills the queue",
-		"pxeagent_panics_total":              "TestRecorderGoesOnAfterAPanic panics",
+		"pxeagent_disk_size_bytes":                "a disk's size stays as it is",
+		"pxeagent_boot_events_dropped_total":      "TestObserverNeverWaits fills the queue",
+		"pxeagent_panics_total":                   "TestRecorderGoesOnAfterAPanic panics",
+		"pxeagent_http_connections_refused_total": "TestSlowReadersOfOneAddress has too many",
 	}
 	hook := httptest.NewServer(
 		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }),

@@ -11,9 +11,7 @@ func agents(b *board) {
 		query{`pxeagent_build_info{<agents>}`, ""}))
 	b.place(12, 7, states("Up", "Whether Prometheus could scrape the agent.", "up", "down",
 		query{`up{<agents>}`, "{{instance}}"}).perAgent())
-	b.place(
-		12,
-		7,
+	b.place(12, 7,
 		states(
 			"Configuration and menu",
 			"Whether the file as it is on disk is in force, and the menu that is served the one configured.",
@@ -41,9 +39,7 @@ func agents(b *board) {
 	).unit("dateTimeFromNow").from("blue").perAgent())
 	b.place(6, 7, lines("Boots kept", "Boots in the agent's store, which keeps them by age and number.",
 		query{`sum by (instance) (pxeagent_boots_stored{<agents>})`, "{{instance}}"}).decimals(0).perAgent())
-	b.place(
-		6,
-		7,
+	b.place(6, 7,
 		bars(
 			"Store and webhook",
 			"Boots that could not be written to disk, requests that are in no boot since too many came at once, and boots posted to the webhook, by outcome.",
@@ -55,9 +51,7 @@ func agents(b *board) {
 			},
 		),
 	)
-	b.place(
-		12,
-		7,
+	b.place(12, 7,
 		bars(
 			"Panics",
 			"Faults in the agent that ended one request, transfer, probe or check. The log has the stack of each place once.",

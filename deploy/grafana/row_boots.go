@@ -17,9 +17,7 @@ var results = []string{
 // boots says how many there are and how they end.
 func boots(b *board) {
 	b.row("Boots")
-	b.place(
-		12,
-		9,
+	b.place(12, 9,
 		bars(
 			"Boots by result",
 			"Boots that ended: booted, sent on to the local disk, stalled (no further request), failed (a file was not to be had) or looped.",
@@ -41,9 +39,7 @@ func boots(b *board) {
 	).decimals(0).colored(results...))
 	b.place(8, 7, bars("Boots by processor", "Boots that ended, by arch.",
 		query{`sum by (arch) (increase(pxeagent_boots_total{<boots>}[$__rate_interval]))`, "{{arch}}"}))
-	b.place(
-		8,
-		7,
+	b.place(8, 7,
 		ranking(
 			"Boots by profile",
 			"Boots that ended in the time range, by the profile that the configuration gives the machine.",
@@ -53,9 +49,7 @@ func boots(b *board) {
 			},
 		).decimals(0),
 	)
-	b.place(
-		8,
-		7,
+	b.place(8, 7,
 		lines(
 			"Share that came through",
 			"Boots that booted or were sent on to their own disk, of all that ended in the hour before.",
@@ -71,9 +65,7 @@ func boots(b *board) {
 // duration says how long boots take.
 func duration(b *board) {
 	b.row("Time to boot")
-	b.place(
-		12,
-		9,
+	b.place(12, 9,
 		heat(
 			"Time to boot",
 			"Machines that booted, by the time from their first request until they had all that they boot. Reads classic buckets: empty with metrics.native.",
@@ -83,9 +75,7 @@ func duration(b *board) {
 			},
 		).unit("s").exemplars(),
 	)
-	b.place(
-		12,
-		9,
+	b.place(12, 9,
 		lines(
 			"Time to boot, quantiles",
 			"Half, nine of ten, and ninety-nine of a hundred boots took no longer than this. Gaps are times without boots. Reads classic buckets.",
@@ -111,9 +101,7 @@ func duration(b *board) {
 			"{{stage}}",
 		},
 	).unit("s"))
-	b.place(
-		8,
-		8,
+	b.place(8, 8,
 		lines(
 			"Time in each stage",
 			"Mean time in a stage: nbp (the boot program), script, kernel, image (all other files).",

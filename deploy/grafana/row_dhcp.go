@@ -3,9 +3,7 @@ package main
 // dhcp is what the probes find on the wire.
 func dhcp(b *board) {
 	b.row("DHCP")
-	b.place(
-		12,
-		9,
+	b.place(12, 9,
 		states(
 			"Offers to each kind of client",
 			"Whether the DHCP offers to machines of this kind are as configured, from the agent's own probes.",
@@ -14,9 +12,7 @@ func dhcp(b *board) {
 			query{`min by (interface, client) (pxeagent_probe_offer_ok{<agents>})`, "{{interface}} {{client}}"},
 		),
 	)
-	b.place(
-		12,
-		9,
+	b.place(12, 9,
 		states(
 			"Configuration and wire",
 			"Whether what the DHCP server says is still what was configured. A change that nobody made with pxeagent is drift.",
@@ -25,9 +21,7 @@ func dhcp(b *board) {
 			query{`min by (instance, interface) (pxeagent_dhcp_in_sync{<agents>})`, "{{interface}} at {{instance}}"},
 		).perAgent(),
 	)
-	b.place(
-		8,
-		7,
+	b.place(8, 7,
 		states(
 			"Boot path, step by step",
 			"The last check: offer, boot program (nbp), script, files that the script names.",
@@ -38,9 +32,7 @@ func dhcp(b *board) {
 	)
 	b.place(8, 7, lines("Foreign boot servers", "DHCP servers that send machines elsewhere, in the last probe.",
 		query{`max by (interface) (pxeagent_foreign_servers{<agents>})`, "{{interface}}"}).decimals(0).warnAbove(1))
-	b.place(
-		8,
-		7,
+	b.place(8, 7,
 		lines(
 			"Time to the first offer",
 			"From the DISCOVER of a probe to the first offer. Firmware gives up after some seconds.",

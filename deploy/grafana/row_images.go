@@ -4,9 +4,7 @@ package main
 func images(b *board) {
 	b.row("Images and disk")
 	const by = "max by (instance, image) "
-	b.place(
-		16,
-		9,
+	b.place(16, 9,
 		table(
 			"Images",
 			"Boot images on disk: their size, when they were added, whether their files are as their manifest says and when that was last compared.",
@@ -24,9 +22,7 @@ func images(b *board) {
 			query{by + `(pxeagent_image_verified_timestamp_seconds{<agents>}) * 1000 > 0`, ""},
 		).without("never"),
 	)
-	b.place(
-		8,
-		9,
+	b.place(8, 9,
 		lines(
 			"Free disk",
 			"Free part of the disk below the served tree (root) and below the state folder (state).",
@@ -46,9 +42,7 @@ func images(b *board) {
 	).unit("s"))
 	b.place(8, 7, lines("Free bytes", "A disk that fills slowly shows here long before it is full.",
 		query{`pxeagent_disk_free_bytes{<agents>}`, "{{folder}} at {{instance}}"}).unit("bytes").perAgent())
-	b.place(
-		8,
-		7,
+	b.place(8, 7,
 		states(
 			"Images verified",
 			"Of those that were compared with their manifest: an image that turns red was changed on disk, or the disk is failing.",

@@ -5,9 +5,7 @@ func transfers(b *board) {
 	b.row("Transfers")
 	b.place(8, 8, lines("Throughput", "File bytes sent: acknowledged by the machine (TFTP) or written (HTTP).",
 		query{`sum by (protocol) (rate(pxeagent_sent_bytes_total{<agents>}[$__rate_interval]))`, "{{protocol}}"}).unit("Bps"))
-	b.place(
-		8,
-		8,
+	b.place(8, 8,
 		lines(
 			"TFTP packets sent again",
 			"For want of an answer. A few are normal; many mean a lossy or overloaded network, or a firewall in between.",
@@ -19,6 +17,16 @@ func transfers(b *board) {
 	)
 	b.place(8, 8, lines("Transfers under way", "Requests that are being answered.",
 		query{`sum by (protocol) (pxeagent_requests_in_flight{<agents>})`, "{{protocol}}"}).decimals(0))
+	b.place(8, 8,
+		bars(
+			"HTTP connections refused",
+			"Of addresses that have as many open as one may have. Machines need few; hundreds mean a flood or many machines behind one NAT.",
+			query{
+				`sum by (instance) (increase(pxeagent_http_connections_refused_total{<agents>}[$__rate_interval]))`,
+				"{{instance}}",
+			},
+		),
+	)
 	b.place(8, 8, ranking(
 		"Top artifacts",
 		"What was sent in the time range, by kind of file and protocol.",
@@ -27,9 +35,7 @@ func transfers(b *board) {
 			"{{artifact}} by {{protocol}}",
 		},
 	).unit("bytes"))
-	b.place(
-		8,
-		8,
+	b.place(8, 8,
 		bars(
 			"Requests by kind of asker",
 			"As recognised by the form of the request: iPXE, UEFI and BIOS firmware, GRUB, pxelinux, tools.",

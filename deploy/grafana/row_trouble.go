@@ -3,24 +3,18 @@ package main
 // trouble says where boots stop.
 func trouble(b *board) {
 	b.row("Where boots stall")
-	b.place(
-		12,
-		8,
+	b.place(12, 8,
 		bars(
 			"Boots that stalled or failed, by stage",
 			"The stage that they came to last: nothing was asked for after it, or a file of it was not to be had.",
 			query{`sum by (stage) (increase(pxeagent_boots_stalled_total{<agents>}[$__rate_interval]))`, "{{stage}}"},
 		),
 	)
-	b.place(
-		6,
-		8,
+	b.place(6, 8,
 		ranking("Where boots stall", "Boots that stalled or failed in the time range, by the stage that they came to last.",
 			query{`sum by (stage) (increase(pxeagent_boots_stalled_total{<agents>}[$__range]))`, "{{stage}}"}).decimals(0),
 	)
-	b.place(
-		6,
-		8,
+	b.place(6, 8,
 		bars(
 			"Loops",
 			"Seen: machines that load iPXE again and again. Broken: requests of iPXE for itself that were answered with the script, so that there is no loop.",
@@ -31,9 +25,7 @@ func trouble(b *board) {
 			},
 		).colored("seen", "red"),
 	)
-	b.place(
-		12,
-		8,
+	b.place(12, 8,
 		bars(
 			"Requests that went wrong",
 			"Requests of machines that were refused, broken off, timed out, or asked for what does not exist. That only a file's size was wanted is no failure.",
@@ -43,9 +35,7 @@ func trouble(b *board) {
 			},
 		),
 	)
-	b.place(
-		12,
-		8,
+	b.place(12, 8,
 		ranking(
 			"Quirks of firmware put right",
 			"Oddities in the names that machines asked for in the time range, by kind. They cost nothing; they tell what the DHCP server or the firmware does.",
