@@ -9,7 +9,7 @@ import (
 	"pxeagent/agent/web"
 )
 
-// maxEvents is how many events the page is told.
+// maxEvents is how many events the page keeps.
 const maxEvents = 100
 
 // note keeps an event for the page.
@@ -32,13 +32,13 @@ func (p *pageState) noteLocked(e web.Event) {
 	p.change()
 }
 
-// looped notes a machine that loads its NBP again and again.
+// looped notes a machine in a chainload loop.
 func (p *pageState) looped(b boot.Loop, remedy string) {
 	p.note(
 		web.Event{
 			Kind: web.Looped,
 			Bad:  true,
-			Text: fmt.Sprintf("%s fetches %q again and again: %s", b.Client, b.File, remedy),
+			Text: fmt.Sprintf("%s is in a chainload loop with %q: %s", b.Client, b.File, remedy),
 		},
 	)
 }
@@ -61,13 +61,13 @@ func (p *pageState) booted(b boot.Boot) {
 	case boot.Booted:
 		e.Text = fmt.Sprintf("%s booted%s in %s", who, what, took)
 	case boot.LocalDisk:
-		e.Text = who + " went on to its own disk"
+		e.Text = who + " booted from its local disk"
 	case boot.Stalled:
-		e.Bad, e.Text = true, fmt.Sprintf("%s stalled: it asked for nothing after stage %s", who, b.At)
+		e.Bad, e.Text = true, fmt.Sprintf("%s stalled: no request after stage %s", who, b.At)
 	case boot.Broken:
-		e.Bad, e.Text = true, fmt.Sprintf("%s failed: no %q", who, b.File)
+		e.Bad, e.Text = true, fmt.Sprintf("%s failed: %q not found", who, b.File)
 	case boot.Looped:
-		e.Bad, e.Text = true, fmt.Sprintf("%s looped: %q again and again", who, b.File)
+		e.Bad, e.Text = true, fmt.Sprintf("%s looped: fetched %q repeatedly", who, b.File)
 	default:
 		return
 	}
@@ -84,7 +84,7 @@ func (p *pageState) reloaded(settings []web.Setting, err error) {
 			web.Event{
 				Kind: web.Changed,
 				Bad:  true,
-				Text: "The configuration has a mistake, and the last good one is kept: " + err.Error(),
+				Text: "The configuration has an error; the last valid one stays in effect: " + err.Error(),
 			},
 		)
 		return
@@ -93,5 +93,5 @@ func (p *pageState) reloaded(settings []web.Setting, err error) {
 	if settings != nil {
 		p.settings = settings
 	}
-	p.noteLocked(web.Event{Kind: web.Changed, Text: "The configuration was changed"})
+	p.noteLocked(web.Event{Kind: web.Changed, Text: "The configuration was reloaded"})
 }

@@ -113,7 +113,7 @@ type actions struct {
 
 func (a actions) Check() {
 	a.watcher.Check()
-	a.page.note(web.Event{Kind: web.Acted, Text: "A check was asked for on this page"})
+	a.page.note(web.Event{Kind: web.Acted, Text: "Check started on this page"})
 }
 
 func (a actions) Once(mac net.HardwareAddr, item string) error {
@@ -121,10 +121,9 @@ func (a actions) Once(mac net.HardwareAddr, item string) error {
 	case err != nil:
 		return err
 	case item == "":
-		a.page.note(web.Event{Kind: web.Acted, Text: fmt.Sprintf("On this page: one-time boot of %s canceled",
-			mac)})
+		a.page.note(web.Event{Kind: web.Acted, Text: fmt.Sprintf("One-time boot of %s canceled on this page", mac)})
 	default:
-		a.page.note(web.Event{Kind: web.Acted, Text: fmt.Sprintf("On this page: one-time boot of %s set to %s", mac, item)})
+		a.page.note(web.Event{Kind: web.Acted, Text: fmt.Sprintf("One-time boot of %s set to %s on this page", mac, item)})
 	}
 	a.page.forget()
 	return nil

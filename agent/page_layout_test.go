@@ -37,7 +37,7 @@ func TestLivePageLayout(t *testing.T) {
 	b.Until(live + `?.getBoundingClientRect().width > 100`)
 	choose(b, "52:54:00:4a:10:01")
 	b.Until(`document.querySelector(".screen li.chosen").textContent.includes("SmartOS 20260108T003134Z")`)
-	b.Until(holds("events-body", "again and again"))
+	b.Until(holds("events-body", "chainload loop"))
 	lab.Eval[bool](b, `(() => {
 		document.activeElement.blur();
 		for (const d of document.querySelectorAll("details")) d.open = false;

@@ -44,7 +44,7 @@ func TestLivePageShowsResults(t *testing.T) {
 	)
 	b.Until(card("lab-3") + `?.textContent.includes("Local disk")`)
 	b.Until(`document.querySelectorAll("article.machine.bad").length >= 2`)
-	b.Until(holds("events-body", "lab-1 booted") + " && " + holds("events-body", "again and again"))
+	b.Until(holds("events-body", "lab-1 booted") + " && " + holds("events-body", "chainload loop"))
 	b.Until(`/1 of 4/.test(document.getElementById("sum").textContent)`)
 	b.Until(`/Failed.*changed/.test(document.getElementById("images-body").textContent)`)
 }

@@ -16,8 +16,8 @@ import (
 type Actions interface {
 	// Check starts a check of every network, unless one is under way.
 	Check()
-	// Once makes the machine with that MAC boot an item of the menu the next time, and with item "" takes that back. An error
-	// that is catalog.ErrUnknownItem or ErrNotOnce is shown to who asked.
+	// Once makes the machine with that MAC boot an item of the menu the next time, and with item "" takes that back. An
+	// error that is catalog.ErrUnknownItem or ErrNotOnce is shown to who asked.
 	Once(mac net.HardwareAddr, item string) error
 }
 
@@ -44,40 +44,41 @@ func (s *server) guarded(h http.HandlerFunc) http.HandlerFunc {
 func (s *server) token(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
 
 func (s *server) check(w http.ResponseWriter, r *http.Request) {
-	s.Log.Info("A check was asked for on the page", "client", ask(r).Client)
+	s.Log.Info("check requested on the page", "client", ask(r).Client)
 	s.Actions.Check()
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// once takes {"mac": "52:54:00:12:34:56", "item": "debian-12"}; with the item "" there is nothing to boot once any more.
+// once takes {"mac": "52:54:00:12:34:56", "item": "debian-12"}; with the item "" there is nothing to boot once any
+// more.
 func (s *server) once(w http.ResponseWriter, r *http.Request) {
-	var wish struct {
+	var request struct {
 		MAC  string  `json:"mac"`
 		Item *string `json:"item"`
 	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&wish); err != nil {
+	if err := d.Decode(&request); err != nil {
 		plain(w, http.StatusBadRequest, `want {"mac": "…", "item": "…"}`)
 		return
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		plain(w, http.StatusBadRequest, "more follows the request")
+		plain(w, http.StatusBadRequest, "trailing data after the request")
 		return
 	}
-	mac, err := net.ParseMAC(wish.MAC)
-	if err != nil || len(mac) != 6 || mac[0]&1 != 0 || bytes.Equal(mac, make([]byte, 6)) || wish.Item == nil {
+	mac, err := net.ParseMAC(request.MAC)
+	if err != nil || len(mac) != 6 || mac[0]&1 != 0 || bytes.Equal(mac, make([]byte, 6)) || request.Item == nil {
 		plain(w, http.StatusBadRequest, "want one machine's MAC, of 6 bytes, and an item")
 		return
 	}
-	switch err := s.Actions.Once(mac, *wish.Item); {
+	switch err := s.Actions.Once(mac, *request.Item); {
 	case errors.Is(err, catalog.ErrUnknownItem), errors.Is(err, catalog.ErrNotOnce):
 		plain(w, http.StatusBadRequest, err.Error())
 	case err != nil:
-		s.Log.Error("Booting once, asked for on the page", "mac", mac, "item", *wish.Item, "err", err)
-		plain(w, http.StatusInternalServerError, "it could not be kept: see the log")
+		s.Log.Error("setting a one-time boot from the page", "mac", mac, "item", *request.Item, "err", err)
+		plain(w, http.StatusInternalServerError, "not saved: see the log")
 	default:
-		s.Log.Info("Booting once, asked for on the page", "client", ask(r).Client, "mac", mac, "item", *wish.Item)
+		s.Log.Info("one-time boot set on the page", "client", ask(r).Client, "mac", mac, "item", *request.Item)
 		w.WriteHeader(http.StatusNoContent)
 	}
 }

@@ -26,12 +26,13 @@ type Shown struct {
 // maxShown bounds the script that is shown, in bytes.
 const maxShown = 64 << 10
 
-// menu answers what a machine with the facts in the query is shown: "?platform=efi&buildarch=x86_64&mac=…". Its address may be in addr.
+// menu answers what a machine with the facts in the query is shown: "?platform=efi&buildarch=x86_64&mac=…". Its address
+// may be in addr.
 func (s *server) menu(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	addr, err := netip.ParseAddr(q.Get("addr"))
 	if err != nil && q.Get("addr") != "" {
-		plain(w, http.StatusBadRequest, "addr is no address")
+		plain(w, http.StatusBadRequest, "invalid addr")
 		return
 	}
 	m, err := s.ShowMenu(boot.ReadFacts(q.Get), addr.WithZone(""))

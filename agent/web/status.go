@@ -6,8 +6,8 @@ import (
 	"pxeagent/agent/watch"
 )
 
-// Status is what the page shows beside boots: what is configured, and whether the wire agrees. It has no secrets, and whoever makes
-// it bounds it: see MaxStatus. It is a value that nobody changes.
+// Status is what the page shows beside boots: what is configured, and whether the wire agrees. It has no secrets, and
+// whoever makes it bounds it: see MaxStatus. It is a value that nobody changes.
 type Status struct {
 	At       time.Time     `json:"at"`
 	Agent    Running       `json:"agent"`

@@ -19,7 +19,7 @@ func (s *server) status(w http.ResponseWriter, _ *http.Request) {
 	b, err := s.Live.Status().JSON()
 	if err != nil {
 		s.Log.Error("Writing the status", "err", err)
-		plain(w, http.StatusInternalServerError, "cannot be told")
+		plain(w, http.StatusInternalServerError, "not available: see the log")
 		return
 	}
 	answerJSON(w, b)
