@@ -72,7 +72,8 @@ func (s *Server) rollBack(ctx context.Context, p dhcp.Plan, cause error) error {
 		return fmt.Errorf("%w; restoring the old settings: %w", cause, err)
 	}
 	if err := s.load(ctx); err != nil {
-		return fmt.Errorf("%w; the old settings were restored in %s, but it does not start with them either: %w", cause, s.file, err)
+		return fmt.Errorf("%w; the old settings were restored in %s, but it does not start with them either: %w", cause,
+			s.file, err)
 	}
 	return fmt.Errorf("%w: %w", dhcp.ErrReload, cause)
 }

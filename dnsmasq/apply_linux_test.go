@@ -73,7 +73,8 @@ func TestRestartThatFailsPutsBack(t *testing.T) {
 
 	s.write("fail", "always\n")
 	err = s.server().Apply(t.Context(), p)
-	if errors.Is(err, dhcp.ErrReload) || !errors.Is(err, ErrRestart) || !strings.Contains(err.Error(), "does not start with them either") {
+	if errors.Is(err, dhcp.ErrReload) || !errors.Is(err, ErrRestart) ||
+		!strings.Contains(err.Error(), "does not start with them either") {
 		t.Errorf("apply where nothing starts any more: %v", err)
 	}
 	if now, err := os.ReadFile(s.server().File()); err != nil || string(now) != string(old) {

@@ -196,7 +196,8 @@ func (s *Server) beyond(t tree, d dropIn) []dhcp.Problem {
 	}
 	if d.boot.URL != [dhcp.NumArch]string{} && !http {
 		list = append(list, note("affects-http",
-			"affects all networks that this Dnsmasq serves: dhcp-pxe-vendor makes it answer HTTPClient to machines that send it"))
+			"affects all networks that this Dnsmasq serves: dhcp-pxe-vendor makes it answer HTTPClient to machines that send "+
+				"it"))
 	}
 	return list
 }

@@ -133,7 +133,9 @@ func TestSecretsInAnswers(t *testing.T) {
 			for _, body := range []string{trace, fmt.Sprintf(`{"code":%d,"response_id":"X","message":%q,"data":[]}`, status,
 				trace),
 				fmt.Sprintf(
-					`<?xml version="1.0"?><methodResponse><fault><value><struct><member><name>faultCode</name><value><int>9</int></value></member><member><name>faultString</name><value><string>%s</string></value></member></struct></value></fault></methodResponse>`, trace)} {
+					`<?xml version="1.0"?><methodResponse><fault><value><struct><member><name>faultCode</name><value><int>`+
+						`9</int></value></member><member><name>faultString</name><value><string>%s</string></value></member>`+
+						`</struct></value></fault></methodResponse>`, trace)} {
 				b := newRecorder(t, func(w http.ResponseWriter, _ *http.Request) {
 					w.WriteHeader(status)
 					fmt.Fprint(w, body)

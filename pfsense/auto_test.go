@@ -32,7 +32,8 @@ func restAnswers(w http.ResponseWriter, r *http.Request) {
 
 func xmlrpcAnswers(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(
-		w, `<?xml version="1.0" encoding="utf-8"?><methodResponse><params><param><value><string>{}</string></value></param></params></methodResponse>`)
+		w, `<?xml version="1.0" encoding="utf-8"?><methodResponse><params><param><value><string>{}</string></value>`+
+			`</param></params></methodResponse>`)
 }
 
 // bothTransports is a firewall with a handler for each transport.

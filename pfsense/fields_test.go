@@ -26,7 +26,8 @@ func TestRecord(t *testing.T) {
 	}
 	k := keysOf(map[string]string{"netboot": "", "filename": `a"<&>é`, "uefihttpboot": "http://a/?b=1&c=2"})
 	raw, err := k.record()
-	const want = `{"netboot":"","nextserver":null,"filename":"a\"<&>é","filename32":null,"filename64":null,"filename32arm":null,"filename64arm":null,"uefihttpboot":"http://a/?b=1&c=2"}`
+	const want = `{"netboot":"","nextserver":null,"filename":"a\"<&>é","filename32":null,"filename64":null,` +
+		`"filename32arm":null,"filename64arm":null,"uefihttpboot":"http://a/?b=1&c=2"}`
 	if err != nil || string(raw) != want {
 		t.Errorf("record %s, %v\nwant   %s", raw, err, want)
 	}
@@ -37,8 +38,10 @@ func TestRecord(t *testing.T) {
 		t.Errorf("no record is read as %v, %v", back, err)
 	}
 	for _, bad := range []string{``, `{}`, `[]`, `null`, `{"netboot":""}`,
-		`{"netboot":1,"nextserver":null,"filename":null,"filename32":null,"filename64":null,"filename32arm":null,"filename64arm":null,"uefihttpboot":null}`,
-		`{"netb00t":"","nextserver":null,"filename":null,"filename32":null,"filename64":null,"filename32arm":null,"filename64arm":null,"uefihttpboot":null}`} {
+		`{"netboot":1,"nextserver":null,"filename":null,"filename32":null,"filename64":null,"filename32arm":null,` +
+			`"filename64arm":null,"uefihttpboot":null}`,
+		`{"netb00t":"","nextserver":null,"filename":null,"filename32":null,"filename64":null,"filename32arm":null,` +
+			`"filename64arm":null,"uefihttpboot":null}`} {
 		if k, err := parseRecord([]byte(bad)); err == nil {
 			t.Errorf("%s was read as %v", bad, k)
 		}

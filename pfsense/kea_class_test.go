@@ -33,7 +33,8 @@ func keaStub(t *testing.T, takes string) (*stub, func(iface string, tell bool) *
 	s := newStub(t, "2.9.0")
 	s.put("version", "2.8.1-RELEASE\n")
 	s.put("proc-kea-dhcp4", "well")
-	s.put("kea.conf", `{"Dhcp4":{"client-classes":[{"name":"pool_opt1_0","test":"member('ALL')"},{"name":"pxeagent_ipxe_opt1","test":"old"}],"reservations":[],"option-def":{}}}`)
+	s.put("kea.conf", `{"Dhcp4":{"client-classes":[{"name":"pool_opt1_0","test":"member('ALL')"},`+
+		`{"name":"pxeagent_ipxe_opt1","test":"old"}],"reservations":[],"option-def":{}}}`)
 	s.put("kea", "#!/bin/sh\ncat \"$2\" >>"+s.path("asked")+"\nprintf %s \"$2\" >"+s.path("file")+"\n"+takes)
 	if err := os.Chmod(s.path("kea"), 0o755); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,8 @@ func TestSiteJSON(t *testing.T) {
 		"{\n \"client-classes\" : [ ]\n}": "{\n \"client-classes\" : [CLASS ]\n}",
 		"{\"client-classes\": [\n\t{\"name\": \"é\",\n\"n\":1.50}\n]}": "{\"client-classes\": " +
 			"[CLASS,\n\t{\"name\": \"é\",\n\"n\":1.50}\n]}",
-		`{"client-classes":[{"name":"pxeagent_ipxe_lan"},{"name":"b"}],"b":true}`: `{"client-classes":[CLASS,{"name":"pxeagent_ipxe_lan"},{"name":"b"}],"b":true}`,
+		`{"client-classes":[{"name":"pxeagent_ipxe_lan"},{"name":"b"}],"b":true}`: `{"client-classes":[CLASS,` +
+			`{"name":"pxeagent_ipxe_lan"},{"name":"b"}],"b":true}`,
 	} {
 		j, err := parseSiteJSON(text)
 		if err != nil {

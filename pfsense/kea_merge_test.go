@@ -49,7 +49,8 @@ func keaConf(t *testing.T, name string) map[string]any {
 func TestMergedAsPfSenseDoes(t *testing.T) {
 	conf := keaConf(t, "2-bios-uefi-arm-http")
 	keaMerged(
-		t, conf, `{"client-classes": [{"name": "pxeagent_ipxe", "test": "option[77].hex == 'iPXE'", "boot-file-name": "http://10.99.0.5/boot.ipxe", `+
+		t, conf, `{"client-classes": [{"name": "pxeagent_ipxe", "test": "option[77].hex == 'iPXE'", "boot-file-name": `+
+			`"http://10.99.0.5/boot.ipxe", `+
 			`"option-data": [{"name": "boot-file-name", "data": "http://10.99.0.5/boot.ipxe", "always-send": true}]}]}`)
 	if want := keaConf(t, "14-kea-custom-ipxe"); !reflect.DeepEqual(conf, want) {
 		t.Errorf("merged %v\nwant %v", conf, want)

@@ -82,7 +82,8 @@ func TestProblems(t *testing.T) {
 		less []string // of base
 	}{
 		{name: "nothing", edit: func(tree) {},
-			text: `static mapping of "node-b" (02:00:00:00:aa:02) has its own boot settings: nextserver "10.99.0.77", filename "node-b.kpxe", filename64 "node-b.efi"`},
+			text: `static mapping of "node-b" (02:00:00:00:aa:02) has its own boot settings: nextserver "10.99.0.77", ` +
+				`filename "node-b.kpxe", filename64 "node-b.efi"`},
 		{name: "archs", edit: func(tree) {}, text: "efi32, arm32"},
 		{name: "relay", edit: top("dhcrelay", tree{"enable": "", "interface": "opt1"}), adds: []string{"relay!"}},
 		{name: "relay off", edit: top("dhcrelay", tree{"interface": "opt1"})},
@@ -111,7 +112,8 @@ func TestProblems(t *testing.T) {
 			adds: []string{"not-running", "kea-custom", "other-archs-url"}},
 		{name: "pool", edit: pool(tree{"netboot": "", "nextserver": "10.99.0.6", "filename": "pool.kpxe",
 			"rootpath": "iscsi:x"}), adds: []string{"pool"},
-			text: `the pool "extra" (10.99.0.160-10.99.0.169) has its own boot settings: nextserver "10.99.0.6", filename "pool.kpxe", rootpath "iscsi:x"`},
+			text: `the pool "extra" (10.99.0.160-10.99.0.169) has its own boot settings: nextserver "10.99.0.6", ` +
+				`filename "pool.kpxe", rootpath "iscsi:x"`},
 		{name: "pool that is off", edit: pool(tree{"nextserver": "10.99.0.6", "filename": "pool.kpxe"})},
 		{name: "mapping with a flag alone", edit: opt1("staticmap", []any{tree{"mac": "02:00:00:00:aa:03", "netboot": ""}}),
 			text: "02:00:00:00:aa:03 has its own boot settings: netboot without a file"},

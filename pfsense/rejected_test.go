@@ -15,7 +15,8 @@ func guarded(password string) http.HandlerFunc {
 	refuses := func(w http.ResponseWriter) {
 		w.WriteHeader(401)
 		fmt.Fprint(
-			w, `{"code":401,"status":"unauthorized","response_id":"AUTH_AUTHENTICATION_FAILED","message":"Authentication failed.","data":[]}`)
+			w, `{"code":401,"status":"unauthorized","response_id":"AUTH_AUTHENTICATION_FAILED","message":"Authentication `+
+				`failed.","data":[]}`)
 	}
 	return bothTransports(func(w http.ResponseWriter, r *http.Request) {
 		if _, p, _ := r.BasicAuth(); p != password && r.Header.Get("X-API-Key") != password {
@@ -26,7 +27,9 @@ func guarded(password string) http.HandlerFunc {
 	}, func(w http.ResponseWriter, r *http.Request) {
 		if _, p, _ := r.BasicAuth(); p != password {
 			fmt.Fprint(
-				w, `<?xml version="1.0"?><methodResponse><fault><value><struct><member><name>faultCode</name><value><int>-1</int></value></member><member><name>faultString</name><value><string>no</string></value></member></struct></value></fault></methodResponse>`)
+				w, `<?xml version="1.0"?><methodResponse><fault><value><struct><member><name>faultCode</name><value><int>`+
+					`-1</int></value></member><member><name>faultString</name><value><string>no</string></value></member>`+
+					`</struct></value></fault></methodResponse>`)
 			return
 		}
 		xmlrpcAnswers(w, r)

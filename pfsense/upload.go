@@ -30,9 +30,10 @@ var onFirewall = uploadTarget{dir: "/tmp", php: "/usr/local/bin/php"}
 // were not appended to for over a minute, while chunks arrive within seconds. The last removes the file before it
 // checks it, so that no program can run twice, and drops what the program prints besides its result.
 const (
-	firstCommand = `(umask 077;find %[1]s/ -maxdepth 1 -name 'pxeagent-*' -type f -mmin +1 -delete 2>/dev/null;set -C;printf %%s '%[3]s'>%[1]s/pxeagent-%[2]s)`
-	nextCommand  = `(umask 077;printf %%s '%[3]s'>>%[1]s/pxeagent-%[2]s)`
-	lastCommand  = `(%[4]s -r '$f="%[1]s/pxeagent-%[2]s";$c=(string)@file_get_contents($f);@unlink($f);` +
+	firstCommand = `(umask 077;find %[1]s/ -maxdepth 1 -name 'pxeagent-*' -type f -mmin +1 -delete 2>/dev/null;` +
+		`set -C;printf %%s '%[3]s'>%[1]s/pxeagent-%[2]s)`
+	nextCommand = `(umask 077;printf %%s '%[3]s'>>%[1]s/pxeagent-%[2]s)`
+	lastCommand = `(%[4]s -r '$f="%[1]s/pxeagent-%[2]s";$c=(string)@file_get_contents($f);@unlink($f);` +
 		`if(hash("sha256",$c)!=="%[3]s"){echo "incomplete";exit(66);}` +
 		`ob_start();eval(gzinflate(base64_decode($c)));ob_end_clean();echo "\n%[2]s:",$toreturn;')`
 	removeCommand = `(rm -f %[1]s/pxeagent-%[2]s)`

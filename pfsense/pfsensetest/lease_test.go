@@ -159,7 +159,8 @@ func FuzzReply(f *testing.F) {
 func FuzzBodies(f *testing.F) {
 	f.Add([]byte(`{"command":"(rm -f /tmp/pxeagent-00000000000000000000000000000000)"}`))
 	f.Add([]byte(
-		`<methodCall><methodName>pfsense.exec_php</methodName><params><param><value><string>$pxeagent_args = 'e30=';</string></value></param></params></methodCall>`))
+		`<methodCall><methodName>pfsense.exec_php</methodName><params><param><value><string>$pxeagent_args = 'e30=';` +
+			`</string></value></param></params></methodCall>`))
 	f.Add([]byte("$pxeagent_args = 'eyJvcCI6IndyaXRlIiwiaWQiOiJvcHQxIiwiYmVmb3JlIjpudWxsLCJhZnRlciI6e319';\n"))
 	wall := inMemory(func(Tree) {})
 	before := wall.saved.String()

@@ -26,7 +26,8 @@ var (
 			`printf %s '([A-Za-z0-9+/=]*)'>/tmp/pxeagent-([0-9a-f]{32})\)$`)
 	nextPiece = regexp.MustCompile(`^\(umask 077;printf %s '([A-Za-z0-9+/=]*)'>>/tmp/pxeagent-([0-9a-f]{32})\)$`)
 	lastPiece = regexp.MustCompile(
-		`^\(/usr/local/bin/php -r '\$f="/tmp/pxeagent-([0-9a-f]{32})";\$c=\(string\)@file_get_contents\(\$f\);@unlink\(\$f\);` +
+		`^\(/usr/local/bin/php -r '\$f="/tmp/pxeagent-([0-9a-f]{32})";\$c=\(string\)@file_get_contents\(\$f\);` +
+			`@unlink\(\$f\);` +
 			`if\(hash\("sha256",\$c\)!=="([0-9a-f]{64})"\)\{echo "incomplete";exit\(66\);\}` +
 			`ob_start\(\);eval\(gzinflate\(base64_decode\(\$c\)\)\);ob_end_clean\(\);echo "\\n([0-9a-f]{32}):",\$toreturn;'\)$`)
 	removal = regexp.MustCompile(`^\(rm -f /tmp/pxeagent-([0-9a-f]{32})\)$`)

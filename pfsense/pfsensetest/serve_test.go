@@ -33,8 +33,9 @@ func start(t *testing.T, o pfsensetest.Options) *pfsensetest.Firewall {
 func open(t *testing.T, f *pfsensetest.Firewall, transport string) *pfsense.Server {
 	t.Helper()
 	pin := f.Fingerprint()
-	s, err := pfsense.New(pfsense.Config{URL: f.URL(), Transport: transport, Interface: "admin", User: "admin", TLSSHA256: &pin,
-		Password: func() (string, error) { return "pfsense", nil }})
+	s, err := pfsense.New(pfsense.Config{URL: f.URL(), Transport: transport, Interface: "admin", User: "admin",
+		TLSSHA256: &pin,
+		Password:  func() (string, error) { return "pfsense", nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

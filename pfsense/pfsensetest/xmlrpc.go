@@ -103,7 +103,8 @@ func (v *visit) execPHP(c call, u User) {
 	switch v.fault.Kind {
 	case Fatal:
 		v.broken(
-			`<pre style="white-space: pre-wrap;">PHP ERROR: Type: 1, File: /usr/local/www/xmlrpc.php(141) : eval()&#039;d code, Line: 1, ` +
+			`<pre style="white-space: pre-wrap;">PHP ERROR: Type: 1, File: /usr/local/www/xmlrpc.php(141) : eval()&#039;` +
+				`d code, Line: 1, ` +
 				"Message: Uncaught Error: Call to undefined function nosuchfunction() in /usr/local/www/xmlrpc.php(141) : " +
 				"eval()&#039;d code:1\n  thrown</pre>")
 		return
