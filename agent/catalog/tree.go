@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/agext/levenshtein"
 )
 
 // maxListed bounds how many names of one folder are looked at for another spelling.
@@ -175,36 +177,11 @@ func (t Tree) Near(name string, builtin []string) string {
 	}
 	best, least := "", max(2, len(path.Base(name))/3)+1
 	for _, n := range names {
-		if d := distance(name, n, least); d < least {
+		// It is not worked out beyond what would be too far.
+		d := levenshtein.Distance(name, n, levenshtein.NewParams().MaxCost(least-1))
+		if d < least {
 			best, least = n, d
 		}
 	}
 	return best
-}
-
-// distance is the number of letters to add, drop or change to get from a to b; limit if there are more.
-func distance(a, b string, limit int) int {
-	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
-		return limit
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal, least := row[0], i+1
-		row[0] = i + 1
-		for j := range len(b) {
-			d := diagonal
-			if a[i] != b[j] {
-				d = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], d
-			least = min(least, d)
-		}
-		if least >= limit {
-			return limit
-		}
-	}
-	return min(row[len(b)], limit)
 }
