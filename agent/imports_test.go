@@ -70,14 +70,14 @@ var allowed = map[string][]string{
 	},
 	"agent/ipxe": {"agent/script"},
 	// A request is answered by the kind of asker (agent/boot); what lies in the trees may be private to images.
-	"agent/files":   {"agent/boot", "agent/catalog", "agent/image", "agent/ipxe", "agent/menu", "agent/script"},
+	"agent/files":   {"agent/boot", "agent/catalog", "agent/image", "agent/ipxe", "agent/logging", "agent/menu", "agent/script"},
 	"agent/menu":    {"agent/boot", "agent/catalog", "agent/machine", "agent/script"},
 	"agent/catalog": {"agent/boot", "agent/image", "agent/script", "agent/version"},
 	"agent/image":   {"agent/guard", "agent/version"},
 	// The stand-in mirror is imported by tests only, and knows nothing of ours.
 	"agent/image/imagetest": {},
 	// Machines are known by what they told, which is in agent/boot.
-	"agent/machine":   {"agent/boot", "agent/catalog", "agent/version"},
+	"agent/machine":   {"agent/boot", "agent/catalog", "agent/logging", "agent/version"},
 	"agent/neighbour": {},
 	"agent/version":   {},
 	"dnsmasq":         {"agent/dhcp"},

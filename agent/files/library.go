@@ -4,7 +4,6 @@ package files
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,12 +13,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/logging"
 	"pxeagent/agent/menu"
 	"pxeagent/agent/script"
 )
@@ -51,9 +50,7 @@ type Library struct {
 	builtin   map[string]*content
 	breaker   *content
 	log       *slog.Logger
-
-	mu     sync.Mutex
-	logged map[string]string // what was logged last about a thing
+	logged    logging.Once
 }
 
 // New fails where NextServer is no address.
@@ -64,7 +61,7 @@ func New(c Config) (*Library, error) {
 	}
 	l := &Library{
 		menu: c.Menu, leads: leads, chain: cmp.Or(c.Chain, ipxe.ChainAuto), except: c.Except, universal: c.Universal,
-		log: c.Log, trees: map[boot.Proto]catalog.Tree{}, logged: map[string]string{},
+		log: c.Log, trees: map[boot.Proto]catalog.Tree{},
 		breaker: newContent("breaker.ipxe", boot.Script, leads.Breaker()),
 	}
 	if l.log == nil {
@@ -226,14 +223,16 @@ func (l *Library) checkScript(proto boot.Proto, f *File) error {
 	}
 	key, err := "script "+string(proto)+" "+f.Name, script.Validate(head)
 	if err == nil {
-		l.forget(key)
+		l.logged.Forget(key)
 		if proto == boot.HTTP && "/"+f.Name == menu.BootstrapPath {
 			l.lintOwn(f)
 		}
 		return nil
 	}
-	l.once(key, f.ETag, slog.LevelError, "own script not served, because a machine would hang on it",
-		"file", string(l.trees[proto])+"/"+f.Name, "err", err)
+	if l.logged.First(key, f.ETag) {
+		l.log.Error("own script not served, because a machine would hang on it",
+			"file", string(l.trees[proto])+"/"+f.Name, "err", err)
+	}
 	return fmt.Errorf("%w: %w", ErrRefused, err)
 }
 
@@ -249,35 +248,12 @@ func (l *Library) builtinNames(proto boot.Proto) []string {
 	return names
 }
 
-// once logs what has not been logged about this thing in this state.
-func (l *Library) once(thing, state string, level slog.Level, msg string, args ...any) {
-	l.mu.Lock()
-	known := l.logged[thing] == state
-	if len(l.logged) < 1000 { // a bound; what is beyond is logged every time
-		l.logged[thing] = state
-	}
-	l.mu.Unlock()
-	if !known {
-		l.log.Log(context.Background(), level, msg, args...)
-	}
-}
-
-func (l *Library) forget(thing string) {
-	l.mu.Lock()
-	delete(l.logged, thing)
-	l.mu.Unlock()
-}
-
 // maxLinted is the size up to which a user's own script is looked into, in bytes.
 const maxLinted = 1 << 20
 
 // lintOwn logs what will not work in a user's own script, once as long as it is the same. It is served all the same.
 func (l *Library) lintOwn(f *File) {
-	key := "lint " + f.Name
-	l.mu.Lock()
-	known := l.logged[key] == f.ETag
-	l.mu.Unlock()
-	if known || f.Size > maxLinted {
+	if f.Size > maxLinted || !l.logged.First("lint "+f.Name, f.ETag) {
 		return
 	}
 	text, err := readAll(f)
@@ -285,15 +261,7 @@ func (l *Library) lintOwn(f *File) {
 		return
 	}
 	for _, found := range script.Faults(text) {
-		l.log.Warn(
-			"fault in your own script, which is served as it is",
-			"file",
-			f.Name,
-			"line",
-			found.Line,
-			"err",
-			found.Text,
-		)
+		l.log.Warn("fault in your own script, which is served as it is",
+			"file", f.Name, "line", found.Line, "err", found.Text)
 	}
-	l.once(key, f.ETag, slog.LevelDebug, "own script served", "file", f.Name)
 }

@@ -1,18 +1,17 @@
 package machine
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
+	"pxeagent/agent/logging"
 )
 
 // Fleet is all machines: what the configuration says of them, and what is kept of what they are to boot and have
@@ -29,9 +28,7 @@ type Fleet struct {
 	seen      seen
 	now       func() time.Time
 	log       *slog.Logger
-
-	mu     sync.Mutex
-	logged map[string]string // what was logged last about a thing
+	logged    logging.Once
 }
 
 // Config is what OpenFleet needs.
@@ -57,7 +54,6 @@ func OpenFleet(c Config) *Fleet {
 		neighbour: c.Neighbour,
 		now:       c.now,
 		log:       c.Log,
-		logged:    map[string]string{},
 	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
@@ -124,13 +120,15 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 					next.Set.UTC().Format(time.RFC3339),
 				),
 			)
-			f.forget(string(next.ID))
+			f.logged.Forget(string(next.ID))
 			return c
 		}
 		skipMenu = false
 		why := fmt.Sprintf("one-time boot of %s: item %s not found, so the menu comes", next.ID, next.Item)
 		c.Why = append(c.Why, why)
-		f.tell(string(next.ID), slog.LevelWarn, why)
+		if f.logged.First(string(next.ID), next.Item) {
+			f.log.Warn("item of a one-time boot not found: the menu comes", "mac", next.ID, "item", next.Item)
+		}
 	}
 	if !has || p.Image == "" {
 		c.Args = arguments(catalog.Item{})
@@ -152,17 +150,14 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 	)
 	c.Why = append(c.Why, got.why...)
 	if !got.ok {
-		f.tell(
-			"profile "+p.Name,
-			slog.LevelWarn,
-			fmt.Sprintf("image of profile %s not found: its machines get the menu's default", p.Name),
-			"err",
-			got.why[0],
-		)
+		if f.logged.First("profile "+p.Name, got.why[0]) {
+			f.log.Warn("image of a profile not found: its machines get the menu's default",
+				"profile", p.Name, "err", got.why[0])
+		}
 		c.Why = append(c.Why, "so the menu comes, with its default")
 		return c
 	}
-	f.forget("profile " + p.Name)
+	f.logged.Forget("profile " + p.Name)
 	c.Item, c.SkipMenu, c.Args = got.item.Key, p.SkipMenu && skipMenu, arguments(got.item)
 	return c
 }
@@ -286,25 +281,6 @@ func (f *Fleet) Booted(facts boot.Facts, addr netip.Addr, item string) {
 		return
 	}
 	f.log.Info("canary booted", "client", addr, "mac", d.IDs[0], "item", item)
-}
-
-// tell logs what has not been logged about a thing.
-func (f *Fleet) tell(thing string, level slog.Level, msg string, args ...any) {
-	f.mu.Lock()
-	known := f.logged[thing] == msg
-	if len(f.logged) < 1000 { // a bound; what is beyond is logged every time
-		f.logged[thing] = msg
-	}
-	f.mu.Unlock()
-	if !known {
-		f.log.Log(context.Background(), level, msg, args...)
-	}
-}
-
-func (f *Fleet) forget(thing string) {
-	f.mu.Lock()
-	delete(f.logged, thing)
-	f.mu.Unlock()
 }
 
 func addrText(a netip.Addr) string {

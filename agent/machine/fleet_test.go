@@ -165,7 +165,7 @@ func TestBootOnceOfWhatIsGone(t *testing.T) {
 	if want := "one-time boot of " + mac2 + ": item memtest not found, so the menu comes"; !slices.Contains(why, want) {
 		t.Errorf("%q", why)
 	}
-	if n := strings.Count(w.log.String(), "item memtest not found"); n != 2 {
+	if n := strings.Count(w.log.String(), "item=memtest"); n != 2 {
 		t.Errorf("%d lines for two machines:\n%s", n, &w.log)
 	}
 	w.stock = append(w.stock, mem)

@@ -1,17 +1,16 @@
 package machine
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	"pxeagent/agent/catalog"
+	"pxeagent/agent/logging"
 )
 
 // OneTimeBoots are what machines boot next, once: a folder with one small file for each machine, named by it
@@ -20,9 +19,7 @@ import (
 type OneTimeBoots struct {
 	folder folder
 	log    *slog.Logger
-
-	mu     sync.Mutex
-	logged map[string]bool // files that were logged
+	logged logging.Once // about files
 }
 
 // OneTimeBoot is one machine's item to boot once.
@@ -41,7 +38,7 @@ func OpenOneTimeBoots(dir string, log *slog.Logger) *OneTimeBoots {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	o := &OneTimeBoots{folder: folder(dir), log: log, logged: map[string]bool{}}
+	o := &OneTimeBoots{folder: folder(dir), log: log}
 	o.recover()
 	return o
 }
@@ -232,14 +229,7 @@ func cutClaimed(s string) (item, name string, ok bool) {
 
 // complain logs a file once.
 func (o *OneTimeBoots) complain(name string, err error) {
-	o.mu.Lock()
-	known := o.logged[name]
-	if len(o.logged) < 1000 { // a bound; what is beyond is logged every time
-		o.logged[name] = true
-	}
-	o.mu.Unlock()
-	if !known {
-		o.log.LogAttrs(context.Background(), slog.LevelWarn, "invalid one-time boot ignored",
-			slog.String("file", o.folder.path(name)), slog.Any("err", err))
+	if o.logged.First(name, "") {
+		o.log.Warn("invalid one-time boot ignored", "file", o.folder.path(name), "err", err)
 	}
 }

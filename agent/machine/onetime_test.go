@@ -384,7 +384,7 @@ func FuzzOrder(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(dir, ID(mac1).file()), text, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		o := &OneTimeBoots{folder: folder(dir), log: slog.New(slog.DiscardHandler), logged: map[string]bool{}}
+		o := &OneTimeBoots{folder: folder(dir), log: slog.New(slog.DiscardHandler)}
 		order, ok := o.Peek(mac1)
 		if ok && (!catalog.IsKey(order.Item) || order.ID != mac1) {
 			t.Fatalf("%+v", order)
