@@ -18,8 +18,11 @@ var allowed = map[string][]string{
 		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/files", "agent/guard",
 		"agent/image", "agent/ipxe",
 		"agent/machine", "agent/menu", "agent/probe", "agent/recorder", "agent/script", "agent/store", "agent/tftp",
-		"agent/watch", "agent/web", "dnsmasq", "pfsense", "pfsense/pfsensetest", "cmd/pxeagent/cli",
-		"cmd/pxeagent/config",
+		"agent/watch", "agent/web", "cmd/pxeagent/backend", "cmd/pxeagent/cli", "cmd/pxeagent/config",
+	},
+	// The only package besides the backends' own that knows any of them.
+	"cmd/pxeagent/backend": {
+		"agent/dhcp", "agent/ipxe", "cmd/pxeagent/cli", "cmd/pxeagent/config", "dnsmasq", "pfsense", "pfsense/pfsensetest",
 	},
 	// Values of the configuration have the types of the parts that they are for.
 	"cmd/pxeagent/config": {

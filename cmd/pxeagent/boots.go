@@ -27,7 +27,7 @@ func newBootsCmd(a *app) *cobra.Command {
 a socket in state_dir, so both need the same one, and the same user or root.
 Results: booted, stalled, looped, failed, local_disk; under-way for those that have none.`,
 		Example: "  pxeagent boots\n  pxeagent boots --follow\n  pxeagent boots --result stalled --limit 10 --json\n  pxeagent boots show 3f2a",
-		Args:    oneOfItsCommands,
+		Args:    cli.OneOfItsCommands,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, _, err := a.load(cmd)
 			if err != nil {

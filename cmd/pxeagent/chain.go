@@ -11,11 +11,10 @@ import (
 	"pxeagent/agent/files"
 	"pxeagent/agent/ipxe"
 	"pxeagent/cmd/pxeagent/cli"
-	"pxeagent/cmd/pxeagent/config"
 )
 
 func newChainCmd(a *app) *cobra.Command {
-	return newGroupCmd("chain", "How iPXE is kept from loading itself for ever", newChainExplainCmd(a))
+	return cli.Group("chain", "How iPXE is kept from loading itself for ever", newChainExplainCmd(a))
 }
 
 func newChainExplainCmd(a *app) *cobra.Command {
@@ -28,7 +27,7 @@ BIOS, UEFI x64, UEFI ARM64 and UEFI HTTP boot which of the ways against that are
 this configuration and these files, and why the others are not; and what serve.universal
 does for a DHCP server that has one name for all. Asks nobody.`,
 		Example: "  pxeagent chain explain --interface eth1\n  pxeagent chain explain --chain tftp --json",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, _, err := a.load(cmd)
 			if err != nil {
@@ -46,40 +45,35 @@ does for a DHCP server that has one name for all. Asks nobody.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, networkKeys, []string{"dhcp.backend", "dhcp.pfsense.url", "serve.root", "serve.http"})
+	addFlags(cmd, networkKeys, []string{"dhcp.backend", "serve.root", "serve.http"})
+	a.addBackendFlags(cmd)
 	return cmd
 }
 
-// tellsIPXE says whether the DHCP server sends iPXE something else than a ROM.
+// tellsIPXE says whether the DHCP server sends iPXE something else than firmware.
 func (l loaded) tellsIPXE() files.LoopGuard {
-	switch l.Config.Backend() {
-	case config.Dnsmasq:
-		return files.LoopGuard{Name: "dhcp", Used: true, Why: "Dnsmasq knows iPXE by DHCP option 175 and sends it the menu's URL"}
-	case config.PfSense:
-		if l.Config.Chain == ipxe.ChainDHCP {
-			return files.LoopGuard{Name: "dhcp", Used: true, Why: "Kea on pfSense is given a class that knows iPXE by DHCP option 175 and sends it the menu's URL; " +
-				"with ISC's server, or before 2.8 and 25.03, `pxeagent configure` refuses"}
-		}
-		return files.LoopGuard{Name: "dhcp", Why: "pfSense itself sends iPXE what it sends a ROM; with Kea, from 2.8 and 25.03 on, chain: dhcp has it told apart"}
+	w := files.LoopGuard{Name: "dhcp", Why: "no DHCP server is configured from here (dhcp.backend, interface), and most cannot"}
+	if l.row.TellsIPXE != nil {
+		w.Used, w.Why = l.row.TellsIPXE(l.Config)
 	}
-	return files.LoopGuard{Name: "dhcp", Why: "no DHCP server is configured from here (dhcp.backend, interface), and most cannot"}
+	return w
+}
+
+// sendsURL reports whether the DHCP server is to send a URL for UEFI HTTP boot.
+func (l loaded) sendsURL() bool {
+	how := l.Config.DHCP.HTTPBoot
+	return how == "on" || how == "auto" && l.row.SendsURL
 }
 
 // tellsURL says whether UEFI firmware that boots by HTTP is sent a URL at all.
 func (l loaded) tellsURL() files.LoopGuard {
-	w := files.LoopGuard{Name: "url", Used: l.Config.SendsURL()}
-	how := "dhcp.http_boot: " + l.Config.DHCP.HTTPBoot
-	switch {
-	case l.Config.Backend() == config.NoBackend:
-		w.Used, w.Why = false, "no DHCP server is configured from here: whoever configures it has to send the URL, and option 60 HTTPClient with it"
-	case w.Used && l.Config.Backend() == config.Dnsmasq:
-		w.Why = how + "; Dnsmasq sends the URL to machines that do HTTP boot, and to no other"
-	case w.Used:
-		w.Why = how + "; pfSense with ISC's server then sends option 60 HTTPClient to PXE machines too, whose iPXE is known by HTTP, and with Kea the URL has no effect"
-	case l.Config.Backend() == config.PfSense && l.Config.DHCP.HTTPBoot == "auto":
-		w.Why = how + "; pfSense with ISC's server would send option 60 HTTPClient to PXE machines too, and with Kea the URL would have no effect"
-	default:
-		w.Why = how
+	if l.row.TellsURL == nil {
+		return files.LoopGuard{Name: "url", Why: "no DHCP server is configured from here: " +
+			"whoever configures it has to send the URL, and option 60 HTTPClient with it"}
+	}
+	w := files.LoopGuard{Name: "url", Used: l.sendsURL(), Why: "dhcp.http_boot: " + l.Config.DHCP.HTTPBoot}
+	if why := l.row.TellsURL(l.Config, w.Used); why != "" {
+		w.Why += "; " + why
 	}
 	return w
 }

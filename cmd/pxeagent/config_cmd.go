@@ -16,7 +16,7 @@ import (
 )
 
 func newConfigCmd(a *app) *cobra.Command {
-	return newGroupCmd("config", "Check and show the configuration", newConfigCheckCmd(a), newConfigShowCmd(a))
+	return cli.Group("config", "Check and show the configuration", newConfigCheckCmd(a), newConfigShowCmd(a))
 }
 
 func newConfigCheckCmd(a *app) *cobra.Command {
@@ -28,7 +28,7 @@ func newConfigCheckCmd(a *app) *cobra.Command {
 wrong with them, all at once. Nothing is changed and nothing is asked over the network.
 A note names what is right and works otherwise than it looks. Exits 3 if there is a mistake.`,
 		Example: "  pxeagent config check\n  pxeagent config check --config ./pxeagent.yaml --json",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := load(cmd.Flags())
 			if err != nil {
@@ -51,6 +51,7 @@ A note names what is right and works otherwise than it looks. Exits 3 if there i
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	addFlags(cmd, networkKeys, dhcpKeys, serveKeys)
+	a.addBackendFlags(cmd)
 	return cmd
 }
 
@@ -63,7 +64,7 @@ func newConfigShowCmd(a *app) *cobra.Command {
 value, and whether that is the default or came from a line of the file, a variable or a
 flag. Paths are made absolute. Secrets are not shown.`,
 		Example: "  pxeagent config show\n  PXEAGENT_SERVE_TFTP=:6969 pxeagent config show --json",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := load(cmd.Flags())
 			if err != nil {
@@ -77,6 +78,7 @@ flag. Paths are made absolute. Secrets are not shown.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	addFlags(cmd, networkKeys, dhcpKeys, serveKeys)
+	a.addBackendFlags(cmd)
 	return cmd
 }
 

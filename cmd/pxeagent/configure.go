@@ -26,7 +26,7 @@ from cron and from Ansible.`,
   pxeagent configure --interface eth1 --dry-run      # exits 2 where something differs
   pxeagent configure --interface eth1 --off          # no network boot there
   pxeagent configure --interface admin --pfsense https://fw.lan --user pxeagent --password-file FILE --tls-sha256 HEX`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.eachNetwork(cmd, !off, asJSON, func(ctx context.Context, l loaded, n network, s dhcp.Server, t *teller) (dhcp.Result, error) {
 				c := dhcp.Configure{Server: s, Want: n.want, DryRun: dryRun, Probe: n.wire(), Report: t.step}
@@ -57,7 +57,7 @@ from cron and from Ansible.`,
 	cmd.Flags().BoolVar(&off, "off", false, "turn network boot off")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	addFlags(cmd, networkKeys, dhcpKeys, []string{"serve.http"})
-	addRetryAuth(cmd.Flags())
+	a.addBackendFlags(cmd)
 	return cmd
 }
 
@@ -70,7 +70,7 @@ func newRevertCmd(a *app) *cobra.Command {
 changed them since pxeagent wrote them, nothing is written: look at the difference, then
 decide.`,
 		Example: "  pxeagent revert --interface eth1 --dry-run\n  pxeagent revert --interface eth1",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.eachNetwork(cmd, false, asJSON, func(ctx context.Context, l loaded, n network, s dhcp.Server, t *teller) (dhcp.Result, error) {
 				j, err := l.journal(n)
@@ -89,7 +89,7 @@ decide.`,
 	cmd.Flags().BoolVar(&discard, "discard-later-changes", false, "go back even where somebody changed the settings since")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	addFlags(cmd, networkKeys, dhcpKeys)
-	addRetryAuth(cmd.Flags())
+	a.addBackendFlags(cmd)
 	return cmd
 }
 
@@ -120,7 +120,7 @@ func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON bool, do func(con
 		logs.Level = slog.LevelWarn
 	}
 	log := newLogger(a.stderr, logs)
-	l.login = a.newLogin(cmd, l.Config, log)
+	l.open(a, cmd.Flags(), log)
 	all, err := l.networks(needNext, l.find(cmd.Context()))
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON bool, do func(con
 
 func (a *app) oneNetwork(ctx context.Context, l loaded, log *slog.Logger, n network, asJSON bool, do func(context.Context, loaded, network, dhcp.Server, *teller) (dhcp.Result, error)) (outcome, cli.Code) {
 	t := &teller{}
-	s, err := l.server(n, log)
+	s, err := l.server(n)
 	if err != nil {
 		return t.finish(a, n, dhcp.Result{}, err)
 	}

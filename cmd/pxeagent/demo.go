@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -23,9 +24,8 @@ import (
 	"pxeagent/agent/menu"
 	"pxeagent/agent/probe"
 	"pxeagent/agent/watch"
+	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/cmd/pxeagent/cli"
-	"pxeagent/cmd/pxeagent/config"
-	"pxeagent/pfsense"
 )
 
 func newDemoCmd(a *app) *cobra.Command {
@@ -38,13 +38,29 @@ and serve do to a real one: pin its certificate, plan, apply over HTTPS, probe, 
 a machine's road from its DHCP offer to the menu, and show what is seen of a boot. All ports are high ones. The firewall is a
 stand-in; all else is what runs on a real network. Exits other than 0 if any step fails.`,
 		Example: "  pxeagent demo\n  pxeagent demo --keep",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return demo(cmd.Context(), a.stdout, a.stderr, keep)
+			return demo(cmd.Context(), a.standIn(), a.stdout, a.stderr, keep)
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "go on serving at the end, and say what there is to look at")
 	return cmd
+}
+
+// demoJournal is where the demo keeps what was there before.
+const demoJournal = "demo-admin"
+
+// loopback is any port of 127.0.0.1.
+var loopback = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
+
+// standIn is that of the first DHCP server that has one.
+func (a *app) standIn() func(dir string) (backend.StandIn, error) {
+	for _, b := range a.backends {
+		if b.StandIn != nil {
+			return b.StandIn
+		}
+	}
+	return func(string) (backend.StandIn, error) { return nil, errors.New("there is none") }
 }
 
 // demonstration is one run of the demo.
@@ -54,12 +70,12 @@ type demonstration struct {
 	sockets *agent.Sockets
 	place   agent.Place
 	want    dhcp.Boot
-	wall    *standIn
-	server  *pfsense.Server
+	wall    backend.StandIn
+	server  dhcp.Server
 	number  int
 }
 
-func demo(ctx context.Context, out, logs io.Writer, keep bool) (err error) {
+func demo(ctx context.Context, start func(dir string) (backend.StandIn, error), out, logs io.Writer, keep bool) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	d := &demonstration{out: out}
@@ -68,8 +84,8 @@ func demo(ctx context.Context, out, logs io.Writer, keep bool) (err error) {
 	}
 	defer os.RemoveAll(d.dir)
 
-	if d.wall, err = newStandIn(d.dir); err != nil {
-		return fmt.Errorf("starting the stand-in firewall: %w", err)
+	if d.wall, err = start(d.dir); err != nil {
+		return fmt.Errorf("starting the stand-in DHCP server: %w", err)
 	}
 	defer d.wall.Close()
 
@@ -80,7 +96,7 @@ func demo(ctx context.Context, out, logs io.Writer, keep bool) (err error) {
 	err = d.tour(running)
 	if err == nil && keep {
 		fmt.Fprintf(out, "\nserving until ^C:\n  %s/\n  %s\n  %s/metrics\n  curl tftp://%s/undionly.kpxe -o undionly.kpxe\n%s",
-			d.place.Base, watch.ScriptURL(d.place.Base), d.place.Base, d.sockets.TFTP(), d.wall.visit())
+			d.place.Base, watch.ScriptURL(d.place.Base), d.place.Base, d.sockets.TFTP(), d.wall.Visit())
 		<-running.Done()
 	}
 	cancel()
@@ -122,7 +138,12 @@ func (d *demonstration) say(format string, args ...any) {
 // tour is the demo itself, one line a step.
 func (d *demonstration) tour(ctx context.Context) error {
 	d.say("serving        TFTP %s, HTTP %s, menu %s", d.sockets.TFTP(), d.sockets.HTTP(), watch.ScriptURL(d.place.Base))
-	if err := d.trust(ctx); err != nil {
+	pinned, err := d.wall.Trust(ctx)
+	if err != nil {
+		return err
+	}
+	d.say("%s", pinned)
+	if d.server, err = d.wall.Open(false); err != nil {
 		return err
 	}
 	if err := d.configure(ctx); err != nil {
@@ -148,32 +169,9 @@ func (d *demonstration) tour(ctx context.Context) error {
 	return d.count(ctx)
 }
 
-// trust looks at the firewall's certificate, as pfsense trust does, and pins it. Its fingerprint is compared with that on the firewall,
-// which a person does.
-func (d *demonstration) trust(ctx context.Context) error {
-	shown, err := pfsense.Presented(ctx, d.wall.URL())
-	if err != nil {
-		return err
-	}
-	if shown.SHA256 != d.wall.Fingerprint() {
-		return errors.New("the certificate is not the firewall's own")
-	}
-	d.say("firewall       %s, certificate pinned, SHA-256 %.23s…", d.wall.URL(), pfsense.Fingerprint(shown.SHA256))
-	d.server, err = d.open(shown.SHA256, "auto")
-	return err
-}
-
-// open opens the firewall by one of the ways into it.
-func (d *demonstration) open(pin [32]byte, transport string) (*pfsense.Server, error) {
-	return pfsense.New(pfsense.Config{
-		URL: d.wall.URL(), Transport: transport, Interface: "admin", User: demoUser, StateDir: filepath.Join(d.dir, "state"),
-		Password: func() (string, error) { return config.ReadSecretFile(d.wall.password, false) }, TLSSHA256: &pin,
-	})
-}
-
 // configure is the command's own way: plan, preflight, baseline, journal, apply, read back, verify.
 func (d *demonstration) configure(ctx context.Context) error {
-	j, err := dhcp.OpenJournal(filepath.Join(d.dir, "state"), "pfsense-admin")
+	j, err := dhcp.OpenJournal(filepath.Join(d.dir, "state"), demoJournal)
 	if err != nil {
 		return err
 	}
@@ -182,7 +180,7 @@ func (d *demonstration) configure(ctx context.Context) error {
 	if _, err = d.run(j, d.server).Run(ctx); err != nil {
 		return err
 	}
-	d.say("  by           %s", d.server.Transport())
+	d.say("  by           %s", d.wall.Way(d.server))
 	return nil
 }
 
@@ -216,7 +214,7 @@ func (d *demonstration) check() check.Config {
 // probe asks the stand-in as a relay agent would, from a high port, so that no right is needed.
 func (d *demonstration) probe(ctx context.Context, clients []dhcp.Client) (probe.Report, error) {
 	return probe.Run(ctx, probe.Config{
-		Clients: clients, Server: d.wall.dhcp, Relay: d.wall.dhcp.Addr(), RelayPort: probe.AnyPort,
+		Clients: clients, Server: d.wall.DHCP(), Relay: d.wall.DHCP().Addr(), RelayPort: probe.AnyPort,
 		Quiet: 200 * time.Millisecond, Limit: 3 * time.Second,
 	})
 }
@@ -242,12 +240,12 @@ func (d *demonstration) machines(ctx context.Context, report probe.Report) error
 
 // again shows that a second configure, by the way that every pfSense has, writes nothing, and that revert puts back what was there.
 func (d *demonstration) again(ctx context.Context) error {
-	j, err := dhcp.OpenJournal(filepath.Join(d.dir, "state"), "pfsense-admin")
+	j, err := dhcp.OpenJournal(filepath.Join(d.dir, "state"), demoJournal)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
-	stock, err := d.open(d.wall.Fingerprint(), "xmlrpc")
+	stock, err := d.wall.Open(true)
 	if err != nil {
 		return err
 	}
@@ -260,16 +258,16 @@ func (d *demonstration) again(ctx context.Context) error {
 	if r.Wrote || !r.InSync {
 		return errors.New("the second configure found something to write")
 	}
-	d.say("configure      again, by %s: %s", stock.Transport(), summary(r, false))
+	d.say("configure      again, by %s: %s", d.wall.Way(stock), summary(r, false))
 	r, err = dhcp.Revert{Server: d.server, Journal: j, Probe: second.Probe}.Run(ctx)
 	if err != nil {
 		return err
 	}
 	d.say("revert         %s", summary(r, false))
-	for _, entry := range d.wall.log() {
+	for _, entry := range d.wall.Log() {
 		d.say("history        %.100s", entry)
 	}
-	return d.wall.asItWas()
+	return d.wall.Unchanged()
 }
 
 func metrics(ctx context.Context, base *url.URL) ([]byte, error) {

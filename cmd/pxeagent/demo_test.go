@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/pfsense/pfsensetest"
 )
@@ -38,26 +39,34 @@ func TestDemoConfiguresAFirewall(t *testing.T) {
 	}
 }
 
+// spoiled is a stand-in that can be made to fail.
+type spoiled interface {
+	Order(pfsensetest.Fault)
+	FailLoads(int)
+	EditAt(pfsensetest.Moment, func(pfsensetest.Tree))
+	SetDirty(bool)
+}
+
 // Whatever goes wrong with the firewall, the demo ends in an error, and says at which step.
 func TestDemoFailsWithItsFirewall(t *testing.T) {
-	for name, spoil := range map[string]func(*pfsensetest.Firewall){
-		"refused login":     func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.Unauthorized}) },
-		"write cut off":     func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.CutAfter, Op: "write"}) },
-		"daemon stays away": func(f *pfsensetest.Firewall) { f.FailLoads(1) },
-		"edited meanwhile": func(f *pfsensetest.Firewall) {
+	for name, spoil := range map[string]func(spoiled){
+		"refused login":     func(f spoiled) { f.Order(pfsensetest.Fault{Kind: pfsensetest.Unauthorized}) },
+		"write cut off":     func(f spoiled) { f.Order(pfsensetest.Fault{Kind: pfsensetest.CutAfter, Op: "write"}) },
+		"daemon stays away": func(f spoiled) { f.FailLoads(1) },
+		"edited meanwhile": func(f spoiled) {
 			f.EditAt(pfsensetest.AfterWrite, func(c pfsensetest.Tree) { c.Set("dhcpd/opt1/filename", "x") })
 		},
-		"not what it was": func(f *pfsensetest.Firewall) {
+		"not what it was": func(f spoiled) {
 			f.EditAt(pfsensetest.AfterLoad, func(c pfsensetest.Tree) { c.Set("dhcpd/lan/tftp", "192.0.2.1") })
 		},
-		"another's settings": func(f *pfsensetest.Firewall) { f.SetDirty(true) },
+		"another's settings": func(f spoiled) { f.SetDirty(true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			isolate(t)
 			var out bytes.Buffer
 			d := &demonstration{out: &out, dir: t.TempDir()}
 			var err error
-			if d.wall, err = newStandIn(d.dir); err != nil {
+			if d.wall, err = (&app{backends: backend.Table()}).standIn()(d.dir); err != nil {
 				t.Fatal(err)
 			}
 			defer d.wall.Close()
@@ -66,7 +75,7 @@ func TestDemoFailsWithItsFirewall(t *testing.T) {
 			if err := d.start(running, g, io.Discard); err != nil {
 				t.Fatal(err)
 			}
-			spoil(d.wall.Firewall)
+			spoil(d.wall.(spoiled))
 			if err := d.tour(running); err == nil {
 				t.Errorf("no error:\n%s", out.String())
 			} else if strings.Contains(out.String(), "counted") {

@@ -16,6 +16,7 @@ import (
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/probe"
 	"pxeagent/agent/tftp"
+	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/dnsmasq"
 	"pxeagent/pfsense"
@@ -87,29 +88,29 @@ func TestExplain(t *testing.T) {
 		{"a failure within", fmt.Errorf("more: %w", cli.Failure{Code: cli.Foreign, Err: errors.New("inner"), Hints: []string{"do this"}}), cli.Foreign, "do this"},
 
 		{"firewall: no login", fmt.Errorf("x: %w", pfsense.ErrNoCredential), cli.Usage, "--password-file"},
-		{"firewall: login refused", fmt.Errorf("x: %w of user", pfsense.ErrCredential), cli.Login, "not sent again until it changes"},
-		{"firewall: login not sent", fmt.Errorf("x: %w", pfsense.ErrNotSent), cli.Login, "--retry-auth"},
-		{"firewall: privilege", fmt.Errorf("x: %w", pfsense.ErrPrivilege), cli.Privilege, "User Manager"},
-		{"firewall: access list", fmt.Errorf("x: %w", pfsense.ErrNotAllowed), cli.Privilege, "Access Lists"},
-		{"firewall: no package", fmt.Errorf("x: %w", pfsense.ErrNoPackage), cli.NoPackage, "xmlrpc"},
-		{"firewall: read-only", fmt.Errorf("x: %w", pfsense.ErrReadOnly), cli.ReadOnly, "read-only mode off"},
-		{"firewall: API off", fmt.Errorf("x: %w", pfsense.ErrUnavailable), cli.Unavailable, "turn the REST API on"},
-		{"firewall: unknown CA", fmt.Errorf("x: %w", pfsense.ErrTLS), cli.Certificate, "pxeagent pfsense trust"},
-		{"firewall: certificate changed", fmt.Errorf("x: %w", &pfsense.CertificateError{Host: "fw.lan"}), cli.Certificate, "somebody else answers in its place"},
-		{"firewall: timeout", fmt.Errorf("x: %w", pfsense.ErrTimeout), cli.Timeout, "sshguard"},
-		{"firewall: unreachable", fmt.Errorf("x: %w: %w", pfsense.ErrUnreachable, syscall.EHOSTUNREACH), cli.Unreachable, "--pfsense"},
-		{"firewall: something else", fmt.Errorf("x: %w", pfsense.ErrNotPfSense), cli.NotPfSense, "--pfsense"},
+		{"firewall: login refused", fmt.Errorf("x: %w of user", pfsense.ErrCredential), backend.Login, "not sent again until it changes"},
+		{"firewall: login not sent", fmt.Errorf("x: %w", pfsense.ErrNotSent), backend.Login, "--retry-auth"},
+		{"firewall: privilege", fmt.Errorf("x: %w", pfsense.ErrPrivilege), backend.Privilege, "User Manager"},
+		{"firewall: access list", fmt.Errorf("x: %w", pfsense.ErrNotAllowed), backend.Privilege, "Access Lists"},
+		{"firewall: no package", fmt.Errorf("x: %w", pfsense.ErrNoPackage), backend.NoPackage, "xmlrpc"},
+		{"firewall: read-only", fmt.Errorf("x: %w", pfsense.ErrReadOnly), backend.ReadOnly, "read-only mode off"},
+		{"firewall: API off", fmt.Errorf("x: %w", pfsense.ErrUnavailable), backend.Unavailable, "turn the REST API on"},
+		{"firewall: unknown CA", fmt.Errorf("x: %w", pfsense.ErrTLS), backend.Certificate, "pxeagent pfsense trust"},
+		{"firewall: certificate changed", fmt.Errorf("x: %w", &pfsense.CertificateError{Host: "fw.lan"}), backend.Certificate, "somebody else answers in its place"},
+		{"firewall: timeout", fmt.Errorf("x: %w", pfsense.ErrTimeout), backend.Timeout, "sshguard"},
+		{"firewall: unreachable", fmt.Errorf("x: %w: %w", pfsense.ErrUnreachable, syscall.EHOSTUNREACH), backend.Unreachable, "--pfsense"},
+		{"firewall: something else", fmt.Errorf("x: %w", pfsense.ErrNotPfSense), backend.NotPfSense, "--pfsense"},
 		{"firewall: no interface", fmt.Errorf("%w x", pfsense.ErrNoInterface), cli.NoInterface, "pxeagent pfsense interfaces"},
 		{"firewall: ambiguous", fmt.Errorf("%w x", pfsense.ErrAmbiguous), cli.NoInterface, "the id is unique"},
-		{"firewall: not applied", fmt.Errorf("x: %w", pfsense.ErrUnapplied), cli.Unapplied, "apply or discard"},
-		{"firewall: section gone", fmt.Errorf("x: %w", pfsense.ErrNoSection), cli.NoDHCP, "Services > DHCP Server"},
+		{"firewall: not applied", fmt.Errorf("x: %w", pfsense.ErrUnapplied), backend.Unapplied, "apply or discard"},
+		{"firewall: section gone", fmt.Errorf("x: %w", pfsense.ErrNoSection), backend.NoDHCP, "Services > DHCP Server"},
 		{"firewall: daemon stopped", fmt.Errorf("x: %w", pfsense.ErrStopped), cli.Restart, "System Logs > DHCP"},
-		{"firewall: PHP failed", fmt.Errorf("x: %w", pfsense.ErrProgram), cli.Firewall, "Crash Reporter"},
-		{"refused: not applied", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "unapplied"}}, cli.Unapplied, "apply or discard"},
-		{"refused: no DHCP", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "no-dhcp"}}, cli.NoDHCP, "turn the DHCP server on"},
-		{"refused: DHCP off", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "dhcp-off"}}, cli.DHCPOff, "turn it on"},
-		{"refused: relay", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "relay"}}, cli.Relay, "relays to"},
-		{"refused: secondary", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "ha-secondary"}}, cli.Secondary, "primary"},
+		{"firewall: PHP failed", fmt.Errorf("x: %w", pfsense.ErrProgram), backend.Firewall, "Crash Reporter"},
+		{"refused: not applied", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "unapplied"}}, backend.Unapplied, "apply or discard"},
+		{"refused: no DHCP", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "no-dhcp"}}, backend.NoDHCP, "turn the DHCP server on"},
+		{"refused: DHCP off", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "dhcp-off"}}, backend.DHCPOff, "turn it on"},
+		{"refused: relay", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "relay"}}, backend.Relay, "relays to"},
+		{"refused: secondary", &dhcp.RefusedError{Problem: dhcp.Problem{Code: "ha-secondary"}}, backend.Secondary, "primary"},
 		{"put back for a timeout", fmt.Errorf("%w: %w", dhcp.ErrReverted, pfsense.ErrTimeout), cli.PutBack, "sshguard"},
 
 		{"revert failed", &dhcp.RevertFailedError{Err: syscall.ENOSPC, Cause: dhcp.ErrNotProven}, cli.RevertFailed, "do that first"},

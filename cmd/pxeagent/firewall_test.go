@@ -11,10 +11,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/spf13/cobra"
 
+	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/cmd/pxeagent/cli"
-	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/pfsense"
 	"pxeagent/pfsense/pfsensetest"
 )
@@ -69,7 +68,7 @@ func (s *fwSite) run(input, line string) result {
 func (s *fwSite) plain(input string, args ...string) result {
 	s.t.Helper()
 	var stdout, stderr bytes.Buffer
-	a := &app{stdin: strings.NewReader(input), stdout: &stdout, stderr: &stderr}
+	a := &app{stdin: strings.NewReader(input), stdout: &stdout, stderr: &stderr, backends: backend.Table()}
 	code := a.run(s.t.Context(), args)
 	return result{code, stdout.String(), stderr.String()}
 }
@@ -136,25 +135,25 @@ func TestFirewallFails(t *testing.T) {
 		code  cli.Code
 		text  string
 	}{
-		{"wrong password", "--password-file wrong", "", cli.Login, `rejected the login of user "pxeagent" by REST`},
-		{"wrong password, XML-RPC", "--password-file wrong --transport xmlrpc", "", cli.Login, "by XML-RPC"},
-		{"no privilege", "", pfsensetest.NoPrivilege, cli.Privilege, "needs api-v2-diagnostics-command-prompt-post"},
-		{"no privilege, XML-RPC", "--transport xmlrpc", pfsensetest.NoPrivilege, cli.Privilege, "needs system-xmlrpc-ha-sync"},
-		{"access list", "", pfsensetest.NotAllowed, cli.Privilege, "does not admit this machine"},
-		{"no package", "--transport rest", pfsensetest.NoPackage, cli.NoPackage, "not installed"},
-		{"no package, API key", "--api-key-file key", pfsensetest.NoPackage, cli.NoPackage, "not installed"},
-		{"read-only", "", pfsensetest.ReadOnly, cli.ReadOnly, "read-only mode"},
-		{"switched off", "", pfsensetest.Disabled, cli.Unavailable, "turn the REST API on"},
-		{"PHP down", "--transport xmlrpc", pfsensetest.Down, cli.Unavailable, "503"},
-		{"cut", "", pfsensetest.CutBefore, cli.Unreachable, "the connection was closed"},
-		{"fatal", "", pfsensetest.Fatal, cli.Firewall, "did not complete the program"},
-		{"fatal, XML-RPC", "--transport xmlrpc", pfsensetest.Fatal, cli.Firewall, "did not complete the program"},
-		{"thrown", "--transport xmlrpc", pfsensetest.Throw, cli.Firewall, "Unhandled PHP Exception"},
-		{"no result", "--transport xmlrpc", pfsensetest.NoResult, cli.Firewall, "returned no result"},
-		{"a lost chunk", "", pfsensetest.LoseChunk, cli.Firewall, "upload was incomplete"},
-		{"a changed chunk", "", pfsensetest.ChangeChunk, cli.Firewall, "upload was incomplete"},
+		{"wrong password", "--password-file wrong", "", backend.Login, `rejected the login of user "pxeagent" by REST`},
+		{"wrong password, XML-RPC", "--password-file wrong --transport xmlrpc", "", backend.Login, "by XML-RPC"},
+		{"no privilege", "", pfsensetest.NoPrivilege, backend.Privilege, "needs api-v2-diagnostics-command-prompt-post"},
+		{"no privilege, XML-RPC", "--transport xmlrpc", pfsensetest.NoPrivilege, backend.Privilege, "needs system-xmlrpc-ha-sync"},
+		{"access list", "", pfsensetest.NotAllowed, backend.Privilege, "does not admit this machine"},
+		{"no package", "--transport rest", pfsensetest.NoPackage, backend.NoPackage, "not installed"},
+		{"no package, API key", "--api-key-file key", pfsensetest.NoPackage, backend.NoPackage, "not installed"},
+		{"read-only", "", pfsensetest.ReadOnly, backend.ReadOnly, "read-only mode"},
+		{"switched off", "", pfsensetest.Disabled, backend.Unavailable, "turn the REST API on"},
+		{"PHP down", "--transport xmlrpc", pfsensetest.Down, backend.Unavailable, "503"},
+		{"cut", "", pfsensetest.CutBefore, backend.Unreachable, "the connection was closed"},
+		{"fatal", "", pfsensetest.Fatal, backend.Firewall, "did not complete the program"},
+		{"fatal, XML-RPC", "--transport xmlrpc", pfsensetest.Fatal, backend.Firewall, "did not complete the program"},
+		{"thrown", "--transport xmlrpc", pfsensetest.Throw, backend.Firewall, "Unhandled PHP Exception"},
+		{"no result", "--transport xmlrpc", pfsensetest.NoResult, backend.Firewall, "returned no result"},
+		{"a lost chunk", "", pfsensetest.LoseChunk, backend.Firewall, "upload was incomplete"},
+		{"a changed chunk", "", pfsensetest.ChangeChunk, backend.Firewall, "upload was incomplete"},
 		{"no such interface", "--interface dmz", "", cli.NoInterface, `"ADMIN" (opt1, igb2)`},
-		{"another certificate", "--tls-sha256=" + strings.Repeat("00", 32), "", cli.Certificate, "somebody else answers"},
+		{"another certificate", "--tls-sha256=" + strings.Repeat("00", 32), "", backend.Certificate, "somebody else answers"},
 	} {
 		s := newFirewallSite(t, pfsensetest.Options{})
 		if c.fault != "" {
@@ -197,9 +196,9 @@ func TestFirewallRefuses(t *testing.T) {
 		edit func(pfsensetest.Tree)
 		code cli.Code
 	}{
-		{"no DHCP settings", func(c pfsensetest.Tree) { delete(c["dhcpd"].(pfsensetest.Tree), "opt1") }, cli.NoDHCP},
-		{"DHCP off", section(func(s pfsensetest.Tree) { delete(s, "enable") }), cli.DHCPOff},
-		{"relay", func(c pfsensetest.Tree) { c["dhcrelay"] = pfsensetest.Tree{"enable": "", "interface": "opt1"} }, cli.Relay},
+		{"no DHCP settings", func(c pfsensetest.Tree) { delete(c["dhcpd"].(pfsensetest.Tree), "opt1") }, backend.NoDHCP},
+		{"DHCP off", section(func(s pfsensetest.Tree) { delete(s, "enable") }), backend.DHCPOff},
+		{"relay", func(c pfsensetest.Tree) { c["dhcrelay"] = pfsensetest.Tree{"enable": "", "interface": "opt1"} }, backend.Relay},
 		{"a quote elsewhere", func(c pfsensetest.Tree) {
 			c["dhcpd"].(pfsensetest.Tree)["lan"].(pfsensetest.Tree)["rootpath"] = `a"b`
 		}, cli.Refused},
@@ -239,7 +238,7 @@ func TestFirewallRefuses(t *testing.T) {
 	}
 	s := newFirewallSite(t, pfsensetest.Options{})
 	s.fw.SetDirty(true)
-	if r := s.run("", "configure"+wish); r.code != cli.Unapplied || !strings.Contains(r.stderr, "apply or discard") {
+	if r := s.run("", "configure"+wish); r.code != backend.Unapplied || !strings.Contains(r.stderr, "apply or discard") {
 		t.Errorf("saved and not applied: exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
@@ -248,16 +247,16 @@ func TestFirewallRefuses(t *testing.T) {
 func TestFirewallRefusesLogin(t *testing.T) {
 	s := newFirewallSite(t, pfsensetest.Options{LockOut: 4})
 	two := "status --password-file wrong --interface admin,lan --next-server 10.99.0.7 --json"
-	if r := s.run("", two); r.code != cli.Login || s.fw.Refused() != 1 {
+	if r := s.run("", two); r.code != backend.Login || s.fw.Refused() != 1 {
 		t.Fatalf("exit %v, %d refused\n%s%s", r.code, s.fw.Refused(), r.stdout, r.stderr)
 	}
 	for _, line := range []string{two, "configure --password-file wrong" + wish, "pfsense interfaces --password-file wrong --transport xmlrpc", "revert --password-file wrong --interface admin"} {
 		r := s.run("", line)
-		if r.code != cli.Login || !strings.Contains(r.stderr+r.stdout, "--retry-auth") || s.fw.Refused() != 1 {
+		if r.code != backend.Login || !strings.Contains(r.stderr+r.stdout, "--retry-auth") || s.fw.Refused() != 1 {
 			t.Errorf("%s: exit %v, %d refused\n%s%s", line, r.code, s.fw.Refused(), r.stdout, r.stderr)
 		}
 	}
-	if r := s.run("", two+" --retry-auth"); r.code != cli.Login || s.fw.Refused() != 2 {
+	if r := s.run("", two+" --retry-auth"); r.code != backend.Login || s.fw.Refused() != 2 {
 		t.Errorf("--retry-auth: exit %v, %d refused\n%s%s", r.code, s.fw.Refused(), r.stdout, r.stderr)
 	}
 	if r := s.run("", "pfsense interfaces"); r.code != cli.Done {
@@ -289,7 +288,7 @@ func TestFirewallTrust(t *testing.T) {
 	}
 	asked := len(s.fw.Requests())
 	r = s.plain("", "configure", "--not-serving-yet")
-	if r.code != cli.Certificate || !strings.Contains(r.stderr, pfsense.Fingerprint(old)) || !strings.Contains(r.stderr, pfsense.Fingerprint(s.fw.Fingerprint())) {
+	if r.code != backend.Certificate || !strings.Contains(r.stderr, pfsense.Fingerprint(old)) || !strings.Contains(r.stderr, pfsense.Fingerprint(s.fw.Fingerprint())) {
 		t.Errorf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	if len(s.fw.Requests()) != asked {
@@ -376,32 +375,5 @@ func TestStatusJSON(t *testing.T) {
 	}
 	if _, err := os.Stat("state"); !os.IsNotExist(err) {
 		t.Errorf("status wrote to the state folder: %v", err)
-	}
-}
-
-// Standard input is read once, however many interfaces there are.
-func TestPasswordFromStdin(t *testing.T) {
-	isolate(t)
-	in := strings.NewReader("a secret\n")
-	l := (&app{stdin: in}).newLogin(&cobra.Command{}, config.Config{DHCP: config.DHCPConfig{PfSense: config.PfSenseConfig{PasswordFile: config.Stdin}}}, nil)
-	for range 3 {
-		if p, err := l.password(); p != "a secret" || err != nil {
-			t.Errorf("%q, %v", p, err)
-		}
-	}
-	for _, bad := range []string{"", "\n", "one\ntwo\n", strings.Repeat("x", 4097)} {
-		if _, err := config.ReadSecret(config.Config{DHCP: config.DHCPConfig{PfSense: config.PfSenseConfig{PasswordFile: config.Stdin}}}, config.FirewallPassword, strings.NewReader(bad)); err == nil || !strings.Contains(err.Error(), "standard input") {
-			t.Errorf("%.20q: %v", bad, err)
-		}
-	}
-	if k, err := l.apiKey(); k != "" || err != nil {
-		t.Errorf("%q, %v", k, err)
-	}
-	l2, err := loadArgs("--password-file", "-")
-	if err != nil || l2.Config.DHCP.PfSense.PasswordFile != config.Stdin {
-		t.Errorf("%q, %v", l2.Config.DHCP.PfSense.PasswordFile, err)
-	}
-	if _, err := loadArgs("--password-file", "-", "--api-key-file", "-"); err == nil {
-		t.Error("both from standard input")
 	}
 }

@@ -21,81 +21,26 @@ import (
 	"pxeagent/agent/tftp"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/cmd/pxeagent/config"
-	"pxeagent/dnsmasq"
-	"pxeagent/pfsense"
 )
 
-// useAuto is for where chain: dhcp cannot be had of a pfSense.
-const useAuto = "use chain: auto (--chain): iPXE is then told from a ROM as it asks for files, and the firewall need not know"
-
-// rules go from how a run ended to what caused that, and from the particular to the general.
-var rules = []cli.Rule{
-	{Is: isMistakes, Code: cli.Usage},
-
+// endRules are of how a run ended.
+var endRules = []cli.Rule{
 	// The order of package dhcp: where several hold, the first is the one to act on.
 	cli.Ending(dhcp.ErrRevertFailed, cli.RevertFailed, "do that first; once the cause is gone, `pxeagent revert` does it as well"),
 	cli.Ending(dhcp.ErrReverted, cli.PutBack, "`pxeagent probe` shows what each DHCP server offers now"),
 	cli.Ending(dhcp.ErrForeign, cli.Foreign, "turn off network boot at that server, or the server; `pxeagent probe` shows what each one offers"),
 	cli.Ending(dhcp.ErrNotProven, cli.NotProven, "`pxeagent probe` asks again; it can be run on any machine in that network"),
-	refused("unapplied", cli.Unapplied, unappliedHint),
-	refused("no-dhcp", cli.NoDHCP, "turn the DHCP server on there first: Services > DHCP Server on the firewall"),
-	refused("dhcp-off", cli.DHCPOff, "turn it on there first: Services > DHCP Server on the firewall"),
-	refused("relay", cli.Relay, "configure the DHCP server that it relays to, or turn the relay off: Services > DHCP Relay on the firewall"),
-	refused("ha-secondary", cli.Secondary, "name the primary in dhcp.pfsense.url (--pfsense); it copies its settings to this one"),
-	refused("script-isc", cli.Refused, useAuto, "or choose Kea: System > Advanced > Networking on the firewall, DHCP Options, Server Backend"),
-	refused("script-version", cli.Refused, useAuto, "or update the firewall"),
-	refused("kea-custom-unreadable", cli.Refused, useAuto, "or correct the custom configuration: Services > DHCP Server > Settings on the firewall"),
 	cli.Ending(dhcp.ErrRefused, cli.Refused, "correct what the plan names and run it again; --dry-run shows the plan and writes nothing"),
 	cli.Ending(dhcp.ErrNotServing, cli.NotServing, "start `pxeagent serve` at next-server first, or go on all the same with --not-serving-yet"),
 	cli.On(dhcp.ErrLocked, cli.Locked, "wait until it is done: the lock ends with its process"),
-	cli.On(dhcp.ErrNoJournal, cli.NoJournal,
-		"run it where it was configured from, with the same state_dir; there is the journal",
-		"by hand, for Dnsmasq: remove pxeagent-INTERFACE.conf from its conf_dir and restart it",
-		"by hand, for pfSense: Services > DHCP Server, the interface, Network Booting; Diagnostics > Backup & Restore > Config History shows what was there"),
-	cli.Ending(dhcp.ErrReload, cli.Restart, "the DHCP server's own log says why: `journalctl -u dnsmasq` or the syslog; on pfSense Status > System Logs > DHCP"),
+	cli.Ending(dhcp.ErrNoJournal, cli.NoJournal, "run it where it was configured from, with the same state_dir; there is the journal"),
 	cli.On(dhcp.ErrChanged, cli.Changed,
 		"run it again: it starts from what is there now, and --dry-run shows that first",
 		"`pxeagent revert --discard-later-changes` goes back whatever was changed since"),
+}
 
-	cli.On(dnsmasq.ErrNotInstalled, cli.NoProgram, "install dnsmasq, or name the DHCP server in dhcp.backend (--backend)"),
-	cli.On(dnsmasq.ErrNoInterface, cli.NoInterface, "for Dnsmasq, interface is a device of this machine: `ip -br addr` lists them"),
-	cli.On(dnsmasq.ErrNoAddress, cli.NoInterface, "Dnsmasq answers only where the device has an address: `ip -br addr` shows which have"),
-	cli.On(dnsmasq.ErrRejected, cli.Refused, "`dnsmasq --test` alone says whether the fault was there before"),
-	cli.Ending(dnsmasq.ErrRestart, cli.Restart, "see whether it runs at all: `systemctl status dnsmasq`; dhcp.dnsmasq.restart (--dnsmasq-restart) is the command to restart it",
-		"where it says that the address is in use, the command must wait until the old process has ended"),
-
-	cli.On(pfsense.ErrNoCredential, cli.Usage,
-		"name the user in dhcp.pfsense.user (--user) and a file with its password in dhcp.pfsense.password_file (--password-file, - for standard input), or set "+config.EnvPassword,
-		"with the REST package, an API key does as well: dhcp.pfsense.api_key_file (--api-key-file) or "+config.EnvAPIKey),
-	cli.On(pfsense.ErrNotSent, cli.Login,
-		"correct the user, the password or the API key: a changed one is sent at once",
-		"if the firewall was at fault and has been corrected, --retry-auth sends the same once more"),
-	cli.On(pfsense.ErrCredential, cli.Login,
-		"correct the user, the password or the API key; it is not sent again until it changes, because the firewall shuts out an address after some failed logins",
-		"if it is right: the user may be disabled or not local, or the REST package does not take this kind of login (System > REST API > Settings); then correct that and use --retry-auth",
-		"where this address is shut out already, nothing answers any more: the firewall lists it under Diagnostics > Tables, sshguard"),
-	cli.On(pfsense.ErrPrivilege, cli.Privilege,
-		"give the user that privilege: System > User Manager on the firewall, the user, Effective Privileges; it equals root, so use a user of its own",
-		"the other way in needs another privilege: dhcp.pfsense.transport rest or xmlrpc (--transport)",
-		"by XML-RPC the firewall counts this as a failed login: once the privilege is given, use --retry-auth"),
-	cli.On(pfsense.ErrNotAllowed, cli.Privilege, "let this machine's address in: System > REST API > Access Lists on the firewall, or the proxy before it"),
-	cli.On(pfsense.ErrNoPackage, cli.NoPackage, "use what every pfSense has: dhcp.pfsense.transport auto or xmlrpc (--transport), with a user and a password; or install the package"),
-	cli.On(pfsense.ErrReadOnly, cli.ReadOnly, "turn read-only mode off: System > REST API > Settings on the firewall; or use dhcp.pfsense.transport xmlrpc (--transport)"),
-	cli.On(pfsense.ErrUnavailable, cli.Unavailable, "turn the REST API on: System > REST API > Settings on the firewall; or use dhcp.pfsense.transport xmlrpc (--transport)"),
-	{Is: cli.IsError(pfsense.ErrTLS), Code: cli.Certificate, Hints: certificateHints},
-	cli.On(pfsense.ErrTimeout, cli.Timeout,
-		"look whether it works at all; a change may have been carried out, and running it again finds out",
-		"a firewall that has shut this address out after failed logins is silent as well: Diagnostics > Tables, sshguard"),
-	cli.On(pfsense.ErrUnreachable, cli.Unreachable, "see that dhcp.pfsense.url (--pfsense) is its address and port, and that its rules let this machine in"),
-	cli.On(pfsense.ErrNotPfSense, cli.NotPfSense, "see that dhcp.pfsense.url (--pfsense) is the address of pfSense's own web page, https://HOST[:PORT]"),
-	cli.On(pfsense.ErrNoInterface, cli.NoInterface, "`pxeagent pfsense interfaces` lists them; a description, an id or a device does"),
-	cli.On(pfsense.ErrAmbiguous, cli.NoInterface, "`pxeagent pfsense interfaces` lists them; the id is unique"),
-	cli.On(pfsense.ErrUnapplied, cli.Unapplied, unappliedHint),
-	cli.On(pfsense.ErrNoSection, cli.NoDHCP, "turn the DHCP server on there first: Services > DHCP Server on the firewall"),
-	cli.On(pfsense.ErrStopped, cli.Restart, "Status > System Logs > DHCP on the firewall says why; Status > Services starts it"),
-	cli.On(pfsense.ErrUnfit, cli.Refused, useAuto, "Kea names the place: it may be in what the site itself has in Services > DHCP Server > Settings"),
-	cli.On(pfsense.ErrProgram, cli.Firewall, "look at the PHP errors on the firewall (Diagnostics > Crash Reporter), and whether its disk is full"),
-
+// causeRules are of what brought a run to its end.
+var causeRules = []cli.Rule{
 	cli.On(image.ErrNoSpace, cli.NotWritable, "make room, or name another disk in serve.root (--root); `pxeagent image list` says what each image takes, `pxeagent image remove` removes one"),
 	cli.On(image.ErrChecksum, cli.Checksum,
 		"what is there was kept; try again, or another mirror: --mirror URL, or mirrors in the configuration",
@@ -136,35 +81,6 @@ var rules = []cli.Rule{
 	{Is: cli.IsError(exec.ErrNotFound), Code: cli.NoProgram, Hints: programHints},
 	{Is: cli.IsError(fs.ErrPermission), Code: cli.Permission, Hints: permissionHints},
 	cli.On(context.Canceled, cli.Interrupted),
-}
-
-const unappliedHint = "apply or discard them first: Services > DHCP Server on the firewall shows who has something to apply"
-
-// refused is a rule for the plan's problem of that code.
-func refused(problem string, code cli.Code, hints ...string) cli.Rule {
-	return cli.Rule{
-		Is: func(err error) bool {
-			var r *dhcp.RefusedError
-			return errors.As(err, &r) && r.Problem.Code == problem
-		},
-		Code:  code,
-		Hints: func(error) []string { return hints },
-	}
-}
-
-// certificateHints tell a certificate that was never trusted from one that was.
-func certificateHints(err error) []string {
-	var changed *pfsense.CertificateError
-	if errors.As(err, &changed) {
-		return []string{
-			"nothing was sent; if the firewall got a new certificate, compare it (`pxeagent pfsense trust`) and put its SHA-256 into dhcp.pfsense.tls_sha256 (--tls-sha256)",
-			"if it did not, somebody else answers in its place",
-		}
-	}
-	return []string{
-		"pin it: `pxeagent pfsense trust URL` shows it and the line for the file, dhcp.pfsense.tls_sha256 (--tls-sha256)",
-		"or name the CA that signed it in dhcp.pfsense.ca_file (--ca-file)",
-	}
 }
 
 func isMistakes(err error) bool {

@@ -18,7 +18,7 @@ import (
 )
 
 func newHostCmd(a *app) *cobra.Command {
-	return newGroupCmd("host", "Machines: which host one is, what it boots, boot once",
+	return cli.Group("host", "Machines: which host one is, what it boots, boot once",
 		newHostListCmd(a), newHostShowCmd(a), newHostBootCmd(a), newHostAgainCmd(a), newHostApproveCmd(a), newHostRenderCmd(a))
 }
 
@@ -93,7 +93,7 @@ func newHostListCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the hosts of the configuration, and all machines that are to boot something once",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, _, fleet, err := a.fleet(cmd)
 			if err != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 func newImageCmd(a *app) *cobra.Command {
-	return newGroupCmd("image", "Fetch, check and keep the images that machines boot",
+	return cli.Group("image", "Fetch, check and keep the images that machines boot",
 		newImageAddCmd(a), newImageListCmd(a), newImageVerifyCmd(a), newImageRemoveCmd(a), newImageDefaultCmd(a), newImageSyncCmd(a), newImageRecipesCmd(a))
 }
 
@@ -83,7 +83,7 @@ trees that were put there by hand and are known by the names of their files:
 
   ` + strings.Join(image.ByHand(), "\n  "),
 		Example: "  pxeagent image list\n  pxeagent image list --json",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, _, err := a.load(cmd)
 			if err != nil {
@@ -156,7 +156,7 @@ func newImageRecipesCmd(a *app) *cobra.Command {
 		Long: `List the built-in recipes and those in recipes/ in serve.root, one YAML file each; one of the same
 name replaces the built-in one. Exits 3 if one of them is wrong, and says what.`,
 		Example: "  pxeagent image recipes\n  pxeagent image recipes --json",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, _, err := a.load(cmd)
 			if err != nil {

@@ -26,7 +26,7 @@ names, what was put there by hand, and images of recipes that are not listed. A 
 finds nothing to do: run it from cron or a systemd timer. With --dry-run it exits 2 where
 something is to be done.`,
 		Example: "  pxeagent image sync\n  pxeagent image sync --dry-run --json",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, log, err := a.load(cmd)
 			if err != nil {

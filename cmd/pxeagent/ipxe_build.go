@@ -29,7 +29,7 @@ gcc, ld, perl, and the headers of liblzma for BIOS. Nothing is downloaded.
 A target is bios (undionly.kpxe), efi64 (ipxe.efi), arm64 (snp-arm64.efi), or one of iPXE's own
 make, such as bin-x86_64-efi/snponly.efi.`,
 		Example: "  pxeagent ipxe build --source ~/ipxe --interface eth1\n  pxeagent ipxe build --source ~/ipxe --script menu.ipxe --target bios --target efi64",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, _, err := a.load(cmd)
 			if err != nil {

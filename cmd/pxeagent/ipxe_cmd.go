@@ -10,10 +10,11 @@ import (
 	"pxeagent/agent/files"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/menu"
+	"pxeagent/cmd/pxeagent/cli"
 )
 
 func newIPXECmd(a *app) *cobra.Command {
-	return newGroupCmd("ipxe", "The script in iPXE, and iPXE built with it", newIPXEScriptCmd(a), newIPXEBuildCmd(a))
+	return cli.Group("ipxe", "The script in iPXE, and iPXE built with it", newIPXEScriptCmd(a), newIPXEBuildCmd(a))
 }
 
 func newIPXEScriptCmd(a *app) *cobra.Command {
@@ -24,7 +25,7 @@ func newIPXEScriptCmd(a *app) *cobra.Command {
 every card, in rounds for at least 32 s, goes to the menu, and where that does not
 answer, to the DHCP server's next-server; in the end it offers a shell.`,
 		Example: "  pxeagent ipxe script --interface eth1 > menu.ipxe\n  make -C ipxe/src bin/undionly.kpxe EMBED=$PWD/menu.ipxe",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, _, err := a.load(cmd)
 			if err != nil {

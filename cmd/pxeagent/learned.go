@@ -8,14 +8,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/google/renameio/v2"
 
 	"pxeagent/agent/dhcp"
-	"pxeagent/agent/ipxe"
+	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/cmd/pxeagent/cli"
-	"pxeagent/cmd/pxeagent/config"
 )
 
 // Only configure, revert and status ask the firewall. What they learn of a network's addresses is kept in the state folder, so that serve,
@@ -25,12 +23,12 @@ func (l loaded) learnedFile() string { return filepath.Join(l.Config.StateDir, "
 
 // learnedKey is the firewall and the network as a person calls it.
 func (l loaded) learnedKey(name string) string {
-	return l.Config.DHCP.PfSense.URL.Host + "/" + strings.ToLower(name)
+	return l.row.Remember(l.Config, name)
 }
 
 // learn keeps the addresses of n. It is for runs that may write.
 func (l loaded) learn(n network) error {
-	if !n.found.prefix.IsValid() {
+	if l.row.Remember == nil || !n.found.Prefix.IsValid() {
 		return nil
 	}
 	known, err := l.learned()
@@ -38,10 +36,10 @@ func (l loaded) learn(n network) error {
 		return err
 	}
 	key := l.learnedKey(n.name)
-	if known[key] == n.found.prefix {
+	if known[key] == n.found.Prefix {
 		return nil
 	}
-	known[key] = n.found.prefix
+	known[key] = n.found.Prefix
 	text, err := json.MarshalIndent(known, "", "  ")
 	if err != nil {
 		return fmt.Errorf("keeping the addresses of %s: %w", n.name, err)
@@ -68,35 +66,37 @@ func (l loaded) learned() (map[string]netip.Prefix, error) {
 }
 
 // recall is how commands that do not ask the DHCP server find out about a network; nil where its name says enough.
-func (l loaded) recall() func(name string) (found, error) {
-	if l.Config.Backend() != config.PfSense {
+func (l loaded) recall() func(name string) (backend.Network, error) {
+	if l.row.Remember == nil {
 		return nil
 	}
-	return func(name string) (found, error) {
+	return func(name string) (backend.Network, error) {
 		known, err := l.learned()
 		if err != nil {
-			return found{}, err
+			return backend.Network{}, err
 		}
-		return found{prefix: known[l.learnedKey(name)]}, nil
+		return backend.Network{Name: name, Prefix: known[l.learnedKey(name)]}, nil
 	}
 }
 
 // place is what is known about the network at index i. Where the firewall was never asked about it, its name says nothing: then only a
 // machine with one network can know its place.
-func (l loaded) place(nics []nic, name string, i int, f found) wantLocal {
-	want := wantLocal{network: name, device: l.Config.Probe.Device(i), prefix: f.prefix}
-	if l.Config.Backend() == config.PfSense && f.server == nil && !f.prefix.IsValid() && findNIC(nics, name) == nil {
+func (l loaded) place(nics []nic, name string, i int, f backend.Network) wantLocal {
+	want := wantLocal{network: name, device: l.Config.Probe.Device(i), prefix: f.Prefix}
+	if l.row.Find != nil && !f.Asked() && !f.Prefix.IsValid() && findNIC(nics, name) == nil {
 		want.network = ""
 	}
 	return want
 }
 
-// expected is what can be expected of the offers in n, for commands that have no plan to go by: pfSense tells iPXE from a ROM, and sends it the
-// script, only where it is asked to.
+// expected is what can be expected of the offers in n, for commands that have no plan to go by: a DHCP server that does
+// not tell iPXE from firmware sends nobody the script.
 func (l loaded) expected(n network) dhcp.Boot {
 	want := n.want
-	if l.Config.Backend() == config.PfSense && l.Config.Chain != ipxe.ChainDHCP {
-		want.Script = ""
+	if l.row.TellsIPXE != nil {
+		if tells, _ := l.row.TellsIPXE(l.Config); !tells {
+			want.Script = ""
+		}
 	}
 	return want
 }

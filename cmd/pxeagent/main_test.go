@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/cmd/pxeagent/config"
 )
@@ -56,10 +57,13 @@ func write(t *testing.T, path, text string) {
 
 // loadArgs loads what a command with all flags would.
 func loadArgs(args ...string) (loaded, error) {
-	cmd := newConfigShowCmd(&app{})
+	a := &app{backends: backend.Table()}
+	cmd := newConfigShowCmd(a)
 	cmd.Flags().Var(&config.FlagText{Arg: "FILE"}, "config", "")
 	if err := cmd.ParseFlags(args); err != nil {
 		return loaded{}, err
 	}
-	return load(cmd.Flags())
+	l, err := load(cmd.Flags())
+	l.open(a, cmd.Flags(), nil)
+	return l, err
 }

@@ -17,7 +17,7 @@ import (
 )
 
 func newMenuCmd(a *app) *cobra.Command {
-	return newGroupCmd("menu", "The menu that machines are given", newMenuShowCmd(a), newMenuLintCmd(a), newMenuTemplateCmd(a))
+	return cli.Group("menu", "The menu that machines are given", newMenuShowCmd(a), newMenuLintCmd(a), newMenuTemplateCmd(a))
 }
 
 func newMenuShowCmd(a *app) *cobra.Command {
@@ -32,7 +32,7 @@ tells nothing. Made from the configuration and the disk: no daemon need run.`,
 		Example: `  pxeagent menu show
   pxeagent menu show --mac 52:54:00:12:34:56 --platform efi
   pxeagent menu show --platform pcbios --script > menu.ipxe`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			facts, addr, err := m.read()
 			if err != nil {
@@ -196,7 +196,7 @@ func newMenuTemplateCmd(a *app) *cobra.Command {
 		Long: `Print the template that the menu is made by. Put a changed one at ` + menu.TemplateFile + ` below
 serve.root/http: it is put to use at once, and a broken one is not.`,
 		Example: "  pxeagent menu template > /var/lib/pxeagent/http/" + menu.TemplateFile,
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := io.WriteString(a.document, menu.Template)
 			return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"net/url"
 
@@ -14,9 +13,8 @@ import (
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/probe"
 	"pxeagent/agent/watch"
+	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/cmd/pxeagent/cli"
-	"pxeagent/cmd/pxeagent/config"
-	"pxeagent/dnsmasq"
 )
 
 // network is one of the configuration's interfaces with what commands need to know of it.
@@ -29,12 +27,12 @@ type network struct {
 	want   dhcp.Boot
 	mac    []byte // to probe with; nil: made
 	guard  *guard.Guard
-	found  found // where the DHCP server was asked
+	found  backend.Network
 }
 
 // networks finds this machine's place in each network that is configured. Where next_server is not needed, want of an
 // address is no error. find asks the DHCP server about a network; nil: it is not asked.
-func (l loaded) networks(needNext bool, find func(name string) (found, error)) ([]network, error) {
+func (l loaded) networks(needNext bool, find func(name string) (backend.Network, error)) ([]network, error) {
 	if len(l.Config.Interfaces) == 0 {
 		return nil, cli.Failure{Code: cli.Usage, Err: errors.New("interface: none is set"),
 			Hints: []string{"name the network that is to boot: --interface eth1, or interface: in the file"}}
@@ -45,7 +43,7 @@ func (l loaded) networks(needNext bool, find func(name string) (found, error)) (
 	}
 	var all []network
 	for i, name := range l.Config.Interfaces {
-		var at found
+		at := backend.Network{Name: name}
 		if find != nil {
 			if at, err = find(name); err != nil {
 				return nil, err
@@ -62,7 +60,7 @@ func (l loaded) networks(needNext bool, find func(name string) (found, error)) (
 
 // network is the one at index i. That this machine has no address there is an error only where its address is needed
 // (next_server: auto) or where the device was named.
-func (l loaded) network(nics []nic, name string, i int, needNext bool, f found) (network, error) {
+func (l loaded) network(nics []nic, name string, i int, needNext bool, f backend.Network) (network, error) {
 	c := l.Config
 	n := network{name: name, next: c.NextServer, mac: c.Probe.MAC, guard: l.guard, found: f}
 	at, err := localAddr(nics, l.place(nics, name, i, f))
@@ -71,8 +69,8 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f found) 
 		n.device, n.own = at.device, at.addr.Addr()
 	case needNext && !c.NextServer.IsValid() || c.Probe.Device(i) != "":
 		var why cli.Failure
-		if errors.As(err, &why) && c.Backend() == config.PfSense && !f.prefix.IsValid() {
-			why.Hints = append(why.Hints, "or run `pxeagent configure` on this machine first: the firewall tells it which addresses that network has")
+		if errors.As(err, &why) && l.row.Find != nil && !f.Prefix.IsValid() {
+			why.Hints = append(why.Hints, "or run `pxeagent configure` on this machine first: the DHCP server tells it which addresses that network has")
 			err = why
 		}
 		return n, err
@@ -85,42 +83,34 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f found) 
 	}
 	n.base = baseURL(n.next, c.Serve.HTTP)
 	n.want = watch.Desired(n.next, n.base, ipxe.Chain(c.Chain))
-	if !c.SendsURL() {
+	if !l.sendsURL() {
 		n.want.URL = [dhcp.NumArch]string{}
 	}
 	return n, nil
 }
 
-// server opens the backend for n. A new one is a line here.
-func (l loaded) server(n network, log *slog.Logger) (dhcp.Server, error) {
-	switch l.Config.Backend() {
-	case config.Dnsmasq:
-		d := l.Config.DHCP.Dnsmasq
-		return dnsmasq.New(dnsmasq.Config{
-			Interface: n.name, ConfDir: d.ConfDir, Mode: dnsmasq.Mode(d.Mode), Restart: d.Restart, Log: log,
-		})
-	case config.PfSense:
-		return n.found.server, nil
+// server opens the backend for n.
+func (l loaded) server(n network) (dhcp.Server, error) {
+	if l.row.Open == nil {
+		return nil, cli.Failure{
+			Code: cli.Usage, Err: errors.New("dhcp.backend: none; there is no DHCP server to configure"),
+			Hints: []string{"set dhcp.backend (--backend)"},
+		}
 	}
-	return nil, cli.Failure{Code: cli.Usage, Err: errors.New("dhcp.backend: none; there is no DHCP server to configure"),
-		Hints: []string{"set dhcp.backend (--backend) to dnsmasq or pfsense"}}
+	return l.row.Open(l.session, n.found)
 }
 
 // find is how the DHCP server is asked about a network before anything else; nil where its name says enough.
-func (l loaded) find(ctx context.Context) func(name string) (found, error) {
-	if l.Config.Backend() != config.PfSense {
+func (l loaded) find(ctx context.Context) func(name string) (backend.Network, error) {
+	if l.row.Find == nil {
 		return nil
 	}
-	return l.findPfSense(ctx)
+	return func(name string) (backend.Network, error) { return l.row.Find(ctx, l.session, name) }
 }
 
-// journal opens the journal of n at its backend, and locks it. A firewall's interface has many names and one id, and there may be
-// several firewalls.
+// journal opens the journal of n at its backend, and locks it.
 func (l loaded) journal(n network) (*dhcp.Journal, error) {
-	if n.found.id != "" {
-		return dhcp.OpenJournal(l.Config.StateDir, fmt.Sprintf("%s-%s-%s", l.Config.Backend(), l.Config.DHCP.PfSense.URL.Host, n.found.id))
-	}
-	return dhcp.OpenJournal(l.Config.StateDir, fmt.Sprintf("%s-%s", l.Config.Backend(), n.name))
+	return dhcp.OpenJournal(l.Config.StateDir, fmt.Sprintf("%s-%s", l.row.Name, l.row.Key(l.Config, n.found)))
 }
 
 // probeConfig is how n is asked.

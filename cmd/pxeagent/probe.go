@@ -33,7 +33,7 @@ where a DHCP backend is configured; --any only looks for what is wrong in itself
 Needs CAP_NET_RAW. With --server one server is asked as a relay agent would ask it; its
 answers come to port 67 of this machine, which must be free.`,
 		Example: "  pxeagent probe --interface eth1\n  pxeagent probe --server 10.0.0.1 --json",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, _, err := a.load(cmd)
 			if err != nil {
@@ -191,7 +191,7 @@ and image that the script names. Each step is shown as soon as it is known. Says
 missing, and exits 2 if one is. Gives a network a minute after its offers; nothing is
 asked of a loopback or link-local address that the configuration does not name.`,
 		Example: "  pxeagent check --interface eth1",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, _, err := a.load(cmd)
 			if err != nil {

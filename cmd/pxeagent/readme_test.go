@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/cmd/pxeagent/config"
 )
@@ -15,7 +16,7 @@ func TestReadmeTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, table := range map[string]string{"configuration keys": config.Markdown(), "exit codes": cli.ExitMarkdown(cli.Codes())} {
+	for name, table := range map[string]string{"configuration keys": config.Markdown(), "exit codes": cli.ExitMarkdown((&app{backends: backend.Table()}).codes())} {
 		if !strings.Contains(string(b), table) {
 			t.Errorf("deploy/guide/reference.md lacks the table of %s:\n%s", name, table)
 		}

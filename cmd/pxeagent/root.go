@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"pxeagent/agent/guard"
+	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/cmd/pxeagent/config"
 )
@@ -37,7 +38,7 @@ func (a *app) run(ctx context.Context, args []string) cli.Code {
 	if err == nil {
 		return cli.Done
 	}
-	f := explain(err)
+	f := a.explain(err)
 	if asked := cmd.Flags().Lookup("json"); asked != nil && asked.Value.String() == "true" {
 		if err := f.WriteJSON(a.stdout); err == nil {
 			return f.Code
@@ -52,6 +53,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer // each a *cli.Printable
 	document       io.Writer // for a file's text, byte for byte where that is no terminal
+	backends       []backend.Backend
 	bars           io.Writer // the terminal that bars are drawn on; nil: there is none
 }
 
@@ -59,13 +61,30 @@ type app struct {
 type loaded struct {
 	config.Loaded
 	guard *guard.Guard // of what this command asks on the wire
-	login *login       // to the firewall; nil where no command asked for it
+	// row is that of the DHCP server that is configured; with its zero value there is none.
+	row     backend.Backend
+	session *backend.Session // nil where no command asked for it
 }
 
 func load(flags *pflag.FlagSet) (loaded, error) {
 	l, err := config.Load(flags)
 	return loaded{Loaded: l}, err
 }
+
+// open makes l work with the DHCP server that is configured.
+func (l *loaded) open(a *app, flags *pflag.FlagSet, log *slog.Logger) {
+	l.row, _ = backend.Of(a.backends, l.Config.Backend())
+	l.session = backend.NewSession(l.Config, flags, a.stdin, log)
+}
+
+// Session is the configuration for one of a backend's own commands.
+func (a *app) Session(cmd *cobra.Command) (*backend.Session, error) {
+	l, _, err := a.load(cmd)
+	return l.session, err
+}
+
+// Out is where commands write.
+func (a *app) Out() io.Writer { return a.stdout }
 
 // load is the configuration for cmd, from its flags and all else, and the log it asks for.
 func (a *app) load(cmd *cobra.Command) (loaded, *slog.Logger, error) {
@@ -75,7 +94,7 @@ func (a *app) load(cmd *cobra.Command) (loaded, *slog.Logger, error) {
 	}
 	log := newLogger(a.stderr, l.Config.Log)
 	l.guard = guard.New(log)
-	l.login = a.newLogin(cmd, l.Config, log)
+	l.open(a, cmd.Flags(), log)
 	return l, log, nil
 }
 
@@ -103,7 +122,7 @@ A flag wins over a variable, a variable over the file, the file over the default
 		}
 		return cmd.Help()
 	}
-	root.Args = oneOfItsCommands
+	root.Args = cli.OneOfItsCommands
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return cli.Usagef(fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath()), "%w", err)
 	})
@@ -121,50 +140,16 @@ A flag wins over a variable, a variable over the file, the file over the default
 		newMenuCmd(a),
 		newHostCmd(a),
 		newImageCmd(a),
-		newPfSenseCmd(a),
 		newConfigCmd(a),
 		newExitCodesCmd(a),
 		newVersionCmd(a),
 	)
-	return root
-}
-
-// newGroupCmd is a command that only has others under it.
-func newGroupCmd(use, short string, commands ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   use,
-		Short: short,
-		Args:  oneOfItsCommands,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(commands...)
-	return cmd
-}
-
-// oneOfItsCommands is for commands that only have others under them.
-func oneOfItsCommands(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	var names []string
-	for _, c := range cmd.Commands() {
-		if c.IsAvailableCommand() {
-			names = append(names, c.Name())
+	for _, b := range a.backends {
+		if b.Commands != nil {
+			root.AddCommand(b.Commands(a))
 		}
 	}
-	hint := fmt.Sprintf("`%s --help` lists the commands", cmd.CommandPath())
-	if near := cli.Nearest(args[0], names); near != "" {
-		hint = fmt.Sprintf("did you mean `%s %s`?", cmd.CommandPath(), near)
-	}
-	return cli.Usagef(hint, "%s has no command %q", cmd.CommandPath(), args[0])
-}
-
-// noArgs is for commands that take flags only.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	return cli.Usagef(fmt.Sprintf("`%s --help` lists its flags", cmd.CommandPath()), "%s takes no argument, and was given %q", cmd.CommandPath(), args[0])
+	return root
 }
 
 func newExitCodesCmd(a *app) *cobra.Command {
@@ -175,12 +160,12 @@ func newExitCodesCmd(a *app) *cobra.Command {
 		Long: `An exit code says what a script would do next; the code under it says why. That one is "code" in --json, and
 stands in brackets at the end of an error:
 
-` + cli.ExitText(cli.Codes()),
-		Args: noArgs,
+` + cli.ExitText(a.codes()),
+		Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			table := cli.ExitText(cli.Codes())
+			table := cli.ExitText(a.codes())
 			if markdown {
-				table = cli.ExitMarkdown(cli.Codes())
+				table = cli.ExitMarkdown(a.codes())
 			}
 			_, err := io.WriteString(a.stdout, table)
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/cmd/pxeagent/config"
 )
@@ -76,7 +77,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 			}
 		}
 	}
-	walk(newRootCmd(&app{}))
+	walk(newRootCmd(&app{backends: backend.Table()}))
 }
 
 func TestVersionOfThisBuild(t *testing.T) {

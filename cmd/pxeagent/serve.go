@@ -18,7 +18,6 @@ import (
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/watch"
 	"pxeagent/cmd/pxeagent/cli"
-	"pxeagent/cmd/pxeagent/config"
 )
 
 // serveGrace is how long transfers may go on when the daemon is told to stop. systemd's own limit is 90 s.
@@ -33,7 +32,7 @@ what happens (/metrics). Where interface is set, ask the DHCP server there from 
 time whether it still sends machines here. Needs no DHCP backend and no file.`,
 		Example: `  pxeagent serve --interface eth1
   pxeagent serve --root DIR --tftp 127.0.0.1:6969 --http 127.0.0.1:8080 --next-server 127.0.0.1`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, log, err := a.load(cmd)
 			if err != nil {
@@ -146,9 +145,9 @@ func (l loaded) places() ([]agent.Place, []watch.Network, error) {
 	for _, n := range all {
 		places = append(places, agent.Place{NextServer: n.next})
 		w := watch.Network{Interface: n.name, NoProbe: n.device == "", Probe: n.probeConfig(), Want: l.expected(n), Every: c.Probe.Interval}
-		if c.Backend() == config.Dnsmasq {
-			// Dnsmasq runs on this machine and names itself by the address of the device.
-			w.Own, w.Proxy = []netip.Addr{n.own}, c.DHCP.Dnsmasq.Mode == "proxy"
+		if l.row.Local {
+			// It names itself by the address of the device.
+			w.Own, w.Proxy = []netip.Addr{n.own}, l.row.Proxy(c)
 		}
 		watches = append(watches, w)
 	}

@@ -23,7 +23,7 @@ configure would set. Writes nothing, restarts nothing, takes no lock. Exits 0 wh
 three are the same, and 2 where the settings or the offers differ. Where this machine is
 not in that network, the wire is not asked, and the line says so.`,
 		Example: "  pxeagent status --interface eth1\n  pxeagent status --interface admin --json",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, log, err := a.load(cmd)
 			if err != nil {
@@ -58,7 +58,7 @@ not in that network, the wire is not asked, and the line says so.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	addFlags(cmd, networkKeys, dhcpKeys, []string{"serve.http"})
-	addRetryAuth(cmd.Flags())
+	a.addBackendFlags(cmd)
 	return cmd
 }
 
@@ -89,7 +89,7 @@ const (
 func (l loaded) status(ctx context.Context, n network, log *slog.Logger) status {
 	st := status{Interface: n.name, Settings: unknown, Wire: notAsked, Changes: []dhcp.Change{}, Problems: []dhcp.Problem{}}
 	st.err = func() error {
-		s, err := l.server(n, log)
+		s, err := l.server(n)
 		if err != nil {
 			return err
 		}

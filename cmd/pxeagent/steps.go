@@ -78,7 +78,7 @@ func (t *teller) finish(a *app, n network, r dhcp.Result, err error) (outcome, c
 	if err == nil {
 		return o, cli.Done
 	}
-	f := explain(err)
+	f := a.explain(err)
 	j := f.JSON()
 	o.Error = &j
 	if t.out != nil {

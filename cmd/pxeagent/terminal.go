@@ -6,12 +6,13 @@ import (
 
 	"golang.org/x/term"
 
+	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/cmd/pxeagent/cli"
 )
 
 // newApp prints to stdout and stderr.
 func newApp(stdout, stderr io.Writer) *app {
-	a := &app{stdin: os.Stdin, stdout: cli.NewPrintable(stdout), stderr: cli.NewPrintable(stderr), document: stdout}
+	a := &app{stdin: os.Stdin, stdout: cli.NewPrintable(stdout), stderr: cli.NewPrintable(stderr), document: stdout, backends: backend.Table()}
 	if terminal(stdout) != nil {
 		a.document = a.stdout
 	}

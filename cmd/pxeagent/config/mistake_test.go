@@ -109,6 +109,9 @@ func TestMistakes(t *testing.T) {
 			"dhcp.pfsense.url: is not set; dhcp.backend pfsense needs it, such as https://fw.lan",
 			"dhcp.pfsense.user: is not set; dhcp.pfsense.transport xmlrpc needs it",
 		}},
+		{name: "two secrets from standard input", args: []string{"--password-file", "-", "--api-key-file", "-"}, want: []string{
+			"dhcp.pfsense.api_key_file: is standard input, and dhcp.pfsense.password_file as well; want one of them (--api-key-file)",
+		}},
 		{name: "firewall that is named wrongly", file: "dhcp:\n  backend: pfsense\n  pfsense:\n    url: fw.lan\n", want: []string{
 			`dhcp.pfsense.url: "fw.lan" has no scheme; want https://fw.lan (FILE:4)`,
 		}},

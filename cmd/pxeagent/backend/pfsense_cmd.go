@@ -1,4 +1,4 @@
-package main
+package backend
 
 import (
 	"fmt"
@@ -17,11 +17,11 @@ import (
 	"pxeagent/pfsense"
 )
 
-func newPfSenseCmd(a *app) *cobra.Command {
-	return newGroupCmd("pfsense", "Look at a pfSense firewall: its certificate, its interfaces", newTrustCmd(a), newInterfacesCmd(a))
+func newPfSenseCmd(h Host) *cobra.Command {
+	return cli.Group("pfsense", "Look at a pfSense firewall: its certificate, its interfaces", newTrustCmd(h), newInterfacesCmd(h))
 }
 
-func newTrustCmd(a *app) *cobra.Command {
+func newTrustCmd(h Host) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "trust [URL]",
@@ -34,11 +34,11 @@ pinned now.`,
 		Example: "  pxeagent pfsense trust https://fw.lan",
 		Args:    atMostOneURL,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, _, err := a.load(cmd)
+			session, err := h.Session(cmd)
 			if err != nil {
 				return err
 			}
-			u := l.Config.DHCP.PfSense.URL
+			u := session.Config.DHCP.PfSense.URL
 			if len(args) == 1 {
 				if u, err = config.ParseFirewallURL(args[0]); err != nil {
 					return cli.Usagef("for example `pxeagent pfsense trust https://fw.lan`", "the firewall's URL %w", err)
@@ -51,14 +51,14 @@ pinned now.`,
 			if err != nil {
 				return err
 			}
-			t := trust{URL: u, Certificate: c, Pinned: l.Config.DHCP.PfSense.TLSSHA256}
-			if own := l.Config.DHCP.PfSense.URL; own == nil || own.Host != u.Host {
+			t := trust{URL: u, Certificate: c, Pinned: session.Config.DHCP.PfSense.TLSSHA256}
+			if own := session.Config.DHCP.PfSense.URL; own == nil || own.Host != u.Host {
 				t.Pinned = nil // it is another firewall's
 			}
 			if asJSON {
-				err = cli.WriteJSON(a.stdout, t.json())
+				err = cli.WriteJSON(h.Out(), t.json())
 			} else {
-				err = t.print(a.stdout)
+				err = t.print(h.Out())
 			}
 			if err == nil && t.Pinned != nil && *t.Pinned != c.SHA256 {
 				return cli.Exit(cli.Differs)
@@ -67,7 +67,7 @@ pinned now.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, pfsenseKeys)
+	config.AddFlags(cmd.Flags(), pfSenseKeys...)
 	return cmd
 }
 
@@ -150,7 +150,7 @@ func (t trust) json() map[string]any {
 	return m
 }
 
-func newInterfacesCmd(a *app) *cobra.Command {
+func newInterfacesCmd(h Host) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "interfaces",
@@ -159,28 +159,28 @@ func newInterfacesCmd(a *app) *cobra.Command {
 DHCP is on there, which engine serves it, and what machines are told about network boot
 now. Nothing is written. Each of the first three can stand in interface (--interface).`,
 		Example: "  pxeagent pfsense interfaces --pfsense https://fw.lan --user pxeagent --password-file FILE --tls-sha256 HEX",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, _, err := a.load(cmd)
+			session, err := h.Session(cmd)
 			if err != nil {
 				return err
 			}
-			s, err := l.pfsense("")
+			s, err := openPfSense(session, "")
 			if err != nil {
 				return err
 			}
 			list, err := s.Interfaces(cmd.Context())
 			if err != nil {
-				return fmt.Errorf("listing the interfaces of %s: %w", l.Config.DHCP.PfSense.URL.Host, err)
+				return fmt.Errorf("listing the interfaces of %s: %w", session.Config.DHCP.PfSense.URL.Host, err)
 			}
 			if asJSON {
-				return cli.WriteJSON(a.stdout, map[string]any{"interfaces": list})
+				return cli.WriteJSON(h.Out(), map[string]any{"interfaces": list})
 			}
-			return printInterfaces(a.stdout, list)
+			return printInterfaces(h.Out(), list)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, pfsenseKeys, []string{"state_dir"})
+	config.AddFlags(cmd.Flags(), append(slices.Clone(pfSenseKeys), "state_dir")...)
 	addRetryAuth(cmd.Flags())
 	return cmd
 }

@@ -1,6 +1,7 @@
-package main
+package backend
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -10,6 +11,9 @@ import (
 	"reflect"
 	"strings"
 
+	"pxeagent/agent/dhcp"
+	"pxeagent/cmd/pxeagent/config"
+	"pxeagent/pfsense"
 	"pxeagent/pfsense/pfsensetest"
 )
 
@@ -24,28 +28,29 @@ var loopback = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
 type standIn struct {
 	*pfsensetest.Firewall
 	dhcp     netip.AddrPort
+	dir      string
 	password string // the file that holds it
 	before   pfsensetest.Tree
 }
 
 // newStandIn starts a firewall, and puts the password of its user into a file in dir.
-func newStandIn(dir string) (*standIn, error) {
-	config := pfsensetest.Default()
+func newStandIn(dir string) (StandIn, error) {
+	site := pfsensetest.Default()
 	for path, text := range map[string]string{
 		"interfaces/opt1/ipaddr": "127.0.0.1", "interfaces/opt1/subnet": "8",
 		"dhcpd/opt1/range/from": "127.0.0.100", "dhcpd/opt1/range/to": "127.0.0.149",
 	} {
-		config.Set(path, text)
+		site.Set(path, text)
 	}
-	config.Remove("dhcpd/opt1/pool")
-	config.Remove("dhcpd/opt1/staticmap")
+	site.Remove("dhcpd/opt1/pool")
+	site.Remove("dhcpd/opt1/staticmap")
 	password := rand.Text()
-	s := &standIn{password: filepath.Join(dir, "password"), before: config}
+	s := &standIn{dir: dir, password: filepath.Join(dir, "password"), before: site}
 	err := os.WriteFile(s.password, []byte(password+"\n"), 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if s.Firewall, err = pfsensetest.New(pfsensetest.Options{Config: config, Users: []pfsensetest.User{{
+	if s.Firewall, err = pfsensetest.New(pfsensetest.Options{Config: site, Users: []pfsensetest.User{{
 		Name: demoUser, Password: password, Privileges: []string{"api-v2-diagnostics-command-prompt-post", "system-xmlrpc-ha-sync"},
 	}}}); err != nil {
 		return nil, err
@@ -57,8 +62,39 @@ func newStandIn(dir string) (*standIn, error) {
 	return s, nil
 }
 
-// log is what the firewall's configuration history says of the demonstration, the oldest first.
-func (s *standIn) log() []string {
+// DHCP is where it answers.
+func (s *standIn) DHCP() netip.AddrPort { return s.dhcp }
+
+// Trust looks at the firewall's certificate, as pfsense trust does. Its fingerprint is compared with that on the
+// firewall, which a person does.
+func (s *standIn) Trust(ctx context.Context) (string, error) {
+	shown, err := pfsense.Presented(ctx, s.URL())
+	if err != nil {
+		return "", err
+	}
+	if shown.SHA256 != s.Fingerprint() {
+		return "", errors.New("the certificate is not the firewall's own")
+	}
+	return fmt.Sprintf("firewall       %s, certificate pinned, SHA-256 %.23s…", s.URL(), pfsense.Fingerprint(shown.SHA256)), nil
+}
+
+// Open opens the firewall with its certificate pinned.
+func (s *standIn) Open(again bool) (dhcp.Server, error) {
+	pin, transport := s.Fingerprint(), "auto"
+	if again {
+		transport = "xmlrpc"
+	}
+	return pfsense.New(pfsense.Config{
+		URL: s.URL(), Transport: transport, Interface: "admin", User: demoUser, StateDir: filepath.Join(s.dir, "state"),
+		Password: func() (string, error) { return config.ReadSecretFile(s.password, false) }, TLSSHA256: &pin,
+	})
+}
+
+// Way names the transport.
+func (s *standIn) Way(server dhcp.Server) string { return server.(*pfsense.Server).Transport() }
+
+// Log is what the firewall's configuration history says of the demonstration, the oldest first.
+func (s *standIn) Log() []string {
 	var lines []string
 	for _, r := range s.History() {
 		if strings.Contains(r.Message, "pxeagent:") {
@@ -68,16 +104,16 @@ func (s *standIn) log() []string {
 	return lines
 }
 
-// asItWas fails unless the configuration is again what it was at first, and loaded.
-func (s *standIn) asItWas() error {
+// Unchanged fails unless the configuration is again what it was at first, and loaded.
+func (s *standIn) Unchanged() error {
 	if !reflect.DeepEqual(s.Saved(), s.before) || !reflect.DeepEqual(s.Loaded(), s.before) {
 		return errors.New("after the revert the firewall's configuration is not what it was")
 	}
 	return nil
 }
 
-// visit is how a person asks the firewall something.
-func (s *standIn) visit() string {
+// Visit is how a person asks the firewall something.
+func (s *standIn) Visit() string {
 	return fmt.Sprintf("  pxeagent pfsense interfaces --pfsense %s --user %s --password-file %s --tls-sha256 %x\n",
 		s.URL(), demoUser, s.password, s.Fingerprint())
 }

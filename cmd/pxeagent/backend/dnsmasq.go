@@ -1,0 +1,45 @@
+package backend
+
+import (
+	"pxeagent/agent/dhcp"
+	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
+	"pxeagent/dnsmasq"
+)
+
+// dnsmasqHere is a Dnsmasq on this machine: a drop-in for each device.
+func dnsmasqHere() Backend {
+	return Backend{
+		Name: config.Dnsmasq,
+		Keys: []string{"dhcp.dnsmasq.conf_dir", "dhcp.dnsmasq.mode", "dhcp.dnsmasq.restart"},
+		Open: func(s *Session, n Network) (dhcp.Server, error) {
+			d := s.Config.DHCP.Dnsmasq
+			return dnsmasq.New(dnsmasq.Config{
+				Interface: n.Name, ConfDir: d.ConfDir, Mode: dnsmasq.Mode(d.Mode), Restart: d.Restart, Log: s.Log,
+			})
+		},
+		Key: func(_ config.Config, n Network) string { return n.Name },
+		TellsIPXE: func(config.Config) (bool, string) {
+			return true, "Dnsmasq knows iPXE by DHCP option 175 and sends it the menu's URL"
+		},
+		TellsURL: func(_ config.Config, sent bool) string {
+			if sent {
+				return "Dnsmasq sends the URL to machines that do HTTP boot, and to no other"
+			}
+			return ""
+		},
+		SendsURL: true, Local: true,
+		Proxy: func(c config.Config) bool { return c.DHCP.Dnsmasq.Mode == string(dnsmasq.ModeProxy) },
+		Hints: []cli.Rule{
+			cli.Ending(dhcp.ErrNoJournal, cli.NoJournal, "by hand, for Dnsmasq: remove pxeagent-INTERFACE.conf from its conf_dir and restart it"),
+			cli.Ending(dhcp.ErrReload, cli.Restart, "Dnsmasq's own log says why: `journalctl -u dnsmasq` or the syslog"),
+			cli.On(dnsmasq.ErrNotInstalled, cli.NoProgram, "install dnsmasq, or name the DHCP server in dhcp.backend (--backend)"),
+			cli.On(dnsmasq.ErrNoInterface, cli.NoInterface, "for Dnsmasq, interface is a device of this machine: `ip -br addr` lists them"),
+			cli.On(dnsmasq.ErrNoAddress, cli.NoInterface, "Dnsmasq answers only where the device has an address: `ip -br addr` shows which have"),
+			cli.On(dnsmasq.ErrRejected, cli.Refused, "`dnsmasq --test` alone says whether the fault was there before"),
+			cli.Ending(dnsmasq.ErrRestart, cli.Restart,
+				"see whether it runs at all: `systemctl status dnsmasq`; dhcp.dnsmasq.restart (--dnsmasq-restart) is the command to restart it",
+				"where it says that the address is in use, the command must wait until the old process has ended"),
+		},
+	}
+}
