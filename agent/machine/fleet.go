@@ -89,90 +89,77 @@ func (f *Fleet) Inventory() *Inventory { return f.inventory.Load() }
 // agent's URL as that machine has it.
 func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice {
 	who := f.identify(facts, addr)
-	inventory, d := f.Inventory(), who.Decision
+	d := who.Decision
 	c := Choice{Host: d.Host, Profile: d.Profile, Why: d.Why}
 	items, err := f.items()
 	if err != nil {
-		c.Why = append(c.Why, fmt.Sprintf("what is here to be booted is not known: %v", err))
+		c.because("what is here to be booted is not known: %v", err)
 	}
-	p, has := inventory.Profile(d.Profile)
+	p, has := f.Inventory().Profile(d.Profile)
 	if has {
 		c.Console, c.Timeout, c.Hide = p.Console, p.Timeout, p.Hide
 	}
 	values := newValues(who.facts, d, addrText(addr), server)
-	arguments := func(i catalog.Item) string {
-		// What a profile adds is for its own image, not for a memory test that boots once.
-		if has && (p.Image == "" || i.Key == p.Image || slices.Contains(i.Names, p.Image)) {
-			return Expand(p.Args, values)
-		}
-		return ""
-	}
-	skipMenu := true
-	if next, ok := f.OneTime.Peek(d.IDs...); ok {
-		if i := slices.IndexFunc(items, func(i catalog.Item) bool { return i.Key == next.Item }); i >= 0 {
-			c.Item, c.SkipMenu, c.Once, c.Args = next.Item, true, true, arguments(items[i])
-			c.Why = append(
-				c.Why,
-				fmt.Sprintf(
-					"%s boots %s once, as set at %s",
-					next.ID,
-					next.Item,
-					next.Set.UTC().Format(time.RFC3339),
-				),
-			)
+	next, once := f.OneTime.Peek(d.IDs...)
+	if once {
+		item, err := catalog.Find(items, next.Item)
+		if err == nil && item.Key == next.Item {
 			f.logged.Forget(string(next.ID))
+			c.because("%s boots %s once, as set at %s", next.ID, next.Item, next.Set.UTC().Format(time.RFC3339))
+			c.Item, c.SkipMenu, c.Once, c.Args = next.Item, true, true, p.arguments(item, values)
 			return c
 		}
-		skipMenu = false
-		why := fmt.Sprintf("one-time boot of %s: item %s not found, so the menu comes", next.ID, next.Item)
-		c.Why = append(c.Why, why)
+		c.because("one-time boot of %s: item %s not found, so the menu comes", next.ID, next.Item)
 		if f.logged.First(string(next.ID), next.Item) {
 			f.log.Warn("item of a one-time boot not found: the menu comes", "mac", next.ID, "item", next.Item)
 		}
+		p.SkipMenu = false
 	}
-	if !has || p.Image == "" {
-		c.Args = arguments(catalog.Item{})
+	if p.Image == "" {
+		c.Args = p.arguments(catalog.Item{}, values)
 		return c
 	}
-	c.Why = append(c.Why, fmt.Sprintf("profile %s (line %d) boots %s", p.Name, p.Line, p.Image))
-	if p.Once && !f.firstTime(&c, p, who) {
-		if p.SkipMenu && skipMenu {
+	f.follow(&c, p, who, items, values)
+	return c
+}
+
+// because adds a line to Why.
+func (c *Choice) because(format string, args ...any) {
+	c.Why = append(c.Why, fmt.Sprintf(format, args...))
+}
+
+// follow makes c what the profile boots.
+func (f *Fleet) follow(c *Choice, p Profile, who identity, items []catalog.Item, values Values) {
+	c.because("profile %s (line %d) boots %s", p.Name, p.Line, p.Image)
+	if p.Once && !f.firstTime(c, p, who) {
+		if p.SkipMenu {
 			c.Item, c.SkipMenu = catalog.Local, true
 		}
-		return c
+		return
 	}
-	got := p.pick(
-		items,
-		isCanary(d),
-		hasCanary(inventory, p),
-		func(item string) CanaryResult { t, _ := f.CanaryResults.Result(item); return t },
-		f.now(),
-	)
+	results := func(item string) CanaryResult { r, _ := f.CanaryResults.Result(item); return r }
+	got := p.pick(items, isCanary(who.Decision), hasCanary(f.Inventory(), p), results, f.now())
 	c.Why = append(c.Why, got.why...)
 	if !got.ok {
 		if f.logged.First("profile "+p.Name, got.why[0]) {
 			f.log.Warn("image of a profile not found: its machines get the menu's default",
 				"profile", p.Name, "err", got.why[0])
 		}
-		c.Why = append(c.Why, "so the menu comes, with its default")
-		return c
+		c.because("so the menu comes, with its default")
+		return
 	}
 	f.logged.Forget("profile " + p.Name)
-	c.Item, c.SkipMenu, c.Args = got.item.Key, p.SkipMenu && skipMenu, arguments(got.item)
-	return c
+	c.Item, c.SkipMenu, c.Args = got.item.Key, p.SkipMenu, p.arguments(got.item, values)
 }
 
 // firstTime reports whether the machine is still to boot what it boots once only.
 func (f *Fleet) firstTime(c *Choice, p Profile, d identity) bool {
 	if d.contradicted {
-		c.Why = append(c.Why, "which is booted once; not by a machine whose MAC the network contradicts")
+		c.because("which is booted once; not by a machine whose MAC the network contradicts")
 		return false
 	}
 	if len(d.IDs) == 0 {
-		c.Why = append(
-			c.Why,
-			"which is booted once; the machine told neither MAC nor UUID to know it by again, so it is not",
-		)
+		c.because("which is booted once; the machine sent neither MAC nor UUID to know it by again, so it is not")
 		return false
 	}
 	if at, was := f.Done.Has(p.Name, d.IDs...); was {
@@ -183,7 +170,7 @@ func (f *Fleet) firstTime(c *Choice, p Profile, d identity) bool {
 		c.Why = append(c.Why, "once, which it did"+when+"; `pxeagent host again` lets it do so once more")
 		return false
 	}
-	c.Why = append(c.Why, "once, which it has not yet done")
+	c.because("once, which it has not yet done")
 	return true
 }
 

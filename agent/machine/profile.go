@@ -1,7 +1,10 @@
 package machine
 
 import (
+	"slices"
 	"time"
+
+	"pxeagent/agent/catalog"
 )
 
 // Profile is what the machines of a kind boot, and how.
@@ -36,3 +39,12 @@ func (p *Profile) latest() bool { return p.Version == "" || p.Version == Latest 
 
 // Latest is the version of a Profile that is the newest.
 const Latest = "latest"
+
+// arguments are the profile's for the kernel of an item. They are for its own image, not for a memory test that boots
+// once in its place; without an image they are for whatever the menu's default is.
+func (p *Profile) arguments(i catalog.Item, v Values) string {
+	if p.Image != "" && i.Key != p.Image && !slices.Contains(i.Names, p.Image) {
+		return ""
+	}
+	return Expand(p.Args, v)
+}
