@@ -67,8 +67,8 @@ var keaBefore = map[string]func(c tree){
 	},
 }
 
-// The class is written with the keys, is read back, is kept beside the site's configuration and the class of another interface,
-// and goes out again.
+// The class is written with the keys, is read back, is kept beside the site's configuration and the class of another
+// interface, and goes out again.
 func TestClass(t *testing.T) {
 	t.Parallel()
 	for name, edit := range keaBefore {

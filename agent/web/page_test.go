@@ -102,7 +102,8 @@ func fullStatus(now time.Time) Status {
 			},
 		)
 	}
-	good := map[string]watch.Mark{watch.StepOffer: watch.Good, watch.StepNBP: watch.Good, watch.StepScript: watch.Good, watch.StepFiles: watch.Good}
+	good := map[string]watch.Mark{watch.StepOffer: watch.Good, watch.StepNBP: watch.Good, watch.StepScript: watch.Good,
+		watch.StepFiles: watch.Good}
 	s.Networks = []watch.State{
 		{
 			Name:       "lab",
@@ -129,9 +130,10 @@ func fullStatus(now time.Time) Status {
 					},
 				},
 				{
-					Name:  "ipxe",
-					Want:  "http://192.0.2.1/ipxe/bootstrap.ipxe",
-					State: map[string]watch.Mark{watch.StepOffer: watch.Good, watch.StepScript: watch.Good, watch.StepFiles: watch.Good},
+					Name: "ipxe",
+					Want: "http://192.0.2.1/ipxe/bootstrap.ipxe",
+					State: map[string]watch.Mark{watch.StepOffer: watch.Good, watch.StepScript: watch.Good,
+						watch.StepFiles: watch.Good},
 					Steps: []watch.Step{},
 					As:    "bios",
 				}},
@@ -145,9 +147,10 @@ func fullStatus(now time.Time) Status {
 			Foreign: []string{hostile[0]},
 			Clients: []watch.Client{
 				{
-					Name:  "efi64",
-					Want:  "ipxe.efi",
-					State: map[string]watch.Mark{watch.StepOffer: watch.Bad, watch.StepNBP: watch.Unknown, watch.StepScript: watch.Unknown, watch.StepFiles: watch.Unknown},
+					Name: "efi64",
+					Want: "ipxe.efi",
+					State: map[string]watch.Mark{watch.StepOffer: watch.Bad, watch.StepNBP: watch.Unknown,
+						watch.StepScript: watch.Unknown, watch.StepFiles: watch.Unknown},
 					Wrong: []string{hostile[1]},
 					Steps: []watch.Step{{Name: watch.StepOffer, Stage: "offer", What: hostile[1], Text: hostile[0], Bytes: -1}},
 				}},

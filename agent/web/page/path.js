@@ -105,7 +105,7 @@ function drawPath() {
       : el(
           "p",
           { class: "none" },
-          "No network is checked. Set interface, and its DHCP server is probed regularly: does it still send machines here?",
+          "No network is checked. Set interface, and its DHCP server is probed regularly.",
         ),
   );
   $("check-now").disabled = nets.length > 0 && nets.every((n) => n.checking);

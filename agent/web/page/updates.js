@@ -112,7 +112,8 @@ function contact() {
   if ($("contact-text").textContent !== text) $("contact-text").textContent = text;
 }
 
-// The stream begins with all boots and the status, and goes on with changes. The status comes at least every 15 seconds.
+// The stream begins with all boots and the status, and goes on with changes. The status comes at least
+// every 15 seconds.
 const silence = 20000;
 let source = null,
   again = 0,
