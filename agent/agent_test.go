@@ -24,6 +24,7 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/probe"
 	"pxeagent/agent/watch"
@@ -322,7 +323,7 @@ func (o *offerer) serve(file string) {
 // watched makes an agent ask o as a relay would, every second.
 func (o *offerer) watched(c *agent.Config) {
 	want := dhcp.Boot{NextServer: netip.MustParseAddr("127.0.0.1")}
-	want.NBP[dhcp.BIOS] = "undionly.kpxe"
+	want.NBP[firmware.BIOS] = "undionly.kpxe"
 	c.Watches = []watch.Network{{
 		Interface: "admin", Want: want, Every: time.Second,
 		Probe: probe.Config{

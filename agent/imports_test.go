@@ -12,10 +12,10 @@ import (
 )
 
 // allowed says which of this module's packages each may import, and why where it is not plain from the
-// names. A backend imports agent/dhcp and no other; nothing but cmd imports a backend.
+// names. A backend imports agent/dhcp and agent/firmware alone; nothing but cmd imports a backend.
 var allowed = map[string][]string{
 	"cmd/pxeagent": {
-		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/files", "agent/guard",
+		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/files", "agent/firmware", "agent/guard",
 		"agent/image", "agent/ipxe",
 		"agent/machine", "agent/menu", "agent/probe", "agent/recorder", "agent/script", "agent/store", "agent/tftp",
 		"agent/watch", "agent/web", "cmd/pxeagent/backend", "cmd/pxeagent/cli", "cmd/pxeagent/config",
@@ -41,12 +41,13 @@ var allowed = map[string][]string{
 	"agent/guard":    {},
 	"agent/boot":     {},
 	"agent/firmware": {},
-	"agent/dhcp":     {},
+	// Clients and offers are the model's.
+	"agent/dhcp": {"agent/firmware"},
 	// The conformance suite is imported by backends' tests only.
-	"agent/dhcp/dhcptest": {"agent/dhcp"},
-	"agent/probe":         {"agent/dhcp", "agent/guard"},
+	"agent/dhcp/dhcptest": {"agent/dhcp", "agent/firmware"},
+	"agent/probe":         {"agent/dhcp", "agent/firmware", "agent/guard"},
 	// check fetches what a boot configuration names, and calls files what the servers call them.
-	"agent/check":  {"agent/boot", "agent/dhcp", "agent/guard", "agent/menu", "agent/probe", "agent/script"},
+	"agent/check":  {"agent/boot", "agent/dhcp", "agent/firmware", "agent/guard", "agent/menu", "agent/probe", "agent/script"},
 	"agent/script": {},
 	// The store is the recorder's: it keeps boots.
 	"agent/recorder": {"agent/boot", "agent/guard", "agent/store"},
@@ -55,6 +56,7 @@ var allowed = map[string][]string{
 	"agent/watch": {
 		"agent/check",
 		"agent/dhcp",
+		"agent/firmware",
 		"agent/guard",
 		"agent/ipxe",
 		"agent/logging",
@@ -83,8 +85,8 @@ var allowed = map[string][]string{
 	"agent/machine":   {"agent/boot", "agent/catalog", "agent/logging", "agent/version"},
 	"agent/neighbour": {},
 	"agent/version":   {},
-	"dnsmasq":         {"agent/dhcp"},
-	"pfsense":         {"agent/dhcp"},
+	"dnsmasq":         {"agent/dhcp", "agent/firmware"},
+	"pfsense":         {"agent/dhcp", "agent/firmware"},
 	// The stand-in firewall speaks to the backend over HTTPS alone.
 	"pfsense/pfsensetest": {},
 	"deploy/grafana":      {},

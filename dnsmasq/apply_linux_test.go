@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // wantCodes fails if the plan's problems are not those.
@@ -68,7 +69,7 @@ func TestRestartThatFailsPutsBack(t *testing.T) {
 		s.files() != "pxeagent-eth1.conf" {
 		t.Errorf("after it the drop-in is %q, files %q, %v", now, s.files(), err)
 	}
-	wantOffers(t, s.discovers(t.Context(), []dhcp.Client{dhcp.ClientBIOS}),
+	wantOffers(t, s.discovers(t.Context(), []firmware.Client{firmware.ClientBIOS}),
 		`bios udp: pxelinux.0 in option 67, server 10.77.0.9, option 60 "", proxy false`)
 
 	s.write("fail", "always\n")

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // problems are conflicts of d with the rest of the configuration, and effects of d on other interfaces.
@@ -194,7 +195,7 @@ func (s *Server) beyond(t tree, d dropIn) []dhcp.Problem {
 			"affects all networks that this Dnsmasq leases on: PXE machines are sent option 60 PXEClient, and use the "+
 				"boot file of the offer"))
 	}
-	if d.boot.URL != [dhcp.NumArch]string{} && !http {
+	if d.boot.URL != [firmware.NumArch]string{} && !http {
 		list = append(list, note("affects-http",
 			"affects all networks that this Dnsmasq serves: dhcp-pxe-vendor makes it answer HTTPClient to machines that send "+
 				"it"))

@@ -14,6 +14,7 @@ import (
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/dhcptest"
+	"pxeagent/agent/firmware"
 	"pxeagent/deploy/lab"
 )
 
@@ -108,7 +109,7 @@ func backend(s *site) dhcptest.Backend {
 			return fmt.Sprint(fi.ModTime(), fi.Sys().(*syscall.Stat_t).Ino)
 		},
 		Loaded: func(testing.TB) string { return fmt.Sprint(s.pid(), startOf(s.pid())) },
-		Probe: func(ctx context.Context, clients []dhcp.Client) ([]dhcp.Offer, error) {
+		Probe: func(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
 			return s.discovers(ctx, clients), nil
 		},
 	}
@@ -116,6 +117,6 @@ func backend(s *site) dhcptest.Backend {
 
 func onlyBIOS(next string) dhcp.Boot {
 	b := dhcp.Boot{NextServer: lab.Addr(next)}
-	b.NBP[dhcp.BIOS] = "pxelinux.0"
+	b.NBP[firmware.BIOS] = "pxelinux.0"
 	return b
 }

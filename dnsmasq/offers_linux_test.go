@@ -12,17 +12,18 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/deploy/lab"
 )
 
 // offered is what an offer says about network boot, and how.
-func offered(o dhcp.Offer) string {
+func offered(o firmware.Offer) string {
 	name, where := o.BootFile()
 	return fmt.Sprintf("%s %s: %s in %s, server %s, option 60 %q, proxy %v", o.Client, o.Via, name, where, o.NextServer,
 		o.Vendor, o.Proxy)
 }
 
-func wantOffers(t *testing.T, offers []dhcp.Offer, want ...string) {
+func wantOffers(t *testing.T, offers []firmware.Offer, want ...string) {
 	t.Helper()
 	var got []string
 	for _, o := range offers {
@@ -43,7 +44,7 @@ func TestEachMachineIsToldItsOwn(t *testing.T) {
 	if p.Proxy || !slices.Equal(p.Own, []netip.Addr{lab.Addr("10.77.0.1")}) || len(p.Problems) > 0 {
 		t.Errorf("plan: %+v", p)
 	}
-	offers := s.discovers(t.Context(), dhcp.Clients())
+	offers := s.discovers(t.Context(), firmware.Clients())
 	wantOffers(t, offers,
 		`bios udp: undionly.kpxe in option 67, server 10.77.0.7, option 60 "", proxy false`,
 		`efi64 udp: ipxe.efi in option 67, server 10.77.0.7, option 60 "", proxy false`,
@@ -61,8 +62,8 @@ func TestEachMachineIsToldItsOwn(t *testing.T) {
 func TestOthersAreToldNothing(t *testing.T) {
 	s := newSite(t, ModeServer, leasing)
 	s.apply(onlyBIOS(nextUp))
-	wantOffers(t, s.discovers(t.Context(), []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientHTTP64,
-		dhcp.ClientIPXE}),
+	wantOffers(t, s.discovers(t.Context(), []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientHTTP64,
+		firmware.ClientIPXE}),
 		`bios udp: pxelinux.0 in option 67, server 10.77.0.7, option 60 "", proxy false`,
 		`efi64 udp:  in , server 10.77.0.1, option 60 "", proxy false`,
 		`http64 udp:  in , server 10.77.0.1, option 60 "", proxy false`,
@@ -80,7 +81,7 @@ func TestProxyBesideISC(t *testing.T) {
 	if !p.Proxy {
 		t.Error("the plan does not say that another server leases here")
 	}
-	offers := s.discovers(t.Context(), dhcp.Clients())
+	offers := s.discovers(t.Context(), firmware.Clients())
 	wantOffers(t, offers,
 		`bios udp: undionly.kpxe in file, server 10.77.0.7, option 60 "PXEClient", proxy true`,
 		// UEFI firmware is sent to Dnsmasq's own port 4011 by an offer without a file.
@@ -97,7 +98,7 @@ func TestProxyBesideISC(t *testing.T) {
 	if v := dhcp.Verify(testBoot(nextUp), p, offers); !v.Agrees() || len(v.Foreign) > 0 {
 		t.Errorf("verdict: %+v", v)
 	}
-	if !slices.ContainsFunc(offers, func(o dhcp.Offer) bool { return o.Server == lab.Addr("10.77.0.2") && !o.Proxy }) {
+	if !slices.ContainsFunc(offers, func(o firmware.Offer) bool { return o.Server == lab.Addr("10.77.0.2") && !o.Proxy }) {
 		t.Error("ISC dhcpd, which leases the addresses, makes no offer")
 	}
 }
@@ -131,7 +132,7 @@ func TestProxyMenuOfBIOS(t *testing.T) {
 			}
 		}
 	}
-	offer := ask(discover(t, dhcp.ClientBIOS), 67)
+	offer := ask(discover(t, firmware.ClientBIOS), 67)
 	menu := dhcpv4.Options{}
 	if err := menu.FromBytes(offer.Options.Get(dhcpv4.OptionVendorSpecificInformation)); err != nil {
 		t.Fatal(err)
@@ -141,7 +142,7 @@ func TestProxyMenuOfBIOS(t *testing.T) {
 	if len(item) < 3 || string(item[3:]) != "Network boot" || menu.Get(dhcpv4.GenericOptionCode(10))[0] != 0 {
 		t.Fatalf("menu is %q", menu)
 	}
-	m := discover(t, dhcp.ClientBIOS)
+	m := discover(t, firmware.ClientBIOS)
 	m.UpdateOption(dhcpv4.OptMessageType(dhcpv4.MessageTypeRequest))
 	m.UpdateOption(dhcpv4.OptGeneric(dhcpv4.OptionVendorSpecificInformation, []byte{71, 4, item[0], item[1], 0, 0, 255}))
 	m.ClientIPAddr = net.IPv4(10, 77, 0, 40)
@@ -160,7 +161,7 @@ func TestInterfacesDoNotTouchEachOther(t *testing.T) {
 		machines[dev] = seg.Host("client", "eth0")
 	}
 	s.restart()
-	clients := []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientHTTP64, dhcp.ClientIPXE}
+	clients := []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientHTTP64, firmware.ClientIPXE}
 	wire := func(dev string) []string {
 		var got []string
 		for _, o := range discovers(t.Context(), t, machines[dev], "eth0", clients, len(clients)) {
@@ -212,11 +213,11 @@ func TestProxyBesideOwnLeases(t *testing.T) {
 	machine := seg.Host("client", "eth0")
 	s.restart()
 	b := testBoot(nextUp)
-	b.URL = [dhcp.NumArch]string{}
+	b.URL = [firmware.NumArch]string{}
 	p := s.apply(b)
 	wantCodes(t, p, "opens-ports", "affects-pxe")
 	for _, o := range discovers(t.Context(), t, machine, "eth0",
-		[]dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientIPXE}, 3) {
+		[]firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientIPXE}, 3) {
 		if name, _ := o.BootFile(); name != "other.0" || o.NextServer != lab.Addr("10.78.0.9") || o.Vendor != "PXEClient" ||
 			o.Proxy {
 			t.Errorf("on the other network: %+v", o)

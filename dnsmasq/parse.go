@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // parsed is a drop-in that was read, with the lines that are unknown.
@@ -80,7 +80,7 @@ func (p *parsed) takeBoot(tags, rest []string, iface string) bool {
 			continue
 		}
 		arch, http := strings.CutPrefix(kind, "http-")
-		a := slices.IndexFunc(dhcp.Arches(), func(a dhcp.Arch) bool { return a.String() == arch })
+		a := slices.IndexFunc(firmware.Arches(), func(a firmware.Arch) bool { return a.String() == arch })
 		switch {
 		case kind == ipxeKind:
 			to = &p.boot.Script
@@ -98,7 +98,7 @@ func (p *parsed) takeBoot(tags, rest []string, iface string) bool {
 }
 
 func (p *parsed) takeService(rest []string) bool {
-	for _, a := range dhcp.Arches() {
+	for _, a := range firmware.Arches() {
 		if slices.ContainsFunc(wire[a].csa, func(csa string) bool { return strings.EqualFold(csa, rest[0]) }) {
 			if p.boot.NBP[a] != "" && p.boot.NBP[a] != rest[2] {
 				return false

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 func TestEditedDropIns(t *testing.T) {
@@ -23,7 +24,7 @@ func TestEditedDropIns(t *testing.T) {
 		}, "lines or comments", 0, func(b *dhcp.Boot) { *b = dhcp.Boot{} }},
 		"other file": {func(s string) string {
 			return strings.ReplaceAll(s, "undionly.kpxe", "x.0")
-		}, "", 0, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "x.0" }},
+		}, "", 0, func(b *dhcp.Boot) { b.NBP[firmware.BIOS] = "x.0" }},
 		"another option": {func(s string) string {
 			return s + "dhcp-authoritative\n"
 		}, "a line that pxeagent does not write (line 27: dhcp-authoritative)", 1, nil},
@@ -32,7 +33,7 @@ func TestEditedDropIns(t *testing.T) {
 		}, "7 lines", 7, func(b *dhcp.Boot) { b.NextServer = netip.MustParseAddr("10.77.0.8") }},
 		"a line removed": {func(s string) string {
 			return strings.Replace(s, "\ndhcp-boot=", "\n#dhcp-boot=", 1)
-		}, "lines or comments", 0, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "" }},
+		}, "lines or comments", 0, func(b *dhcp.Boot) { b.NBP[firmware.BIOS] = "" }},
 		"no server": {func(s string) string {
 			return s + "dhcp-boot=tag:eth1,tag:pxeagent-eth1-bios,undionly.kpxe\n"
 		}, "a line", 1, nil},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 func TestPlanShowsConflicts(t *testing.T) {
@@ -22,8 +23,8 @@ func TestPlanShowsConflicts(t *testing.T) {
 		}
 	}
 	// It is as the plan said, and what the probe is for.
-	v := dhcp.Verify(testBoot(nextUp), p, s.discovers(t.Context(), dhcp.Clients()))
-	if len(v.Wrong) != 2 || v.Wrong[0].Got != "grub.efi" || v.Wrong[0].Client != dhcp.ClientEFI64 {
+	v := dhcp.Verify(testBoot(nextUp), p, s.discovers(t.Context(), firmware.Clients()))
+	if len(v.Wrong) != 2 || v.Wrong[0].Got != "grub.efi" || v.Wrong[0].Client != firmware.ClientEFI64 {
 		t.Errorf("verdict: %+v", v)
 	}
 }
@@ -73,7 +74,7 @@ func TestDaemonThatDoesNotRun(t *testing.T) {
 	if s.pid() == 0 {
 		t.Error("it was not started")
 	}
-	wantOffers(t, s.discovers(t.Context(), []dhcp.Client{dhcp.ClientBIOS}),
+	wantOffers(t, s.discovers(t.Context(), []firmware.Client{firmware.ClientBIOS}),
 		`bios udp: undionly.kpxe in option 67, server 10.77.0.7, option 60 "", proxy false`)
 }
 

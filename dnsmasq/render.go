@@ -6,19 +6,20 @@ import (
 	"net/netip"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // wire is what the architectures send as DHCP option 93 (RFC 4578 section 2.1 and the IANA list) and how
 // pxe-service names them. Firmware for x64 sends 7 or 9, the numbers having been swapped in the RFC.
-var wire = [dhcp.NumArch]struct {
+var wire = [firmware.NumArch]struct {
 	tftp, http []uint16
 	csa        []string
 }{
-	dhcp.BIOS:  {tftp: []uint16{0}, csa: []string{"x86PC"}},
-	dhcp.EFI32: {tftp: []uint16{6}, http: []uint16{15}, csa: []string{"IA32_EFI"}},
-	dhcp.EFI64: {tftp: []uint16{7, 9}, http: []uint16{16}, csa: []string{"X86-64_EFI", "BC_EFI"}},
-	dhcp.ARM32: {tftp: []uint16{10}, http: []uint16{18}, csa: []string{"ARM32_EFI"}},
-	dhcp.ARM64: {tftp: []uint16{11}, http: []uint16{19}, csa: []string{"ARM64_EFI"}},
+	firmware.BIOS:  {tftp: []uint16{0}, csa: []string{"x86PC"}},
+	firmware.EFI32: {tftp: []uint16{6}, http: []uint16{15}, csa: []string{"IA32_EFI"}},
+	firmware.EFI64: {tftp: []uint16{7, 9}, http: []uint16{16}, csa: []string{"X86-64_EFI", "BC_EFI"}},
+	firmware.ARM32: {tftp: []uint16{10}, http: []uint16{18}, csa: []string{"ARM32_EFI"}},
+	firmware.ARM64: {tftp: []uint16{11}, http: []uint16{19}, csa: []string{"ARM64_EFI"}},
 }
 
 // dropIn is the content of a drop-in.
@@ -66,11 +67,11 @@ func (r *renderer) who(kind string) string {
 
 const ipxeKind = "ipxe"
 
-func httpKind(a dhcp.Arch) string { return "http-" + a.String() }
+func httpKind(a firmware.Arch) string { return "http-" + a.String() }
 
 func (r *renderer) matches() {
 	r.linef("\n# Who asks: option 93 is the architecture.")
-	for _, a := range dhcp.Arches() {
+	for _, a := range firmware.Arches() {
 		if r.boot.NBP[a] != "" {
 			r.match(a.String(), wire[a].tftp)
 		}
@@ -92,7 +93,7 @@ func (r *renderer) match(kind string, arches []uint16) {
 
 func (r *renderer) server() {
 	r.linef("\n# What they are sent: boot file and next-server.")
-	for _, a := range dhcp.Arches() {
+	for _, a := range firmware.Arches() {
 		if name := r.boot.NBP[a]; name != "" {
 			r.bootFile(a.String(), name)
 		}
@@ -103,7 +104,7 @@ func (r *renderer) server() {
 
 // urls is UEFI HTTP boot: the firmware accepts only offers whose option 60 is HTTPClient (UEFI 2.10 section 24.7.3).
 func (r *renderer) urls() {
-	for _, a := range dhcp.Arches() {
+	for _, a := range firmware.Arches() {
 		if u := r.boot.URL[a]; u != "" {
 			r.bootFile(httpKind(a), u)
 			if r.mode == ModeServer {
@@ -135,17 +136,17 @@ func (r *renderer) proxy() {
 		not = ",tag:!" + r.tag(ipxeKind)
 	}
 	r.linef("pxe-prompt=tag:%s%s,Network boot,0", r.iface, not)
-	for _, a := range dhcp.Arches() {
+	for _, a := range firmware.Arches() {
 		if name := r.boot.NBP[a]; name != "" {
 			for _, csa := range wire[a].csa {
 				r.linef("pxe-service=tag:%s%s,%s,Network boot,%s,%s", r.iface, not, csa, name, r.boot.NextServer)
 			}
 		}
 	}
-	if name := r.boot.NBP[dhcp.BIOS]; name != "" {
-		r.bootFile(dhcp.BIOS.String(), name)
+	if name := r.boot.NBP[firmware.BIOS]; name != "" {
+		r.bootFile(firmware.BIOS.String(), name)
 	}
-	if r.boot.URL != [dhcp.NumArch]string{} {
+	if r.boot.URL != [firmware.NumArch]string{} {
 		r.linef("# The proxy answers only PXE clients unless it is told that HTTP clients are such.")
 		r.linef("dhcp-pxe-vendor=PXEClient,HTTPClient")
 	}

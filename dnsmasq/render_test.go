@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/deploy/lab"
 )
 
@@ -16,9 +17,9 @@ import (
 func full() dhcp.Boot {
 	b := dhcp.Boot{NextServer: netip.MustParseAddr("10.77.0.7"),
 		Script: "http://10.77.0.7:8080/ipxe/bootstrap.ipxe?mac=${net0/mac}"}
-	b.NBP = [dhcp.NumArch]string{"undionly.kpxe", "ipxe32.efi", "ipxe.efi", "arm32.efi", "arm/snp-arm64.efi"}
-	b.URL[dhcp.EFI64] = "http://10.77.0.7:8080/ipxe.efi"
-	b.URL[dhcp.ARM64] = "http://10.77.0.7:8080/snp-arm64.efi"
+	b.NBP = [firmware.NumArch]string{"undionly.kpxe", "ipxe32.efi", "ipxe.efi", "arm32.efi", "arm/snp-arm64.efi"}
+	b.URL[firmware.EFI64] = "http://10.77.0.7:8080/ipxe.efi"
+	b.URL[firmware.ARM64] = "http://10.77.0.7:8080/snp-arm64.efi"
 	return b
 }
 
@@ -31,7 +32,7 @@ var goldens = []struct {
 	{"proxy.conf", "br-lan.10", dropIn{boot: full(), mode: ModeProxy,
 		nets: []netip.Addr{netip.MustParseAddr("10.77.0.0"), netip.MustParseAddr("192.168.4.0")}}},
 	{"plain.conf", "eth1", dropIn{boot: dhcp.Boot{NextServer: netip.MustParseAddr("10.77.0.7"),
-		NBP: [dhcp.NumArch]string{dhcp.BIOS: "pxelinux.0"}}, mode: ModeServer}},
+		NBP: [firmware.NumArch]string{firmware.BIOS: "pxelinux.0"}}, mode: ModeServer}},
 }
 
 func TestDropInIsAsEver(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/deploy/lab"
 )
 
@@ -190,10 +191,10 @@ func (s *site) files() string {
 // testBoot is everything that the backend can express.
 func testBoot(next string) dhcp.Boot {
 	b := dhcp.Boot{NextServer: netip.MustParseAddr(next), Script: "http://" + next + ":8080/ipxe/bootstrap.ipxe"}
-	b.NBP[dhcp.BIOS] = "undionly.kpxe"
-	b.NBP[dhcp.EFI32] = "ipxe32.efi"
-	b.NBP[dhcp.EFI64] = "ipxe.efi"
-	b.NBP[dhcp.ARM64] = "arm/snp-arm64.efi"
-	b.URL[dhcp.EFI64] = "http://" + next + ":8080/ipxe.efi"
+	b.NBP[firmware.BIOS] = "undionly.kpxe"
+	b.NBP[firmware.EFI32] = "ipxe32.efi"
+	b.NBP[firmware.EFI64] = "ipxe.efi"
+	b.NBP[firmware.ARM64] = "arm/snp-arm64.efi"
+	b.URL[firmware.EFI64] = "http://" + next + ":8080/ipxe.efi"
 	return b
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // maxName is the longest boot file name: the BOOTP field has 128 bytes with its NUL (RFC 2131 section 2).
@@ -26,7 +27,7 @@ func checkBoot(want dhcp.Boot, mode Mode) []dhcp.Problem {
 		refuse("bad-next-server", "next-server is %v; want an IPv4 address that machines can reach", a)
 	}
 	files := want.Script != ""
-	for _, a := range dhcp.Arches() {
+	for _, a := range firmware.Arches() {
 		if name := want.NBP[a]; name != "" {
 			files = true
 			if why := badName(name, mode); why != "" {
@@ -38,7 +39,7 @@ func checkBoot(want dhcp.Boot, mode Mode) []dhcp.Problem {
 			if why := badURL(u, "http", "https"); why != "" {
 				refuse("bad-url", "URL %q for %v %s", u, a, why)
 			}
-			if a == dhcp.BIOS {
+			if a == firmware.BIOS {
 				refuse("bad-url", "URL %q is for BIOS, which has no HTTP boot", u)
 			}
 		}

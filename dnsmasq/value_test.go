@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 func TestValuesThatCannotBeWritten(t *testing.T) {
@@ -25,19 +26,19 @@ func TestValuesThatCannotBeWritten(t *testing.T) {
 		"loopback": {ModeServer, func(b *dhcp.Boot) {
 			b.NextServer = netip.MustParseAddr("127.0.0.1")
 		}, "bad-next-server"},
-		"comma":    {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "a,b" }, "bad-boot-file"},
-		"quote":    {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = `a"b` }, "bad-boot-file"},
-		"blank":    {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "a b" }, "bad-boot-file"},
-		"line end": {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "a\ndhcp-script=/x" }, "bad-boot-file"},
-		"umlaut":   {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "ä" }, "bad-boot-file"},
-		"tag":      {ModeServer, func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "tag:x" }, "bad-boot-file"},
+		"comma":    {ModeServer, func(b *dhcp.Boot) { b.NBP[firmware.BIOS] = "a,b" }, "bad-boot-file"},
+		"quote":    {ModeServer, func(b *dhcp.Boot) { b.NBP[firmware.BIOS] = `a"b` }, "bad-boot-file"},
+		"blank":    {ModeServer, func(b *dhcp.Boot) { b.NBP[firmware.BIOS] = "a b" }, "bad-boot-file"},
+		"line end": {ModeServer, func(b *dhcp.Boot) { b.NBP[firmware.BIOS] = "a\ndhcp-script=/x" }, "bad-boot-file"},
+		"umlaut":   {ModeServer, func(b *dhcp.Boot) { b.NBP[firmware.BIOS] = "ä" }, "bad-boot-file"},
+		"tag":      {ModeServer, func(b *dhcp.Boot) { b.NBP[firmware.BIOS] = "tag:x" }, "bad-boot-file"},
 		"128 bytes": {ModeServer, func(b *dhcp.Boot) {
-			b.NBP[dhcp.EFI64] = strings.Repeat("x", 128)
+			b.NBP[firmware.EFI64] = strings.Repeat("x", 128)
 		}, "bad-boot-file"},
-		"no dot":           {ModeProxy, func(b *dhcp.Boot) { b.NBP[dhcp.EFI64] = "ipxe" }, "bad-boot-file"},
-		"URL of BIOS":      {ModeServer, func(b *dhcp.Boot) { b.URL[dhcp.BIOS] = "http://x/y" }, "bad-url"},
-		"URL of TFTP":      {ModeServer, func(b *dhcp.Boot) { b.URL[dhcp.EFI64] = "tftp://x/y" }, "bad-url"},
-		"path":             {ModeServer, func(b *dhcp.Boot) { b.URL[dhcp.EFI64] = "/x" }, "bad-url"},
+		"no dot":           {ModeProxy, func(b *dhcp.Boot) { b.NBP[firmware.EFI64] = "ipxe" }, "bad-boot-file"},
+		"URL of BIOS":      {ModeServer, func(b *dhcp.Boot) { b.URL[firmware.BIOS] = "http://x/y" }, "bad-url"},
+		"URL of TFTP":      {ModeServer, func(b *dhcp.Boot) { b.URL[firmware.EFI64] = "tftp://x/y" }, "bad-url"},
+		"path":             {ModeServer, func(b *dhcp.Boot) { b.URL[firmware.EFI64] = "/x" }, "bad-url"},
 		"script of a file": {ModeServer, func(b *dhcp.Boot) { b.Script = "file:///x" }, "bad-script"},
 		"long script": {ModeServer, func(b *dhcp.Boot) {
 			b.Script = "http://x/" + strings.Repeat("x", 119)
@@ -60,7 +61,7 @@ func TestValuesThatCannotBeWritten(t *testing.T) {
 }
 
 func onlyName(name string) dhcp.Boot {
-	return dhcp.Boot{NextServer: netip.MustParseAddr("10.77.0.7"), NBP: [dhcp.NumArch]string{dhcp.BIOS: name}}
+	return dhcp.Boot{NextServer: netip.MustParseAddr("10.77.0.7"), NBP: [firmware.NumArch]string{firmware.BIOS: name}}
 }
 
 func TestInterfaceNames(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/insomniacslk/dhcp/iana"
 	"golang.org/x/sys/unix"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/deploy/lab"
 )
 
@@ -29,7 +29,7 @@ const (
 var probeMAC = net.HardwareAddr{0x02, 0x70, 0x78, 0x65, 0x00, 0x01}
 
 // discovers is what the site's machine is offered as each of the clients. A dnsmasq that leases answers each once.
-func (s *site) discovers(ctx context.Context, clients []dhcp.Client) []dhcp.Offer {
+func (s *site) discovers(ctx context.Context, clients []firmware.Client) []firmware.Offer {
 	s.t.Helper()
 	answers := 0
 	if s.cfg.Mode == ModeServer {
@@ -40,8 +40,8 @@ func (s *site) discovers(ctx context.Context, clients []dhcp.Client) []dhcp.Offe
 
 // discovers sends one DISCOVER as each client from h's device and collects every answer, or as many as are
 // awaited if that is not 0. UEFI firmware that is offered no address asks port 4011 as well.
-func discovers(ctx context.Context, t testing.TB, h *lab.Host, dev string, clients []dhcp.Client,
-	answers int) []dhcp.Offer {
+func discovers(ctx context.Context, t testing.TB, h *lab.Host, dev string, clients []firmware.Client,
+	answers int) []firmware.Offer {
 	t.Helper()
 	var conn net.PacketConn
 	var err error
@@ -50,7 +50,7 @@ func discovers(ctx context.Context, t testing.TB, h *lab.Host, dev string, clien
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	asked := map[dhcpv4.TransactionID]dhcp.Client{}
+	asked := map[dhcpv4.TransactionID]firmware.Client{}
 	for _, c := range clients {
 		m := discover(t, c)
 		asked[m.TransactionID] = c
@@ -58,7 +58,7 @@ func discovers(ctx context.Context, t testing.TB, h *lab.Host, dev string, clien
 			t.Fatal(err)
 		}
 	}
-	var offers []dhcp.Offer
+	var offers []firmware.Offer
 	wait := first
 	if answers > 0 {
 		wait = 2 * first
@@ -101,9 +101,9 @@ func discovers(ctx context.Context, t testing.TB, h *lab.Host, dev string, clien
 	}
 }
 
-func offerOf(c dhcp.Client, m *dhcpv4.DHCPv4, from net.Addr) dhcp.Offer {
+func offerOf(c firmware.Client, m *dhcpv4.DHCPv4, from net.Addr) firmware.Offer {
 	addr := func(ip net.IP) netip.Addr { a, _ := netip.AddrFromSlice(ip.To4()); return a }
-	o := dhcp.Offer{Client: c, Server: addr(m.ServerIdentifier()), From: addr(from.(*net.UDPAddr).IP),
+	o := firmware.Offer{Client: c, Server: addr(m.ServerIdentifier()), From: addr(from.(*net.UDPAddr).IP),
 		YourIP:     addr(m.YourIPAddr),
 		NextServer: addr(m.ServerIPAddr), File: m.BootFileName, Option67: strings.TrimRight(m.BootFileNameOption(), "\x00"),
 		Option66: m.TFTPServerName(), Vendor: m.ClassIdentifier(), Via: "udp"}
@@ -115,7 +115,7 @@ func offerOf(c dhcp.Client, m *dhcpv4.DHCPv4, from net.Addr) dhcp.Offer {
 }
 
 // discover is a DISCOVER as firmware sends it.
-func discover(t testing.TB, c dhcp.Client) *dhcpv4.DHCPv4 {
+func discover(t testing.TB, c firmware.Client) *dhcpv4.DHCPv4 {
 	t.Helper()
 	vendor := "PXEClient:Arch:00000:UNDI:002001"
 	if c.HTTP() {
@@ -131,7 +131,7 @@ func discover(t testing.TB, c dhcp.Client) *dhcpv4.DHCPv4 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c == dhcp.ClientIPXE {
+	if c == firmware.ClientIPXE {
 		// As the built-in build, whose user class is not iPXE.
 		m.UpdateOption(dhcpv4.OptRFC3004UserClass([]string{"Tinkerbell"}))
 		m.UpdateOption(dhcpv4.OptGeneric(dhcpv4.GenericOptionCode(175), []byte{0x21, 1, 1, 0x10, 1, 2}))

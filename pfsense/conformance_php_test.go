@@ -12,6 +12,7 @@ import (
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/dhcptest"
+	"pxeagent/agent/firmware"
 	"pxeagent/deploy/lab"
 )
 
@@ -27,7 +28,7 @@ func (s *stub) backend(t *testing.T) dhcptest.Backend {
 		code: "require_once('services.inc'); ob_start(); services_dhcpd_configure('inet'); ob_end_clean(); $toreturn = '{}';"}
 	edits, keeps := 0, s.interpreter()
 	third := testBoot("10.99.0.7")
-	third.URL = [dhcp.NumArch]string{}
+	third.URL = [firmware.NumArch]string{}
 	return dhcptest.Backend{
 		Open: func(testing.TB) dhcp.Server {
 			b := s.server("admin")
@@ -71,14 +72,14 @@ func (s *stub) backend(t *testing.T) dhcptest.Backend {
 		},
 		Written: func(testing.TB) string { return s.get("history") },
 		Loaded:  func(testing.TB) string { return fmt.Sprint(strings.Count(s.get("steps"), "services_dhcpd_configure")) },
-		Probe: func(_ context.Context, clients []dhcp.Client) ([]dhcp.Offer, error) {
+		Probe: func(_ context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
 			return s.offers(clients), nil
 		},
 	}
 }
 
 // offers are what a daemon would say that loaded what the stub's did.
-func (s *stub) offers(clients []dhcp.Client) []dhcp.Offer {
+func (s *stub) offers(clients []firmware.Client) []firmware.Offer {
 	var loaded map[string]map[string]string
 	if text := s.get("loaded"); text != "" {
 		if err := json.Unmarshal([]byte(strings.ReplaceAll(text, "[]", "{}")), &loaded); err != nil {
@@ -91,18 +92,18 @@ func (s *stub) offers(clients []dhcp.Client) []dhcp.Offer {
 		k[netboot].present = true
 		b = k.boot(abilities{http: true})
 	}
-	var offers []dhcp.Offer
+	var offers []firmware.Offer
 	for _, c := range clients {
 		file := b.Expect(c)
 		if file == "" {
-			file = b.NBP[dhcp.BIOS]
+			file = b.NBP[firmware.BIOS]
 		}
 		own := netip.MustParseAddr("10.99.0.1")
 		next := b.NextServer
 		if !next.IsValid() {
 			next = netip.IPv4Unspecified()
 		}
-		offers = append(offers, dhcp.Offer{Client: c, Server: own, From: own, YourIP: netip.MustParseAddr("10.99.0.120"),
+		offers = append(offers, firmware.Offer{Client: c, Server: own, From: own, YourIP: netip.MustParseAddr("10.99.0.120"),
 			NextServer: next, File: file, Via: "raw"})
 	}
 	return offers

@@ -13,6 +13,7 @@ import (
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/dhcptest"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/probe"
 	"pxeagent/deploy/lab"
 	"pxeagent/pfsense"
@@ -113,9 +114,9 @@ func (s *site) open() *pfsense.Server {
 // boot is what the engine can say in full: Kea has no UEFI HTTP boot.
 func (s *site) boot(next string) dhcp.Boot {
 	b := dhcp.Boot{NextServer: netip.MustParseAddr(next)}
-	b.NBP = [dhcp.NumArch]string{"undionly.kpxe", "ipxe32.efi", "ipxe.efi", "arm32.efi", "snp-arm64.efi"}
+	b.NBP = [firmware.NumArch]string{"undionly.kpxe", "ipxe32.efi", "ipxe.efi", "arm32.efi", "snp-arm64.efi"}
 	if s.engine == "isc" {
-		for _, a := range dhcp.Arches()[1:] {
+		for _, a := range firmware.Arches()[1:] {
 			b.URL[a] = "http://" + next + "/ipxe.efi"
 		}
 	}
@@ -129,7 +130,7 @@ func (s *site) boot(next string) dhcp.Boot {
 var probeMAC = net.HardwareAddr{0x02, 0x70, 0x78, 0x65, 0x00, 0x01}
 
 // probe asks the stand-in's DHCP server on the wire, as a relay.
-func (s *site) probe(ctx context.Context, clients []dhcp.Client) ([]dhcp.Offer, error) {
+func (s *site) probe(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
 	report, err := probe.Run(ctx, probe.Config{Server: s.dhcp, RelayPort: probe.AnyPort, MAC: probeMAC, Clients: clients,
 		Quiet: 20 * time.Millisecond, Limit: 2 * time.Second})
 	return report.Plain(), err
@@ -169,7 +170,7 @@ func (s *site) backend() dhcptest.Backend {
 		s.t.Fatal(err)
 	}
 	third := s.boot("10.99.0.7")
-	third.URL = [dhcp.NumArch]string{}
+	third.URL = [firmware.NumArch]string{}
 	edits := 0
 	return dhcptest.Backend{
 		Open:  func(testing.TB) dhcp.Server { return s.open() },

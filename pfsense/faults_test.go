@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/pfsense"
 	"pxeagent/pfsense/pfsensetest"
 )
@@ -53,7 +54,7 @@ func TestConfigureOverFaults(t *testing.T) {
 			t.Run(c.name+" by "+transport, func(t *testing.T) {
 				s := newSite(t, "isc", transport)
 				old, others := s.own(), s.others()
-				wire, err := s.probe(t.Context(), dhcp.Clients())
+				wire, err := s.probe(t.Context(), firmware.Clients())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -86,7 +87,7 @@ func TestConfigureOverFaults(t *testing.T) {
 				if c.edited {
 					return
 				}
-				after, err := s.probe(t.Context(), dhcp.Clients())
+				after, err := s.probe(t.Context(), firmware.Clients())
 				if err != nil || !slices.Equal(after, wire) {
 					t.Errorf("on the wire: %+v\nwas %+v (%v)", after, wire, err)
 				}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // field is one of the settings of dhcpd/<id> that pxeagent owns.
@@ -27,8 +28,8 @@ const (
 var fieldNames = [numFields]string{"netboot", "nextserver", "filename", "filename32", "filename64", "filename32arm",
 	"filename64arm", "uefihttpboot"}
 
-var nameFields = [dhcp.NumArch]field{dhcp.BIOS: filename, dhcp.EFI32: filename32, dhcp.EFI64: filename64,
-	dhcp.ARM32: filename32arm, dhcp.ARM64: filename64arm}
+var nameFields = [firmware.NumArch]field{firmware.BIOS: filename, firmware.EFI32: filename32, firmware.EFI64: filename64,
+	firmware.ARM32: filename32arm, firmware.ARM64: filename64arm}
 
 // setting keeps absent and empty apart, as pfSense does and a revert must.
 type setting struct {
@@ -113,7 +114,7 @@ func (k keys) boot(can abilities) dhcp.Boot {
 		if b.NBP[arch] = k[f].text; b.NBP[arch] == "" || can.oneName {
 			b.NBP[arch] = k[filename].text
 		}
-		if can.http && dhcp.Arch(arch) != dhcp.BIOS {
+		if can.http && firmware.Arch(arch) != firmware.BIOS {
 			b.URL[arch] = k[uefihttpboot].text
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // keysOf makes keys of what is there.
@@ -57,7 +58,7 @@ func TestBootIsWhatIsOffered(t *testing.T) {
 	var scenes []struct {
 		Name, Engine string
 		Keys         map[string]string
-		Offers       map[dhcp.Client]struct{ Next, File, Vendor string }
+		Offers       map[firmware.Client]struct{ Next, File, Vendor string }
 	}
 	if err := json.Unmarshal(text, &scenes); err != nil {
 		t.Fatal(err)
@@ -94,11 +95,11 @@ func TestArchFault(t *testing.T) {
 	for version, want := range map[string]string{"2.7.0-RELEASE": "ipxe.efi", "2.7.1-RELEASE": "undionly.kpxe",
 		"2.7.2-RELEASE": "undionly.kpxe", "2.8.0-RELEASE": "ipxe.efi", "2.7.20-X": "ipxe.efi"} {
 		f := firewall{Engine: "kea", Version: version}
-		if got := k.boot(f.can(iface{})).NBP[dhcp.EFI64]; got != want {
+		if got := k.boot(f.can(iface{})).NBP[firmware.EFI64]; got != want {
 			t.Errorf("Kea of %s is said to send %q, want %q", version, got, want)
 		}
 		f.Engine = "isc"
-		if got := k.boot(f.can(iface{})).NBP[dhcp.EFI64]; got != "ipxe.efi" {
+		if got := k.boot(f.can(iface{})).NBP[firmware.EFI64]; got != "ipxe.efi" {
 			t.Errorf("ISC of %s is said to send %q", version, got)
 		}
 	}
@@ -107,7 +108,7 @@ func TestArchFault(t *testing.T) {
 func TestWithLeavesAbsentAbsent(t *testing.T) {
 	can := abilities{http: true}
 	want := dhcp.Boot{NextServer: netip.MustParseAddr("10.0.0.7")}
-	want.NBP[dhcp.BIOS] = "undionly.kpxe"
+	want.NBP[firmware.BIOS] = "undionly.kpxe"
 	before := keysOf(map[string]string{"filename64": "", "filename64arm": "old.efi"})
 	after := keysOf(map[string]string{"netboot": "", "nextserver": "10.0.0.7", "filename": "undionly.kpxe",
 		"filename64": "", "filename64arm": ""})

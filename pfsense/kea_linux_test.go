@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/probe"
 	"pxeagent/deploy/lab"
 	"pxeagent/pfsense"
@@ -43,14 +44,14 @@ func TestKeaSendsIPXEToTheScript(t *testing.T) {
 				}
 				for _, o := range report.Offers {
 					// iPXE looks into the BOOTP field first.
-					if o.Client == dhcp.ClientIPXE && want.Script != "" && (o.File != want.Script || o.Option67 != want.Script) {
+					if o.Client == firmware.ClientIPXE && want.Script != "" && (o.File != want.Script || o.Option67 != want.Script) {
 						t.Errorf("iPXE is sent file %q and option 67 %q", o.File, o.Option67)
 					}
 				}
 			}
 			// The recorded configuration has these names.
 			want := dhcp.Boot{NextServer: netip.MustParseAddr("10.99.0.5"), Script: "http://10.99.0.5/ipxe/bootstrap.ipxe"}
-			want.NBP[dhcp.BIOS], want.NBP[dhcp.EFI64], want.NBP[dhcp.ARM64] = "undionly.kpxe", "ipxe.efi", "ipxe-arm64.efi"
+			want.NBP[firmware.BIOS], want.NBP[firmware.EFI64], want.NBP[firmware.ARM64] = "undionly.kpxe", "ipxe.efi", "ipxe-arm64.efi"
 
 			server := s.open()
 			plan, err := server.Plan(t.Context(), want)

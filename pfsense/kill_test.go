@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/deploy/lab"
 	"pxeagent/pfsense"
 )
@@ -213,7 +214,7 @@ func (s *site) undo(t *testing.T, o pfsense.ChildOrder, old []byte) {
 	if !slices.Equal(s.own(), old) {
 		t.Fatalf("reverted to %s, want %s", s.own(), old)
 	}
-	offers, err := s.probe(t.Context(), dhcp.Clients())
+	offers, err := s.probe(t.Context(), firmware.Clients())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,13 +10,14 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // testBoot is what pfSense can say in full, sent from next.
 func testBoot(next string) dhcp.Boot {
 	b := dhcp.Boot{NextServer: netip.MustParseAddr(next)}
-	b.NBP = [dhcp.NumArch]string{"undionly.kpxe", "ipxe32.efi", "ipxe.efi", "arm32.efi", "snp-arm64.efi"}
-	for _, a := range dhcp.Arches()[1:] {
+	b.NBP = [firmware.NumArch]string{"undionly.kpxe", "ipxe32.efi", "ipxe.efi", "arm32.efi", "snp-arm64.efi"}
+	for _, a := range firmware.Arches()[1:] {
 		b.URL[a] = "http://" + next + "/ipxe.efi?a=1&b=2"
 	}
 	return b
@@ -163,7 +164,7 @@ func TestNetbootText(t *testing.T) {
 	})
 	old := s.mine()
 	p := mustPlan(t, s.server("admin"), testBoot("10.99.0.5"))
-	if p.Before.Boot.NBP[dhcp.BIOS] != "a" {
+	if p.Before.Boot.NBP[firmware.BIOS] != "a" {
 		t.Errorf("netboot \"false\" is on; read as %+v", p.Before.Boot)
 	}
 	if err := s.server("admin").Apply(t.Context(), p); err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // problems is what a person should know before want is written for p; sends is what the firewall will send.
@@ -110,12 +111,12 @@ func (f firewall) engineNotes(p iface, want, sends dhcp.Boot) []dhcp.Problem {
 	}
 	if can.oneName {
 		add("arch-fault", "Kea on pfSense %s sends the BIOS file %q to every machine, UEFI included; update pfSense, or "+
-			"use ISC DHCP", f.Version, sends.NBP[dhcp.BIOS])
+			"use ISC DHCP", f.Version, sends.NBP[firmware.BIOS])
 		return list
 	}
 	if can.http && url != "" {
 		var others []string
-		for _, a := range dhcp.Arches() {
+		for _, a := range firmware.Arches() {
 			if want.URL[a] == "" && sends.URL[a] != "" {
 				others = append(others, a.String())
 			}
@@ -126,13 +127,13 @@ func (f firewall) engineNotes(p iface, want, sends dhcp.Boot) []dhcp.Problem {
 		}
 	}
 	var others []string
-	for _, a := range dhcp.Arches() {
+	for _, a := range firmware.Arches() {
 		if want.NBP[a] == "" && sends.NBP[a] != "" {
 			others = append(others, a.String())
 		}
 	}
 	if len(others) > 0 {
-		add("other-archs", "pfSense sends the BIOS file %q also to architectures without a file: %s", sends.NBP[dhcp.BIOS],
+		add("other-archs", "pfSense sends the BIOS file %q also to architectures without a file: %s", sends.NBP[firmware.BIOS],
 			strings.Join(others, ", "))
 	}
 	return list

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 func encoded(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
@@ -31,8 +32,8 @@ func codes(problems []dhcp.Problem) []string {
 // desired is what the agent configures: neither 32-bit EFI nor 32-bit ARM, one URL.
 func desired() dhcp.Boot {
 	b := testBoot("10.99.0.5")
-	b.NBP[dhcp.EFI32], b.NBP[dhcp.ARM32] = "", ""
-	b.URL = [dhcp.NumArch]string{}
+	b.NBP[firmware.EFI32], b.NBP[firmware.ARM32] = "", ""
+	b.URL = [firmware.NumArch]string{}
 	return b
 }
 
@@ -95,19 +96,19 @@ func TestProblems(t *testing.T) {
 			b.Script = "http://10.99.0.5/ipxe/bootstrap.ipxe"
 		}, adds: []string{"no-script"}},
 		{name: "URL", edit: func(tree) {}, want: func(b *dhcp.Boot) {
-			b.URL[dhcp.EFI64] = "http://10.99.0.5/ipxe.efi"
+			b.URL[firmware.EFI64] = "http://10.99.0.5/ipxe.efi"
 		}, adds: []string{"http-option-60", "other-archs-url"}, text: "efi32, arm32, arm64"},
 		{name: "URL by Kea", edit: kea, want: func(b *dhcp.Boot) {
-			b.URL[dhcp.EFI64] = "http://10.99.0.5/ipxe.efi"
+			b.URL[firmware.EFI64] = "http://10.99.0.5/ipxe.efi"
 		}, adds: []string{"not-running", "no-http-boot"}, text: "Kea ignores them"},
 		{name: "URL by Kea with JSON of the site's own", edit: all(kea, opt1("custom_kea_config", encoded("{}"))),
 			want: func(b *dhcp.Boot) {
-				b.URL[dhcp.EFI64] = "http://10.99.0.5/ipxe.efi"
+				b.URL[firmware.EFI64] = "http://10.99.0.5/ipxe.efi"
 			},
 			adds: []string{"not-running", "kea-custom", "other-archs-url"}},
 		{name: "the same for all", edit: all(kea, top("kea", tree{"custom_kea_config": encoded("{}")})),
 			want: func(b *dhcp.Boot) {
-				b.URL[dhcp.EFI64] = "http://10.99.0.5/ipxe.efi"
+				b.URL[firmware.EFI64] = "http://10.99.0.5/ipxe.efi"
 			},
 			adds: []string{"not-running", "kea-custom", "other-archs-url"}},
 		{name: "pool", edit: pool(tree{"netboot": "", "nextserver": "10.99.0.6", "filename": "pool.kpxe",
@@ -140,7 +141,7 @@ func TestProblems(t *testing.T) {
 		{name: "option 67 of another architecture", edit: option("67", "undionly.kpxe"), adds: []string{"option-67"},
 			text: "of every architecture"},
 		{name: "option 67 that agrees", edit: option("67", "undionly.kpxe"), want: func(b *dhcp.Boot) {
-			b.NBP = [dhcp.NumArch]string{dhcp.BIOS: "undionly.kpxe"}
+			b.NBP = [firmware.NumArch]string{firmware.BIOS: "undionly.kpxe"}
 		}},
 		{name: "option 60", edit: option("60", "PXEClient"), adds: []string{"option-60"}},
 		{name: "option 67 at Kea", edit: all(kea, option("67", "pxelinux.0")), adds: []string{"not-running"}},

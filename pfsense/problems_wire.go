@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // contradictions are other settings of the interface that send machines something other than want.
@@ -49,7 +50,7 @@ func (f firewall) contradictions(p iface, want dhcp.Boot) []dhcp.Problem {
 	return list
 }
 
-func distinct(names [dhcp.NumArch]string) int {
+func distinct(names [firmware.NumArch]string) int {
 	all := map[string]bool{}
 	for _, n := range names {
 		if n != "" {

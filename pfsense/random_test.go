@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // randomSite makes configurations as sites have them, and some that no site should have.
@@ -121,11 +122,11 @@ func (r randomSite) want() dhcp.Boot {
 			b.NBP[a] = ""
 		}
 	}
-	if b.NBP[dhcp.BIOS] == "" {
-		b.NBP[dhcp.BIOS] = "b"
+	if b.NBP[firmware.BIOS] == "" {
+		b.NBP[firmware.BIOS] = "b"
 	}
 	if r.chance(50) {
-		b.URL = [dhcp.NumArch]string{}
+		b.URL = [firmware.NumArch]string{}
 	}
 	return b
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // maxName is the longest boot file name: the BOOTP field has 128 bytes with its NUL (RFC 2131 section 2). Kea's option
@@ -35,7 +36,7 @@ func checkBoot(want dhcp.Boot, f firewall, p iface) []dhcp.Problem {
 		longest = maxName
 	}
 	files, first := false, ""
-	for _, a := range dhcp.Arches() {
+	for _, a := range firmware.Arches() {
 		if name := want.NBP[a]; name != "" {
 			files = true
 			if why := badText(name, maxName); why != "" {
@@ -51,7 +52,7 @@ func checkBoot(want dhcp.Boot, f firewall, p iface) []dhcp.Problem {
 			add("bad-url", "URL %q for %v %s", u, a, why)
 		}
 		switch {
-		case a == dhcp.BIOS:
+		case a == firmware.BIOS:
 			add("bad-url", "URL %q is for BIOS, which does not support HTTP boot", u)
 		case first == "":
 			first = u

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 func TestCheckBoot(t *testing.T) {
@@ -17,18 +18,18 @@ func TestCheckBoot(t *testing.T) {
 		kea  string
 	}{
 		{"as it should be", func(b *dhcp.Boot) {}, "", ""},
-		{"127 bytes", func(b *dhcp.Boot) { b.NBP[dhcp.EFI64] = long }, "", ""},
-		{"128 bytes", func(b *dhcp.Boot) { b.NBP[dhcp.EFI64] = long + "a" }, "bad-boot-file", "bad-boot-file"},
-		{"a blank", func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = "boot files/undionly.kpxe" }, "", ""},
-		{"quote", func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = `a"b` }, "bad-boot-file", "bad-boot-file"},
-		{"backslash", func(b *dhcp.Boot) { b.NBP[dhcp.BIOS] = `boot\x64\wdsnbp.com` }, "bad-boot-file", "bad-boot-file"},
-		{"newline", func(b *dhcp.Boot) { b.NBP[dhcp.ARM32] = "a\nb" }, "bad-boot-file", "bad-boot-file"},
-		{"NUL", func(b *dhcp.Boot) { b.NBP[dhcp.ARM64] = "a\x00" }, "bad-boot-file", "bad-boot-file"},
-		{"DEL", func(b *dhcp.Boot) { b.NBP[dhcp.EFI32] = "a\x7f" }, "bad-boot-file", "bad-boot-file"},
-		{"not ASCII", func(b *dhcp.Boot) { b.NBP[dhcp.EFI32] = "ü.efi" }, "bad-boot-file", "bad-boot-file"},
-		{"not UTF-8", func(b *dhcp.Boot) { b.NBP[dhcp.EFI32] = "\xff" }, "bad-boot-file", "bad-boot-file"},
+		{"127 bytes", func(b *dhcp.Boot) { b.NBP[firmware.EFI64] = long }, "", ""},
+		{"128 bytes", func(b *dhcp.Boot) { b.NBP[firmware.EFI64] = long + "a" }, "bad-boot-file", "bad-boot-file"},
+		{"a blank", func(b *dhcp.Boot) { b.NBP[firmware.BIOS] = "boot files/undionly.kpxe" }, "", ""},
+		{"quote", func(b *dhcp.Boot) { b.NBP[firmware.BIOS] = `a"b` }, "bad-boot-file", "bad-boot-file"},
+		{"backslash", func(b *dhcp.Boot) { b.NBP[firmware.BIOS] = `boot\x64\wdsnbp.com` }, "bad-boot-file", "bad-boot-file"},
+		{"newline", func(b *dhcp.Boot) { b.NBP[firmware.ARM32] = "a\nb" }, "bad-boot-file", "bad-boot-file"},
+		{"NUL", func(b *dhcp.Boot) { b.NBP[firmware.ARM64] = "a\x00" }, "bad-boot-file", "bad-boot-file"},
+		{"DEL", func(b *dhcp.Boot) { b.NBP[firmware.EFI32] = "a\x7f" }, "bad-boot-file", "bad-boot-file"},
+		{"not ASCII", func(b *dhcp.Boot) { b.NBP[firmware.EFI32] = "ü.efi" }, "bad-boot-file", "bad-boot-file"},
+		{"not UTF-8", func(b *dhcp.Boot) { b.NBP[firmware.EFI32] = "\xff" }, "bad-boot-file", "bad-boot-file"},
 		{"two names", func(b *dhcp.Boot) {
-			b.NBP[dhcp.EFI32], b.NBP[dhcp.ARM32] = `"`, `"`
+			b.NBP[firmware.EFI32], b.NBP[firmware.ARM32] = `"`, `"`
 		}, "bad-boot-file bad-boot-file", "bad-boot-file bad-boot-file"},
 		{"no next-server", func(b *dhcp.Boot) { b.NextServer = netip.Addr{} }, "bad-next-server", "bad-next-server"},
 		{"IPv6", func(b *dhcp.Boot) { b.NextServer = netip.MustParseAddr("fd00::1") }, "bad-next-server", "bad-next-server"},
@@ -40,27 +41,27 @@ func TestCheckBoot(t *testing.T) {
 		}, "bad-next-server", "bad-next-server"},
 		{"nowhere", func(b *dhcp.Boot) { b.NextServer = netip.IPv4Unspecified() }, "bad-next-server", "bad-next-server"},
 		{"next-server alone", func(b *dhcp.Boot) {
-			b.NBP, b.URL = [dhcp.NumArch]string{}, [dhcp.NumArch]string{}
+			b.NBP, b.URL = [firmware.NumArch]string{}, [firmware.NumArch]string{}
 		}, "no-boot-file", "no-boot-file"},
-		{"URL alone", func(b *dhcp.Boot) { b.NBP = [dhcp.NumArch]string{} }, "", ""},
-		{"https", func(b *dhcp.Boot) { b.URL = [dhcp.NumArch]string{dhcp.EFI64: "https://a/x.efi"} }, "", ""},
-		{"ftp", func(b *dhcp.Boot) { b.URL = [dhcp.NumArch]string{dhcp.EFI64: "ftp://a/x.efi"} }, "bad-url", "bad-url"},
-		{"no URL", func(b *dhcp.Boot) { b.URL = [dhcp.NumArch]string{dhcp.EFI64: "not a url"} }, "bad-url", "bad-url"},
-		{"no host", func(b *dhcp.Boot) { b.URL = [dhcp.NumArch]string{dhcp.EFI64: "http:///x.efi"} }, "bad-url", "bad-url"},
+		{"URL alone", func(b *dhcp.Boot) { b.NBP = [firmware.NumArch]string{} }, "", ""},
+		{"https", func(b *dhcp.Boot) { b.URL = [firmware.NumArch]string{firmware.EFI64: "https://a/x.efi"} }, "", ""},
+		{"ftp", func(b *dhcp.Boot) { b.URL = [firmware.NumArch]string{firmware.EFI64: "ftp://a/x.efi"} }, "bad-url", "bad-url"},
+		{"no URL", func(b *dhcp.Boot) { b.URL = [firmware.NumArch]string{firmware.EFI64: "not a url"} }, "bad-url", "bad-url"},
+		{"no host", func(b *dhcp.Boot) { b.URL = [firmware.NumArch]string{firmware.EFI64: "http:///x.efi"} }, "bad-url", "bad-url"},
 		{"blank in a URL", func(b *dhcp.Boot) {
-			b.URL = [dhcp.NumArch]string{dhcp.EFI64: "http://a/x y.efi"}
+			b.URL = [firmware.NumArch]string{firmware.EFI64: "http://a/x y.efi"}
 		}, "bad-url", "bad-url"},
 		{"quote in a URL", func(b *dhcp.Boot) {
-			b.URL = [dhcp.NumArch]string{dhcp.EFI64: `http://a/"`}
+			b.URL = [firmware.NumArch]string{firmware.EFI64: `http://a/"`}
 		}, "bad-url", "bad-url"},
-		{"long URL", func(b *dhcp.Boot) { b.URL = [dhcp.NumArch]string{dhcp.EFI64: "http://a/" + long} }, "bad-url", ""},
+		{"long URL", func(b *dhcp.Boot) { b.URL = [firmware.NumArch]string{firmware.EFI64: "http://a/" + long} }, "bad-url", ""},
 		{"longer URL", func(b *dhcp.Boot) {
-			b.URL = [dhcp.NumArch]string{dhcp.EFI64: "http://a/" + long + long}
+			b.URL = [firmware.NumArch]string{firmware.EFI64: "http://a/" + long + long}
 		}, "bad-url", "bad-url"},
-		{"URL for BIOS", func(b *dhcp.Boot) { b.URL[dhcp.BIOS] = b.URL[dhcp.EFI64] }, "bad-url", "bad-url"},
-		{"two URLs", func(b *dhcp.Boot) { b.URL[dhcp.ARM64] = "http://a/arm.efi" }, "two-urls", ""},
+		{"URL for BIOS", func(b *dhcp.Boot) { b.URL[firmware.BIOS] = b.URL[firmware.EFI64] }, "bad-url", "bad-url"},
+		{"two URLs", func(b *dhcp.Boot) { b.URL[firmware.ARM64] = "http://a/arm.efi" }, "two-urls", ""},
 		{"one URL for one architecture", func(b *dhcp.Boot) {
-			b.URL = [dhcp.NumArch]string{dhcp.EFI64: "http://a/x.efi"}
+			b.URL = [firmware.NumArch]string{firmware.EFI64: "http://a/x.efi"}
 		}, "", ""},
 		{"off", func(b *dhcp.Boot) { *b = dhcp.Boot{} }, "", ""},
 	} {

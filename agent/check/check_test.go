@@ -15,6 +15,7 @@ import (
 	"pxeagent/agent"
 	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/watch"
 )
@@ -66,9 +67,11 @@ func TestServing(t *testing.T) {
 		wrong  []string // all of what the error must name; none: no error
 	}{
 		"all is there":  {},
-		"no such NBP":   {change: func(b *dhcp.Boot) { b.NBP[dhcp.ARM32] = "arm.efi" }, wrong: []string{"arm.efi", `error 1 "file not found"`}},
-		"an empty file": {files: map[string]string{"tftp/arm.efi": ""}, change: func(b *dhcp.Boot) { b.NBP[dhcp.ARM32] = "arm.efi" }, wrong: []string{"arm.efi", "empty"}},
-		"two at once": {change: func(b *dhcp.Boot) { b.NBP[dhcp.ARM32], b.URL[dhcp.ARM32] = "arm.efi", b.URL[dhcp.EFI64]+"x" },
+		"no such NBP":   {change: func(b *dhcp.Boot) { b.NBP[firmware.ARM32] = "arm.efi" }, wrong: []string{"arm.efi", `error 1 "file not found"`}},
+		"an empty file": {files: map[string]string{"tftp/arm.efi": ""}, change: func(b *dhcp.Boot) { b.NBP[firmware.ARM32] = "arm.efi" }, wrong: []string{"arm.efi", "empty"}},
+		"two at once": {change: func(b *dhcp.Boot) {
+			b.NBP[firmware.ARM32], b.URL[firmware.ARM32] = "arm.efi", b.URL[firmware.EFI64]+"x"
+		},
 			wrong: []string{"arm.efi", "ipxe.efix"}},
 	}
 	for name, test := range tests {
@@ -106,14 +109,14 @@ func TestServingWhereNothingServes(t *testing.T) {
 }
 
 // offers are what a DHCP server sends that knows b; with blind it cannot tell iPXE apart.
-func offers(b dhcp.Boot, blind bool) []dhcp.Offer {
+func offers(b dhcp.Boot, blind bool) []firmware.Offer {
 	if blind {
 		b.Script = ""
 	}
-	var all []dhcp.Offer
-	for _, c := range dhcp.Clients() {
+	var all []firmware.Offer
+	for _, c := range firmware.Clients() {
 		if name := b.Expect(c); name != "" {
-			all = append(all, dhcp.Offer{Client: c, Server: loopback, NextServer: b.NextServer, File: name})
+			all = append(all, firmware.Offer{Client: c, Server: loopback, NextServer: b.NextServer, File: name})
 		}
 	}
 	return all
@@ -126,30 +129,30 @@ func TestWalk(t *testing.T) {
 		chain  ipxe.Chain
 		files  map[string]string
 		blind  bool
-		client dhcp.Client
+		client firmware.Client
 		stages string // of the hops
 		wrong  string // in the text of the last hop; "": all is there
 	}{
-		"BIOS, the server knows iPXE":    {ipxe.ChainAuto, whole, false, dhcp.ClientBIOS, "offer nbp script kernel image", ""},
-		"BIOS, it does not":              {ipxe.ChainAuto, whole, true, dhcp.ClientBIOS, "offer nbp script script kernel image", ""},
-		"UEFI, it does not":              {ipxe.ChainTFTP, whole, true, dhcp.ClientEFI64, "offer nbp script script kernel image", ""},
-		"UEFI HTTP, it does not":         {ipxe.ChainAuto, whole, true, dhcp.ClientHTTP64, "offer nbp script script kernel image", ""},
-		"iPXE alone":                     {ipxe.ChainAuto, whole, false, dhcp.ClientIPXE, "offer script kernel image", ""},
-		"nothing breaks the loop":        {ipxe.ChainOff, whole, true, dhcp.ClientBIOS, "offer nbp script", "chainload loop"},
-		"no offer":                       {ipxe.ChainAuto, whole, false, dhcp.ClientEFI32, "offer", "no offer"},
-		"the built-in menu has no image": {ipxe.ChainAuto, nil, false, dhcp.ClientIPXE, "offer script", ""},
+		"BIOS, the server knows iPXE":    {ipxe.ChainAuto, whole, false, firmware.ClientBIOS, "offer nbp script kernel image", ""},
+		"BIOS, it does not":              {ipxe.ChainAuto, whole, true, firmware.ClientBIOS, "offer nbp script script kernel image", ""},
+		"UEFI, it does not":              {ipxe.ChainTFTP, whole, true, firmware.ClientEFI64, "offer nbp script script kernel image", ""},
+		"UEFI HTTP, it does not":         {ipxe.ChainAuto, whole, true, firmware.ClientHTTP64, "offer nbp script script kernel image", ""},
+		"iPXE alone":                     {ipxe.ChainAuto, whole, false, firmware.ClientIPXE, "offer script kernel image", ""},
+		"nothing breaks the loop":        {ipxe.ChainOff, whole, true, firmware.ClientBIOS, "offer nbp script", "chainload loop"},
+		"no offer":                       {ipxe.ChainAuto, whole, false, firmware.ClientEFI32, "offer", "no offer"},
+		"the built-in menu has no image": {ipxe.ChainAuto, nil, false, firmware.ClientIPXE, "offer script", ""},
 		"a missing image": {ipxe.ChainAuto, map[string]string{"http/ipxe/bootstrap.ipxe": script, "http/vmlinuz": "kernel"}, false,
-			dhcp.ClientIPXE, "offer script kernel image", "404"},
+			firmware.ClientIPXE, "offer script kernel image", "404"},
 		"an empty kernel": {ipxe.ChainAuto, map[string]string{"http/ipxe/bootstrap.ipxe": "#!ipxe\nkernel /vmlinuz\n", "http/vmlinuz": ""}, false,
-			dhcp.ClientIPXE, "offer script kernel", "empty"},
+			firmware.ClientIPXE, "offer script kernel", "empty"},
 		"a chain of scripts that never ends": {ipxe.ChainAuto, map[string]string{"http/ipxe/bootstrap.ipxe": "#!ipxe\nchain /a.ipxe\n", "http/a.ipxe": "#!ipxe\nchain /ipxe/bootstrap.ipxe\n"}, false,
-			dhcp.ClientIPXE, "offer script script script", ""},
+			firmware.ClientIPXE, "offer script script script", ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			c, base := serve(t, test.chain, test.files)
 			b := watch.Desired(loopback, base, ipxe.ChainAuto)
-			hops := check.Walk(t.Context(), c, []dhcp.Client{test.client}, offers(b, test.blind))
+			hops := check.Walk(t.Context(), c, []firmware.Client{test.client}, offers(b, test.blind))
 			var stages []string
 			for _, h := range hops {
 				stages = append(stages, h.Stage)
@@ -168,8 +171,8 @@ func TestWalk(t *testing.T) {
 // Each kind of machine is given its own menu, and the road goes on to the files in that.
 func TestWalkGoesOnFromEachMachinesMenu(t *testing.T) {
 	c, base := serve(t, ipxe.ChainAuto, map[string]string{"http/memtest64.bin": "b", "http/memtest64.efi": "e", "http/ipxe/menu.d/rack.ipxe": "#!ipxe\nkernel /missing\n"})
-	hops := check.Walk(t.Context(), c, []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientARM64}, offers(watch.Desired(loopback, base, ipxe.ChainAuto), false))
-	kernels := map[dhcp.Client]string{}
+	hops := check.Walk(t.Context(), c, []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientARM64}, offers(watch.Desired(loopback, base, ipxe.ChainAuto), false))
+	kernels := map[firmware.Client]string{}
 	for _, h := range hops {
 		if h.Stage == "kernel" {
 			kernels[h.Client] += strings.TrimPrefix(h.What, base.String()) + " "
@@ -178,7 +181,7 @@ func TestWalkGoesOnFromEachMachinesMenu(t *testing.T) {
 			t.Errorf("%+v", h)
 		}
 	}
-	want := map[dhcp.Client]string{dhcp.ClientBIOS: "/memtest64.bin /missing ", dhcp.ClientEFI64: "/memtest64.efi "}
+	want := map[firmware.Client]string{firmware.ClientBIOS: "/memtest64.bin /missing ", firmware.ClientEFI64: "/memtest64.efi "}
 	if !maps.Equal(kernels, want) {
 		t.Errorf("kernels %q, want %q", kernels, want)
 	}
@@ -187,13 +190,13 @@ func TestWalkGoesOnFromEachMachinesMenu(t *testing.T) {
 func TestWalkAsksEachFileOnce(t *testing.T) {
 	c, base := serve(t, ipxe.ChainAuto, nil)
 	b := watch.Desired(loopback, base, ipxe.ChainAuto)
-	hops := check.Walk(t.Context(), c, []dhcp.Client{dhcp.ClientEFI64, dhcp.ClientEFIBC}, offers(b, false))
+	hops := check.Walk(t.Context(), c, []firmware.Client{firmware.ClientEFI64, firmware.ClientEFIBC}, offers(b, false))
 	if !check.Complete(hops) || len(hops) != 6 {
 		t.Fatalf("%+v", hops)
 	}
 	// The second client's hops are the first's, repeated without asking.
 	for _, h := range hops[3:] {
-		if h.Client != dhcp.ClientEFIBC || h.Took != 0 {
+		if h.Client != firmware.ClientEFIBC || h.Took != 0 {
 			t.Errorf("%+v", h)
 		}
 	}

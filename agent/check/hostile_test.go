@@ -13,15 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/guard"
 )
 
 var home = netip.MustParseAddr("127.0.0.1")
 
 // offerOf is what a server says that sends iPXE to a script or file.
-func offerOf(c dhcp.Client, file string) []dhcp.Offer {
-	return []dhcp.Offer{{Client: c, Server: home, NextServer: home, File: file}}
+func offerOf(c firmware.Client, file string) []firmware.Offer {
+	return []firmware.Offer{{Client: c, Server: home, NextServer: home, File: file}}
 }
 
 // tftpSaying answers each request by TFTP with one packet.
@@ -51,8 +51,8 @@ func tftpSaying(t *testing.T, packet string) uint16 {
 func TestErrorsOfTheServerAreQuoted(t *testing.T) {
 	const hostile = "no\x1b[2J\nhint: trust me\u202e\x9b"
 	port := tftpSaying(t, "\x00\x05\x00\x01"+hostile+"\x00")
-	for _, client := range []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientIPXE} {
-		steps := Walk(t.Context(), Config{TFTPPort: port, NextServer: home}, []dhcp.Client{client}, offerOf(client, "a"))
+	for _, client := range []firmware.Client{firmware.ClientBIOS, firmware.ClientIPXE} {
+		steps := Walk(t.Context(), Config{TFTPPort: port, NextServer: home}, []firmware.Client{client}, offerOf(client, "a"))
 		want := `error 1 "no\x1b[2J\nhint: trust me\u202e\x9b"`
 		if last := steps[len(steps)-1]; last.OK || !strings.Contains(last.Text, want) {
 			t.Errorf("%s: %q, want %q", client, last.Text, want)
@@ -74,7 +74,7 @@ func TestWalkHasALimit(t *testing.T) {
 	defer server.Close()
 	var told []Step
 	c := Config{NextServer: home, Limit: 300 * time.Millisecond, Told: func(h Step) { told = append(told, h) }}
-	steps := Walk(t.Context(), c, []dhcp.Client{dhcp.ClientIPXE, dhcp.ClientBIOS}, offerOf(dhcp.ClientIPXE, server.URL+"/a.ipxe"))
+	steps := Walk(t.Context(), c, []firmware.Client{firmware.ClientIPXE, firmware.ClientBIOS}, offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe"))
 	slow := 0
 	for _, h := range steps {
 		if strings.Contains(h.What, "/slow/") {
@@ -109,7 +109,7 @@ func TestStepsAreToldAsTheyCome(t *testing.T) {
 	}))
 	defer server.Close()
 	c := Config{NextServer: home, Told: func(h Step) { told = append(told, h) }}
-	if steps := Walk(t.Context(), c, []dhcp.Client{dhcp.ClientIPXE}, offerOf(dhcp.ClientIPXE, server.URL+"/a.ipxe")); !Complete(steps) || len(steps) != 3 {
+	if steps := Walk(t.Context(), c, []firmware.Client{firmware.ClientIPXE}, offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe")); !Complete(steps) || len(steps) != 3 {
 		t.Errorf("%+v", steps)
 	}
 }
@@ -128,16 +128,16 @@ func TestLocalAddressesAreNotAsked(t *testing.T) {
 		"http://127.0.0.1:" + port + "/x", "http://127.9.9.9:" + port + "/x", "http://localhost:" + port + "/x", "http://[::1]:" + port + "/x",
 		"http://[::ffff:127.0.0.1]:" + port + "/x", "http://0.0.0.0:" + port + "/x", "http://169.254.169.254/latest/meta-data",
 	} {
-		steps := Walk(t.Context(), Config{}, []dhcp.Client{dhcp.ClientHTTP64}, offerOf(dhcp.ClientHTTP64, u))
+		steps := Walk(t.Context(), Config{}, []firmware.Client{firmware.ClientHTTP64}, offerOf(firmware.ClientHTTP64, u))
 		if last := steps[len(steps)-1]; last.OK || last.Stage != "nbp" || !strings.Contains(last.Text, "not asked") {
 			t.Errorf("%s: %+v", u, last)
 		}
 	}
 	tftp := tftpSaying(t, "\x00\x03\x00\x01secret")
 	for _, next := range []string{"127.0.0.1", "0.0.0.0", "169.254.1.1", "224.0.0.1", "255.255.255.255"} {
-		offers := offerOf(dhcp.ClientBIOS, "x")
+		offers := offerOf(firmware.ClientBIOS, "x")
 		offers[0].NextServer = netip.MustParseAddr(next)
-		steps := Walk(t.Context(), Config{TFTPPort: tftp}, []dhcp.Client{dhcp.ClientBIOS}, offers)
+		steps := Walk(t.Context(), Config{TFTPPort: tftp}, []firmware.Client{firmware.ClientBIOS}, offers)
 		if last := steps[len(steps)-1]; last.OK || last.Stage != "nbp" || !strings.Contains(last.Text, next+": not asked") {
 			t.Errorf("%s: %+v", next, last)
 		}
@@ -162,7 +162,7 @@ func TestScriptsLeadToNoOtherLocalAddress(t *testing.T) {
 		_, _ = w.Write([]byte("#!ipxe\nkernel http://" + other.Addr().String() + "/\ninitrd /away\n"))
 	}))
 	defer server.Close()
-	steps := Walk(t.Context(), Config{NextServer: home}, []dhcp.Client{dhcp.ClientIPXE}, offerOf(dhcp.ClientIPXE, server.URL+"/a.ipxe"))
+	steps := Walk(t.Context(), Config{NextServer: home}, []firmware.Client{firmware.ClientIPXE}, offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe"))
 	if len(steps) != 4 || !steps[1].OK {
 		t.Fatalf("%+v", steps)
 	}
@@ -183,8 +183,8 @@ func TestWalkGoesOnAfterAPanic(t *testing.T) {
 			panic("a panic of the check")
 		}
 	}}
-	steps := Walk(t.Context(), c, []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64}, nil)
-	if len(steps) != 3 || !strings.Contains(steps[1].Text, "panic in check") || steps[2].Client != dhcp.ClientEFI64 || steps[2].Text != "no offer" {
+	steps := Walk(t.Context(), c, []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64}, nil)
+	if len(steps) != 3 || !strings.Contains(steps[1].Text, "panic in check") || steps[2].Client != firmware.ClientEFI64 || steps[2].Text != "no offer" {
 		t.Errorf("%+v", steps)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/guard"
 	"pxeagent/agent/probe"
 	"pxeagent/agent/script"
@@ -87,7 +88,7 @@ func Serving(ctx context.Context, c Config, want dhcp.Boot, script *url.URL) err
 	defer client.CloseIdleConnections()
 	var asks []func() error
 	asked := map[string]bool{}
-	for _, a := range dhcp.Arches() {
+	for _, a := range firmware.Arches() {
 		if name := want.NBP[a]; name != "" && !asked[name] {
 			asked[name] = true
 			asks = append(asks, func() error { return nbpThere(ctx, c, want.NextServer, name) })

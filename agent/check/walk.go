@@ -12,6 +12,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/guard"
 	"pxeagent/agent/menu"
 	"pxeagent/agent/script"
@@ -19,13 +20,13 @@ import (
 
 // Step is one step of a machine's boot path.
 type Step struct {
-	Client dhcp.Client   `json:"client"`
-	Stage  string        `json:"stage"` // "offer", "nbp", "script", "kernel", "image"
-	What   string        `json:"what"`  // the URL, or what was offered
-	OK     bool          `json:"ok"`
-	Text   string        `json:"text"`  // what was found, or what is wrong
-	Bytes  int64         `json:"bytes"` // the file's size; -1 where the server does not say
-	Took   time.Duration `json:"took_ns"`
+	Client firmware.Client `json:"client"`
+	Stage  string          `json:"stage"` // "offer", "nbp", "script", "kernel", "image"
+	What   string          `json:"what"`  // the URL, or what was offered
+	OK     bool            `json:"ok"`
+	Text   string          `json:"text"`  // what was found, or what is wrong
+	Bytes  int64           `json:"bytes"` // the file's size; -1 where the server does not say
+	Took   time.Duration   `json:"took_ns"`
 }
 
 // maxScripts is how many scripts one machine is followed through.
@@ -33,7 +34,7 @@ const maxScripts = 4
 
 // Walk follows the boot path of each client from its offer to the last file that a script names, as far as it leads, and
 // returns every step. Kernels and images are asked for their size only.
-func Walk(ctx context.Context, c Config, clients []dhcp.Client, offers []dhcp.Offer) []Step {
+func Walk(ctx context.Context, c Config, clients []firmware.Client, offers []firmware.Offer) []Step {
 	ctx, cancel := c.within(ctx)
 	defer cancel()
 	w := walker{Config: c, ctx: ctx, http: c.client(), seen: map[string]Step{}}
@@ -64,7 +65,7 @@ type walker struct {
 	seen  map[string]Step // files asked for already, by stage and URL: several clients have the same boot path
 }
 
-func (w *walker) walk(client dhcp.Client, offers []dhcp.Offer) {
+func (w *walker) walk(client firmware.Client, offers []firmware.Offer) {
 	offer, name := bestOffer(client, offers)
 	switch {
 	case offer == nil:
@@ -76,7 +77,7 @@ func (w *walker) walk(client dhcp.Client, offers []dhcp.Offer) {
 	}
 	w.add(Step{Client: client, Stage: "offer", What: fmt.Sprintf("%s: %q", offer.Server, name), OK: true, Text: "next-server " + offer.NextServer.String(), Bytes: -1})
 	server := w.tftp(offer.NextServer)
-	if client == dhcp.ClientIPXE {
+	if client == firmware.ClientIPXE {
 		w.asIPXE(client, server, name)
 		return
 	}
@@ -90,14 +91,14 @@ func (w *walker) walk(client dhcp.Client, offers []dhcp.Offer) {
 		return
 	}
 	// The NBP is iPXE, which asks DHCP again. A server that can tell it apart sends it elsewhere now.
-	if o, again := bestOffer(dhcp.ClientIPXE, offers); o != nil && dhcp.IsURL(again) {
+	if o, again := bestOffer(firmware.ClientIPXE, offers); o != nil && dhcp.IsURL(again) {
 		name = again
 	}
 	w.asIPXE(client, server, name)
 }
 
 // asIPXE goes on from the name that iPXE is told.
-func (w *walker) asIPXE(client dhcp.Client, server netip.AddrPort, name string) {
+func (w *walker) asIPXE(client firmware.Client, server netip.AddrPort, name string) {
 	if dhcp.IsURL(name) {
 		w.script(client, name, maxScripts)
 	} else {
@@ -106,7 +107,7 @@ func (w *walker) asIPXE(client dhcp.Client, server netip.AddrPort, name string) 
 }
 
 // nbp fetches a boot file's beginning as the ROM does.
-func (w *walker) nbp(client dhcp.Client, server netip.AddrPort, name string) bool {
+func (w *walker) nbp(client firmware.Client, server netip.AddrPort, name string) bool {
 	what := "tftp://" + server.String() + "/" + name
 	return w.once(client, "nbp", what, func() (int64, string, error) {
 		if err := w.reachable(server.Addr()); err != nil {
@@ -122,7 +123,7 @@ func (w *walker) nbp(client dhcp.Client, server netip.AddrPort, name string) boo
 
 // ipxeByTFTP is what comes after the NBP where the DHCP server cannot tell iPXE apart: iPXE is told the NBP's name
 // again, asks for it, and must be given the script.
-func (w *walker) ipxeByTFTP(client dhcp.Client, server netip.AddrPort, name string) {
+func (w *walker) ipxeByTFTP(client firmware.Client, server netip.AddrPort, name string) {
 	what := "tftp://" + server.String() + "/" + name
 	var text []byte
 	ok := w.once(client, "script", what, func() (size int64, note string, err error) {
@@ -150,7 +151,7 @@ func notNBP(text []byte) error {
 }
 
 // script fetches a script and follows it.
-func (w *walker) script(client dhcp.Client, u string, depth int) {
+func (w *walker) script(client firmware.Client, u string, depth int) {
 	var text []byte
 	u = telling(client, u)
 	ok := w.once(client, "script", u, func() (size int64, note string, err error) {
@@ -166,7 +167,7 @@ func (w *walker) script(client dhcp.Client, u string, depth int) {
 }
 
 // telling is the URL by which iPXE on such a machine asks for its menu, in the second of two steps: the first only asks it to tell its facts.
-func telling(client dhcp.Client, u string) string {
+func telling(client firmware.Client, u string) string {
 	script, err := url.Parse(u)
 	if err != nil || script.Path != menu.BootstrapPath || script.RawQuery != "" {
 		return u
@@ -175,18 +176,18 @@ func telling(client dhcp.Client, u string) string {
 }
 
 // factsOf is what iPXE on such a machine tells of itself.
-func factsOf(client dhcp.Client) boot.Facts {
+func factsOf(client firmware.Client) boot.Facts {
 	facts := boot.Facts{Platform: "efi", Arch: "x86_64"}
 	switch client {
-	case dhcp.ClientBIOS, dhcp.ClientIPXE:
+	case firmware.ClientBIOS, firmware.ClientIPXE:
 		facts = boot.Facts{Platform: "pcbios", Arch: "i386"}
-	case dhcp.ClientARM64:
+	case firmware.ClientARM64:
 		facts.Arch = "arm64"
 	}
 	return facts
 }
 
-func (w *walker) follow(client dhcp.Client, text []byte, base *url.URL, depth int) {
+func (w *walker) follow(client firmware.Client, text []byte, base *url.URL, depth int) {
 	report := script.Run(text, base, machineOf(client), nil)
 	for _, r := range report.References {
 		switch {
@@ -203,7 +204,7 @@ func (w *walker) follow(client dhcp.Client, text []byte, base *url.URL, depth in
 }
 
 // machineOf is what iPXE knows of such a machine.
-func machineOf(client dhcp.Client) script.Machine {
+func machineOf(client firmware.Client) script.Machine {
 	facts := factsOf(client)
 	return script.Machine{Settings: map[string]string{"platform": facts.Platform, "buildarch": facts.Arch}}
 }
@@ -216,7 +217,7 @@ func stageOf(r script.Role) string {
 	return string(boot.Image)
 }
 
-func (w *walker) size(client dhcp.Client, stage, who, u string) bool {
+func (w *walker) size(client firmware.Client, stage, who, u string) bool {
 	return w.once(client, stage, u, func() (int64, string, error) {
 		size, err := httpSize(w.ctx, w.http, who, u)
 		if err == nil && size == 0 {
@@ -228,7 +229,7 @@ func (w *walker) size(client dhcp.Client, stage, who, u string) bool {
 
 // once makes a step by asking, or repeats for another client what was found before. It reports whether the boot path goes on from
 // here for this client, and has not been walked yet.
-func (w *walker) once(client dhcp.Client, stage, what string, ask func() (int64, string, error)) bool {
+func (w *walker) once(client firmware.Client, stage, what string, ask func() (int64, string, error)) bool {
 	key := stage + " " + what
 	if h, done := w.seen[key]; done {
 		h.Client, h.Took = client, 0
@@ -263,8 +264,8 @@ func (w *walker) add(h Step) {
 }
 
 // bestOffer is the first offer to client that names a boot file, or else its first.
-func bestOffer(client dhcp.Client, offers []dhcp.Offer) (*dhcp.Offer, string) {
-	var first *dhcp.Offer
+func bestOffer(client firmware.Client, offers []firmware.Offer) (*firmware.Offer, string) {
+	var first *firmware.Offer
 	for i := range offers {
 		o := &offers[i]
 		if o.Client != client {

@@ -1,18 +1,24 @@
+// Package dhcp is the vocabulary of network boot at a DHCP server: what a boot
+// configuration is, how a change to one is planned, kept in a journal, applied,
+// verified on the wire and reverted. It knows no particular DHCP server and
+// uses the standard library and agent/firmware only; backends implement Server.
 package dhcp
 
 import (
 	"bytes"
 	"net/netip"
 	"strings"
+
+	"pxeagent/agent/firmware"
 )
 
 // Boot is what a DHCP server tells machines about network boot. The zero Boot
 // says nothing. Boots are comparable with ==.
 type Boot struct {
-	NextServer netip.Addr      // siaddr, IPv4 (RFC 2131 section 2)
-	NBP        [NumArch]string // boot file by Arch: BOOTP file or option 67; at most 127 bytes
-	URL        [NumArch]string // UEFI HTTP boot URL, by Arch
-	Script     string          // URL that iPXE itself is sent, where the server can tell it apart
+	NextServer netip.Addr               // siaddr, IPv4 (RFC 2131 section 2)
+	NBP        [firmware.NumArch]string // boot file by Arch: BOOTP file or option 67; at most 127 bytes
+	URL        [firmware.NumArch]string // UEFI HTTP boot URL, by Arch
+	Script     string                   // URL that iPXE itself is sent, where the server can tell it apart
 }
 
 // Change is one field in which two Boots differ.
@@ -31,10 +37,10 @@ func Diff(before, after Boot) []Change {
 		}
 	}
 	add("next-server", addrText(before.NextServer), addrText(after.NextServer))
-	for _, a := range Arches() {
+	for _, a := range firmware.Arches() {
 		add("nbp "+a.String(), before.NBP[a], after.NBP[a])
 	}
-	for _, a := range Arches() {
+	for _, a := range firmware.Arches() {
 		add("url "+a.String(), before.URL[a], after.URL[a])
 	}
 	add("script", before.Script, after.Script)
@@ -51,9 +57,9 @@ func addrText(a netip.Addr) string {
 // Expect is the boot file or URL that c should be offered by a server that holds b,
 // and "" where b says nothing about c. A ROM finds it by TFTP on b.NextServer.
 // A server that cannot tell iPXE apart (no Script) sends it what it sends a BIOS ROM.
-func (b Boot) Expect(c Client) string {
+func (b Boot) Expect(c firmware.Client) string {
 	switch {
-	case c == ClientIPXE && b.Script != "":
+	case c == firmware.ClientIPXE && b.Script != "":
 		return b.Script
 	case c.HTTP():
 		return b.URL[c.Arch()]

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/netip"
 	"unicode/utf8"
+
+	"pxeagent/agent/firmware"
 )
 
 // bootJSON is Boot as people read it in the journal and in --json: architectures by name, unset fields left out.
@@ -90,9 +92,9 @@ func (s *State) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func byName(files [NumArch]string) map[string]string {
+func byName(files [firmware.NumArch]string) map[string]string {
 	named := map[string]string{}
-	for _, a := range Arches() {
+	for _, a := range firmware.Arches() {
 		if files[a] != "" {
 			named[a.String()] = files[a]
 		}
@@ -100,9 +102,9 @@ func byName(files [NumArch]string) map[string]string {
 	return named
 }
 
-func byArch(files *[NumArch]string, named map[string]string) error {
+func byArch(files *[firmware.NumArch]string, named map[string]string) error {
 	found := 0
-	for _, a := range Arches() {
+	for _, a := range firmware.Arches() {
 		if name, ok := named[a.String()]; ok {
 			files[a] = name
 			found++
@@ -113,7 +115,7 @@ func byArch(files *[NumArch]string, named map[string]string) error {
 	}
 	for name := range named {
 		known := false
-		for _, a := range Arches() {
+		for _, a := range firmware.Arches() {
 			known = known || a.String() == name
 		}
 		if !known {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"pxeagent/agent/firmware"
 )
 
 // Configure makes a DHCP server say Want, and proves it on the wire or puts back what was there.
@@ -15,7 +17,7 @@ type Configure struct {
 	Journal *Journal // may be nil with DryRun
 	// Probe asks the wire as these clients and returns every offer that came. nil: this machine
 	// has no address in that network, and the result is not proven.
-	Probe func(ctx context.Context, clients []Client) ([]Offer, error)
+	Probe func(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error)
 	// Preflight checks that the next-server serves what want names, before machines are sent
 	// there. Its error wraps ErrNotServing if it does not. nil: not checked.
 	Preflight func(ctx context.Context, want Boot) error
@@ -114,7 +116,7 @@ func (r *run) planned(p Plan) {
 }
 
 // clients are those whose offers tell whether the plan is in force.
-func (r *run) clients() []Client { return ProbeClients(r.Plan.After.Boot) }
+func (r *run) clients() []firmware.Client { return ProbeClients(r.Plan.After.Boot) }
 
 // change journals, applies and proves a plan that is not empty.
 func (r *run) change(ctx context.Context, before *wire) error {

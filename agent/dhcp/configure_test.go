@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 var otherAddr = netip.MustParseAddr("10.0.0.2")
@@ -53,7 +54,7 @@ func TestConfigure(t *testing.T) {
 			}
 		}},
 		{name: "takes the time that the server takes", left: written, took: 7 * time.Second, scene: func(s *scene) {
-			s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+			s.wire = func(o []firmware.Offer) []firmware.Offer {
 				if s.applied && time.Since(s.start) < 7*time.Second {
 					return nil
 				}
@@ -63,7 +64,7 @@ func TestConfigure(t *testing.T) {
 		{name: "in sync", left: written, scene: inPlace, steps: []string{"plan", "verify"}, check: untouched},
 		{name: "in sync, an offer lost once", left: written, steps: []string{"plan", "verify", "verify"}, check: untouched, scene: func(s *scene) {
 			inPlace(s)
-			s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+			s.wire = func(o []firmware.Offer) []firmware.Offer {
 				if s.probes == 1 {
 					return o[1:]
 				}
@@ -81,7 +82,7 @@ func TestConfigure(t *testing.T) {
 			text: []string{"the settings are as wanted", "makes no offer", "another network"}, check: untouched,
 			scene: func(s *scene) { inPlace(s); s.wire = silence() }},
 		{name: "in sync, one client silent", left: written, err: []error{dhcp.ErrNotProven}, text: []string{"only some clients"}, check: untouched,
-			scene: func(s *scene) { inPlace(s); s.wire = silence(dhcp.ClientEFIBC) }},
+			scene: func(s *scene) { inPlace(s); s.wire = silence(firmware.ClientEFIBC) }},
 		{name: "in sync, loading does not help", left: written, err: []error{dhcp.ErrNotProven}, not: []error{dhcp.ErrReverted},
 			text: []string{"wrote nothing", "bios from 10.0.0.1: no boot file", "undionly.kpxe"}, took: 30 * time.Second,
 			scene: func(s *scene) { s.set(string(recordA)+"\n", false); s.flaw["never loads"] = true },
@@ -101,7 +102,7 @@ func TestConfigure(t *testing.T) {
 		{name: "in sync, not probed", left: written, err: []error{dhcp.ErrNotProven}, text: []string{"not probed"}, check: untouched,
 			scene: func(s *scene) { inPlace(s); s.conf.Probe = nil }},
 		{name: "in sync, another server", left: written, err: []error{dhcp.ErrForeign}, check: untouched,
-			scene: func(s *scene) { inPlace(s); s.wire = joined(func(o *dhcp.Offer) { o.File = "pxelinux.0" }) }},
+			scene: func(s *scene) { inPlace(s); s.wire = joined(func(o *firmware.Offer) { o.File = "pxelinux.0" }) }},
 
 		{name: "refused", left: nothing, err: []error{dhcp.ErrRefused}, text: []string{"the engine cannot"}, steps: []string{"plan"}, check: untouched,
 			scene: func(s *scene) {
@@ -150,7 +151,7 @@ func TestConfigure(t *testing.T) {
 			scene: func(s *scene) { s.set(edits[0], true); s.flaw["never loads"] = true }, check: nothingToRevert},
 		{name: "the server falls silent", left: nothing, err: []error{dhcp.ErrReverted}, text: []string{"bios: the DHCP server makes no offer", "before the change"},
 			scene: func(s *scene) {
-				s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+				s.wire = func(o []firmware.Offer) []firmware.Offer {
 					if s.applied {
 						return nil
 					}
@@ -159,16 +160,16 @@ func TestConfigure(t *testing.T) {
 			}},
 		{name: "one client is lost", left: nothing, err: []error{dhcp.ErrReverted}, text: []string{"efi-bc: the DHCP server makes no offer"},
 			scene: func(s *scene) {
-				s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+				s.wire = func(o []firmware.Offer) []firmware.Offer {
 					if s.applied {
-						return silence(dhcp.ClientEFIBC)(o)
+						return silence(firmware.ClientEFIBC)(o)
 					}
 					return o
 				}
 			}},
 		{name: "the wire is not as it was after putting back", left: nothing, err: []error{dhcp.ErrReverted}, text: []string{"after that the wire is not as it was", "no offer"},
 			scene: func(s *scene) {
-				s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+				s.wire = func(o []firmware.Offer) []firmware.Offer {
 					if s.probes > 1 {
 						return nil
 					}
@@ -198,10 +199,10 @@ func TestConfigure(t *testing.T) {
 				}
 			}},
 		{name: "one client silent before and after", left: written, err: []error{dhcp.ErrNotProven}, text: []string{"answers only some clients"},
-			scene: func(s *scene) { s.wire = silence(dhcp.ClientEFIBC) }},
+			scene: func(s *scene) { s.wire = silence(firmware.ClientEFIBC) }},
 		{name: "only another server answers", left: written, err: []error{dhcp.ErrNotProven}, text: []string{"only 10.0.0.2 answered"},
 			scene: func(s *scene) {
-				s.wire = func(o []dhcp.Offer) []dhcp.Offer { return joined(func(*dhcp.Offer) {})(o)[len(o):] }
+				s.wire = func(o []firmware.Offer) []firmware.Offer { return joined(func(*firmware.Offer) {})(o)[len(o):] }
 			}},
 		{name: "not probed", left: written, err: []error{dhcp.ErrNotProven}, text: []string{"not probed"}, scene: func(s *scene) { s.conf.Probe = nil },
 			steps: []string{"plan", "preflight", "journal", "applied", "read-back"}},
@@ -215,7 +216,7 @@ func TestConfigure(t *testing.T) {
 		}},
 		{name: "interrupted", left: nothing, err: []error{dhcp.ErrReverted, context.Canceled}, check: nothingToRevert, scene: func(s *scene) {
 			s.flaw["never loads"] = true
-			s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+			s.wire = func(o []firmware.Offer) []firmware.Offer {
 				if s.probes == 4 {
 					s.cancel(nil)
 				}
@@ -224,17 +225,17 @@ func TestConfigure(t *testing.T) {
 		}},
 		{name: "interrupted during the baseline", left: nothing, err: []error{context.Canceled}, not: []error{dhcp.ErrReverted}, check: untouched,
 			scene: func(s *scene) {
-				s.wire = func(o []dhcp.Offer) []dhcp.Offer { s.cancel(nil); return o }
+				s.wire = func(o []firmware.Offer) []firmware.Offer { s.cancel(nil); return o }
 			}},
 
 		{name: "another server boots something else", left: written, err: []error{dhcp.ErrForeign}, text: []string{"from 10.0.0.2", `"pxelinux.0"`},
-			scene: func(s *scene) { s.wire = joined(func(o *dhcp.Offer) { o.File = "pxelinux.0" }) }, steps: wroteIt},
+			scene: func(s *scene) { s.wire = joined(func(o *firmware.Offer) { o.File = "pxelinux.0" }) }, steps: wroteIt},
 		{name: "another server leases addresses", left: written, err: []error{dhcp.ErrForeign}, text: []string{"no boot file"},
-			scene: func(s *scene) { s.wire = joined(func(o *dhcp.Offer) { o.File = "" }) }},
-		{name: "another server that says the same", left: written, scene: func(s *scene) { s.wire = joined(func(*dhcp.Offer) {}) }},
+			scene: func(s *scene) { s.wire = joined(func(o *firmware.Offer) { o.File = "" }) }},
+		{name: "another server that says the same", left: written, scene: func(s *scene) { s.wire = joined(func(*firmware.Offer) {}) }},
 		{name: "a partner that follows", left: written, took: 4 * time.Second, scene: func(s *scene) {
 			s.plan = func(p *dhcp.Plan) { p.Peers = []netip.Addr{otherAddr} }
-			s.wire = joined(func(o *dhcp.Offer) {
+			s.wire = joined(func(o *firmware.Offer) {
 				if s.applied && time.Since(s.start) < 4*time.Second {
 					o.File = ""
 				}
@@ -242,12 +243,12 @@ func TestConfigure(t *testing.T) {
 		}},
 		{name: "a partner that does not", left: written, err: []error{dhcp.ErrForeign}, took: 30 * time.Second, text: []string{"failover partner"}, scene: func(s *scene) {
 			s.plan = func(p *dhcp.Plan) { p.Peers = []netip.Addr{otherAddr} }
-			s.wire = joined(func(o *dhcp.Offer) { o.File = "" })
+			s.wire = joined(func(o *firmware.Offer) { o.File = "" })
 		}},
 		{name: "a proxy beside a server that leases", left: written, steps: wroteIt, scene: func(s *scene) {
 			s.plan = func(p *dhcp.Plan) { p.Proxy = true }
-			s.wire = func(o []dhcp.Offer) []dhcp.Offer {
-				both := joined(func(o *dhcp.Offer) { o.File, o.NextServer = "", otherAddr })(o)
+			s.wire = func(o []firmware.Offer) []firmware.Offer {
+				both := joined(func(o *firmware.Offer) { o.File, o.NextServer = "", otherAddr })(o)
 				for i := range o {
 					both[i].Proxy, both[i].YourIP = true, netip.Addr{}
 				}
@@ -263,7 +264,7 @@ func TestConfigure(t *testing.T) {
 			scene: func(s *scene) {
 				s.set(edits[0], true)
 				s.conf.Want = dhcp.Boot{}
-				s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+				s.wire = func(o []firmware.Offer) []firmware.Offer {
 					if s.applied {
 						return nil
 					}
@@ -313,7 +314,7 @@ func TestDryRunNeedsNoJournal(t *testing.T) {
 		t.Errorf("%+v, %v, %d probes", r, err, s.probes)
 	}
 	// It looks at the wire, for what a plan cannot know; that it cannot is no failure.
-	s.wire = joined(func(o *dhcp.Offer) { o.File = "old.0" })
+	s.wire = joined(func(o *firmware.Offer) { o.File = "old.0" })
 	if r, err := s.conf.Run(t.Context()); err != nil || len(r.Problems) != 1 || r.Problems[0].Code != "other-server" || !strings.Contains(r.Problems[0].Text, "old.0") {
 		t.Errorf("another server: %v, %v", r.Problems, err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/dhcptest"
+	"pxeagent/agent/firmware"
 )
 
 // flawEnv names what the fake does wrong; TestSuiteFindsFlaws sets it.
@@ -23,10 +24,10 @@ func TestMain(m *testing.M) {
 }
 
 var (
-	wantA = dhcp.Boot{NextServer: netip.MustParseAddr("10.0.0.7"), NBP: [dhcp.NumArch]string{dhcp.BIOS: "undionly.kpxe", dhcp.EFI64: "ipxe.efi"},
+	wantA = dhcp.Boot{NextServer: netip.MustParseAddr("10.0.0.7"), NBP: [firmware.NumArch]string{firmware.BIOS: "undionly.kpxe", firmware.EFI64: "ipxe.efi"},
 		Script: "http://10.0.0.7/ipxe/bootstrap.ipxe"}
 	wantB = dhcp.Boot{NextServer: netip.MustParseAddr("10.0.0.8"), NBP: wantA.NBP,
-		URL: [dhcp.NumArch]string{dhcp.EFI64: "http://10.0.0.8/ipxe.efi"}}
+		URL: [firmware.NumArch]string{firmware.EFI64: "http://10.0.0.8/ipxe.efi"}}
 	edits = [2]string{
 		"# mine, do not touch\n" + `{"next_server":"10.0.0.66","nbp":{"bios":"pxelinux.0"}}` + "\n",
 		`{"next_server":"10.0.0.67","nbp":{"bios":"lpxelinux.0"}}` + "\n# hurried\n",

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 var fakeAddr = netip.MustParseAddr("10.0.0.1")
@@ -148,11 +149,11 @@ func (f *fake) must(err error) {
 }
 
 // probe is what the server offers: every client gets an address, and the boot file that is loaded for it.
-func (f *fake) probe(_ context.Context, clients []dhcp.Client) ([]dhcp.Offer, error) {
+func (f *fake) probe(_ context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
 	b := f.parse(f.read("loaded"))
-	var offers []dhcp.Offer
+	var offers []firmware.Offer
 	for _, c := range clients {
-		o := dhcp.Offer{Client: c, Server: fakeAddr, From: fakeAddr, YourIP: netip.MustParseAddr("10.0.0.99"), Via: "udp"}
+		o := firmware.Offer{Client: c, Server: fakeAddr, From: fakeAddr, YourIP: netip.MustParseAddr("10.0.0.99"), Via: "udp"}
 		if o.File = b.Expect(c); o.File != "" {
 			o.NextServer = b.NextServer
 		}

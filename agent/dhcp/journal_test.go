@@ -11,12 +11,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"pxeagent/agent/firmware"
 )
 
 var (
-	bootA  = Boot{NextServer: netip.MustParseAddr("10.0.0.7"), NBP: [NumArch]string{BIOS: "undionly.kpxe", ARM64: "snp-arm64.efi"}, Script: "http://10.0.0.7/a?b=<c>&d"}
+	bootA  = Boot{NextServer: netip.MustParseAddr("10.0.0.7"), NBP: [firmware.NumArch]string{firmware.BIOS: "undionly.kpxe", firmware.ARM64: "snp-arm64.efi"}, Script: "http://10.0.0.7/a?b=<c>&d"}
 	stateA = State{Boot: bootA, Raw: []byte("dhcp-boot=tag:x,\"undionly.kpxe\"\n")}
-	stateB = State{Boot: Boot{URL: [NumArch]string{EFI64: "http://10.0.0.8/ipxe.efi"}}, Raw: []byte{0xff, 0, '\n'}}
+	stateB = State{Boot: Boot{URL: [firmware.NumArch]string{firmware.EFI64: "http://10.0.0.8/ipxe.efi"}}, Raw: []byte{0xff, 0, '\n'}}
 	none   = State{}
 	empty  = State{Raw: []byte{}}
 )
@@ -28,7 +30,7 @@ func TestJournalIsReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := record{Server: "dnsmasq, interface eth1", First: &empty, Wrote: &stateA, Intent: &stateB,
-		Wire:    &wire{Clients(), []Offer{{Client: ClientIPXE, Server: bootA.NextServer, File: "x\"y", Via: "raw"}}},
+		Wire:    &wire{firmware.Clients(), []firmware.Offer{{Client: firmware.ClientIPXE, Server: bootA.NextServer, File: "x\"y", Via: "raw"}}},
 		History: []Past{{Why: PastReverted, State: none}, {Why: PastChanged, State: stateB}}}
 	if err := j.write(want); err != nil {
 		t.Fatal(err)
@@ -201,7 +203,7 @@ func TestHistoryIsBounded(t *testing.T) {
 }
 
 func FuzzJournal(f *testing.F) {
-	full, err := record{Version: recordVersion, Server: "s", First: &none, Wrote: &stateA, Intent: &stateB, Wire: &wire{Clients(), nil},
+	full, err := record{Version: recordVersion, Server: "s", First: &none, Wrote: &stateA, Intent: &stateB, Wire: &wire{firmware.Clients(), nil},
 		History: []Past{{Why: PastReverted, State: empty}}}.encode()
 	if err != nil {
 		f.Fatal(err)

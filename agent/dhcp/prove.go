@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"pxeagent/agent/firmware"
 )
 
 // look is one look at the wire.
@@ -94,7 +96,7 @@ func (r *run) judge(ctx context.Context, v Verdict, err error, was record) error
 // lost are the missing offers that were made before the change.
 func (r *run) lost(v Verdict) []Finding {
 	return slices.DeleteFunc(slices.Clone(v.Wrong), func(f Finding) bool {
-		return !slices.ContainsFunc(r.Baseline, func(o Offer) bool {
+		return !slices.ContainsFunc(r.Baseline, func(o firmware.Offer) bool {
 			// When network boot was turned off, the finding is about the server and not about a client.
 			return r.Plan.Owns(o) && (o.Client == f.Client || r.Plan.After.Boot == Boot{})
 		})

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"pxeagent/agent/firmware"
 )
 
 // putBack undoes what this run wrote. ^C does not stop it.
@@ -64,7 +66,7 @@ func (r *run) asBefore(ctx context.Context, boot Boot, before *wire) (Verdict, e
 // same reports whether our server told the clients of before the same about network boot both times.
 func (r *run) same(before, now wire) bool {
 	type answer struct {
-		client               Client
+		client               firmware.Client
 		next, name, where, o string
 	}
 	answers := func(w wire) map[answer]bool {

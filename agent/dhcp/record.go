@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"pxeagent/agent/firmware"
 )
 
 const (
@@ -149,8 +151,8 @@ func parseRecord(data []byte) (record, error) {
 
 // valid reports whether every client exists: JSON takes a number, and for a list base64, where the name should be.
 func (w wire) valid() bool {
-	return !slices.ContainsFunc(w.Clients, func(c Client) bool { return c >= NumClient }) &&
-		!slices.ContainsFunc(w.Offers, func(o Offer) bool { return o.Client >= NumClient })
+	return !slices.ContainsFunc(w.Clients, func(c firmware.Client) bool { return c >= firmware.NumClient }) &&
+		!slices.ContainsFunc(w.Offers, func(o firmware.Offer) bool { return o.Client >= firmware.NumClient })
 }
 
 // fileName is key as a file name. Different keys have different names.

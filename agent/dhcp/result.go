@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"pxeagent/agent/firmware"
 )
 
 // Codes of steps, in the order in which they come. They are stable: --json has them.
@@ -25,28 +27,28 @@ const (
 
 // Step is one thing that a run did, told as it happens.
 type Step struct {
-	Code     string    `json:"step"`
-	Text     string    `json:"text"`            // one line of fact
-	Error    string    `json:"error,omitempty"` // why the step did not succeed
-	Changes  []Change  `json:"changes,omitempty"`
-	Problems []Problem `json:"problems,omitempty"`
-	Offers   []Offer   `json:"offers,omitempty"`
-	Verdict  *Verdict  `json:"verdict,omitempty"`
+	Code     string           `json:"step"`
+	Text     string           `json:"text"`            // one line of fact
+	Error    string           `json:"error,omitempty"` // why the step did not succeed
+	Changes  []Change         `json:"changes,omitempty"`
+	Problems []Problem        `json:"problems,omitempty"`
+	Offers   []firmware.Offer `json:"offers,omitempty"`
+	Verdict  *Verdict         `json:"verdict,omitempty"`
 }
 
 // Result is what a run found and did. It is filled as far as the run came, whatever error it returns.
 type Result struct {
-	Server   string    `json:"server"`
-	InSync   bool      `json:"in_sync"` // the settings were as wanted when the run began
-	Changes  []Change  `json:"changes"`
-	Problems []Problem `json:"problems"`
-	Wrote    bool      `json:"wrote"`    // this run changed the settings, and they stayed
-	Reloaded bool      `json:"reloaded"` // the server loaded settings that this run did not write
-	Reverted bool      `json:"reverted"` // the old settings were put back
-	Baseline []Offer   `json:"baseline,omitempty"`
-	Offers   []Offer   `json:"offers,omitempty"`  // of the last look at the wire
-	Verdict  *Verdict  `json:"verdict,omitempty"` // the last one on the settings that were wanted, also where they were put back; nil: not looked
-	Plan     Plan      `json:"-"`
+	Server   string           `json:"server"`
+	InSync   bool             `json:"in_sync"` // the settings were as wanted when the run began
+	Changes  []Change         `json:"changes"`
+	Problems []Problem        `json:"problems"`
+	Wrote    bool             `json:"wrote"`    // this run changed the settings, and they stayed
+	Reloaded bool             `json:"reloaded"` // the server loaded settings that this run did not write
+	Reverted bool             `json:"reverted"` // the old settings were put back
+	Baseline []firmware.Offer `json:"baseline,omitempty"`
+	Offers   []firmware.Offer `json:"offers,omitempty"`  // of the last look at the wire
+	Verdict  *Verdict         `json:"verdict,omitempty"` // the last one on the settings that were wanted, also where they were put back; nil: not looked
+	Plan     Plan             `json:"-"`
 }
 
 const (
@@ -61,8 +63,8 @@ const (
 
 // wire is what these clients were offered at one time.
 type wire struct {
-	Clients []Client `json:"clients"`
-	Offers  []Offer  `json:"offers"`
+	Clients []firmware.Client `json:"clients"`
+	Offers  []firmware.Offer  `json:"offers"`
 }
 
 // run is what Configure and Revert have in common.
@@ -71,13 +73,13 @@ type run struct {
 	server  Server
 	want    Boot
 	journal *Journal
-	probe   func(context.Context, []Client) ([]Offer, error)
+	probe   func(context.Context, []firmware.Client) ([]firmware.Offer, error)
 	within  time.Duration
 	report  func(Step)
 }
 
 // newRun makes the empty lists of the result [] in JSON and not null.
-func newRun(s Server, j *Journal, probe func(context.Context, []Client) ([]Offer, error), within time.Duration, report func(Step)) *run {
+func newRun(s Server, j *Journal, probe func(context.Context, []firmware.Client) ([]firmware.Offer, error), within time.Duration, report func(Step)) *run {
 	return &run{server: s, journal: j, probe: probe, within: cmp.Or(within, withinDefault), report: report,
 		Result: Result{Server: s.String(), Changes: []Change{}, Problems: []Problem{}}}
 }

@@ -8,14 +8,15 @@ import (
 	"testing/synctest"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // Programs read results: their form is a promise.
 func TestResultInJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
-		s.conf.Want = dhcp.Boot{NextServer: wantA.NextServer, NBP: [dhcp.NumArch]string{dhcp.EFI32: "ipxe32.efi"}}
-		s.wire = joined(func(o *dhcp.Offer) { o.File = "old\xff.0" })
+		s.conf.Want = dhcp.Boot{NextServer: wantA.NextServer, NBP: [firmware.NumArch]string{firmware.EFI32: "ipxe32.efi"}}
+		s.wire = joined(func(o *firmware.Offer) { o.File = "old\xff.0" })
 		var told []dhcp.Step
 		s.conf.Report = func(st dhcp.Step) { told = append(told, st) }
 		r, err := s.run()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 func TestRevert(t *testing.T) {
@@ -77,7 +78,7 @@ func TestRevert(t *testing.T) {
 			scene: func(s *scene) { s.probeErr = func() error { return broken } }},
 		{name: "slow", scene: func(s *scene) {
 			start := time.Now()
-			s.wire = func(o []dhcp.Offer) []dhcp.Offer {
+			s.wire = func(o []firmware.Offer) []firmware.Offer {
 				if time.Since(start) < 5*time.Second {
 					return nil
 				}
@@ -153,7 +154,7 @@ func TestRevertWithoutJournal(t *testing.T) {
 func TestRevertRecognisesTheWireOfBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
-		s.wire = func(offers []dhcp.Offer) []dhcp.Offer {
+		s.wire = func(offers []firmware.Offer) []firmware.Offer {
 			for i := range offers {
 				if offers[i].File == "" {
 					offers[i].File, offers[i].NextServer = "site.0", otherAddr

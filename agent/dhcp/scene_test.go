@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // scene is a fake server on a wire that can be spoilt, and one run of Configure or Revert on it.
@@ -20,11 +21,11 @@ type scene struct {
 	steps []string // codes, in order
 	start time.Time
 
-	plan        func(*dhcp.Plan)                // changes what Plan returns
-	beforeApply func() error                    // may fail instead of Apply
-	afterApply  func() error                    // may fail after it
-	revert      func() error                    // may fail instead of Revert
-	wire        func([]dhcp.Offer) []dhcp.Offer // changes what is heard
+	plan        func(*dhcp.Plan)                        // changes what Plan returns
+	beforeApply func() error                            // may fail instead of Apply
+	afterApply  func() error                            // may fail after it
+	revert      func() error                            // may fail instead of Revert
+	wire        func([]firmware.Offer) []firmware.Offer // changes what is heard
 	probeErr    func() error
 	probes      int
 	applied     bool
@@ -83,7 +84,7 @@ func (s *scene) Revert(ctx context.Context, p dhcp.Plan) error {
 }
 
 // probe takes half a second of the test's clock.
-func (s *scene) probe(ctx context.Context, clients []dhcp.Client) ([]dhcp.Offer, error) {
+func (s *scene) probe(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
 	s.probes++
 	select {
 	case <-time.After(500 * time.Millisecond):
@@ -157,15 +158,15 @@ func (s *scene) set(raw string, load bool) {
 func (s *scene) touched() [2]int { return [2]int{len(s.read("written")), len(s.read("loads"))} }
 
 // silence is a wire function: nobody answers these clients, or any where none are given.
-func silence(clients ...dhcp.Client) func([]dhcp.Offer) []dhcp.Offer {
-	return func(offers []dhcp.Offer) []dhcp.Offer {
-		return slices.DeleteFunc(offers, func(o dhcp.Offer) bool { return len(clients) == 0 || slices.Contains(clients, o.Client) })
+func silence(clients ...firmware.Client) func([]firmware.Offer) []firmware.Offer {
+	return func(offers []firmware.Offer) []firmware.Offer {
+		return slices.DeleteFunc(offers, func(o firmware.Offer) bool { return len(clients) == 0 || slices.Contains(clients, o.Client) })
 	}
 }
 
 // joined is a wire function: another server answers every client that ours answers, as change makes it.
-func joined(change func(*dhcp.Offer)) func([]dhcp.Offer) []dhcp.Offer {
-	return func(offers []dhcp.Offer) []dhcp.Offer {
+func joined(change func(*firmware.Offer)) func([]firmware.Offer) []firmware.Offer {
+	return func(offers []firmware.Offer) []firmware.Offer {
 		both := slices.Clone(offers)
 		for _, o := range offers {
 			o.Server, o.From = otherAddr, otherAddr

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"pxeagent/agent/firmware"
 )
 
 // Codes of findings. They are stable: JSON, metrics and documentation name them.
@@ -21,12 +23,12 @@ const (
 
 // Finding is one thing about one client's offers that is not as it should be.
 type Finding struct {
-	Code   string     `json:"code"`
-	Client Client     `json:"client"`
-	Server netip.Addr `json:"server,omitzero"` // whose offer; invalid for FindingNoOffer
-	Want   string     `json:"want,omitempty"`
-	Got    string     `json:"got,omitempty"`
-	Text   string     `json:"text"` // one sentence; what came over the wire is quoted in it
+	Code   string          `json:"code"`
+	Client firmware.Client `json:"client"`
+	Server netip.Addr      `json:"server,omitzero"` // whose offer; invalid for FindingNoOffer
+	Want   string          `json:"want,omitempty"`
+	Got    string          `json:"got,omitempty"`
+	Text   string          `json:"text"` // one sentence; what came over the wire is quoted in it
 }
 
 // Verdict is what offers say about whether a boot configuration is in force.
@@ -48,16 +50,16 @@ func (v Verdict) Contradicts() bool {
 
 // ProbeClients are the clients whose answers tell whether want is in force: those for which it has a boot file.
 // For the zero Boot they are all of them, since none may be sent one.
-func ProbeClients(want Boot) []Client {
+func ProbeClients(want Boot) []firmware.Client {
 	if want == (Boot{}) {
-		return Clients()
+		return firmware.Clients()
 	}
-	return slices.DeleteFunc(Clients(), func(c Client) bool { return want.Expect(c) == "" })
+	return slices.DeleteFunc(firmware.Clients(), func(c firmware.Client) bool { return want.Expect(c) == "" })
 }
 
 // Owns reports whether o came from the server that p is about. Where p does not know the server's
 // addresses, every offer that is not a partner's is taken for its own. In a proxy network only offers without an address are.
-func (p Plan) Owns(o Offer) bool {
+func (p Plan) Owns(o firmware.Offer) bool {
 	if p.Proxy && !o.Proxy {
 		return false
 	}
@@ -67,13 +69,13 @@ func (p Plan) Owns(o Offer) bool {
 	return slices.Contains(p.Own, o.Server) || slices.Contains(p.Own, o.From)
 }
 
-func (p Plan) partner(o Offer) bool {
+func (p Plan) partner(o firmware.Offer) bool {
 	return slices.Contains(p.Peers, o.Server) || slices.Contains(p.Peers, o.From)
 }
 
 // Verify compares offers with want. p says which of them are our server's own. Offers to clients about which want says nothing are
 // not judged. It looks at every offer, so that a second server that wins every other race is found.
-func Verify(want Boot, p Plan, offers []Offer) Verdict {
+func Verify(want Boot, p Plan, offers []firmware.Offer) Verdict {
 	var v Verdict
 	for _, o := range offers {
 		if p.Owns(o) {
@@ -91,15 +93,15 @@ func Verify(want Boot, p Plan, offers []Offer) Verdict {
 	}
 	if want == (Boot{}) && v.Own == 0 && !p.Proxy {
 		// A server that leases here must still do so; a proxy that was turned off has nothing left to say.
-		v.Wrong = append(v.Wrong, Finding{Code: FindingNoOffer, Client: ClientBIOS, Text: "the DHCP server makes no offer"})
+		v.Wrong = append(v.Wrong, Finding{Code: FindingNoOffer, Client: firmware.ClientBIOS, Text: "the DHCP server makes no offer"})
 	}
 	return v
 }
 
 // client judges the offers to one client for which want has a boot file.
-func (v *Verdict) client(c Client, want Boot, p Plan, offers []Offer) {
+func (v *Verdict) client(c firmware.Client, want Boot, p Plan, offers []firmware.Offer) {
 	own, named := false, false
-	var announced []Offer
+	var announced []firmware.Offer
 	for _, o := range offers {
 		if o.Client != c {
 			continue
@@ -132,7 +134,7 @@ func (v *Verdict) client(c Client, want Boot, p Plan, offers []Offer) {
 }
 
 // silent judges our server's offers to one client that should be told nothing.
-func (v *Verdict) silent(c Client, p Plan, offers []Offer) {
+func (v *Verdict) silent(c firmware.Client, p Plan, offers []firmware.Offer) {
 	for _, o := range offers {
 		if o.Client != c || !p.Owns(o) {
 			continue
@@ -149,7 +151,7 @@ func (v *Verdict) silent(c Client, p Plan, offers []Offer) {
 }
 
 // foreign judges an offer of another server; wrong is in what it differs.
-func (v *Verdict) foreign(p Plan, o Offer, wrong []Finding) {
+func (v *Verdict) foreign(p Plan, o firmware.Offer, wrong []Finding) {
 	if len(wrong) == 0 {
 		return
 	}
@@ -175,7 +177,7 @@ func (v *Verdict) foreign(p Plan, o Offer, wrong []Finding) {
 }
 
 // compare lists in what o differs from what want has for its client.
-func compare(want Boot, o Offer) []Finding {
+func compare(want Boot, o firmware.Offer) []Finding {
 	expect := want.Expect(o.Client)
 	name, where := o.BootFile()
 	var wrong []Finding
@@ -194,7 +196,7 @@ func compare(want Boot, o Offer) []Finding {
 	return wrong
 }
 
-func finding(code string, o Offer, want, got, format string, args ...any) Finding {
+func finding(code string, o firmware.Offer, want, got, format string, args ...any) Finding {
 	server := o.Server
 	if !server.IsValid() {
 		server = o.From

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // DHCP message types, RFC 2132 section 9.6.
@@ -35,7 +35,7 @@ var ipxeFeatures = []byte{
 
 // message is one DHCP message to be sent.
 type message struct {
-	client dhcp.Client
+	client firmware.Client
 	typ    byte
 	xid    uint32
 	mac    [6]byte
@@ -75,7 +75,7 @@ func (m message) bytes() []byte {
 }
 
 // uefi reports whether the client is UEFI firmware itself.
-func (m message) uefi() bool { return m.client.Arch() != dhcp.BIOS }
+func (m message) uefi() bool { return m.client.Arch() != firmware.BIOS }
 
 // options appends the options in the order in which each client sends them: EDK2 its own, ROMs and iPXE that of iPXE.
 //
@@ -110,11 +110,11 @@ func (m message) options(b []byte) []byte {
 		b = option(b, 93, option93...)
 		b = option(b, 94, ndi...)
 		b = option(b, 60, option60...)
-		if m.client == dhcp.ClientIPXE {
+		if m.client == firmware.ClientIPXE {
 			b = option(b, 77, []byte("iPXE")...)
 		}
 		b = option(b, 55, paramsROM...)
-		if m.client == dhcp.ClientIPXE {
+		if m.client == firmware.ClientIPXE {
 			b = option(b, 175, ipxeFeatures...)
 		}
 		b = option(b, 97, uuid...)

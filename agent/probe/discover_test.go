@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // field is an option as it stands in a packet.
@@ -58,8 +58,8 @@ func recorded(t *testing.T) map[string][]byte {
 func TestDiscoverIsWhatFirmwareSends(t *testing.T) {
 	for name, want := range recorded(t) {
 		t.Run(name, func(t *testing.T) {
-			i := slices.IndexFunc(dhcp.Clients(), func(c dhcp.Client) bool { return c.String() == name })
-			m := message{client: dhcp.Clients()[i], typ: typeDiscover, xid: binary.BigEndian.Uint32(want[4:]), broadcast: true}
+			i := slices.IndexFunc(firmware.Clients(), func(c firmware.Client) bool { return c.String() == name })
+			m := message{client: firmware.Clients()[i], typ: typeDiscover, xid: binary.BigEndian.Uint32(want[4:]), broadcast: true}
 			copy(m.mac[:], want[28:])
 			got := m.bytes()
 
@@ -90,8 +90,8 @@ func machineID(list []field) {
 }
 
 func TestDiscoverOfOtherArchitectures(t *testing.T) {
-	base := fields(t, message{client: dhcp.ClientEFI64, typ: typeDiscover}.bytes())
-	for c, arch := range map[dhcp.Client]string{dhcp.ClientEFIBC: "00009", dhcp.ClientEFI32: "00006", dhcp.ClientARM64: "00011"} {
+	base := fields(t, message{client: firmware.ClientEFI64, typ: typeDiscover}.bytes())
+	for c, arch := range map[firmware.Client]string{firmware.ClientEFIBC: "00009", firmware.ClientEFI32: "00006", firmware.ClientARM64: "00011"} {
 		want := slices.Clone(base)
 		for i, f := range want {
 			switch f.Code {
@@ -109,7 +109,7 @@ func TestDiscoverOfOtherArchitectures(t *testing.T) {
 
 // Another implementation reads from each packet what was meant.
 func TestDiscoverIsRead(t *testing.T) {
-	for _, c := range dhcp.Clients() {
+	for _, c := range firmware.Clients() {
 		m := message{client: c, typ: typeDiscover, xid: 0x01020304, mac: [6]byte{2, 0, 0, 0, 0, 9}, broadcast: true, waited: 3 * time.Second,
 			giaddr: netip.MustParseAddr("10.77.0.9")}
 		p, err := dhcpv4.FromBytes(m.bytes())
@@ -123,10 +123,10 @@ func TestDiscoverIsRead(t *testing.T) {
 		if arch := p.ClientArch(); len(arch) != 1 || uint16(arch[0]) != c.Option93() {
 			t.Errorf("%s: architecture %v", c, arch)
 		}
-		if want := uint16(3); c.Arch() != dhcp.BIOS && p.NumSeconds != want || c.Arch() == dhcp.BIOS && p.NumSeconds != want+4 {
+		if want := uint16(3); c.Arch() != firmware.BIOS && p.NumSeconds != want || c.Arch() == firmware.BIOS && p.NumSeconds != want+4 {
 			t.Errorf("%s: secs %d", c, p.NumSeconds)
 		}
-		if got := len(p.UserClass()) > 0; got != (c == dhcp.ClientIPXE) {
+		if got := len(p.UserClass()) > 0; got != (c == firmware.ClientIPXE) {
 			t.Errorf("%s: user class is there: %v", c, got)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/guard"
 )
 
@@ -329,7 +329,7 @@ func compareOffers(a, b Offer) int {
 		strings.Compare(a.Option67, b.Option67), strings.Compare(a.File, b.File), a.YourIP.Compare(b.YourIP))
 }
 
-func rank(o dhcp.Offer) int {
+func rank(o firmware.Offer) int {
 	if o.Via == viaPXE {
 		return 1
 	}

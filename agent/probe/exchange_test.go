@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/guard"
 )
 
@@ -49,7 +50,7 @@ func scripted(packets [][]byte) *way {
 // exchanged is a whole exchange of two clients in which these packets come.
 func exchanged(t *testing.T, packets [][]byte) *exchange {
 	x := &exchange{quiet: time.Second, limit: 2 * time.Second, accept: []byte{typeOffer}}
-	for i, c := range []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientHTTP64} {
+	for i, c := range []firmware.Client{firmware.ClientBIOS, firmware.ClientHTTP64} {
 		x.asks = append(x.asks, &ask{message: message{client: c, typ: typeDiscover, xid: 0xcafe + uint32(i), mac: [6]byte{2, 0, 0, 0, 0, 1}}, schedule: resend})
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -78,7 +79,7 @@ func TestServersAreBounded(t *testing.T) {
 // A panic where answers are read is the probe's error, and does not end more than that.
 func TestPanicIsTheProbesError(t *testing.T) {
 	x := &exchange{quiet: time.Second, limit: time.Second, accept: []byte{typeOffer}, guard: guard.New(slog.New(slog.DiscardHandler)),
-		asks: []*ask{{message: message{client: dhcp.ClientBIOS, typ: typeDiscover}, schedule: resend}}}
+		asks: []*ask{{message: message{client: firmware.ClientBIOS, typ: typeDiscover}, schedule: resend}}}
 	synctest.Test(t, func(t *testing.T) {
 		w := scripted(nil)
 		w.receive = func([]byte) ([]byte, netip.Addr, error) { panic("a panic of the receiver") }

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // Level is how much a finding matters.
@@ -46,12 +46,12 @@ const maxName = 127
 
 // Finding is one thing about the offers that is not as it should be, or that should be known.
 type Finding struct {
-	Code    string        `json:"code"`
-	Level   Level         `json:"level"`
-	Clients []dhcp.Client `json:"clients"`
-	Server  netip.Addr    `json:"server,omitzero"` // whose offer; none where it is not about one server's
-	Text    string        `json:"text"`            // what is so, one sentence; what came over the wire is quoted
-	Remedy  string        `json:"remedy,omitempty"`
+	Code    string            `json:"code"`
+	Level   Level             `json:"level"`
+	Clients []firmware.Client `json:"clients"`
+	Server  netip.Addr        `json:"server,omitzero"` // whose offer; none where it is not about one server's
+	Text    string            `json:"text"`            // what is so, one sentence; what came over the wire is quoted
+	Remedy  string            `json:"remedy,omitempty"`
 }
 
 // Verdict is the outcome of a probe as a whole.

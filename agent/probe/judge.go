@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // Judge says what is wrong with the offers in r, the worst first. want is what they should say; with the zero Boot only what is wrong
@@ -42,7 +43,7 @@ type judge struct {
 }
 
 // add adds a finding, or the client to the finding that says the same of the same server.
-func (j *judge) add(level Level, code string, server netip.Addr, c dhcp.Client, text, remedy string) {
+func (j *judge) add(level Level, code string, server netip.Addr, c firmware.Client, text, remedy string) {
 	for i := range j.findings {
 		f := &j.findings[i]
 		if f.Code == code && f.Level == level && f.Server == server && f.Text == text {
@@ -52,11 +53,11 @@ func (j *judge) add(level Level, code string, server netip.Addr, c dhcp.Client, 
 			return
 		}
 	}
-	j.findings = append(j.findings, Finding{Code: code, Level: level, Clients: []dhcp.Client{c}, Server: server, Text: text, Remedy: remedy})
+	j.findings = append(j.findings, Finding{Code: code, Level: level, Clients: []firmware.Client{c}, Server: server, Text: text, Remedy: remedy})
 }
 
 // compare takes over what package dhcp finds to differ from what is wanted of the offers to c.
-func (j *judge) compare(c dhcp.Client, offers []Offer) {
+func (j *judge) compare(c firmware.Client, offers []Offer) {
 	if j.want == (dhcp.Boot{}) {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 var (
@@ -17,14 +18,14 @@ var (
 	none   = netip.IPv4Unspecified()
 	want   = dhcp.Boot{
 		NextServer: next,
-		NBP:        [dhcp.NumArch]string{dhcp.BIOS: "undionly.kpxe", dhcp.EFI64: "ipxe.efi"},
+		NBP:        [firmware.NumArch]string{firmware.BIOS: "undionly.kpxe", firmware.EFI64: "ipxe.efi"},
 		Script:     "http://10.77.0.7/ipxe/bootstrap.ipxe",
 	}
 )
 
 // lease is an offer of first.
-func lease(c dhcp.Client, file string, change ...func(*Offer)) Offer {
-	o := Offer{Offer: dhcp.Offer{Client: c, Server: first, From: first, YourIP: netip.MustParseAddr("10.77.0.50"), NextServer: next, File: file, Option67: file}}
+func lease(c firmware.Client, file string, change ...func(*Offer)) Offer {
+	o := Offer{Offer: firmware.Offer{Client: c, Server: first, From: first, YourIP: netip.MustParseAddr("10.77.0.50"), NextServer: next, File: file, Option67: file}}
 	for _, f := range change {
 		f(&o)
 	}
@@ -32,16 +33,16 @@ func lease(c dhcp.Client, file string, change ...func(*Offer)) Offer {
 }
 
 // proxy is an answer of second, which leases nothing.
-func proxy(c dhcp.Client, file, via string) Offer {
+func proxy(c firmware.Client, file, via string) Offer {
 	return lease(c, file, func(o *Offer) {
 		o.Server, o.From, o.YourIP, o.Proxy, o.Via, o.Vendor, o.Option67 = second, second, none, true, via, "PXEClient", ""
 	})
 }
 
 // report is that of a probe of the clients that were offered something, and more.
-func report(offers []Offer, more ...dhcp.Client) Report {
+func report(offers []Offer, more ...firmware.Client) Report {
 	r := Report{Offers: offers}
-	for _, c := range dhcp.Clients() {
+	for _, c := range firmware.Clients() {
 		if slices.Contains(more, c) || slices.ContainsFunc(offers, func(o Offer) bool { return o.Client == c }) {
 			r.Asked = append(r.Asked, Asked{Client: c, Sent: 1})
 		}
@@ -50,25 +51,25 @@ func report(offers []Offer, more ...dhcp.Client) Report {
 }
 
 func TestJudge(t *testing.T) {
-	bios, efi, http, ipxe := dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientHTTP64, dhcp.ClientIPXE
+	bios, efi, http, ipxe := firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientHTTP64, firmware.ClientIPXE
 	url := "http://10.77.0.7/ipxe.efi"
 	for name, tc := range map[string]struct {
 		want    dhcp.Boot
 		offers  []Offer
-		more    []dhcp.Client
+		more    []firmware.Client
 		level   Level
 		code    string // "" for no finding at all
 		text    string
-		clients []dhcp.Client
+		clients []firmware.Client
 	}{
 		"all is well": {want: want, offers: []Offer{lease(bios, "undionly.kpxe"), lease(efi, "ipxe.efi"), lease(ipxe, want.Script)}},
 		"as wanted with proxyDHCP": {want: want, offers: []Offer{lease(bios, ""), proxy(bios, "undionly.kpxe", "raw"), lease(efi, ""), proxy(efi, "", "raw"), proxy(efi, "ipxe.efi", "pxe")},
-			code: CodeOnlyFile, level: Note, clients: []dhcp.Client{bios, efi}},
-		"URL leased, the rest by proxyDHCP": {want: dhcp.Boot{NextServer: next, NBP: want.NBP, URL: [dhcp.NumArch]string{dhcp.EFI64: url}},
+			code: CodeOnlyFile, level: Note, clients: []firmware.Client{bios, efi}},
+		"URL leased, the rest by proxyDHCP": {want: dhcp.Boot{NextServer: next, NBP: want.NBP, URL: [firmware.NumArch]string{firmware.EFI64: url}},
 			offers: []Offer{lease(http, url, func(o *Offer) { o.Vendor = "HTTPClient" }), lease(bios, ""), proxy(bios, "undionly.kpxe", "raw")}, code: CodeOnlyFile, level: Note},
-		"nobody answers":    {more: []dhcp.Client{bios, efi}, level: Wrong, code: dhcp.FindingNoOffer, text: "no DHCP server answers", clients: []dhcp.Client{bios, efi}},
-		"one is left out":   {offers: []Offer{lease(bios, "a")}, more: []dhcp.Client{efi}, level: Wrong, code: dhcp.FindingNoOffer, clients: []dhcp.Client{efi}},
-		"no boot file":      {offers: []Offer{lease(bios, "")}, level: Note, code: dhcp.FindingNoFile, clients: []dhcp.Client{bios}},
+		"nobody answers":    {more: []firmware.Client{bios, efi}, level: Wrong, code: dhcp.FindingNoOffer, text: "no DHCP server answers", clients: []firmware.Client{bios, efi}},
+		"one is left out":   {offers: []Offer{lease(bios, "a")}, more: []firmware.Client{efi}, level: Wrong, code: dhcp.FindingNoOffer, clients: []firmware.Client{efi}},
+		"no boot file":      {offers: []Offer{lease(bios, "")}, level: Note, code: dhcp.FindingNoFile, clients: []firmware.Client{bios}},
 		"wanted boot file":  {want: want, offers: []Offer{lease(bios, "")}, level: Wrong, code: dhcp.FindingNoFile, text: `want "undionly.kpxe"`},
 		"other boot file":   {want: want, offers: []Offer{lease(bios, "pxelinux.0")}, level: Wrong, code: dhcp.FindingFile, text: `"pxelinux.0", want "undionly.kpxe"`},
 		"other next-server": {want: want, offers: []Offer{lease(bios, "undionly.kpxe", func(o *Offer) { o.NextServer = first })}, level: Wrong, code: dhcp.FindingNextServer, text: "10.77.0.1, want 10.77.0.7"},
@@ -102,9 +103,9 @@ func TestJudge(t *testing.T) {
 		"HTTP boot by Kea":       {offers: []Offer{lease(http, url)}, level: Wrong, code: CodeNoHTTPVendor},
 		"HTTP boot with name":    {offers: []Offer{lease(http, "ipxe.efi", func(o *Offer) { o.Vendor = "HTTPClient" })}, level: Wrong, code: CodeNoURL},
 		"HTTP boot not set up":   {offers: []Offer{lease(http, "a")}, level: Note, code: CodeNoURL},
-		"loop":                   {offers: []Offer{lease(bios, "undionly.kpxe"), lease(ipxe, "undionly.kpxe")}, level: Warning, code: CodeLoop, clients: []dhcp.Client{ipxe}},
-		"BIOS file for UEFI":     {offers: []Offer{lease(bios, "undionly.kpxe"), lease(efi, "undionly.kpxe"), lease(dhcp.ClientARM64, "undionly.kpxe")}, level: Wrong, code: CodeArchIgnored, clients: []dhcp.Client{efi, dhcp.ClientARM64}},
-		"and for rare ones":      {offers: []Offer{lease(bios, "undionly.kpxe"), lease(dhcp.ClientEFI32, "undionly.kpxe")}, level: Warning, code: CodeArchIgnored},
+		"loop":                   {offers: []Offer{lease(bios, "undionly.kpxe"), lease(ipxe, "undionly.kpxe")}, level: Warning, code: CodeLoop, clients: []firmware.Client{ipxe}},
+		"BIOS file for UEFI":     {offers: []Offer{lease(bios, "undionly.kpxe"), lease(efi, "undionly.kpxe"), lease(firmware.ClientARM64, "undionly.kpxe")}, level: Wrong, code: CodeArchIgnored, clients: []firmware.Client{efi, firmware.ClientARM64}},
+		"and for rare ones":      {offers: []Offer{lease(bios, "undionly.kpxe"), lease(firmware.ClientEFI32, "undionly.kpxe")}, level: Warning, code: CodeArchIgnored},
 		"only proxyDHCP":         {offers: []Offer{proxy(bios, "a", "raw")}, level: Wrong, code: CodeNoAddress},
 		"silent proxyDHCP":       {offers: []Offer{lease(bios, ""), proxy(bios, "", "raw")}, level: Wrong, code: CodeProxySilent},
 		"two servers": {offers: []Offer{lease(bios, "a"), lease(bios, "b", func(o *Offer) { o.Server = second })}, level: Wrong, code: CodeServersDiffer,
@@ -146,8 +147,8 @@ func TestJudge(t *testing.T) {
 
 // What the configuration names is no finding, wherever it is.
 func TestOwnLoopbackIsNoFinding(t *testing.T) {
-	want := dhcp.Boot{NextServer: netip.MustParseAddr("127.0.0.1"), NBP: [dhcp.NumArch]string{dhcp.BIOS: "a"}}
-	r := report([]Offer{lease(dhcp.ClientBIOS, "a", func(o *Offer) { o.NextServer = want.NextServer })})
+	want := dhcp.Boot{NextServer: netip.MustParseAddr("127.0.0.1"), NBP: [firmware.NumArch]string{firmware.BIOS: "a"}}
+	r := report([]Offer{lease(firmware.ClientBIOS, "a", func(o *Offer) { o.NextServer = want.NextServer })})
 	if got := Judge(want, r); len(got) != 0 {
 		t.Errorf("%+v", got)
 	}
@@ -156,7 +157,7 @@ func TestOwnLoopbackIsNoFinding(t *testing.T) {
 // A proxyDHCP server is asked on port 4011 at its own address only where that is one.
 func TestProxyAtALocalAddressIsNotAsked(t *testing.T) {
 	for address, want := range map[string]bool{"10.77.0.2": true, "127.0.0.1": false, "169.254.1.1": false, "255.255.255.255": false, "224.0.0.1": false, "0.0.0.0": false} {
-		o := proxy(dhcp.ClientBIOS, "", viaRaw)
+		o := proxy(firmware.ClientBIOS, "", viaRaw)
 		o.Server = netip.MustParseAddr(address)
 		if got := needsProxy(heard{reply{offer: o}, &ask{}}); got != want {
 			t.Errorf("%s: asked %v, want %v", address, got, want)
@@ -165,7 +166,7 @@ func TestProxyAtALocalAddressIsNotAsked(t *testing.T) {
 }
 
 func TestReportAsJSON(t *testing.T) {
-	r := report([]Offer{lease(dhcp.ClientBIOS, "a", func(o *Offer) { o.After = Seconds(1500000000) })})
+	r := report([]Offer{lease(firmware.ClientBIOS, "a", func(o *Offer) { o.After = Seconds(1500000000) })})
 	r.MAC = "02:00:00:00:00:01"
 	b, err := json.Marshal(r)
 	if err != nil {

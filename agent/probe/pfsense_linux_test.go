@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/deploy/lab"
 )
 
@@ -19,8 +20,8 @@ import (
 const pfsenseDir = "testdata/pfsense"
 
 // recordedOffers maps the names of the recordings to clients.
-var recordedOffers = map[string]dhcp.Client{
-	"bios": dhcp.ClientBIOS, "uefi64-7": dhcp.ClientEFI64, "arm64": dhcp.ClientARM64, "http-x64": dhcp.ClientHTTP64, "ipxe-bios": dhcp.ClientIPXE,
+var recordedOffers = map[string]firmware.Client{
+	"bios": firmware.ClientBIOS, "uefi64-7": firmware.ClientEFI64, "arm64": firmware.ClientARM64, "http-x64": firmware.ClientHTTP64, "ipxe-bios": firmware.ClientIPXE,
 }
 
 func TestPfSense(t *testing.T) {
@@ -73,25 +74,25 @@ var pfsenseFindings = map[string][]string{
 }
 
 // essence is an offer without what differs from run to run, and without clients that were not recorded.
-func essence(offers []Offer) map[dhcp.Client]dhcp.Offer {
-	m := map[dhcp.Client]dhcp.Offer{}
+func essence(offers []Offer) map[firmware.Client]firmware.Offer {
+	m := map[firmware.Client]firmware.Offer{}
 	for _, o := range offers {
 		for _, c := range recordedOffers {
 			if o.Client == c {
-				m[c] = dhcp.Offer{Client: c, Server: o.Server, NextServer: o.NextServer, File: o.File, Option66: o.Option66, Option67: o.Option67, Vendor: o.Vendor}
+				m[c] = firmware.Offer{Client: c, Server: o.Server, NextServer: o.NextServer, File: o.File, Option66: o.Option66, Option67: o.Option67, Vendor: o.Vendor}
 			}
 		}
 	}
 	return m
 }
 
-func readOffers(t *testing.T, file string) map[dhcp.Client]dhcp.Offer {
+func readOffers(t *testing.T, file string) map[firmware.Client]firmware.Offer {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := map[dhcp.Client]dhcp.Offer{}
+	m := map[firmware.Client]firmware.Offer{}
 	for line := range strings.Lines(string(b)) {
 		name, text, _ := strings.Cut(line, " ")
 		var o struct {
@@ -109,7 +110,7 @@ func readOffers(t *testing.T, file string) map[dhcp.Client]dhcp.Offer {
 		if c.HTTP() {
 			o.O66 = "" // UEFI HTTP boot does not ask for it; the recording program did
 		}
-		m[c] = dhcp.Offer{Client: c, Server: o.O54, NextServer: o.SIAddr, File: o.File, Option66: o.O66, Option67: o.O67, Vendor: o.O60}
+		m[c] = firmware.Offer{Client: c, Server: o.O54, NextServer: o.SIAddr, File: o.File, Option66: o.O66, Option67: o.O67, Vendor: o.O60}
 	}
 	return m
 }

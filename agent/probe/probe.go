@@ -15,7 +15,7 @@ import (
 	"slices"
 	"time"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/guard"
 )
 
@@ -48,7 +48,7 @@ type Config struct {
 	// and always the same, so that a pool gives every probe of this machine the same address.
 	MAC net.HardwareAddr
 	// Clients to be asked as; none: all.
-	Clients []dhcp.Client
+	Clients []firmware.Client
 	// Quiet is how long nothing new must come before the offers are taken to be complete; 0: DefaultQuiet. A second server that
 	// pings an address before it offers it is later than the first: ISC dhcpd 1 s, dnsmasq 3 s.
 	Quiet time.Duration
@@ -81,14 +81,14 @@ type Report struct {
 
 // Asked is one client's part in a probe.
 type Asked struct {
-	Client dhcp.Client `json:"client"`
-	Sent   int         `json:"sent"`         // DISCOVERs; each goes out in every way that there is and counts once
-	Took   Seconds     `json:"took_seconds"` // from the first DISCOVER to the first offer; 0 where none came
+	Client firmware.Client `json:"client"`
+	Sent   int             `json:"sent"`         // DISCOVERs; each goes out in every way that there is and counts once
+	Took   Seconds         `json:"took_seconds"` // from the first DISCOVER to the first offer; 0 where none came
 }
 
 // Offer is an offer with what a machine minds about its packet.
 type Offer struct {
-	dhcp.Offer
+	firmware.Offer
 	NoServerID bool    `json:"no_server_id,omitempty"` // option 54 is missing: firmware does not take such an offer
 	End67      string  `json:"option67_end,omitempty"` // how option 67 ends, if it stands out: see End67NUL
 	Overload   byte    `json:"overload,omitempty"`     // option 52: header fields that hold options
@@ -104,8 +104,8 @@ func (s Seconds) MarshalJSON() ([]byte, error) {
 }
 
 // Plain is the offers without what only this package knows, for dhcp.Verify and dhcp.Configure.
-func (r Report) Plain() []dhcp.Offer {
-	plain := make([]dhcp.Offer, len(r.Offers))
+func (r Report) Plain() []firmware.Offer {
+	plain := make([]firmware.Offer, len(r.Offers))
 	for i, o := range r.Offers {
 		plain[i] = o.Offer
 	}
@@ -113,7 +113,7 @@ func (r Report) Plain() []dhcp.Offer {
 }
 
 // Of is the offers to one client.
-func (r Report) Of(c dhcp.Client) []Offer {
+func (r Report) Of(c firmware.Client) []Offer {
 	return slices.DeleteFunc(slices.Clone(r.Offers), func(o Offer) bool { return o.Client != c })
 }
 
@@ -129,7 +129,7 @@ func Run(ctx context.Context, cfg Config) (r Report, err error) {
 
 func (cfg Config) run(ctx context.Context) (Report, error) {
 	if len(cfg.Clients) == 0 {
-		cfg.Clients = dhcp.Clients()
+		cfg.Clients = firmware.Clients()
 	}
 	if cfg.Quiet <= 0 {
 		cfg.Quiet = DefaultQuiet

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/deploy/lab"
 )
 
@@ -108,7 +109,7 @@ func table(offers []Offer) map[string]string {
 func wantTable(t *testing.T, r Report, want map[string]string) {
 	t.Helper()
 	got := table(r.Offers)
-	for _, c := range dhcp.Clients() {
+	for _, c := range firmware.Clients() {
 		if got[c.String()] != want[c.String()] {
 			t.Errorf("%s is told %s\n want %s", c, got[c.String()], want[c.String()])
 		}
@@ -178,11 +179,11 @@ func TestOwnMAC(t *testing.T) {
 	s := lab.NewSegment(t)
 	s.Host("server", "eth1", "10.77.0.1/24").Dnsmasq(append(byArch, "--no-ping", "--dhcp-host=02:00:00:00:00:42,10.77.0.42")...)
 	client := s.Host("client", "eth1")
-	r := probeFrom(t, client, Config{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 0x42}, Clients: []dhcp.Client{dhcp.ClientIPXE}})
+	r := probeFrom(t, client, Config{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 0x42}, Clients: []firmware.Client{firmware.ClientIPXE}})
 	if len(r.Offers) != 1 || r.Offers[0].YourIP != netip.MustParseAddr("10.77.0.42") || r.MAC != "02:00:00:00:00:42" {
 		t.Errorf("%+v", r)
 	}
-	if r = probeFrom(t, client, Config{Clients: []dhcp.Client{dhcp.ClientBIOS}}); r.MAC == client.MAC("eth1") {
+	if r = probeFrom(t, client, Config{Clients: []firmware.Client{firmware.ClientBIOS}}); r.MAC == client.MAC("eth1") {
 		t.Errorf("asks with the device's own MAC %s", r.MAC)
 	}
 }
@@ -224,7 +225,7 @@ func TestProxyDHCP(t *testing.T) {
 		announced := `10.77.0.2  "" @ 10.77.0.2; `
 		for where, h := range map[string]*lab.Host{"beside": s.Host("client", "eth1", "10.77.0.9/24"), "in the proxy's own": proxy} {
 			t.Run(fmt.Sprintf("%s, menu %v", where, menu), func(t *testing.T) {
-				r := probeFrom(t, h, Config{Clients: []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientEFIBC, dhcp.ClientHTTP64, dhcp.ClientIPXE}})
+				r := probeFrom(t, h, Config{Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientEFIBC, firmware.ClientHTTP64, firmware.ClientIPXE}})
 				wantTable(t, r, map[string]string{
 					"bios":   plain + bios,
 					"efi64":  plain + announced + `10.77.0.2 file "ipxe.efi" @ 10.77.0.7; `,
@@ -245,7 +246,7 @@ func TestProxyDHCP(t *testing.T) {
 			})
 		}
 		t.Run(fmt.Sprintf("without an address, menu %v", menu), func(t *testing.T) {
-			r := probeFrom(t, s.Host("bare", "eth1"), Config{Clients: []dhcp.Client{dhcp.ClientEFI64}})
+			r := probeFrom(t, s.Host("bare", "eth1"), Config{Clients: []firmware.Client{firmware.ClientEFI64}})
 			if len(r.Offers) != 2 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "port 4011") || !strings.Contains(r.Notes[0], "no IPv4 address on eth1") {
 				t.Errorf("%+v", r)
 			}
@@ -265,7 +266,7 @@ func TestSilentProxy(t *testing.T) {
 		t.Fatalf("nft: %v: %s", err, out)
 	}
 	proxy.Dnsmasq("--interface=eth1", "--dhcp-range=10.77.0.0,proxy", "--pxe-service=X86-64_EFI,EFI,ipxe.efi,10.77.0.7")
-	r := probeFrom(t, s.Host("client", "eth1", "10.77.0.9/24"), Config{Clients: []dhcp.Client{dhcp.ClientEFI64}})
+	r := probeFrom(t, s.Host("client", "eth1", "10.77.0.9/24"), Config{Clients: []firmware.Client{firmware.ClientEFI64}})
 	if len(r.Offers) != 2 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "efi64: 10.77.0.2 does not answer on port 4011") {
 		t.Errorf("%+v", r)
 	}
@@ -285,7 +286,7 @@ func TestTwoServers(t *testing.T) {
 	// It pings for a second, so that its offers come after everything else is done.
 	two := s.Host("isc", "eth1", "10.77.0.2/24").ISC(`subnet 10.77.0.0 netmask 255.255.255.0 {
 		range 10.77.0.70 10.77.0.80; ping-check true; authoritative; next-server 10.77.0.8; filename "other.0"; }`, "eth1")
-	r := probeFrom(t, s.Host("client", "eth1"), Config{Quiet: DefaultQuiet, Clients: []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64}})
+	r := probeFrom(t, s.Host("client", "eth1"), Config{Quiet: DefaultQuiet, Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64}})
 	wantTable(t, r, map[string]string{
 		"bios":  byArchTable["bios"] + `10.77.0.2 file "other.0" @ 10.77.0.8; `,
 		"efi64": byArchTable["efi64"] + `10.77.0.2 file "other.0" @ 10.77.0.8; `,
@@ -416,7 +417,7 @@ func TestRelayToRealServers(t *testing.T) {
 	for _, server := range []string{"10.77.0.1", "10.77.0.2"} {
 		at := netip.AddrPortFrom(netip.MustParseAddr(server), 0)
 		r := probeFrom(t, relay, Config{Server: at, Relay: netip.MustParseAddr("10.78.0.1")})
-		if len(r.Offers) != int(dhcp.NumClient) {
+		if len(r.Offers) != int(firmware.NumClient) {
 			t.Errorf("%s: %d offers, notes %q", server, len(r.Offers), r.Notes)
 		}
 		for _, o := range r.Offers {

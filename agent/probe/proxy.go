@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/guard"
 )
 
@@ -105,7 +105,7 @@ func needsProxy(h heard) bool {
 		return false
 	}
 	name, _ := h.offer.BootFile()
-	if h.offer.Via == viaPXE || h.offer.Client == dhcp.ClientIPXE {
+	if h.offer.Via == viaPXE || h.offer.Client == firmware.ClientIPXE {
 		return name == ""
 	}
 	sub := subOptions(h.pxe)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // standIn is a DHCP server on loopback that answers the port it was asked from with whatever reply makes of a DISCOVER. It may send
@@ -47,7 +48,7 @@ func offerTo(ask []byte, file string, options ...[]byte) []byte {
 	return b
 }
 
-func relayConfig(server netip.AddrPort, clients ...dhcp.Client) Config {
+func relayConfig(server netip.AddrPort, clients ...firmware.Client) Config {
 	return Config{Server: server, RelayPort: AnyPort, Clients: clients, Quiet: 100 * time.Millisecond, Limit: 5 * time.Second}
 }
 
@@ -77,11 +78,11 @@ func TestRelayAsksAsEveryClient(t *testing.T) {
 		}
 	})
 	r := run(t, relayConfig(server))
-	if len(r.Offers) != int(dhcp.NumClient) || len(r.Asked) != int(dhcp.NumClient) {
+	if len(r.Offers) != int(firmware.NumClient) || len(r.Asked) != int(firmware.NumClient) {
 		t.Fatalf("%d offers to %d clients", len(r.Offers), len(r.Asked))
 	}
 	for i, o := range r.Offers {
-		if o.Client != dhcp.Client(i) || o.Via != viaRelay || o.File != fmt.Sprintf("file-%d", o.Client.Option93()) || o.From != netip.MustParseAddr("127.0.0.1") {
+		if o.Client != firmware.Client(i) || o.Via != viaRelay || o.File != fmt.Sprintf("file-%d", o.Client.Option93()) || o.From != netip.MustParseAddr("127.0.0.1") {
 			t.Errorf("%+v", o)
 		}
 		if r.Asked[i].Sent != 1 || r.Asked[i].Took <= 0 {
@@ -109,7 +110,7 @@ func TestHostileAnswers(t *testing.T) {
 			send(b)
 		}
 	})
-	r := run(t, relayConfig(server, dhcp.ClientBIOS))
+	r := run(t, relayConfig(server, firmware.ClientBIOS))
 	if len(r.Offers) != 1 || r.Offers[0].Option67 != strings.Repeat("x", 255)+"\x1b[2J\x00y" {
 		t.Fatalf("offers %+v", r.Offers)
 	}
@@ -144,7 +145,7 @@ func TestUnreadableAnswers(t *testing.T) {
 				send(tc.spoil(offerTo(ask, "bad")))
 				send(offerTo(ask, "good"))
 			})
-			r := run(t, relayConfig(server, dhcp.ClientBIOS))
+			r := run(t, relayConfig(server, firmware.ClientBIOS))
 			if len(r.Offers) != 1 || r.Offers[0].File != "good" {
 				t.Errorf("offers %+v", r.Offers)
 			}
@@ -165,7 +166,7 @@ func TestHugeOptions(t *testing.T) {
 		}
 		send(append(huge, optEnd))
 	})
-	r := run(t, relayConfig(server, dhcp.ClientBIOS))
+	r := run(t, relayConfig(server, firmware.ClientBIOS))
 	if len(r.Offers) != 1 || r.Offers[0].File != "a" || len(r.Notes) != 0 {
 		t.Errorf("offers %+v, notes %q", r.Offers, r.Notes)
 	}
@@ -180,7 +181,7 @@ func TestDuplicatesAndFloods(t *testing.T) {
 			send(offerTo(ask, fmt.Sprintf("flood-%d", i)))
 		}
 	})
-	r := run(t, relayConfig(server, dhcp.ClientBIOS))
+	r := run(t, relayConfig(server, firmware.ClientBIOS))
 	if len(r.Offers) != maxOffers || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "more than 16") {
 		t.Errorf("%d offers, notes %q", len(r.Offers), r.Notes)
 	}
@@ -199,7 +200,7 @@ func TestAsksAgainAndWaitsForLateOffers(t *testing.T) {
 			time.AfterFunc(60*time.Millisecond, func() { send(offerTo(ask, "third")) })
 		})
 	})
-	cfg := relayConfig(server, dhcp.ClientEFI64)
+	cfg := relayConfig(server, firmware.ClientEFI64)
 	cfg.Quiet = 400 * time.Millisecond
 	r := run(t, cfg)
 	if len(r.Offers) != 3 || r.Asked[0].Sent != 2 || time.Duration(r.Asked[0].Took) < resend[0] {
@@ -209,7 +210,7 @@ func TestAsksAgainAndWaitsForLateOffers(t *testing.T) {
 
 func TestNoOffer(t *testing.T) {
 	server := standIn(t, func([]byte, func([]byte)) {})
-	cfg := relayConfig(server, dhcp.ClientBIOS, dhcp.ClientIPXE)
+	cfg := relayConfig(server, firmware.ClientBIOS, firmware.ClientIPXE)
 	cfg.Limit = 1500 * time.Millisecond
 	start := time.Now()
 	r := run(t, cfg)

@@ -8,7 +8,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 var magic = [4]byte{99, 130, 83, 99} // RFC 2131 section 3
@@ -40,7 +40,7 @@ type reply struct {
 }
 
 // parseOffer reads one DHCPOFFER. What only the receiver knows is not set: Client, From and Via, and Server where option 54 is missing.
-func parseOffer(b []byte) (dhcp.Offer, error) {
+func parseOffer(b []byte) (firmware.Offer, error) {
 	r, err := parseReply(b)
 	if err == nil && r.typ != typeOffer {
 		err = fmt.Errorf("message type %d is no DHCPOFFER", r.typ)

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 var sameAddr = cmpopts.EquateComparable(netip.Addr{})
@@ -43,18 +43,18 @@ func TestParseReply(t *testing.T) {
 		packet []byte
 		want   Offer
 	}{
-		{"in the header", answer(typeOffer, "undionly.kpxe"), Offer{Offer: dhcp.Offer{File: "undionly.kpxe"}}},
-		{"garbage after the name's NUL", answer(typeOffer, "a\x00b"), Offer{Offer: dhcp.Offer{File: "a"}}},
-		{"header without NUL", answer(typeOffer, long), Offer{Offer: dhcp.Offer{File: long}}},
-		{"option 67 with NUL", answer(typeOffer, "", text(67, "a\x00")), Offer{Offer: dhcp.Offer{Option67: "a"}, End67: End67NUL}},
-		{"option 67 last", answer(typeOffer, "", text(67, "a")), Offer{Offer: dhcp.Offer{Option67: "a"}, End67: End67Last}},
-		{"option 67 not last", answer(typeOffer, "", text(67, "a"), text(66, "tftp\x00")), Offer{Offer: dhcp.Offer{Option67: "a", Option66: "tftp"}}},
-		{"option 67 with other bytes at its end", answer(typeOffer, "", text(67, "a\xfe")), Offer{Offer: dhcp.Offer{Option67: "a\xfe"}, End67: End67Last}},
-		{"option 67 with 0xFF in it", answer(typeOffer, "", text(67, "a\xff")), Offer{Offer: dhcp.Offer{Option67: "a"}, End67: End67Byte}},
+		{"in the header", answer(typeOffer, "undionly.kpxe"), Offer{Offer: firmware.Offer{File: "undionly.kpxe"}}},
+		{"garbage after the name's NUL", answer(typeOffer, "a\x00b"), Offer{Offer: firmware.Offer{File: "a"}}},
+		{"header without NUL", answer(typeOffer, long), Offer{Offer: firmware.Offer{File: long}}},
+		{"option 67 with NUL", answer(typeOffer, "", text(67, "a\x00")), Offer{Offer: firmware.Offer{Option67: "a"}, End67: End67NUL}},
+		{"option 67 last", answer(typeOffer, "", text(67, "a")), Offer{Offer: firmware.Offer{Option67: "a"}, End67: End67Last}},
+		{"option 67 not last", answer(typeOffer, "", text(67, "a"), text(66, "tftp\x00")), Offer{Offer: firmware.Offer{Option67: "a", Option66: "tftp"}}},
+		{"option 67 with other bytes at its end", answer(typeOffer, "", text(67, "a\xfe")), Offer{Offer: firmware.Offer{Option67: "a\xfe"}, End67: End67Last}},
+		{"option 67 with 0xFF in it", answer(typeOffer, "", text(67, "a\xff")), Offer{Offer: firmware.Offer{Option67: "a"}, End67: End67Byte}},
 		{"option 67 in two parts", answer(typeOffer, "", text(67, "undi"), []byte{0}, text(67, "only.kpxe"), text(60, "PXEClient")),
-			Offer{Offer: dhcp.Offer{Option67: "undionly.kpxe", Vendor: "PXEClient"}}},
-		{"options in file", answer(typeOffer, string(append(text(67, "over"), optEnd)), option(nil, 52, 1)), Offer{Offer: dhcp.Offer{Option67: "over"}, Overload: 1}},
-		{"overload out of range", answer(typeOffer, "a", option(nil, 52, 7)), Offer{Offer: dhcp.Offer{File: "a"}}},
+			Offer{Offer: firmware.Offer{Option67: "undionly.kpxe", Vendor: "PXEClient"}}},
+		{"options in file", answer(typeOffer, string(append(text(67, "over"), optEnd)), option(nil, 52, 1)), Offer{Offer: firmware.Offer{Option67: "over"}, Overload: 1}},
+		{"overload out of range", answer(typeOffer, "a", option(nil, 52, 7)), Offer{Offer: firmware.Offer{File: "a"}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r, err := parseReply(tc.packet)

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // packet judges how an offer is made up.
@@ -165,15 +166,15 @@ func (j *judge) http(o Offer) {
 func (j *judge) sameAsBIOS(o Offer) {
 	name, _ := o.BootFile()
 	byTFTP := name != "" && !dhcp.IsURL(name)
-	biosGetsIt := slices.ContainsFunc(j.report.Of(dhcp.ClientBIOS), func(b Offer) bool {
+	biosGetsIt := slices.ContainsFunc(j.report.Of(firmware.ClientBIOS), func(b Offer) bool {
 		bios, _ := b.BootFile()
 		return b.Server == o.Server && bios == name
 	})
-	if o.Client == dhcp.ClientBIOS || !byTFTP || !biosGetsIt {
+	if o.Client == firmware.ClientBIOS || !byTFTP || !biosGetsIt {
 		return
 	}
 	switch {
-	case o.Client == dhcp.ClientIPXE:
+	case o.Client == firmware.ClientIPXE:
 		j.add(Warning, CodeLoop, o.Server, o.Client,
 			fmt.Sprintf("iPXE is sent %q like a ROM: it loads itself again and again unless its next request is "+
 				"answered with a script", name),
@@ -181,7 +182,7 @@ func (j *judge) sameAsBIOS(o Offer) {
 				"script's URL to clients with option 175")
 	case o.Client.HTTP() || j.want.Expect(o.Client) == name:
 	default:
-		rare := o.Client == dhcp.ClientEFI32
+		rare := o.Client == firmware.ClientEFI32
 		notWanted := j.want != (dhcp.Boot{}) // compare finds those that are
 		level := Wrong
 		if rare || notWanted {
@@ -194,7 +195,7 @@ func (j *judge) sameAsBIOS(o Offer) {
 }
 
 // together judges all offers to one client.
-func (j *judge) together(c dhcp.Client, offers []Offer) {
+func (j *judge) together(c firmware.Client, offers []Offer) {
 	var leases, proxies []Offer
 	for _, o := range offers {
 		if o.Proxy {
@@ -232,7 +233,7 @@ func (j *judge) together(c dhcp.Client, offers []Offer) {
 }
 
 // differ finds servers that say different things to one client.
-func (j *judge) differ(c dhcp.Client, offers []Offer) {
+func (j *judge) differ(c firmware.Client, offers []Offer) {
 	for i, o := range offers {
 		for _, p := range offers[:i] {
 			said, other := says(o), says(p)

@@ -14,7 +14,7 @@ import (
 	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/deploy/lab"
 )
 
@@ -42,7 +42,7 @@ func TestEachWayAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			mac := [6]byte{2, 0, 0, 0, 0, 0x77}
-			a := &ask{message: message{typ: typeDiscover, client: dhcp.ClientBIOS, xid: newXID(nil), mac: mac, broadcast: true}}
+			a := &ask{message: message{typ: typeDiscover, client: firmware.ClientBIOS, xid: newXID(nil), mac: mac, broadcast: true}}
 			x := exchange{asks: []*ask{a}, limit: time.Second, quiet: 50 * time.Millisecond, accept: []byte{typeOffer}}
 			var err error
 			tc.from.Do(func() {
@@ -86,7 +86,7 @@ func TestISCAndKeaOnThisMachine(t *testing.T) {
 			addresses := map[netip.Addr]bool{}
 			for range 2 {
 				r := probeFrom(t, h, Config{Quiet: 4 * time.Second, Limit: 15 * time.Second}) // on a busy machine too
-				if len(r.Offers) != int(dhcp.NumClient) || len(r.Notes) != 0 {
+				if len(r.Offers) != int(firmware.NumClient) || len(r.Notes) != 0 {
 					t.Errorf("offers %+v, notes %q", r.Offers, r.Notes)
 				}
 				for _, o := range r.Offers {
@@ -151,7 +151,7 @@ func TestUnicastAndSpoiledFrames(t *testing.T) {
 			}
 		}
 	})
-	r := probeFrom(t, client, Config{Clients: []dhcp.Client{dhcp.ClientBIOS}})
+	r := probeFrom(t, client, Config{Clients: []firmware.Client{firmware.ClientBIOS}})
 	if len(r.Offers) != 1 || r.Offers[0].File != "right" || r.Offers[0].Via != viaRaw {
 		t.Errorf("%+v", r.Offers)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/menu"
 )
@@ -14,9 +15,9 @@ import (
 // tell it apart, unless chain leaves that way out.
 func Desired(nextServer netip.Addr, base *url.URL, chain ipxe.Chain) dhcp.Boot {
 	b := dhcp.Boot{NextServer: nextServer}
-	b.NBP[dhcp.BIOS], b.NBP[dhcp.EFI64], b.NBP[dhcp.ARM64] = ipxe.Undionly, ipxe.EFI64, ipxe.EFIARM64
+	b.NBP[firmware.BIOS], b.NBP[firmware.EFI64], b.NBP[firmware.ARM64] = ipxe.Undionly, ipxe.EFI64, ipxe.EFIARM64
 	// One URL alone, which every backend can say: UEFI HTTP boot on x64 is what was proven.
-	b.URL[dhcp.EFI64] = base.JoinPath(ipxe.EFI64).String()
+	b.URL[firmware.EFI64] = base.JoinPath(ipxe.EFI64).String()
 	if chain.TellsDHCP() {
 		b.Script = ScriptURL(base).String()
 	}

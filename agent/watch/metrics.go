@@ -5,7 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // metrics are about watched networks. Every label has a closed set of values: no name, MAC or
@@ -55,7 +55,7 @@ func (m *metrics) probe(network string, r probeResult, now time.Time) {
 	m.foreign.WithLabelValues(network).Set(float64(r.servers))
 	m.offerOK.DeletePartialMatch(prometheus.Labels{"interface": network})
 	m.offerTook.DeletePartialMatch(prometheus.Labels{"interface": network})
-	for c := range dhcp.NumClient {
+	for c := range firmware.NumClient {
 		if ok, asked := r.ok[c]; asked {
 			m.offerOK.WithLabelValues(network, c.String()).Set(bool01(ok))
 		}

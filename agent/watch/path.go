@@ -5,6 +5,7 @@ import (
 
 	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/logging"
 )
 
@@ -76,12 +77,12 @@ func stepOf(stage string) string {
 // paths sorts steps by client. The check asks for a file once, and follows a script with the first client that comes to it:
 // what is behind it holds for the others as well.
 func (w Network) paths(r probeResult, checked []check.Step, of int) []Client {
-	byClient := map[dhcp.Client][]check.Step{}
+	byClient := map[firmware.Client][]check.Step{}
 	for _, h := range checked {
 		byClient[h.Client] = append(byClient[h.Client], h)
 	}
-	first := map[string]dhcp.Client{} // by script
-	states := map[dhcp.Client]map[string]Mark{}
+	first := map[string]firmware.Client{} // by script
+	states := map[firmware.Client]map[string]Mark{}
 	room := min(maxSteps, manySteps/max(of, 1))
 	var out []Client
 	for _, c := range r.clients {
@@ -128,9 +129,9 @@ func (w Network) paths(r probeResult, checked []check.Step, of int) []Client {
 }
 
 // complete marks steps that the client did not come to. A script that names no file leads to its end.
-func complete(state map[string]Mark, c dhcp.Client) {
+func complete(state map[string]Mark, c firmware.Client) {
 	for _, step := range StepNames() {
-		if state[step] != "" || step == StepNBP && c == dhcp.ClientIPXE {
+		if state[step] != "" || step == StepNBP && c == firmware.ClientIPXE {
 			continue
 		}
 		state[step] = Unknown

@@ -15,11 +15,12 @@ import (
 
 	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 func wanted() dhcp.Boot {
 	b := dhcp.Boot{NextServer: netip.MustParseAddr("192.0.2.1"), Script: "http://192.0.2.1/s"}
-	b.NBP[dhcp.BIOS], b.NBP[dhcp.EFI64] = "undionly.kpxe", "ipxe.efi"
+	b.NBP[firmware.BIOS], b.NBP[firmware.EFI64] = "undionly.kpxe", "ipxe.efi"
 	return b
 }
 
@@ -81,7 +82,7 @@ func TestPaths(t *testing.T) {
 			"bios: wrong unknown unknown unknown; efi64: wrong unknown unknown unknown; ipxe: wrong none unknown unknown", "0 0 0 0"},
 		"an offer that leads somewhere else": {
 			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"),
-			func(_ *Network, r *probeResult) { r.ok[dhcp.ClientEFI64] = false },
+			func(_ *Network, r *probeResult) { r.ok[firmware.ClientEFI64] = false },
 			"bios: ok ok ok ok; efi64: wrong ok ok ok as bios; ipxe: ok none ok ok as bios", "0 1 1 1"},
 		"a script behind the first one": {
 			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios script no T", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
@@ -93,8 +94,8 @@ func TestPaths(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := Network{Interface: "lab", Want: wanted()}
-			clients := []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientIPXE}
-			r := probeResult{clients: clients, ok: map[dhcp.Client]bool{}}
+			clients := []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientIPXE}
+			r := probeResult{clients: clients, ok: map[firmware.Client]bool{}}
 			for _, c := range clients {
 				r.ok[c] = true
 			}
@@ -133,9 +134,9 @@ func TestPaths(t *testing.T) {
 func TestStepsAreBoundedAndFaultsComeFirst(t *testing.T) {
 	var checked []check.Step
 	for i := range 4 * maxSteps {
-		checked = append(checked, check.Step{Client: dhcp.ClientBIOS, Stage: "image", What: fmt.Sprint(i), OK: i%50 != 49, Text: strings.Repeat("é", 10_000)})
+		checked = append(checked, check.Step{Client: firmware.ClientBIOS, Stage: "image", What: fmt.Sprint(i), OK: i%50 != 49, Text: strings.Repeat("é", 10_000)})
 	}
-	path := Network{Want: wanted()}.paths(probeResult{clients: []dhcp.Client{dhcp.ClientBIOS}}, checked, 1)
+	path := Network{Want: wanted()}.paths(probeResult{clients: []firmware.Client{firmware.ClientBIOS}}, checked, 1)
 	c, bad := path[0], 0
 	for _, s := range c.Steps {
 		if !s.OK {
@@ -162,8 +163,8 @@ func TestStatesAreBounded(t *testing.T) {
 	}
 	w := New(c)
 	var checked []check.Step
-	r := probeResult{clients: dhcp.Clients(), wrong: map[dhcp.Client][]string{}}
-	for _, c := range dhcp.Clients() {
+	r := probeResult{clients: firmware.Clients(), wrong: map[firmware.Client][]string{}}
+	for _, c := range firmware.Clients() {
 		for range 100 {
 			r.wrong[c] = append(r.wrong[c], long)
 			r.foreign = append(r.foreign, long)

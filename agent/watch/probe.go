@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/guard"
 	"pxeagent/agent/probe"
 )
@@ -23,24 +24,24 @@ const (
 // probeResult is what one probe found.
 type probeResult struct {
 	result  string
-	foreign []string                      // what each foreign server says
-	servers int                           // how many foreign servers there are
-	ok      map[dhcp.Client]bool          // by client asked for
-	wrong   map[dhcp.Client][]string      // by client asked for
-	took    map[dhcp.Client]time.Duration // by client that got an offer
-	clients []dhcp.Client
-	offers  []dhcp.Offer
+	foreign []string                          // what each foreign server says
+	servers int                               // how many foreign servers there are
+	ok      map[firmware.Client]bool          // by client asked for
+	wrong   map[firmware.Client][]string      // by client asked for
+	took    map[firmware.Client]time.Duration // by client that got an offer
+	clients []firmware.Client
+	offers  []firmware.Offer
 }
 
 // probe makes one probe. Its error is what is wrong.
 func (n Network) probe(ctx context.Context, g *guard.Guard) (probeResult, error) {
 	r := probeResult{
-		result: resultOK, ok: map[dhcp.Client]bool{}, wrong: map[dhcp.Client][]string{},
-		took: map[dhcp.Client]time.Duration{}, clients: dhcp.ProbeClients(n.Want),
+		result: resultOK, ok: map[firmware.Client]bool{}, wrong: map[firmware.Client][]string{},
+		took: map[firmware.Client]time.Duration{}, clients: dhcp.ProbeClients(n.Want),
 	}
 	if n.NoProbe {
 		for _, c := range r.clients {
-			r.offers = append(r.offers, dhcp.Offer{Client: c, NextServer: n.Want.NextServer, File: n.Want.Expect(c)})
+			r.offers = append(r.offers, firmware.Offer{Client: c, NextServer: n.Want.NextServer, File: n.Want.Expect(c)})
 		}
 		return r, nil
 	}

@@ -20,6 +20,7 @@ import (
 	"pxeagent/agent"
 	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/menu"
 	"pxeagent/agent/probe"
@@ -149,7 +150,7 @@ func (d *demonstration) tour(ctx context.Context) error {
 	if err := d.configure(ctx); err != nil {
 		return err
 	}
-	report, err := d.probe(ctx, dhcp.Clients())
+	report, err := d.probe(ctx, firmware.Clients())
 	if err != nil {
 		return fmt.Errorf("probing: %w", err)
 	}
@@ -187,7 +188,7 @@ func (d *demonstration) configure(ctx context.Context) error {
 func (d *demonstration) run(j *dhcp.Journal, server dhcp.Server) dhcp.Configure {
 	return dhcp.Configure{
 		Server: server, Want: d.want, Journal: j, Within: 3 * time.Second, // the stand-in answers at once or not at all
-		Probe: func(ctx context.Context, clients []dhcp.Client) ([]dhcp.Offer, error) {
+		Probe: func(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
 			r, err := d.probe(ctx, clients)
 			return r.Plain(), err
 		},
@@ -212,7 +213,7 @@ func (d *demonstration) check() check.Config {
 }
 
 // probe asks the stand-in as a relay agent would, from a high port, so that no right is needed.
-func (d *demonstration) probe(ctx context.Context, clients []dhcp.Client) (probe.Report, error) {
+func (d *demonstration) probe(ctx context.Context, clients []firmware.Client) (probe.Report, error) {
 	return probe.Run(ctx, probe.Config{
 		Clients: clients, Server: d.wall.DHCP(), Relay: d.wall.DHCP().Addr(), RelayPort: probe.AnyPort,
 		Quiet: 200 * time.Millisecond, Limit: 3 * time.Second,
@@ -221,7 +222,7 @@ func (d *demonstration) probe(ctx context.Context, clients []dhcp.Client) (probe
 
 // machines walks the road of a BIOS, a UEFI and a UEFI HTTP machine: NBP, loop broken, menu.
 func (d *demonstration) machines(ctx context.Context, report probe.Report) error {
-	hops := check.Walk(ctx, d.check(), []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64, dhcp.ClientHTTP64}, report.Plain())
+	hops := check.Walk(ctx, d.check(), []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientHTTP64}, report.Plain())
 	for _, h := range hops {
 		size := ""
 		if h.Bytes >= 0 {

@@ -9,6 +9,7 @@ import (
 
 	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/guard"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/probe"
@@ -84,7 +85,7 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f backend
 	n.base = baseURL(n.next, c.Serve.HTTP)
 	n.want = watch.Desired(n.next, n.base, ipxe.Chain(c.Chain))
 	if !l.sendsURL() {
-		n.want.URL = [dhcp.NumArch]string{}
+		n.want.URL = [firmware.NumArch]string{}
 	}
 	return n, nil
 }
@@ -119,11 +120,11 @@ func (n network) probeConfig() probe.Config {
 }
 
 // wire is the Probe of dhcp.Configure: nil where this machine is not in that network.
-func (n network) wire() func(context.Context, []dhcp.Client) ([]dhcp.Offer, error) {
+func (n network) wire() func(context.Context, []firmware.Client) ([]firmware.Offer, error) {
 	if n.device == "" {
 		return nil
 	}
-	return func(ctx context.Context, clients []dhcp.Client) ([]dhcp.Offer, error) {
+	return func(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
 		c := n.probeConfig()
 		c.Clients = clients
 		report, err := probe.Run(ctx, c)

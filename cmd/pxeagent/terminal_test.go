@@ -16,7 +16,7 @@ import (
 	"unicode"
 
 	"pxeagent/agent/check"
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/recorder"
 	"pxeagent/cmd/pxeagent/cli"
 )
@@ -75,7 +75,7 @@ func TestBootsOfAHostileMachine(t *testing.T) {
 func TestErrorsAndStepsOfHostileServers(t *testing.T) {
 	var out bytes.Buffer
 	w := cli.NewPrintable(&out)
-	printStep(w, check.Step{Client: dhcp.ClientBIOS, Stage: "nbp", What: steering, Text: steering})
+	printStep(w, check.Step{Client: firmware.ClientBIOS, Stage: "nbp", What: steering, Text: steering})
 	if strings.Count(out.String(), "\n") != 1 {
 		t.Errorf("a step is one line: %q", out.String())
 	}

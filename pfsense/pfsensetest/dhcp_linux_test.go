@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/probe"
 	"pxeagent/deploy/lab"
 	"pxeagent/pfsense/pfsensetest"
@@ -36,19 +36,19 @@ func TestOnANetwork(t *testing.T) {
 	var r probe.Report
 	client.Do(func() {
 		r, err = probe.Run(t.Context(), probe.Config{Device: "eth1",
-			Clients: []dhcp.Client{dhcp.ClientBIOS, dhcp.ClientEFI64}, Quiet: 300 * time.Millisecond, Limit: 10 * time.Second})
+			Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64}, Quiet: 300 * time.Millisecond, Limit: 10 * time.Second})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	offers := map[dhcp.Client]string{}
+	offers := map[firmware.Client]string{}
 	for _, o := range r.Plain() {
 		offers[o.Client] = o.File
 		if o.NextServer != netip.MustParseAddr("10.99.0.5") || o.Server != netip.MustParseAddr("10.99.0.1") {
 			t.Errorf("offer %+v", o)
 		}
 	}
-	if offers[dhcp.ClientBIOS] != "undionly.kpxe" || offers[dhcp.ClientEFI64] != "ipxe.efi" {
+	if offers[firmware.ClientBIOS] != "undionly.kpxe" || offers[firmware.ClientEFI64] != "ipxe.efi" {
 		t.Errorf("offers %v", offers)
 	}
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/probe"
 	"pxeagent/pfsense"
 	"pxeagent/pfsense/pfsensetest"
@@ -45,7 +46,7 @@ func open(t *testing.T, f *pfsensetest.Firewall, transport string) *pfsense.Serv
 func desired() dhcp.Boot {
 	var b dhcp.Boot
 	b.NextServer = netip.MustParseAddr("10.99.0.5")
-	b.NBP[dhcp.BIOS], b.NBP[dhcp.EFI64] = "undionly.kpxe", "ipxe.efi"
+	b.NBP[firmware.BIOS], b.NBP[firmware.EFI64] = "undionly.kpxe", "ipxe.efi"
 	return b
 }
 
@@ -342,7 +343,7 @@ func TestOnTheWire(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				ask := func(limit time.Duration) []dhcp.Offer {
+				ask := func(limit time.Duration) []firmware.Offer {
 					r, err := probe.Run(t.Context(), probe.Config{Server: server, RelayPort: probe.AnyPort,
 						Quiet: 50 * time.Millisecond, Limit: limit})
 					if err != nil {
@@ -360,14 +361,14 @@ func TestOnTheWire(t *testing.T) {
 					t.Fatal(err)
 				}
 				offers := ask(5 * time.Second)
-				if len(offers) != int(dhcp.NumClient) {
+				if len(offers) != int(firmware.NumClient) {
 					t.Errorf("%d offers", len(offers))
 				}
 				for _, o := range offers {
-					want := dhcp.Offer{Client: o.Client, Server: netip.MustParseAddr("10.99.0.1"),
+					want := firmware.Offer{Client: o.Client, Server: netip.MustParseAddr("10.99.0.1"),
 						NextServer: netip.MustParseAddr("10.99.0.5")}
 					name := "undionly.kpxe"
-					if o.Client == dhcp.ClientEFI64 || o.Client == dhcp.ClientEFIBC {
+					if o.Client == firmware.ClientEFI64 || o.Client == firmware.ClientEFIBC {
 						if name = "ipxe.efi"; engine == "kea" {
 							name = efi64
 						}
@@ -375,7 +376,7 @@ func TestOnTheWire(t *testing.T) {
 					if want.File = name; engine == "kea" {
 						want.File, want.Option67 = "", name
 					}
-					if diff := cmp.Diff(want, o, cmpopts.IgnoreFields(dhcp.Offer{}, "From", "YourIP", "Via"),
+					if diff := cmp.Diff(want, o, cmpopts.IgnoreFields(firmware.Offer{}, "From", "YourIP", "Via"),
 						cmp.Comparer(func(a, b netip.Addr) bool {
 							return a == b
 						})); diff != "" {

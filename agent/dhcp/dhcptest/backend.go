@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // Backend is one DHCP server made for one test, serving, with settings that pxeagent has never
@@ -53,7 +54,7 @@ type Backend struct {
 	Loaded  func(t testing.TB) string
 
 	// Probe is what the server offers to these clients now.
-	Probe func(ctx context.Context, clients []dhcp.Client) ([]dhcp.Offer, error)
+	Probe func(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error)
 	// Within is how long after loading the server may take to answer rightly. 0: 10 s.
 	Within time.Duration
 }

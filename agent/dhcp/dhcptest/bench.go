@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 // bench is a Backend with what the tests ask of it again and again.
@@ -74,7 +75,7 @@ func (b *bench) look() snapshot {
 
 func (b *bench) wire() string {
 	b.t.Helper()
-	offers, err := b.Probe(b.t.Context(), dhcp.Clients())
+	offers, err := b.Probe(b.t.Context(), firmware.Clients())
 	if err != nil {
 		b.t.Fatalf("probing: %v", err)
 	}
@@ -82,7 +83,7 @@ func (b *bench) wire() string {
 }
 
 // wireText is what offers say about network boot, without what may differ from one probe to the next.
-func wireText(offers []dhcp.Offer) string {
+func wireText(offers []firmware.Offer) string {
 	var lines []string
 	for _, o := range offers {
 		name, where := o.BootFile()

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 )
 
 const journalKey = "conformance"
@@ -42,7 +43,7 @@ func (b *bench) mustRevert(what string) {
 }
 
 // probe is what a run looks at the wire with; nil where the run is to be blind.
-func (b *bench) probe() func(context.Context, []dhcp.Client) ([]dhcp.Offer, error) {
+func (b *bench) probe() func(context.Context, []firmware.Client) ([]firmware.Offer, error) {
 	if b.blind {
 		return nil
 	}

@@ -1,8 +1,4 @@
-// Package dhcp is the vocabulary of network boot at a DHCP server: what a boot
-// configuration is, how a change to one is planned, kept in a journal, applied,
-// verified on the wire and reverted. It knows no particular DHCP server and
-// uses the standard library only; backends implement Server.
-package dhcp
+package firmware
 
 import "fmt"
 

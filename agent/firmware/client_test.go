@@ -1,4 +1,4 @@
-package dhcp
+package firmware
 
 import (
 	"encoding/json"
