@@ -122,10 +122,8 @@ func New(c Config) (*Agent, error) {
 	lines := newLines(c.Log)
 	c.Log = slog.New(lines)
 	a := &Agent{Config: c, registry: prometheus.NewRegistry(), lines: lines}
-	a.registry.MustRegister(
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
+	a.registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "1, with what this agent was built from.", ConstLabels: c.Build,
 	})

@@ -120,10 +120,8 @@ func TestBoot(t *testing.T) {
 	state := t.TempDir()
 	r := start(t, func(c *agent.Config) {
 		log.to(c)
-		book, err := machine.New(
-			[]machine.Host{{Name: "rack-1", MACs: []string{theMAC}, Profile: "lab"}},
-			[]machine.Profile{{Name: "lab"}},
-		)
+		book, err := machine.New([]machine.Host{{Name: "rack-1", MACs: []string{theMAC}, Profile: "lab"}},
+			[]machine.Profile{{Name: "lab"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,16 +240,8 @@ func TestStrangersAddNoSeries(t *testing.T) {
 			m.fetch(fmt.Sprintf("/missing-%d", i), ua)
 		case 1:
 			m.fetch(
-				fmt.Sprintf(
-					"%s?mac=52:54:01:%02x:%02x:%02x&buildarch=arch-%d&platform=p%d&serial=%d",
-					menu.BootstrapPath,
-					i>>16&255,
-					i>>8&255,
-					i&255,
-					i,
-					i,
-					i,
-				),
+				fmt.Sprintf("%s?mac=52:54:01:%02x:%02x:%02x&buildarch=arch-%d&platform=p%d&serial=%d",
+					menu.BootstrapPath, i>>16&255, i>>8&255, i&255, i, i, i),
 				ua,
 			)
 		case 2:
@@ -386,10 +376,8 @@ func TestNativeHistograms(t *testing.T) {
 		t.Errorf("there are classic buckets: %v", n)
 	}
 	req, _ := http.NewRequest("GET", r.base.String()+"/metrics", nil)
-	req.Header.Set(
-		"Accept",
-		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
-	)
+	req.Header.Set("Accept",
+		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)

@@ -29,14 +29,10 @@ func newImages(root string, g *guard.Guard, log *slog.Logger) *images {
 		find: image.NewFinder(filepath.Join(root, "http")).Find, guard: g, log: log,
 		verified: desc("verified", "1 where an image's files were as they were added when last verified, else 0."),
 		size:     desc("size_bytes", "Bytes of an image's files."),
-		added: desc(
-			"added_timestamp_seconds",
-			"When a recipe added the image, Unix time; absent where it was put there by hand.",
-		),
-		checked: desc(
-			"verified_timestamp_seconds",
-			"When the image was last verified, Unix time; absent where it never was.",
-		),
+		added: desc("added_timestamp_seconds",
+			"When a recipe added the image, Unix time; absent where it was put there by hand."),
+		checked: desc("verified_timestamp_seconds",
+			"When the image was last verified, Unix time; absent where it never was."),
 	}
 }
 

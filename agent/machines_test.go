@@ -93,11 +93,8 @@ func TestBootOnceByHTTP(t *testing.T) {
 	log := &safeBuffer{}
 	r := start(t, func(c *agent.Config) {
 		c.State, c.Log = state, slog.New(slog.NewTextHandler(log, nil))
-		c.Machines = newBook(
-			t,
-			[]machine.Host{{Name: "node", MACs: []string{machineMAC}, Profile: "p"}},
-			machine.Profile{Name: "p", Image: "local", SkipMenu: true},
-		)
+		c.Machines = newBook(t, []machine.Host{{Name: "node", MACs: []string{machineMAC}, Profile: "p"}},
+			machine.Profile{Name: "p", Image: "local", SkipMenu: true})
 	})
 	r.tree(smartos("20130808T195337Z")...)
 	if got := r.straight(facts); got != "local" {
@@ -192,10 +189,8 @@ func TestDocumentsByHTTP(t *testing.T) {
 	log := &safeBuffer{}
 	r := start(t, func(c *agent.Config) {
 		c.State, c.Log = t.TempDir(), slog.New(slog.NewTextHandler(log, nil))
-		c.Machines = newBook(
-			t,
-			[]machine.Host{{Name: "node", MACs: []string{machineMAC}, Labels: map[string]string{"rack": "a1"}}},
-		)
+		c.Machines = newBook(t,
+			[]machine.Host{{Name: "node", MACs: []string{machineMAC}, Labels: map[string]string{"rack": "a1"}}})
 	})
 	dir := filepath.Join(r.root, agent.DocumentsFolder)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -215,10 +210,8 @@ func TestDocumentsByHTTP(t *testing.T) {
 		}
 	}
 	want("/provision/user-data", 403, "another machine")
-	if !strings.Contains(
-		log.String(),
-		"nothing is known of 127.0.0.1: it has asked for no script, and no host has this address",
-	) {
+	if !strings.Contains(log.String(),
+		"nothing is known of 127.0.0.1: it has asked for no script, and no host has this address") {
 		t.Errorf("nothing says why:\n%s", log)
 	}
 	r.straight(facts)

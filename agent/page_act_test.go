@@ -149,11 +149,8 @@ func TestLivePageByKeyboard(t *testing.T) {
 		scrollTo(0, 0);
 		return true;
 	})()`)
-	b.Do(
-		"to the first element by key",
-		chromedp.KeyEvent(kb.Tab),
-		chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(input.ModifierShift)),
-	)
+	b.Do("to the first element by key", chromedp.KeyEvent(kb.Tab),
+		chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(input.ModifierShift)))
 	var at []string
 	for range 80 {
 		where := lab.Eval[string](b, `(() => {

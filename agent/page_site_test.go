@@ -226,12 +226,8 @@ func openPage(t *testing.T, expected ...string) (*lab.Browser, *site, *offerer) 
 	t.Helper()
 	b, o := lab.StartBrowser(t), newOfferer(t, "undionly.kpxe")
 	s := newSite(t, o)
-	b.Do(
-		"opening the page",
-		chromedp.EmulateViewport(1280, 1000),
-		media("dark"),
-		chromedp.Navigate(s.base.String()+"/"),
-	)
+	b.Do("opening the page", chromedp.EmulateViewport(1280, 1000), media("dark"),
+		chromedp.Navigate(s.base.String()+"/"))
 	b.Until(contact("live"))
 	t.Cleanup(func() {
 		for _, line := range b.Complaints() {
@@ -274,10 +270,8 @@ func (s *site) bootAll() {
 	for _, file := range []string{"kernel/amd64/unix", "amd64/boot_archive", "amd64/boot_archive.hash"} {
 		one.get(newSmartOS+file, 0)
 	}
-	two := s.machine(
-		2,
-		boot.Facts{Platform: "efi", Arch: "x86_64", Product: "PowerEdge R640", Manufacturer: "Dell Inc."},
-	)
+	two := s.machine(2,
+		boot.Facts{Platform: "efi", Arch: "x86_64", Product: "PowerEdge R640", Manufacturer: "Dell Inc."})
 	two.script()
 	two.get(debian+"linux", 8<<20)
 	two.get(debian+"initrd.gz", 16<<20)

@@ -20,10 +20,8 @@ func TestStatusIsBounded(t *testing.T) {
 	}
 	p.images = func() (out []web.Image) {
 		for range 2 * maxListed {
-			out = append(
-				out,
-				web.Image{Key: strings.Repeat("k", 128), Title: strings.Repeat("t", 128), Error: cut(long)},
-			)
+			out = append(out,
+				web.Image{Key: strings.Repeat("k", 128), Title: strings.Repeat("t", 128), Error: cut(long)})
 		}
 		return out
 	}

@@ -9,10 +9,7 @@ import (
 func TestReadFacts(t *testing.T) {
 	q, err := url.ParseQuery(
 		"mac=52-54-00-AB-cd-01&uuid=8A1F7D6E-0C5B-4D3E-9F2A-1B2C3D4E5F60&serial=+S%20N++1+&asset=&manufacturer=Acme%00&product=" +
-			strings.Repeat(
-				"x",
-				200,
-			) + "&platform=pcbios&buildarch=%24%7Bbuildarch%7D",
+			strings.Repeat("x", 200) + "&platform=pcbios&buildarch=%24%7Bbuildarch%7D",
 	)
 	if err != nil {
 		t.Fatal(err)

@@ -45,13 +45,8 @@ func (t *Tracker) bounded(tb testing.TB) {
 	}
 	if len(t.runs) > trackedRuns || len(t.byMAC) > boundAddrs*trackedRuns || len(t.byAddr) > boundAddrs*trackedRuns ||
 		len(t.flights) > trackedFlight {
-		tb.Fatalf(
-			"%d runs, %d MACs, %d addresses, %d flights",
-			len(t.runs),
-			len(t.byMAC),
-			len(t.byAddr),
-			len(t.flights),
-		)
+		tb.Fatalf("%d runs, %d MACs, %d addresses, %d flights", len(t.runs), len(t.byMAC), len(t.byAddr),
+			len(t.flights))
 	}
 	for _, r := range t.byMAC {
 		if _, ok := t.runs[r]; !ok {

@@ -281,22 +281,16 @@ func TestFetching(t *testing.T) {
 // What a machine was sent when it was switched off is named as it was asked for, whatever it asks for when it is on
 // again.
 func TestSwitchedOffInTheMiddle(t *testing.T) {
-	s := tell(
-		t,
-		TrackerConfig{Wants: func(kernel string) []string { return []string{kernel, "/os/Archive"} }},
-		toKernel,
-	)
+	s := tell(t, TrackerConfig{Wants: func(kernel string) []string { return []string{kernel, "/os/Archive"} }},
+		toKernel)
 	start := loopStart.Add(25 * time.Second)
 	s.Begin(Ask{Proto: HTTP, Class: IPXE, Client: netip.AddrPortFrom(addrOf("a"), 77), Name: "/os/Archive"}, start)
 	s.more("0:50 a uefi nbp ipxe.efi")
 	if len(s.ended) != 1 || !strings.Contains(s.ended[0].Note, "in the middle of /os/Archive") {
 		t.Errorf("%+v", s.ended)
 	}
-	s = tell(
-		t,
-		TrackerConfig{Wants: func(kernel string) []string { return []string{kernel, "/os/Archive"} }},
-		toKernel+", 0:50 a uefi nbp ipxe.efi",
-	)
+	s = tell(t, TrackerConfig{Wants: func(kernel string) []string { return []string{kernel, "/os/Archive"} }},
+		toKernel+", 0:50 a uefi nbp ipxe.efi")
 	if len(s.ended) != 1 || !strings.Contains(s.ended[0].Note, "did not ask for /os/Archive") {
 		t.Errorf("%+v", s.ended)
 	}

@@ -174,12 +174,8 @@ func commandsOf(i image.Image, o Options, rescue bool) string {
 	var b strings.Builder
 	kernel := script.URL(base, cmp.Or(i.BIOS, i.EFI))
 	if i.BIOS != "" && i.EFI != "" && i.BIOS != i.EFI {
-		fmt.Fprintf(
-			&b,
-			"set kernel %s\niseq ${platform} efi && set kernel %s ||\n",
-			script.URL(base, i.BIOS),
-			script.URL(base, i.EFI),
-		)
+		fmt.Fprintf(&b, "set kernel %s\niseq ${platform} efi && set kernel %s ||\n", script.URL(base, i.BIOS),
+			script.URL(base, i.EFI))
 		kernel = "${kernel}"
 	}
 	if i.Kind == image.KindISO {

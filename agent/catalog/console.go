@@ -25,9 +25,7 @@ func ParseConsole(s string) (Console, error) {
 		return Console{}, nil
 	case m == nil:
 		return Console{}, fmt.Errorf(
-			"invalid console %q: want text, ttya to ttyd or ttyS0 to ttyS3, optionally with a comma and a speed",
-			s,
-		)
+			"invalid console %q: want text, ttya to ttyd or ttyS0 to ttyS3, optionally with a comma and a speed", s)
 	case m[1] != "":
 		return Console{Port: 't'}, nil
 	}

@@ -224,17 +224,8 @@ func TestBreaker(t *testing.T) {
 					}
 					breaks := want && slices.Contains(loops, name)
 					if f.LoopBroken != breaks || breaks && (f.Artifact != boot.Script || string(got) != "#!ipxe\n") {
-						t.Errorf(
-							"%s %s %s %q: broke %v, want %v; begins with %q, %s",
-							chain,
-							class,
-							proto,
-							name,
-							f.LoopBroken,
-							breaks,
-							got,
-							f.Artifact,
-						)
+						t.Errorf("%s %s %s %q: broke %v, want %v; begins with %q, %s", chain, class, proto, name,
+							f.LoopBroken, breaks, got, f.Artifact)
 					}
 					f.Close()
 				}
@@ -253,10 +244,8 @@ func TestBreaker(t *testing.T) {
 }
 
 func TestBreakerLeavesExceptedNetworksAlone(t *testing.T) {
-	s := newSite(
-		t,
-		Config{Except: []netip.Prefix{netip.MustParsePrefix("192.168.7.0/24"), netip.MustParsePrefix("2001:db8::/64")}},
-	)
+	s := newSite(t,
+		Config{Except: []netip.Prefix{netip.MustParsePrefix("192.168.7.0/24"), netip.MustParsePrefix("2001:db8::/64")}})
 	for client, broke := range map[string]bool{
 		"192.168.7.9:1024": false, "[::ffff:192.168.7.9]:1024": false, "[2001:db8::9%eth0]:1024": false,
 		"192.168.8.9:1024": true, "[2001:db8:1::9]:1024": true,
@@ -367,15 +356,8 @@ func TestQuirksAreAbsorbed(t *testing.T) {
 		}
 		f.Close()
 		if f.Name != tc.want || !cmp.Equal(f.Quirks, tc.quirk) {
-			t.Errorf(
-				"%s %q: opened %q with %v, want %q with %v",
-				tc.ask.Proto,
-				tc.ask.Name,
-				f.Name,
-				f.Quirks,
-				tc.want,
-				tc.quirk,
-			)
+			t.Errorf("%s %q: opened %q with %v, want %q with %v", tc.ask.Proto, tc.ask.Name, f.Name, f.Quirks, tc.want,
+				tc.quirk)
 		}
 	}
 }
@@ -441,16 +423,8 @@ func TestNotOpened(t *testing.T) {
 			continue
 		}
 		if !errors.Is(err, tc.want) || no.Artifact != tc.artifact || no.Near != tc.near || no.Name != tc.name {
-			t.Errorf(
-				"%q: %v, %s, near %q; want %v, %s, %q",
-				tc.name,
-				err,
-				no.Artifact,
-				no.Near,
-				tc.want,
-				tc.artifact,
-				tc.near,
-			)
+			t.Errorf("%q: %v, %s, near %q; want %v, %s, %q", tc.name, err, no.Artifact, no.Near, tc.want, tc.artifact,
+				tc.near)
 		}
 		if tc.near != "" && !strings.Contains(err.Error(), tc.near) {
 			t.Errorf("%q: the error reads %q", tc.name, err)

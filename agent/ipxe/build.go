@@ -70,11 +70,8 @@ func Installed(target string) (string, error) {
 		target = t
 	}
 	if !targetRE.MatchString(target) {
-		return "", fmt.Errorf(
-			"%q: %w; want bios, efi64, arm64 or one like bin-x86_64-efi/snponly.efi",
-			target,
-			ErrTarget,
-		)
+		return "", fmt.Errorf("%q: %w; want bios, efi64, arm64 or one like bin-x86_64-efi/snponly.efi", target,
+			ErrTarget)
 	}
 	dir, name := filepath.Split(target)
 	for _, arch := range []string{"arm64", "arm32", "i386", "riscv64", "loong64"} {
@@ -111,10 +108,8 @@ func (b Build) Run(ctx context.Context) (Built, error) {
 	}
 	// EFI binaries carry their script as it is, BIOS ones compressed.
 	if strings.HasSuffix(name, ".efi") && !bytes.Contains(made, bytes.TrimSpace(b.Script)) {
-		return Built{}, fmt.Errorf(
-			"%s was made without the script in it: this tree's Makefile does not heed EMBED",
-			b.Target,
-		)
+		return Built{}, fmt.Errorf("%s was made without the script in it: this tree's Makefile does not heed EMBED",
+			b.Target)
 	}
 	return b.install(src, name, made)
 }

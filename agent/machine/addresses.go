@@ -32,9 +32,7 @@ func ParseRange(s string) (Range, error) {
 	switch {
 	case !ok, errors.Join(errA, errB) != nil, a.Zone() != "", b.Zone() != "", r.From.Is4() != r.To.Is4():
 		return Range{}, fmt.Errorf(
-			"invalid address %q: want one (10.0.0.7), a network (10.0.0.0/24) or a range (10.0.0.20-10.0.0.40)",
-			s,
-		)
+			"invalid address %q: want one (10.0.0.7), a network (10.0.0.0/24) or a range (10.0.0.20-10.0.0.40)", s)
 	case r.To.Less(r.From):
 		return Range{}, fmt.Errorf("%q ends before it begins; want %s-%s", s, r.To, r.From)
 	}

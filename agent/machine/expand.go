@@ -108,11 +108,8 @@ func CheckArgs(args string) error {
 		}
 	}
 	if rest := argument.ReplaceAllString(args, ""); strings.Contains(rest, "{{") || strings.Contains(rest, "}}") {
-		return fmt.Errorf(
-			"%q has braces that are no {{.NAME}}; want one of {{.%s}}",
-			args,
-			strings.Join(arguments, "}}, {{."),
-		)
+		return fmt.Errorf("%q has braces that are no {{.NAME}}; want one of {{.%s}}", args,
+			strings.Join(arguments, "}}, {{."))
 	}
 	return nil
 }

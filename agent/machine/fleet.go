@@ -230,30 +230,12 @@ func (f *Fleet) Fetched(addr netip.Addr, items []string) {
 	}
 	if c := f.Choose(d.facts, addr, ""); !c.Once && slices.Contains(items, c.Item) {
 		if err := f.Done.Set(d.IDs[0], p.Name, c.Item); err != nil {
-			f.log.Error(
-				"boot not recorded: the machine will boot once more what it was to boot once",
-				"client",
-				addr,
-				"mac",
-				d.IDs[0],
-				"item",
-				c.Item,
-				"err",
-				err,
-			)
+			f.log.Error("boot not recorded: the machine will boot once more what it was to boot once", "client", addr,
+				"mac", d.IDs[0], "item", c.Item, "err", err)
 			return
 		}
-		f.log.Info(
-			"booted once, as its profile says",
-			"client",
-			addr,
-			"mac",
-			d.IDs[0],
-			"item",
-			c.Item,
-			"profile",
-			p.Name,
-		)
+		f.log.Info("booted once, as its profile says", "client", addr, "mac", d.IDs[0], "item", c.Item, "profile",
+			p.Name)
 	}
 }
 

@@ -77,13 +77,8 @@ func (w *world) boots(mac string) string {
 func (w *world) want(mac, item string) {
 	w.t.Helper()
 	if got := w.boots(mac); got != item {
-		w.t.Errorf(
-			"%s boots %s, want %s: %s",
-			mac,
-			got,
-			item,
-			strings.Join(w.Choose(boot.Facts{MAC: mac}, netip.Addr{}, "").Why, "; "),
-		)
+		w.t.Errorf("%s boots %s, want %s: %s", mac, got, item,
+			strings.Join(w.Choose(boot.Facts{MAC: mac}, netip.Addr{}, "").Why, "; "))
 	}
 }
 
@@ -105,11 +100,8 @@ var (
 )
 
 func TestBootOnceIsUsedUpByTheKernel(t *testing.T) {
-	b := book(
-		t,
-		[]Host{{Name: "node", MACs: []string{mac1, mac2}, Profile: "p"}},
-		Profile{Name: "p", Image: "smartos", SkipMenu: true, Args: "a=b", Canary: -1},
-	)
+	b := book(t, []Host{{Name: "node", MACs: []string{mac1, mac2}, Profile: "p"}},
+		Profile{Name: "p", Image: "smartos", SkipMenu: true, Args: "a=b", Canary: -1})
 	w := newWorld(t, b, old1, deb, mem)
 	w.want(mac1, "smartos-1!")
 	if err := w.OneTime.Set(mac1, "memtest"); err != nil {
@@ -146,11 +138,8 @@ func TestBootOnceIsUsedUpByTheKernel(t *testing.T) {
 }
 
 func TestBootOnceOfWhatIsGone(t *testing.T) {
-	b := book(
-		t,
-		[]Host{{MACs: []string{mac1}, Profile: "p"}},
-		Profile{Name: "p", Image: "smartos", SkipMenu: true, Canary: -1},
-	)
+	b := book(t, []Host{{MACs: []string{mac1}, Profile: "p"}},
+		Profile{Name: "p", Image: "smartos", SkipMenu: true, Canary: -1})
 	w := newWorld(t, b, old1)
 	for _, mac := range []ID{mac1, mac2} {
 		if err := w.OneTime.Set(mac, "memtest"); err != nil {
@@ -247,10 +236,8 @@ func TestCanary(t *testing.T) {
 	both := func(canary, others string) { t.Helper(); w.want(first, canary); w.want(other, others) }
 	why := func(text string) {
 		t.Helper()
-		if got := strings.Join(w.Choose(boot.Facts{MAC: other}, netip.Addr{}, "").Why, "\n"); !strings.Contains(
-			got,
-			text,
-		) {
+		if got := strings.Join(w.Choose(boot.Facts{MAC: other}, netip.Addr{}, "").Why, "\n"); !strings.Contains(got,
+			text) {
 			t.Errorf("%s\nwant %s", got, text)
 		}
 	}

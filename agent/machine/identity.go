@@ -49,11 +49,8 @@ func (f *Fleet) identify(facts boot.Facts, addr netip.Addr) identity {
 		who.IDs = nil
 		notes = append(
 			notes,
-			fmt.Sprintf(
-				"in the network %s is %s, which is not the machine's MAC: it claims nothing",
-				addr,
-				who.network,
-			),
+			fmt.Sprintf("in the network %s is %s, which is not the machine's MAC: it claims nothing", addr,
+				who.network),
 		)
 	}
 	who.Why = append(notes, who.Why...)

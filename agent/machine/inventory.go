@@ -76,10 +76,8 @@ func New(hosts []Host, profiles []Profile) (*Inventory, error) {
 	for _, p := range profiles {
 		found = append(found, p.check()...)
 		if other, twice := b.profiles[p.Name]; twice {
-			found = append(
-				found,
-				Mistake{-1, p.Name, "", p.Line, fmt.Sprintf("duplicate profile (first on line %d)", other.Line)},
-			)
+			found = append(found,
+				Mistake{-1, p.Name, "", p.Line, fmt.Sprintf("duplicate profile (first on line %d)", other.Line)})
 		}
 		b.profiles[p.Name] = &p
 	}

@@ -59,12 +59,9 @@ func (p *Profile) pick(
 	case canary:
 		return yes(newest, "version %s, the newest, since this host is a canary", newest.Version)
 	case !canaries:
-		return yes(
-			newest,
+		return yes(newest,
 			"version %s, the newest; no host of this profile has the label %s: \"true\", so none boots it first",
-			newest.Version,
-			CanaryLabel,
-		)
+			newest.Version, CanaryLabel)
 	}
 	// A canary that could not come up with the newest says nothing of older ones.
 	for n, i := range all {
@@ -82,12 +79,8 @@ func (p *Profile) pick(
 		return yes(i, "version %s, the newest %s; %s", i.Version, how, waits(newest, result(newest.Key), p.Canary, now))
 	}
 	oldest := all[len(all)-1]
-	return yes(
-		oldest,
-		"version %s, the oldest, because no canary has booted a later one; %s",
-		oldest.Version,
-		waits(newest, result(newest.Key), p.Canary, now),
-	)
+	return yes(oldest, "version %s, the oldest, because no canary has booted a later one; %s", oldest.Version,
+		waits(newest, result(newest.Key), p.Canary, now))
 }
 
 // waits says what keeps the newest from the other hosts.
@@ -96,13 +89,8 @@ func waits(newest catalog.Item, is CanaryResult, after time.Duration, now time.T
 	case is.Machine == "":
 		return fmt.Sprintf("%s waits for a canary to boot it", newest.Version)
 	case is.Booted.IsZero():
-		return fmt.Sprintf(
-			"%s waits: canary %s came back after %s with it, and %s are wanted",
-			newest.Version,
-			is.Machine,
-			is.Stood.Round(time.Second),
-			after,
-		)
+		return fmt.Sprintf("%s waits: canary %s came back after %s with it, and %s are wanted", newest.Version,
+			is.Machine, is.Stood.Round(time.Second), after)
 	}
 	return fmt.Sprintf("%s waits until %s: canary %s booted it at %s and has to stay up for %s", newest.Version,
 		is.Booted.Add(after).UTC().Format(time.RFC3339), is.Machine, is.Booted.UTC().Format(time.RFC3339), after)

@@ -68,10 +68,8 @@ func (b *Inventory) Resolve(f boot.Facts, addr netip.Addr) Decision {
 			break
 		}
 		o := &b.hosts[m.host]
-		d.Why = append(
-			d.Why,
-			fmt.Sprintf("not host %s (line %d), by %s %s: %s", o.Name, o.Line, m.by, m.value, lessThan(m, best)),
-		)
+		d.Why = append(d.Why,
+			fmt.Sprintf("not host %s (line %d), by %s %s: %s", o.Name, o.Line, m.by, m.value, lessThan(m, best)))
 	}
 	if h.Profile == "" {
 		d.Why = append(d.Why, "the host has no profile")

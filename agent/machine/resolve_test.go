@@ -107,16 +107,8 @@ func TestTheMostTellingMatchWins(t *testing.T) {
 	} {
 		d := b.Resolve(tt.facts, addr(tt.addr))
 		if d.Host != tt.want || d.By != tt.by || d.Known != (tt.want != "") {
-			t.Errorf(
-				"%+v at %s: %s by %s, want %s by %s\n%s",
-				tt.facts,
-				tt.addr,
-				d.Host,
-				d.By,
-				tt.want,
-				tt.by,
-				strings.Join(d.Why, "\n"),
-			)
+			t.Errorf("%+v at %s: %s by %s, want %s by %s\n%s", tt.facts, tt.addr, d.Host, d.By, tt.want, tt.by,
+				strings.Join(d.Why, "\n"))
 		}
 	}
 }
@@ -146,10 +138,8 @@ func TestWhyAHost(t *testing.T) {
 		t.Error("a decision's labels are those of the book")
 	}
 	d = b.Resolve(boot.Facts{}, addr("10.0.0.1"))
-	if want := "not host 10.0.0.0/16 (line 11), by address 10.0.0.0/16: its range is larger"; !slices.Contains(
-		d.Why,
-		want,
-	) {
+	if want := "not host 10.0.0.0/16 (line 11), by address 10.0.0.0/16: its range is larger"; !slices.Contains(d.Why,
+		want) {
 		t.Errorf("%q, want %q", d.Why, want)
 	}
 	var none *Inventory

@@ -129,10 +129,8 @@ func (d *Data) err() error {
 
 // prepare finds out what an item does, and whether this machine can boot it.
 func (d *Data) prepare(c *candidate, conf Settings, wanted string) {
-	c.place = slices.IndexFunc(
-		conf.Entries,
-		func(e Entry) bool { return e.Group == "" && catalog.Matches(c.Key, e.Item) },
-	)
+	c.place = slices.IndexFunc(conf.Entries,
+		func(e Entry) bool { return e.Group == "" && catalog.Matches(c.Key, e.Item) })
 	o := catalog.Options{Console: conf.Console, RootShadow: conf.RootShadow}
 	if c.place >= 0 {
 		e := conf.Entries[c.place]
@@ -191,12 +189,8 @@ func (d *Data) decide(all []candidate, wanted string) {
 	case all[at].refused != nil && !all[at].broken && d.Choice.Item == "":
 		// The site's default is for those that can boot it.
 	case all[at].refused != nil:
-		d.wrong(
-			"default",
-			"the item to boot, %s, is not for this machine (%w); it is the local disk instead",
-			wanted,
-			all[at].refused,
-		)
+		d.wrong("default", "the item to boot, %s, is not for this machine (%w); it is the local disk instead", wanted,
+			all[at].refused)
 	default:
 		c := &all[at]
 		d.Default = c.Key

@@ -100,10 +100,8 @@ func TestMenuGolden(t *testing.T) {
 			facts: uefi, files: everything, choice: machine.Choice{Item: catalog.Local, SkipMenu: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newSite(
-				t,
-				Config{Settings: tc.menu, Choose: func(boot.Facts, netip.Addr) machine.Choice { return tc.choice }},
-			)
+			s := newSite(t,
+				Config{Settings: tc.menu, Choose: func(boot.Facts, netip.Addr) machine.Choice { return tc.choice }})
 			for _, f := range tc.files {
 				s.put("http/"+f, "x")
 			}

@@ -211,10 +211,8 @@ func TestOwnScriptWins(t *testing.T) {
 	const text = "#!ipxe\r\nset x ${y}\r\nmenu Mine\r\nitem a A thing\r\nitem --gap -- no\r\nitem --key b b  B   " +
 		"thing\r\nchoose --default b --timeout 5000 t && goto ${t}\r\n:a\r\n:b\r\n" +
 		"kernel /k -B root_shadow='" + seedHash + "',smartos=true\r\n"
-	s := newSite(
-		t,
-		Config{Choose: func(boot.Facts, netip.Addr) machine.Choice { t.Error("asked"); return machine.Choice{} }},
-	)
+	s := newSite(t,
+		Config{Choose: func(boot.Facts, netip.Addr) machine.Choice { t.Error("asked"); return machine.Choice{} }})
 	s.put("http/ipxe/bootstrap.ipxe", text)
 	s.put(own, "#!ipxe\n{{.Titel}}\n")
 	m := s.menu(t, bios)
@@ -251,10 +249,8 @@ func TestFragments(t *testing.T) {
 	s.put("http/ipxe/menu.d/README", "no script\n")
 	if m := s.menu(t, bios); m.Err != nil || m.Default != "20-rack" ||
 		!strings.Contains(string(m.Script), "\nitem --gap -- -- Ours\nitem -- 20-rack Rack's own; tools\n") ||
-		!strings.Contains(
-			string(m.Script),
-			"\n:20-rack\nchain ${base}/ipxe/menu.d/20-rack.ipxe || goto failed\ngoto start\n",
-		) ||
+		!strings.Contains(string(m.Script),
+			"\n:20-rack\nchain ${base}/ipxe/menu.d/20-rack.ipxe || goto failed\ngoto start\n") ||
 		!strings.Contains(
 			string(m.Script),
 			"\nitem -- plain plain\n",
