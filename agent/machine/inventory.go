@@ -243,7 +243,7 @@ func (p *Profile) check() (found Mistakes) {
 	if p.Image == "" {
 		switch {
 		case p.SkipMenu:
-			wrong("boot", "is straight, and image is not set; want what is to be booted")
+			wrong("menu", "is skip, and image is not set; want what is to be booted")
 		case p.Once:
 			wrong("when", "is once, and image is not set; want what is to be booted once")
 		case p.Version != "":

@@ -34,7 +34,7 @@ A note names what is right and works otherwise than it looks. Exits 3 if there i
 			if err != nil {
 				return err
 			}
-			notes := l.documentNotes()
+			notes := l.notes()
 			if asJSON {
 				out := map[string]any{"ok": true, "file": l.File}
 				if len(notes) > 0 {
@@ -114,4 +114,13 @@ func (l *loaded) documentNotes() []string {
 			"add its mac or address", h.Name, l.File, h.Line))
 	}
 	return notes
+}
+
+// notes are what is right and should be known all the same.
+func (l *loaded) notes() []string {
+	var notes []string
+	for _, w := range l.Warnings {
+		notes = append(notes, w.String())
+	}
+	return append(notes, l.documentNotes()...)
 }

@@ -109,7 +109,7 @@ func TestFirewallOnTheWire(t *testing.T) {
 
 	w.do(cli.Differs, []string{"settings  differ", "wire      differs"}, "status")
 	w.do(cli.Done, []string{"pfSense 10.99.0.1, interface ADMIN (opt1)", "the wire agrees", "proven on the wire"}, "configure")
-	w.do(cli.Done, []string{"settings  as wished for", "wire      as wished for"}, "status")
+	w.do(cli.Done, []string{"settings  in sync", "wire      in sync"}, "status")
 	w.do(cli.Done, []string{"in sync: nothing was written"}, "configure")
 	w.do(cli.Done, []string{"10.99.0.7"}, "probe")
 	w.do(cli.Done, []string{"bootstrap.ipxe"}, "check")
@@ -133,7 +133,7 @@ func TestFirewallTellsIPXE(t *testing.T) {
 	const script = "http://10.99.0.7/ipxe/bootstrap.ipxe"
 	w.do(cli.Differs, []string{"script", script}, "configure", "--dry-run")
 	w.do(cli.Done, []string{"script", script, "the wire agrees", "proven on the wire"}, "configure")
-	w.do(cli.Done, []string{"settings  as wished for", "wire      as wished for"}, "status")
+	w.do(cli.Done, []string{"settings  in sync", "wire      in sync"}, "status")
 	w.do(cli.Done, []string{script}, "probe")
 	w.do(cli.Done, []string{script}, "check")
 	w.do(cli.Done, []string{"yes dhcp", "the loop ends by dhcp"}, "chain", "explain")

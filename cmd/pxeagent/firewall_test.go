@@ -103,12 +103,12 @@ func TestFirewallFromFlags(t *testing.T) {
 		}
 		before := s.fw.Keys("opt1")
 		do("configure --dry-run -v"+wish, cli.Differs, "interface ADMIN (opt1)", "undionly.kpxe", way.shown, "firewall transport chosen")
-		do("status --interface opt1 --next-server 10.99.0.7", cli.Differs, "differ from what is wished for", "not asked")
+		do("status --interface opt1 --next-server 10.99.0.7", cli.Differs, "differ from the desired ones", "not asked")
 		if s.fw.Writes() != 0 || !cmp.Equal(s.fw.Keys("opt1"), before) {
 			t.Fatalf("%s: a dry run or status wrote", way.flags)
 		}
 		do("configure"+wish, cli.NotProven, "written and read back")
-		do("status --interface igb2 --next-server 10.99.0.7", cli.Done, "settings  as wished for")
+		do("status --interface igb2 --next-server 10.99.0.7", cli.Done, "settings  in sync")
 		do("configure"+strings.Replace(wish, "admin", "ADMIN", 1), cli.NotProven, "the settings are as wanted")
 		if n := s.fw.Writes(); n != 1 {
 			t.Errorf("%s: %d writes", way.flags, n)

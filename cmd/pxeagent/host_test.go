@@ -23,11 +23,11 @@ hosts:
   - {name: node-02, mac: 52:54:00:12:34:02, serial: S-2, profile: compute}
   - {name: lab, address: 10.0.0.128/25, profile: install}
 profiles:
-  compute: {image: smartos, version: latest, boot: straight}
+  compute: {image: smartos, version: latest, menu: skip}
   install:
     image: smartos
     when: once
-    boot: straight
+    menu: skip
     args: ks={{.Server}}/provision/x.ks host={{.Host}}
 `
 

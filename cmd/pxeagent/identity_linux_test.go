@@ -44,7 +44,7 @@ func newCrowd(t *testing.T) *crowd {
 	w.c.IP("route", "add", "default", "via", "10.78.0.1")
 	w.d.IP("route", "add", "default", "via", "10.78.0.1", "dev", "eth0", "onlink")
 
-	config := "state_dir: state\nnext_server: 10.77.0.7\nserve:\n  root: .\nprofiles:\n  p: {image: local, boot: straight}\nhosts:\n"
+	config := "state_dir: state\nnext_server: 10.77.0.7\nserve:\n  root: .\nprofiles:\n  p: {image: local, menu: skip}\nhosts:\n"
 	for name, h := range w.machines() {
 		config += fmt.Sprintf("  - {name: %s, mac: %s, profile: p}\n", name, h.MAC("eth0"))
 	}

@@ -33,7 +33,7 @@ const nodeConfig = `menu:
 hosts:
   - {name: node-01, mac: "52:54:00:12:34:56", profile: compute}
 profiles:
-  compute: {image: smartos-20130808T195337Z, console: ttyb, boot: straight}
+  compute: {image: smartos-20130808T195337Z, console: ttyb, menu: skip}
 `
 
 func TestMenuShow(t *testing.T) {

@@ -94,6 +94,9 @@ func (a *app) load(cmd *cobra.Command) (loaded, *slog.Logger, error) {
 	}
 	log := newLogger(a.stderr, l.Config.Log)
 	l.guard = guard.New(log)
+	for _, w := range l.Warnings {
+		log.Warn("the configuration has an old name", "key", w.String())
+	}
 	l.open(a, cmd.Flags(), log)
 	return l, log, nil
 }
@@ -131,6 +134,7 @@ A flag wins over a variable, a variable over the file, the file over the default
 		newServeCmd(a),
 		newConfigureCmd(a),
 		newRevertCmd(a),
+		newHistoryCmd(a),
 		newStatusCmd(a),
 		newProbeCmd(a),
 		newCheckCmd(a),

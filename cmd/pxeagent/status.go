@@ -17,7 +17,7 @@ func newStatusCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Compare what is wished for, what the DHCP server is set to, and what is on the wire",
+		Short: "Compare the desired settings with the DHCP server's and with the offers on the wire",
 		Long: `Read the DHCP server's settings, ask it as machines would, and compare both with what
 configure would set. Writes nothing, restarts nothing, takes no lock. Exits 0 where all
 three are the same, and 2 where the settings or the offers differ. Where this machine is
@@ -158,7 +158,7 @@ func (st status) print(w io.Writer) {
 	}
 	fmt.Fprintln(w, name)
 	fmt.Fprintf(w, "  %-9s %s\n", "settings", map[string]string{
-		asWished: "as wished for", differs: "differ from what is wished for", unknown: "not known",
+		asWished: "in sync", differs: "differ from the desired ones", unknown: "not known",
 	}[st.Settings])
 	printChanges(w, st.Changes)
 	for _, p := range st.Problems {
@@ -169,7 +169,7 @@ func (st status) print(w io.Writer) {
 		fmt.Fprintf(w, "  %-9s %s (%s)\n", mark, p.Text, p.Code)
 	}
 	fmt.Fprintf(w, "  %-9s %s\n", "wire", map[string]string{
-		asWished: "as wished for", differs: "differs from what is wished for", silent: "no DHCP server answers", notAsked: "not asked: this machine is not in that network",
+		asWished: "in sync", differs: "differs from what is desired", silent: "no DHCP server answers", notAsked: "not asked: this machine is not in that network",
 	}[st.Wire])
 	if st.Verdict == nil {
 		return

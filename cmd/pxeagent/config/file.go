@@ -153,7 +153,7 @@ func (p *fileParser) section(prefix string, n *yaml.Node) {
 		k, v := n.Content[i], n.Content[i+1]
 		name := prefix + k.Value
 		if line, twice := seen[k.Value]; twice {
-			p.wrong(name, k, "is there twice; the first is in line %d", line)
+			p.wrong(name, k, "duplicate key (first on line %d)", line)
 			continue
 		}
 		seen[k.Value] = k.Line

@@ -34,6 +34,9 @@ func (k Key) Env() string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(k.Name, ".", "_"))
 }
 
+// webhookURL may hold a secret.
+const webhookURL = "webhook.url"
+
 // The keys in the order in which a person meets them.
 var keys = []Key{
 	{Name: "interface", Flag: "interface", Arg: "NAME", Shape: List,
@@ -156,7 +159,7 @@ var keys = []Key{
 	{Name: "boots.stall", Default: "5m",
 		Usage: "how long a machine may ask for nothing before its boot counts as stalled, 10s to 24h; at a menu, its timeout is added",
 		Set:   One(func(c *Config) *time.Duration { return &c.Boots.Stall }, parseStall)},
-	{Name: "webhook.url",
+	{Name: webhookURL,
 		Usage: "where each boot that ended is posted to, as JSON",
 		Set:   One(func(c *Config) **url.URL { return &c.Webhook.URL }, parseWebhookURL)},
 	{Name: "webhook.secret_file", Path: true,

@@ -72,7 +72,8 @@ type SetPart struct {
 // Loaded is a configuration and how it came about.
 type Loaded struct {
 	Config   Config
-	File     string // absolute path of the file that was read; "" for none
+	File     string   // absolute path of the file that was read; "" for none
+	Warnings Mistakes // what is accepted and should be written otherwise: old names
 	Settings []Setting
 	Parts    []SetPart
 }
@@ -142,6 +143,7 @@ func Load(flags *pflag.FlagSet) (Loaded, error) {
 		}
 		l.Parts = append(l.Parts, s)
 	}
+	found, l.Warnings = found.split()
 	found = append(found, l.check(found)...)
 	found = append(found, l.checkMachines(found)...)
 	if len(found) > 0 {

@@ -50,7 +50,7 @@ func parseProfiles(c *Config, n partNode) {
 			"version": into(&p.Version, parseLine),
 			"args":    into(&p.Args, parseMachineArgs),
 			"console": into(&p.Console, parseMachineConsole),
-			"boot":    into(&p.SkipMenu, either("straight", "menu")),
+			"menu":    into(&p.SkipMenu, either("skip", "show")),
 			"when":    into(&p.Once, either("once", "always")),
 			"timeout": func(n partNode) {
 				var t time.Duration

@@ -47,7 +47,7 @@ const profilesSample = `profiles:
     version: 20130808T195337Z
     args: rack={{.Labels.rack}}
     console: ttyb
-    boot: straight
+    menu: skip
     when: once
     timeout: 0
     hide: [shell]
@@ -71,7 +71,7 @@ var (
 // One run names all that is wrong, and of what is wrong by itself nothing that follows from that.
 func TestAllMistakesOfMachinesAtOnce(t *testing.T) {
 	isolate(t)
-	write(t, "pxeagent.yaml", "hosts:\n- {mac: 52:54:00:00:00:01, profile: nope}\n- mac: 52:54:00:00:00:01\n- mac: 52:54\n- {mac: 52:54:00:00:00:02, profile: p}\nprofiles:\n  p: {boot: strait}\n  q: {boot: straight}\n")
+	write(t, "pxeagent.yaml", "hosts:\n- {mac: 52:54:00:00:00:01, profile: nope}\n- mac: 52:54:00:00:00:01\n- mac: 52:54\n- {mac: 52:54:00:00:00:02, profile: p}\nprofiles:\n  p: {menu: strait}\n  q: {menu: skip}\n")
 	_, err := Load(nil)
 	var ms Mistakes
 	if !errors.As(err, &ms) {
@@ -81,7 +81,7 @@ func TestAllMistakesOfMachinesAtOnce(t *testing.T) {
 	for _, m := range ms {
 		keys = append(keys, m.key)
 	}
-	if want := []string{"hosts[0].profile", "hosts[1].mac", "hosts[2].mac", "profiles.p.boot", "profiles.q.boot"}; !slices.Equal(keys, want) {
+	if want := []string{"hosts[0].profile", "hosts[1].mac", "hosts[2].mac", "profiles.p.menu", "profiles.q.menu"}; !slices.Equal(keys, want) {
 		t.Errorf("Mistakes of %q, want %q:\n%v", keys, want, err)
 	}
 }
@@ -101,8 +101,8 @@ func TestMistakesOfMachines(t *testing.T) {
 			`hosts[1].mac: has "52:54:00:12:34:01", as hosts[0] has in line 2: nothing says which of the two a machine is (FILE:3)`},
 		{"the same range", "hosts:\n- address: 10.0.0.0/24\n- address: 10.0.0.0-10.0.0.255",
 			`hosts[1].address: has 10.0.0.0/24, as hosts[0] has in line 2: nothing says which of the two a machine is (FILE:3)`},
-		{"straight to where", "profiles:\n  a: {boot: straight}", "profiles.a.boot: is straight, and image is not set; want what is to be booted (FILE:2)"},
-		{"neither", "profiles:\n  a: {boot: direct}", `profiles.a.boot: "direct" is not known; want menu or straight (FILE:2)`},
+		{"straight to where", "profiles:\n  a: {menu: skip}", "profiles.a.menu: is skip, and image is not set; want what is to be booted (FILE:2)"},
+		{"neither", "profiles:\n  a: {menu: direct}", `profiles.a.menu: "direct" is not known; want show or skip (FILE:2)`},
 		{"arguments", "profiles:\n  a: {image: x, args: 'a={{.Password}}'}",
 			`profiles.a.args: "{{.Password}}" is not known; want one of {{.MAC}}, {{.DashedMAC}}, {{.UUID}}, {{.Serial}}, {{.Asset}}, {{.Addr}}, {{.Host}}, {{.Profile}}, {{.Server}}, {{.Labels.NAME}} (FILE:2)`},
 		{"canary", "profiles:\n  a: {canary: soon}", `profiles.a.canary: "soon" is not a time; want one such as 30s or 5m (FILE:2)`},

@@ -14,6 +14,7 @@ type Mistake struct {
 	key  string // "" where it is not about a key, such as a syntax error
 	text string // a clause about the key's value: `"x" is not …; want …`
 	from Origin
+	note bool // it is accepted: a warning, no mistake
 }
 
 // String is `dhcp.pfsense.url: "fw.lan" has no scheme; want https://fw.lan (pxeagent.yaml:12)`.
@@ -32,6 +33,11 @@ type Mistakes []Mistake
 
 func (ms *Mistakes) add(key string, from Origin, format string, args ...any) {
 	*ms = append(*ms, Mistake{key: key, text: fmt.Sprintf(format, args...), from: from})
+}
+
+// warn notes what is accepted and should be written otherwise.
+func (ms *Mistakes) warn(key string, from Origin, format string, args ...any) {
+	*ms = append(*ms, Mistake{key: key, text: fmt.Sprintf(format, args...), from: from, note: true})
 }
 
 // sort puts those of the file first, by line, then those of variables and flags, in the table's order.

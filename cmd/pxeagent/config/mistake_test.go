@@ -59,8 +59,8 @@ func TestMistakes(t *testing.T) {
 			"dhcp.pfsense.apikey: there is no such key: secrets do not stand in this file; name a file that holds it in dhcp.pfsense.password_file, dhcp.pfsense.api_key_file or page.token_file (FILE:4)",
 		}},
 		{name: "twice", file: "chain: off\ninterface: [a, b, a]\nchain: auto\n", want: []string{
-			`interface: "a" is there twice (FILE:2)`,
-			"chain: is there twice; the first is in line 1 (FILE:3)",
+			`interface: "a" is a duplicate (FILE:2)`,
+			"chain: duplicate key (first on line 1) (FILE:3)",
 		}},
 		{name: "wrong types", file: "menu: 3\nserve: [a]\nlog: {format: [text]}\ninterface: [a, [b]]\nnext_server: {a: b}\nprobe:\n  device: [~]\n", want: []string{
 			"menu: want keys under it (title, default, timeout, console, rescue, root_shadow_file, hide, items), not a text (FILE:1)",

@@ -22,7 +22,7 @@ type part struct {
 // The parts in the order in which a person meets them.
 var parts = []part{
 	{"hosts", "machines by mac, uuid, serial, asset, address, manufacturer or product, with name, labels and profile: see Machines", parseHosts},
-	{"profiles", "what machines boot, by name: image, version, args, console, boot, when, timeout, hide, canary, provision: see Machines", parseProfiles},
+	{"profiles", "what machines boot, by name: image, version, args, console, menu, when, timeout, hide, canary, provision: see Machines", parseProfiles},
 	{"menu.items", "what stands in the menu first: headings (group) and items (item, title, args, console, hidden): see The menu", parseEntries},
 	{"images", "what `image sync` brings to disk: recipe, version, arch, keep, from, sha256, mirror, title, args: see Images", parseImages},
 	{"mirrors", "URLs to fetch from in place of a recipe's own, by recipe: see Images", parseMirrors},
@@ -118,7 +118,7 @@ func (n partNode) entries() []entry {
 		case k.Kind != yaml.ScalarNode || k.Value == "":
 			n.at(k, n.name).wrong("want a text as key, not %s", describe(k))
 		case slices.ContainsFunc(out, func(o entry) bool { return o.key == e.key }):
-			n.at(k, e.value.name).wrong("is there twice")
+			n.at(k, e.value.name).wrong("duplicate key (first on line %d)", n.keyLine(k.Value))
 		default:
 			out = append(out, e)
 		}
@@ -133,7 +133,17 @@ func (n partNode) fields(take map[string]func(partNode)) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	for _, e := range n.entries() {
+	entries := n.entries()
+	for _, e := range entries {
+		if now, value, is := newName(n.name+"."+e.key, e.value.Node); is {
+			old := e.value
+			e.key, e.value = lastPart(now), old.at(value, now)
+			if slices.ContainsFunc(entries, func(o entry) bool { return o.key == e.key }) {
+				old.wrong("is the old name of %s, which is set as well", e.key)
+				continue
+			}
+			old.found.warn(old.name, Origin{layer: fromFile, file: n.file, line: old.Line}, "is called %s now, and here %s: %s", e.key, e.key, value.Value)
+		}
 		set, known := take[e.key]
 		switch near := cli.Nearest(e.key, names); {
 		case known && e.value.empty():

@@ -126,7 +126,7 @@ func Unique(set Setter) Setter {
 		seen := map[string]bool{}
 		for _, t := range texts {
 			if seen[t] {
-				errs = append(errs, fmt.Errorf("%q is there twice", t))
+				errs = append(errs, fmt.Errorf("%q is a duplicate", t))
 			}
 			seen[t] = true
 		}

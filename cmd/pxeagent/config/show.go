@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 
@@ -33,7 +34,7 @@ func (l Loaded) Rows() []Row {
 		case s.Key.Shape == List || s.Key.Shape == Words:
 			r.Value = s.Texts
 		default:
-			r.Value = s.Texts[0]
+			r.Value = s.shown()
 		}
 		rows = append(rows, r)
 	}
@@ -54,6 +55,22 @@ func (l Loaded) Rows() []Row {
 		}
 	}
 	return rows
+}
+
+// shown is the text of a key that has one. Of a URL for posts only the host and the path are shown: chat services
+// keep the secret in the query or the user.
+func (s Setting) shown() string {
+	u, err := url.Parse(s.Texts[0])
+	if s.Key.Name != webhookURL || err != nil {
+		return s.Texts[0]
+	}
+	if u.User != nil {
+		u.User = url.User(hidden)
+	}
+	if u.RawQuery != "" {
+		u.RawQuery = hidden
+	}
+	return u.String()
 }
 
 // Markdown is the table of keys for the documentation.
