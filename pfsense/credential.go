@@ -3,41 +3,21 @@ package pfsense
 import (
 	"encoding/base64"
 	"fmt"
-	"io"
-	"log/slog"
 	"strings"
 	"sync"
 
 	"github.com/go-resty/resty/v2"
+
+	"pxeagent/agent/dhcp"
 )
 
 // hidden is shown in place of a secret.
-const hidden = "(hidden)"
-
-// secret prints as "(hidden)" in every way that fmt, log/slog and encoding/json know. It is behind a pointer, because
-// fmt calls no method of what stands in another struct's unexported field.
-type secret struct{ text *string }
-
-func newSecret(text string) secret { return secret{&text} }
-
-// reveal is for code that sends or hashes it.
-func (s secret) reveal() string {
-	if s.text == nil {
-		return ""
-	}
-	return *s.text
-}
-
-func (s secret) String() string               { return hidden }
-func (s secret) GoString() string             { return hidden }
-func (s secret) Format(f fmt.State, _ rune)   { io.WriteString(f, hidden) }
-func (s secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
-func (s secret) LogValue() slog.Value         { return slog.StringValue(hidden) }
+const hidden = dhcp.Hidden
 
 // credential is a user with a password, or an API key of the REST package.
 type credential struct {
 	user   string // "" with an API key
-	secret secret
+	secret dhcp.Secret
 }
 
 // String names it without the secret.
@@ -51,10 +31,10 @@ func (c credential) String() string {
 // sign adds it to one request, which goes to one host: redirects are not followed.
 func (c credential) sign(r *resty.Request) {
 	if c.user == "" {
-		r.SetHeader("X-API-Key", c.secret.reveal())
+		r.SetHeader("X-API-Key", c.secret.Reveal())
 		return
 	}
-	r.SetBasicAuth(c.user, c.secret.reveal())
+	r.SetBasicAuth(c.user, c.secret.Reveal())
 }
 
 // traceArg is how much of an argument PHP prints in a stack trace.
@@ -62,7 +42,7 @@ const traceArg = 15
 
 // traces are the forms in which the secret could appear in a text.
 func (c credential) traces() []string {
-	s := c.secret.reveal()
+	s := c.secret.Reveal()
 	if s == "" {
 		return nil
 	}
@@ -106,7 +86,7 @@ func (l logins) forREST() (credential, error) {
 		return credential{}, err
 	}
 	if key != "" {
-		return credential{secret: newSecret(key)}, nil
+		return credential{secret: dhcp.NewSecret(key)}, nil
 	}
 	return l.forUser()
 }
@@ -123,5 +103,5 @@ func (l logins) forUser() (credential, error) {
 	if password == "" {
 		return credential{}, fmt.Errorf("%w: no password for user %q", ErrNoCredential, l.user)
 	}
-	return credential{user: l.user, secret: newSecret(password)}, nil
+	return credential{user: l.user, secret: dhcp.NewSecret(password)}, nil
 }

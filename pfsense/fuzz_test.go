@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pxeagent/agent/dhcp"
 )
 
 // seeds are the recorded answers.
@@ -45,7 +47,7 @@ const marker = "SECRET"
 
 // planted is a body with the secret at each marker, and whether there is one.
 func planted(body []byte, cred credential) (text []byte, echoed bool) {
-	text = bytes.ReplaceAll(body, []byte(marker), []byte(cred.secret.reveal()))
+	text = bytes.ReplaceAll(body, []byte(marker), []byte(cred.secret.Reveal()))
 	return text, leaks(string(text))
 }
 
@@ -69,7 +71,7 @@ func checkAnswer(t *testing.T, echoed bool, result json.RawMessage, err error) {
 
 func FuzzXMLRPC(f *testing.F) {
 	seeds(f)
-	cred := credential{user: testUser, secret: newSecret(testPassword)}
+	cred := credential{user: testUser, secret: dhcp.NewSecret(testPassword)}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		body, echoed := planted(body, cred)
 		result, err := readResponse(reply{status: status, body: body, location: string(body)}, cred)
@@ -79,7 +81,7 @@ func FuzzXMLRPC(f *testing.F) {
 
 func FuzzREST(f *testing.F) {
 	seeds(f)
-	cred := credential{secret: newSecret(testKey)}
+	cred := credential{secret: dhcp.NewSecret(testKey)}
 	upload := upload{name: strings.Repeat("a", 32)}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		body, echoed := planted(body, cred)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+
+	"pxeagent/agent/dhcp"
 )
 
 // rejectedLogins records which credentials a firewall rejected, across runs: pfSense counts failed logins and blocks
@@ -39,8 +41,8 @@ type rejectedLogin struct {
 // hashRounds makes guessing a secret from the file about as slow as trying to log in.
 const hashRounds = 50_000
 
-func (r rejectedLogin) hash(s secret) ([]byte, error) {
-	return pbkdf2.Key(sha256.New, s.reveal(), r.Salt, hashRounds, sha256.Size)
+func (r rejectedLogin) hash(s dhcp.Secret) ([]byte, error) {
+	return pbkdf2.Key(sha256.New, s.Reveal(), r.Salt, hashRounds, sha256.Size)
 }
 
 func (m rejectedLogins) path(cred credential) string {

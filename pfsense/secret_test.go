@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"pxeagent/agent/dhcp"
 )
 
 // Types that hold a credential never print it, however they are printed.
 func TestSecretsPrintHidden(t *testing.T) {
-	c := credential{user: testUser, secret: newSecret(testPassword)}
+	c := credential{user: testUser, secret: dhcp.NewSecret(testPassword)}
 	var log strings.Builder
 	h := slog.New(slog.NewJSONHandler(&log, nil))
 	for _, v := range []any{c, &c, c.secret, struct{ c credential }{c}, []credential{c}, map[string]credential{"x": c}} {
@@ -47,7 +49,7 @@ func TestQuotedHidesTheSecret(t *testing.T) {
 		testPassword:    "#0 login('" + testPassword[:traceArg] + "...')",
 		"tab\tand more": "tab\tand more",
 	} {
-		got := quoted(said, credential{user: testUser, secret: newSecret(secret)})
+		got := quoted(said, credential{user: testUser, secret: dhcp.NewSecret(secret)})
 		if strings.Contains(got, secret) || strings.Contains(got, strings.Join(strings.Fields(secret), " ")) ||
 			!strings.Contains(got, hidden) {
 			t.Errorf("%q of %q: %s", said, secret, got)

@@ -5,29 +5,19 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"pxeagent/agent/dhcp"
 	"pxeagent/cmd/pxeagent/cli"
 )
 
 // hidden stands wherever a secret would be shown.
-const hidden = "(hidden)"
+const hidden = dhcp.Hidden
 
-// Secret is a password or key that prints as "(hidden)" in every way that fmt, log/slog and
-// encoding/json know.
-type Secret struct{ text string }
-
-// Reveal is the secret itself, to be handed to what needs it and to nothing that prints.
-func (s Secret) Reveal() string { return s.text }
-
-func (s Secret) String() string               { return hidden }
-func (s Secret) GoString() string             { return hidden }
-func (s Secret) Format(f fmt.State, _ rune)   { io.WriteString(f, hidden) }
-func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
-func (s Secret) LogValue() slog.Value         { return slog.StringValue(hidden) }
+// Secret is a password or key that never prints itself.
+type Secret = dhcp.Secret
 
 // SecretSource is where one secret may come from: the variable, else the file, else the
 // credential that systemd hands over. No flag carries one: everyone on the machine can read those.
@@ -72,7 +62,7 @@ const Stdin = "-"
 // ReadSecret finds a secret; stdin is read where its file is "-". One newline at its end is not part of it. ErrNoSecret: there is none.
 func ReadSecret(c Config, src SecretSource, stdin io.Reader) (Secret, error) {
 	if s := os.Getenv(src.Env); s != "" {
-		return Secret{s}, nil
+		return dhcp.NewSecret(s), nil
 	}
 	key, path := src.FileKey, src.File(c)
 	private := false
@@ -93,7 +83,7 @@ func ReadSecret(c Config, src SecretSource, stdin io.Reader) (Secret, error) {
 		if err != nil {
 			return Secret{}, fmt.Errorf("%s: %w", key, err)
 		}
-		return Secret{text}, nil
+		return dhcp.NewSecret(text), nil
 	}
 	// systemd keeps its credentials where nobody else gets to, whatever their mode.
 	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" && inside(dir, path) {
@@ -108,7 +98,7 @@ func ReadSecret(c Config, src SecretSource, stdin io.Reader) (Secret, error) {
 		}
 		return Secret{}, fmt.Errorf("%s: %w", key, err)
 	}
-	return Secret{text}, nil
+	return dhcp.NewSecret(text), nil
 }
 
 func credentialPath(name string) string {
