@@ -48,16 +48,16 @@ func (s *Server) served(t tree, n network) []dhcp.Problem {
 			}
 		case "no-dhcp-interface", "no-dhcpv4-interface":
 			if slices.ContainsFunc(d.fields, s.isNamed) {
-				return []dhcp.Problem{refusal("not-served", "Dnsmasq does not answer DHCP on %s: %s", s.cfg.Interface, d.where())}
+				return []dhcp.Problem{dhcp.Refusal("not-served", "Dnsmasq does not answer DHCP on %s: %s", s.cfg.Interface, d.where())}
 			}
 		}
 	}
 	switch {
 	case byAddr:
 	case len(except) > 0:
-		return []dhcp.Problem{refusal("not-served", "Dnsmasq does not listen on %s: %s", s.cfg.Interface, except[0].where())}
+		return []dhcp.Problem{dhcp.Refusal("not-served", "Dnsmasq does not listen on %s: %s", s.cfg.Interface, except[0].where())}
 	case len(named) > 0 && !byName:
-		return []dhcp.Problem{refusal("not-served", "Dnsmasq does not listen on %s, only on others: %s; add interface=%s",
+		return []dhcp.Problem{dhcp.Refusal("not-served", "Dnsmasq does not listen on %s, only on others: %s; add interface=%s",
 			s.cfg.Interface, named[0].where(), s.cfg.Interface)}
 	}
 	return nil
@@ -92,15 +92,15 @@ func (s *Server) ranges(t tree, n network) []dhcp.Problem {
 	}
 	switch {
 	case s.cfg.Mode == ModeProxy && len(leases) > 0:
-		return []dhcp.Problem{refusal("leases-here",
+		return []dhcp.Problem{dhcp.Refusal("leases-here",
 			"mode proxy is for networks where another server leases addresses, but this Dnsmasq leases them: %s; set "+
 				"dhcp.dnsmasq.mode to server", leases[0].where())}
 	case s.cfg.Mode == ModeServer && len(leases) == 0 && len(t.unread) == 0 && !shared:
 		if len(proxies) > 0 {
-			return []dhcp.Problem{refusal("no-range",
+			return []dhcp.Problem{dhcp.Refusal("no-range",
 				"Dnsmasq is only a proxy on this network (%s); set dhcp.dnsmasq.mode to proxy", proxies[0].where())}
 		}
-		return []dhcp.Problem{refusal("no-range",
+		return []dhcp.Problem{dhcp.Refusal("no-range",
 			"Dnsmasq leases no addresses in %v: no dhcp-range covers it; add one, or set dhcp.dnsmasq.mode to proxy where "+
 				"another server leases", n.addrs[0].Masked())}
 	}
@@ -121,33 +121,33 @@ func (s *Server) conflict(d directive, n network, later bool) (dhcp.Problem, boo
 	case "dhcp-boot":
 		switch {
 		case len(tags) == 0:
-			return note("other-boot", "%s is sent to machines that pxeagent does not cover", d.where()), true
+			return dhcp.Note("other-boot", "%s is sent to machines that pxeagent does not cover", d.where()), true
 		case later:
-			return note("other-boot", "%s is read later and wins for machines with these tags", d.where()), true
+			return dhcp.Note("other-boot", "%s is read later and wins for machines with these tags", d.where()), true
 		}
-		return note("other-boot", "%s applies to machines with these tags that pxeagent does not cover", d.where()), true
+		return dhcp.Note("other-boot", "%s applies to machines with these tags that pxeagent does not cover", d.where()), true
 	case "dhcp-option", "dhcp-option-force":
 		if slices.Contains([]string{"43", "60", "66", "67", "150", "vendor-encap", "vendor-class", "tftp-server",
 			"bootfile-name", "tftp-server-address"}, first) {
-			return note("other-option", "%s sends boot information in addition to pxeagent's", d.where()), true
+			return dhcp.Note("other-option", "%s sends boot information in addition to pxeagent's", d.where()), true
 		}
 		if first == "175" || strings.HasPrefix(first, "encap:175") {
-			return note("other-option", "%s changes what iPXE does", d.where()), true
+			return dhcp.Note("other-option", "%s changes what iPXE does", d.where()), true
 		}
 	case "dhcp-match", "dhcp-vendorclass", "dhcp-userclass":
 		return s.otherMatch(d)
 	case "pxe-service", "pxe-prompt":
-		return note("other-pxe", "%s is shown to PXE machines in addition to pxeagent's settings", d.where()), true
+		return dhcp.Note("other-pxe", "%s is shown to PXE machines in addition to pxeagent's settings", d.where()), true
 	case "dhcp-optsfile", "dhcp-optsdir":
-		return note("options-file",
+		return dhcp.Note("options-file",
 			"options from that file are sent in addition to pxeagent's and may set a second boot file: %s", d.where()), true
 	case "enable-tftp":
 		if len(d.fields) == 0 || slices.ContainsFunc(d.fields, s.isNamed) {
-			return note("own-tftp", "Dnsmasq serves TFTP itself, on the port that pxeagent needs on the same machine: %s",
+			return dhcp.Note("own-tftp", "Dnsmasq serves TFTP itself, on the port that pxeagent needs on the same machine: %s",
 				d.where()), true
 		}
 	case "dhcp-ignore":
-		return note("ignores-clients", "machines that match are never answered: %s", d.where()), true
+		return dhcp.Note("ignores-clients", "machines that match are never answered: %s", d.where()), true
 	}
 	return dhcp.Problem{}, false
 }
@@ -167,7 +167,7 @@ func (s *Server) otherMatch(d directive) (dhcp.Problem, bool) {
 	if !boots {
 		return dhcp.Problem{}, false
 	}
-	return note("other-match", "%s also tags network boot clients; lines that use its tag may conflict", d.where()), true
+	return dhcp.Note("other-match", "%s also tags network boot clients; lines that use its tag may conflict", d.where()), true
 }
 
 // beyond is the effect of a proxy's lines on other networks: Dnsmasq cannot limit them to one interface.
@@ -185,18 +185,18 @@ func (s *Server) beyond(t tree, d dropIn) []dhcp.Problem {
 	}
 	switch {
 	case !ranges:
-		list = append(list, note("opens-ports",
+		list = append(list, dhcp.Note("opens-ports",
 			"affects all interfaces: Dnsmasq does not do DHCP yet and will open UDP ports 67 and 4011; it answers only on %s",
 			s.cfg.Interface))
 	case !pxe:
-		list = append(list, note("opens-ports",
+		list = append(list, dhcp.Note("opens-ports",
 			"affects all interfaces: Dnsmasq will open UDP port 4011; it answers there only on %s", s.cfg.Interface))
-		list = append(list, note("affects-pxe",
+		list = append(list, dhcp.Note("affects-pxe",
 			"affects all networks that this Dnsmasq leases on: PXE machines are sent option 60 PXEClient, and use the "+
 				"boot file of the offer"))
 	}
 	if d.boot.URL != [firmware.NumArch]string{} && !http {
-		list = append(list, note("affects-http",
+		list = append(list, dhcp.Note("affects-http",
 			"affects all networks that this Dnsmasq serves: dhcp-pxe-vendor makes it answer HTTPClient to machines that send "+
 				"it"))
 	}

@@ -59,10 +59,10 @@ func (s *Server) Plan(_ context.Context, want dhcp.Boot) (dhcp.Plan, error) {
 func (s *Server) olds(old parsed, raw []byte) []dhcp.Problem {
 	var list []dhcp.Problem
 	if why := old.edited(raw, s.cfg.Interface); why != "" {
-		list = append(list, note("edited", "%s has %s; it will be overwritten", s.file, why))
+		list = append(list, dhcp.Note("edited", "%s has %s; it will be overwritten", s.file, why))
 	}
 	if old.mode != s.cfg.Mode && old.boot != (dhcp.Boot{}) {
-		list = append(list, note("mode", "%s is for mode %s and will be changed to mode %s", s.file, old.mode, s.cfg.Mode))
+		list = append(list, dhcp.Note("mode", "%s is for mode %s and will be changed to mode %s", s.file, old.mode, s.cfg.Mode))
 	}
 	return list
 }
@@ -80,28 +80,20 @@ func (s *Server) daemonProblems(t target) []dhcp.Problem {
 		if len(t.tree.dirs) > 0 {
 			text += "; its conf-dir is " + strings.Join(t.tree.dirs, ", ")
 		}
-		return []dhcp.Problem{refusal("conf-dir-not-read",
+		return []dhcp.Problem{dhcp.Refusal("conf-dir-not-read",
 			"%s: add conf-dir=%s,*.conf to its configuration and restart it, or set dhcp.dnsmasq.conf_dir to a folder that it "+
 				"reads", text, s.cfg.ConfDir)}
 	}
 	if !t.running {
-		list = append(list, note("not-running", "no running Dnsmasq reads %s; it will be started", s.cfg.ConfDir))
+		list = append(list, dhcp.Note("not-running", "no running Dnsmasq reads %s; it will be started", s.cfg.ConfDir))
 	}
 	if len(t.others) > 0 {
-		list = append(list, note("several-daemons",
+		list = append(list, dhcp.Note("several-daemons",
 			"processes %d and %d both read %s: the drop-in affects both, and only the restart of the first is verified", t.pid,
 			t.others[0].pid, s.cfg.ConfDir))
 	}
 	for _, what := range t.tree.unread {
-		list = append(list, note("unread", "not read: %s; conflicts there are not detected", what))
+		list = append(list, dhcp.Note("unread", "not read: %s; conflicts there are not detected", what))
 	}
 	return list
-}
-
-func note(code, format string, args ...any) dhcp.Problem {
-	return dhcp.Problem{Code: code, Text: fmt.Sprintf(format, args...)}
-}
-
-func refusal(code, format string, args ...any) dhcp.Problem {
-	return dhcp.Problem{Code: code, Text: fmt.Sprintf(format, args...), Refuse: true}
 }

@@ -10,9 +10,6 @@ import (
 	"pxeagent/agent/firmware"
 )
 
-// maxName is the longest boot file name: the BOOTP field has 128 bytes with its NUL (RFC 2131 section 2).
-const maxName = 127
-
 // checkBoot lists what of want cannot be written. `dnsmasq --test` takes an address like 10.77.0.999 and an
 // empty file name, and a comma or a quote would change the meaning of the line, so nothing is left to it.
 func checkBoot(want dhcp.Boot, mode Mode) []dhcp.Problem {
@@ -81,8 +78,8 @@ func badURL(text string, schemes ...string) string {
 
 func badText(s string) string {
 	switch {
-	case len(s) > maxName:
-		return fmt.Sprintf("has %d bytes; a DHCP header holds %d", len(s), maxName)
+	case len(s) > dhcp.MaxBootFile:
+		return fmt.Sprintf("has %d bytes; a DHCP header holds %d", len(s), dhcp.MaxBootFile)
 	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' || r == '"' || r == '\\' }):
 		return "has a blank, comma, quote, backslash, control or non-ASCII character, which a line of Dnsmasq's cannot carry"
 	}

@@ -126,7 +126,7 @@ var deviceName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 // scriptRefusals are reasons why a client class cannot send iPXE want.Script.
 func (f firewall) scriptRefusals(p iface, want dhcp.Boot) []dhcp.Problem {
 	var list []dhcp.Problem
-	add := func(code, format string, args ...any) { list = append(list, refuse(code, format, args...)) }
+	add := func(code, format string, args ...any) { list = append(list, dhcp.Refusal(code, format, args...)) }
 	switch {
 	case !f.kea():
 		add("script-isc", "pfSense's ISC DHCP server cannot tell iPXE from firmware; use Kea, or another chain mode")
@@ -135,7 +135,7 @@ func (f firewall) scriptRefusals(p iface, want dhcp.Boot) []dhcp.Problem {
 			"pfSense %s does not support custom Kea configuration, which the class for iPXE needs; update to 2.8 or 25.03",
 			f.Version)
 	}
-	if why := badURL(want.Script, maxName); why != "" {
+	if why := badURL(want.Script, dhcp.MaxBootFile); why != "" {
 		add("bad-script", "script URL %q %s", want.Script, why)
 	}
 	if !deviceName.MatchString(p.Device) {
@@ -157,13 +157,13 @@ func (f firewall) scriptNotes(p iface) []dhcp.Problem {
 	}
 	for _, c := range j.classes {
 		if c.boots && !strings.HasPrefix(c.name, classPrefix) {
-			list = append(list, note("kea-custom-class",
+			list = append(list, dhcp.Note("kea-custom-class",
 				"the firewall's custom Kea configuration has a class %q that also sets a boot file; iPXE on %s gets pxeagent's",
 				c.name, p.label()))
 		}
 	}
 	if p.DHCP.KeaCustom {
-		list = append(list, note("kea-custom-interface",
+		list = append(list, dhcp.Note("kea-custom-interface",
 			"%s has a custom Kea configuration; a boot file in it would be sent to iPXE too", p.label()))
 	}
 	return list

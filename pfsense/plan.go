@@ -2,7 +2,6 @@ package pfsense
 
 import (
 	"context"
-	"fmt"
 
 	"pxeagent/agent/dhcp"
 )
@@ -55,12 +54,4 @@ func (f firewall) plan(p iface, want dhcp.Boot, tell bool) (dhcp.Plan, error) {
 	}
 	plan.Problems = f.problems(p, want, plan.After.Boot)
 	return plan, nil
-}
-
-func note(code, format string, args ...any) dhcp.Problem {
-	return dhcp.Problem{Code: code, Text: fmt.Sprintf(format, args...)}
-}
-
-func refuse(code, format string, args ...any) dhcp.Problem {
-	return dhcp.Problem{Code: code, Text: fmt.Sprintf(format, args...), Refuse: true}
 }

@@ -27,23 +27,23 @@ func (f firewall) refusals(p iface, want dhcp.Boot) []dhcp.Problem {
 	if off := (dhcp.Boot{}); want != off {
 		switch {
 		case f.Relay:
-			list = append(list, refuse("relay", "the firewall is a DHCP relay for another server"))
+			list = append(list, dhcp.Refusal("relay", "the firewall is a DHCP relay for another server"))
 		case p.DHCP == nil:
-			list = append(list, refuse("no-dhcp", "the firewall has no DHCP settings for %s", p.label()))
+			list = append(list, dhcp.Refusal("no-dhcp", "the firewall has no DHCP settings for %s", p.label()))
 		case !p.DHCP.Enable:
-			list = append(list, refuse("dhcp-off", "the firewall's DHCP server is disabled on %s", p.label()))
+			list = append(list, dhcp.Refusal("dhcp-off", "the firewall's DHCP server is disabled on %s", p.label()))
 		}
 	}
 	if f.secondary(p) {
-		list = append(list, refuse("ha-secondary",
+		list = append(list, dhcp.Refusal("ha-secondary",
 			"this firewall is the secondary of an HA pair, and the primary overwrites its DHCP settings: configure the primary"))
 	}
 	if f.Dirty {
-		list = append(list, refuse("unapplied",
+		list = append(list, dhcp.Refusal("unapplied",
 			"the firewall has DHCP settings that were saved but not applied; they would take effect with this change"))
 	}
 	if odd := f.unsafe(p); len(odd) > 0 {
-		list = append(list, refuse("unsafe-text",
+		list = append(list, dhcp.Refusal("unsafe-text",
 			"values in the DHCP settings that can stop the DHCP server on all interfaces when it reloads: %s",
 			strings.Join(odd, ", ")))
 	}
@@ -81,7 +81,7 @@ func (f firewall) unsafe(p iface) []string {
 func (f firewall) engineNotes(p iface, want, sends dhcp.Boot) []dhcp.Problem {
 	var list []dhcp.Problem
 	can := f.can(p)
-	add := func(code, format string, args ...any) { list = append(list, note(code, format, args...)) }
+	add := func(code, format string, args ...any) { list = append(list, dhcp.Note(code, format, args...)) }
 	if !f.Running {
 		add("not-running", "the firewall's DHCP server is not running")
 	}
@@ -148,13 +148,13 @@ func (f firewall) overrides(s section) []dhcp.Problem {
 	}
 	for _, m := range s.Maps {
 		if says := bootSettings(m.Keys, m.RootPath); says != "" {
-			list = append(list, note("mapping", "the static mapping of %s has its own boot settings: %s%s", m.label(), says,
+			list = append(list, dhcp.Note("mapping", "the static mapping of %s has its own boot settings: %s%s", m.label(), says,
 				ignored))
 		}
 	}
 	for _, p := range s.Pools {
 		if says := bootSettings(p.Keys, p.RootPath); says != "" && p.Keys[netboot].present {
-			list = append(list, note("pool", "the pool %s has its own boot settings: %s%s", p.label(), says, ignored))
+			list = append(list, dhcp.Note("pool", "the pool %s has its own boot settings: %s%s", p.label(), says, ignored))
 		}
 	}
 	return list
@@ -205,16 +205,16 @@ func (f firewall) clients(p iface) []dhcp.Problem {
 			where = "the pool " + one.label()
 		}
 		if one.DenyUnknown != "" && one.DenyUnknown != "disabled" {
-			list = append(list, note("deny-unknown", "%s answers only known clients: set probe.mac to the MAC of one", where))
+			list = append(list, dhcp.Note("deny-unknown", "%s answers only known clients: set probe.mac to the MAC of one", where))
 		}
 		if one.MACAllow != "" || one.MACDeny != "" {
-			list = append(list, note("mac-filter",
+			list = append(list, dhcp.Note("mac-filter",
 				"%s answers only some MAC addresses (allow %q, deny %q): set probe.mac to one of them", where, one.MACAllow,
 				one.MACDeny))
 		}
 	}
 	if free, known := f.free(all); known && free == 0 {
-		list = append(list, note("pool-full", "all addresses of %s are leased: new machines, and the probe, get no offer",
+		list = append(list, dhcp.Note("pool-full", "all addresses of %s are leased: new machines, and the probe, get no offer",
 			p.label()))
 	}
 	return list

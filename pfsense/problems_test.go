@@ -229,7 +229,7 @@ func TestCodesAreDocumented(t *testing.T) {
 	_, text, _ := strings.Cut(string(doc), "problems have these codes. These refuse:")
 	text, _, _ = strings.Cut(text, "//\n")
 	refuses, shown, _ := strings.Cut(text, "These are only shown:")
-	made := regexp.MustCompile(`(note|refuse|add)\("([a-z0-9-]+)"`)
+	made := regexp.MustCompile(`(dhcp\.Note|dhcp\.Refusal|add)\("([a-z0-9-]+)"`)
 	word := regexp.MustCompile(`[a-z0-9]+(-[a-z0-9]+)*`)
 	said := append(word.FindAllString(refuses, -1), word.FindAllString(shown, -1)...)
 	for _, file := range []string{"values.go", "kea_class.go", "problems.go", "problems_wire.go"} {
@@ -243,7 +243,7 @@ func TestCodesAreDocumented(t *testing.T) {
 		}
 		for _, m := range found {
 			code, list := string(m[2]), shown
-			if file == "values.go" || string(m[1]) == "refuse" || file == "kea_class.go" && string(m[1]) == "add" {
+			if file == "values.go" || string(m[1]) == "dhcp.Refusal" || file == "kea_class.go" && string(m[1]) == "add" {
 				list = refuses
 			}
 			if !slices.Contains(word.FindAllString(list, -1), code) {

@@ -11,7 +11,7 @@ import (
 // contradictions are other settings of the interface that send machines something other than want.
 func (f firewall) contradictions(p iface, want dhcp.Boot) []dhcp.Problem {
 	var list []dhcp.Problem
-	add := func(code, format string, args ...any) { list = append(list, note(code, format, args...)) }
+	add := func(code, format string, args ...any) { list = append(list, dhcp.Note(code, format, args...)) }
 	s := *p.DHCP
 	next := want.NextServer.String()
 	if s.TFTP != "" && s.TFTP != next {

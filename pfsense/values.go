@@ -9,10 +9,6 @@ import (
 	"pxeagent/agent/firmware"
 )
 
-// maxName is the longest boot file name: the BOOTP field has 128 bytes with its NUL (RFC 2131 section 2). Kea's option
-// 67 would take more; clients copy it into that field.
-const maxName = 127
-
 // maxURL is the longest URL: what fits in one DHCP option. ISC DHCP sends it as the boot file name.
 const maxURL = 255
 
@@ -25,7 +21,7 @@ func checkBoot(want dhcp.Boot, f firewall, p iface) []dhcp.Problem {
 		return nil
 	}
 	var bad []dhcp.Problem
-	add := func(code, format string, args ...any) { bad = append(bad, refuse(code, format, args...)) }
+	add := func(code, format string, args ...any) { bad = append(bad, dhcp.Refusal(code, format, args...)) }
 	// On a loopback network, as in a demonstration on one machine, a loopback address works.
 	if a := want.NextServer; !a.Is4() || a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() &&
 		!p.network().Contains(a) {
@@ -33,13 +29,13 @@ func checkBoot(want dhcp.Boot, f firewall, p iface) []dhcp.Problem {
 	}
 	longest := maxURL
 	if !f.kea() {
-		longest = maxName
+		longest = dhcp.MaxBootFile
 	}
 	files, first := false, ""
 	for _, a := range firmware.Arches() {
 		if name := want.NBP[a]; name != "" {
 			files = true
-			if why := badText(name, maxName); why != "" {
+			if why := badText(name, dhcp.MaxBootFile); why != "" {
 				add("bad-boot-file", "boot file %q for %v %s", name, a, why)
 			}
 		}

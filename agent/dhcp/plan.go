@@ -3,6 +3,7 @@ package dhcp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 )
 
@@ -66,4 +67,18 @@ type Server interface {
 	Revert(ctx context.Context, p Plan) error
 	// String names the server and the network: "dnsmasq, interface eth1".
 	String() string
+}
+
+// MaxBootFile is the longest boot file name in bytes: the BOOTP field has 128 with its NUL (RFC 2131 section 2). A
+// longer option 67 is of no use, because clients copy it into that field.
+const MaxBootFile = 127
+
+// Note is a problem to be told of, which keeps nobody from going on.
+func Note(code, format string, args ...any) Problem {
+	return Problem{Code: code, Text: fmt.Sprintf(format, args...)}
+}
+
+// Refusal is a problem for which the plan must not be carried out.
+func Refusal(code, format string, args ...any) Problem {
+	return Problem{Code: code, Text: fmt.Sprintf(format, args...), Refuse: true}
 }
