@@ -44,6 +44,10 @@ func TestEveryQueryHasDataInARealPrometheus(t *testing.T) {
 	l.rules()
 }
 
+// panicked is the alert that cannot be brought about: nobody knows how to make the daemon panic. rules_test.yaml has its
+// cases.
+const panicked = "PxeagentPanicked"
+
 // live is a site with an agent, machines and a Prometheus.
 type live struct {
 	*site.Site
@@ -98,9 +102,11 @@ profiles:
 		l.Path("rescue/initrd.img"),
 	)
 	l.Serve()
-	l.Must(0, "configure")
 	l.prom = startPrometheus(t, l.Site, l.Addr+":81")
-	l.prom.until("the agent is scraped", `up{instance="`+l.agent+`"}`, 30*time.Second)
+	l.prom.until("the agent is scraped, and DHCP sends machines elsewhere", `pxeagent_dhcp_in_sync{instance="`+l.agent+`"} == bool 0`,
+		30*time.Second)
+	l.Must(0, "configure")
+	l.prom.until("DHCP sends machines here", `pxeagent_dhcp_in_sync{instance="`+l.agent+`"} == 1`, 30*time.Second)
 	return l
 }
 
@@ -343,6 +349,8 @@ func (l *live) rules() {
 	for _, r := range rules(t) {
 		when := time.Duration(0)
 		switch r.Alert {
+		case panicked:
+			continue
 		case "PxeagentProbeStale":
 			when = 31 * time.Minute // had nothing been heard for so long
 		case "PxeagentMissing":
@@ -406,7 +414,7 @@ func (l *live) judge() (wrong []string) {
 				wrong = append(wrong, fmt.Sprintf("%s: %s %s", r.Name, r.Health, r.LastError))
 			}
 			switch v, err := l.prom.ask(r.Name, time.Time{}, time.Now(), 0); {
-			case r.Name == "PxeagentProbeStale", r.Name == "PxeagentMissing":
+			case r.Name == "PxeagentProbeStale", r.Name == "PxeagentMissing", r.Name == panicked:
 			case r.Type == "alerting" && len(r.Alerts) == 0:
 				wrong = append(wrong, r.Name+" is neither pending nor firing")
 			case r.Type == "recording" && (err != nil || len(v) == 0):
