@@ -64,6 +64,7 @@ type loaded struct {
 	// row is that of the DHCP server that is configured; with its zero value there is none.
 	row     backend.Backend
 	session *backend.Session // nil where no command asked for it
+	explain func(error) cli.Failure
 }
 
 func load(flags *pflag.FlagSet) (loaded, error) {
@@ -74,6 +75,7 @@ func load(flags *pflag.FlagSet) (loaded, error) {
 // open makes l work with the DHCP server that is configured.
 func (l *loaded) open(a *app, flags *pflag.FlagSet, log *slog.Logger) {
 	l.row, _ = backend.Of(a.backends, l.Config.Backend())
+	l.explain = a.explain
 	l.session = backend.NewSession(l.Config, flags, a.stdin, log)
 }
 

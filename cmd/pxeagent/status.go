@@ -43,7 +43,7 @@ not in that network, the wire is not asked, and the line says so.`,
 				if !asJSON {
 					st.print(a.stdout)
 					if st.err != nil {
-						explain(st.err).Print(a.stderr)
+						st.failure.Print(a.stderr)
 					}
 				}
 				seen = append(seen, st)
@@ -73,7 +73,8 @@ type status struct {
 	Verdict   *dhcp.Verdict    `json:"verdict,omitempty"`
 	Error     *cli.FailureJSON `json:"error"`
 
-	err error
+	err     error
+	failure cli.Failure // that err is
 }
 
 // What a part of a status is.
@@ -111,7 +112,8 @@ func (l loaded) status(ctx context.Context, n network, log *slog.Logger) status 
 		return nil
 	}()
 	if st.err != nil {
-		j := explain(st.err).JSON()
+		st.failure = l.explain(st.err)
+		j := st.failure.JSON()
 		st.Error = &j
 	}
 	return st
@@ -142,7 +144,7 @@ func (st *status) wire(v dhcp.Verdict) {
 func (st status) code() cli.Code {
 	switch {
 	case st.err != nil:
-		return explain(st.err).Code
+		return st.failure.Code
 	case st.Settings != asWished, st.Wire != asWished && st.Wire != notAsked, slices.ContainsFunc(st.Problems, refuses):
 		return cli.Differs
 	}
