@@ -20,6 +20,7 @@ func TestUEFIMachineBoots(t *testing.T) {
 	s.Must(0, "configure")
 	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:02", UEFI: true})
 	s.bootsMemtest(m, nbpByTFTP, menuByHTTP)
+	s.sendsOnce()
 	if n := s.Metric("pxeagent_requests_total", `protocol="tftp"`, `outcome="size_probe"`, `class="uefi"`); n < 1 {
 		t.Errorf("the metrics count %v size probes of the firmware", n)
 	}

@@ -48,7 +48,7 @@ func (s *room) lost() int {
 }
 
 // Behind Kea both firmwares come over a link that loses packets, and what they fetch is whole.
-func TestBIOSBootsOnALossyRoad(t *testing.T) {
+func TestBIOSBootsOnALossyLink(t *testing.T) {
 	kea.needs(t)
 	s := newEmptyRoom(t, "10.77.0.7", "", "menu:\n  default: smartos-"+stamp+"\n  timeout: 1s\n")
 	noise := s.smartos(4 << 20)
@@ -70,7 +70,7 @@ func TestBIOSBootsOnALossyRoad(t *testing.T) {
 	}
 }
 
-func TestUEFIBootsOnALossyRoad(t *testing.T) {
+func TestUEFIBootsOnALossyLink(t *testing.T) {
 	kea.needs(t)
 	s := newRoom(t, "", "")
 	s.behind(kea, "undionly.kpxe", "ipxe.efi")
