@@ -40,9 +40,10 @@ var allowed = map[string][]string{
 	"agent/logging":  {},
 	"agent/guard":    {},
 	"agent/boot":     {},
+	"agent/durable":  {},
 	"agent/firmware": {},
 	// Clients and offers are the model's.
-	"agent/dhcp": {"agent/firmware"},
+	"agent/dhcp": {"agent/durable", "agent/firmware"},
 	// The conformance suite is imported by backends' tests only.
 	"agent/dhcp/dhcptest": {"agent/dhcp", "agent/firmware"},
 	"agent/probe":         {"agent/dhcp", "agent/firmware", "agent/guard"},
@@ -51,7 +52,7 @@ var allowed = map[string][]string{
 	"agent/script": {},
 	// The store is the recorder's: it keeps boots.
 	"agent/recorder": {"agent/boot", "agent/guard", "agent/store"},
-	"agent/store":    {"agent/boot", "agent/guard"},
+	"agent/store":    {"agent/boot", "agent/durable", "agent/guard"},
 	"agent/tftp":     {"agent/boot", "agent/guard"},
 	"agent/watch": {
 		"agent/check",
@@ -78,14 +79,14 @@ var allowed = map[string][]string{
 	"agent/files":   {"agent/boot", "agent/catalog", "agent/image", "agent/ipxe", "agent/logging", "agent/menu", "agent/script"},
 	"agent/menu":    {"agent/boot", "agent/catalog", "agent/machine", "agent/script"},
 	"agent/catalog": {"agent/boot", "agent/image", "agent/script", "agent/version"},
-	"agent/image":   {"agent/guard", "agent/version"},
+	"agent/image":   {"agent/durable", "agent/guard", "agent/version"},
 	// The stand-in mirror is imported by tests only, and knows nothing of ours.
 	"agent/image/imagetest": {},
 	// Machines are known by what they told, which is in agent/boot.
-	"agent/machine":   {"agent/boot", "agent/catalog", "agent/logging", "agent/version"},
+	"agent/machine":   {"agent/boot", "agent/catalog", "agent/durable", "agent/logging", "agent/version"},
 	"agent/neighbour": {},
 	"agent/version":   {},
-	"dnsmasq":         {"agent/dhcp", "agent/firmware"},
+	"dnsmasq":         {"agent/dhcp", "agent/durable", "agent/firmware"},
 	"pfsense":         {"agent/dhcp", "agent/firmware"},
 	// The stand-in firewall speaks to the backend over HTTPS alone.
 	"pfsense/pfsensetest": {},
@@ -98,7 +99,7 @@ var allowed = map[string][]string{
 }
 
 // stdOnly are the packages that import nothing but the standard library.
-var stdOnly = []string{"agent/dhcp", "agent/boot", "agent/firmware"}
+var stdOnly = []string{"agent/boot", "agent/durable", "agent/firmware"}
 
 // TestImportsPointOneWay holds the table against the tree: every package is in it once, imports what it may, and may
 // no more than that.

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/durable"
 )
 
 // replace changes the drop-in from was to raw (nil: no file), and reads it back. At every moment
@@ -35,7 +36,7 @@ func (s *Server) replace(was dhcp.State, raw []byte) error {
 		err = nil
 	}
 	if err == nil {
-		err = syncDir(s.cfg.ConfDir)
+		err = durable.SyncDir(s.cfg.ConfDir)
 	}
 	if err != nil {
 		os.Remove(s.temp)
@@ -80,13 +81,4 @@ func (s *Server) sweep() error {
 		return err
 	}
 	return nil
-}
-
-// syncDir makes a rename or a removal in dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

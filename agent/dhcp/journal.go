@@ -3,10 +3,12 @@ package dhcp
 import (
 	"errors"
 	"fmt"
+	"github.com/gofrs/flock"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"pxeagent/agent/durable"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +21,7 @@ const maxJournal = 16 << 20
 // before anything is changed, and only one process has it open at a time.
 type Journal struct {
 	path string
-	lock *os.File
+	lock *flock.Flock
 	rec  record
 	// create makes the temporary file that replaces path. Tests make it fail.
 	create func(name string) (file, error)
@@ -103,20 +105,11 @@ func (j *Journal) replace(r record) (err error) {
 		_ = os.Remove(temp)
 		return err
 	}
-	return syncFolder(folder)
+	return durable.SyncDir(folder)
 }
 
 func createFile(name string) (file, error) {
 	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-}
-
-// syncFolder makes a rename outlast a power cut.
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 func readRecord(path string) (record, error) {
@@ -139,24 +132,20 @@ func readRecord(path string) (record, error) {
 	return r, nil
 }
 
-// takeLock locks the file and writes this process's number into it, for the one that comes too late.
-func takeLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+// takeLock locks the file and writes this process's number into it, for the one that comes too late. The kernel gives
+// the lock back when the process ends, however it ends.
+func takeLock(path string) (*flock.Flock, error) {
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	taken, err := lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("locking the journal: %w", err)
 	}
-	taken, err := tryLock(f)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("locking the journal: %w", err), f.Close())
-	}
 	if !taken {
-		text, _ := io.ReadAll(io.LimitReader(f, 20))
+		text, _ := os.ReadFile(path)
 		pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-		return nil, errors.Join(&LockedError{path, pid}, f.Close())
+		return nil, &LockedError{path, pid}
 	}
 	// The number is a courtesy: a full disk must not keep anybody from reverting.
-	if f.Truncate(0) == nil {
-		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	}
-	return f, nil
+	_ = os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
+	return lock, nil
 }

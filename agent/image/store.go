@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"pxeagent/agent/durable"
 	"pxeagent/agent/guard"
 	"pxeagent/agent/version"
 )
@@ -208,7 +209,7 @@ func (s *Store) switchOver(staged, folder, key string) error {
 	if err != nil {
 		return fmt.Errorf("switching over to the image: %w", err)
 	}
-	return syncDir(filepath.Dir(to))
+	return durable.SyncDir(filepath.Dir(to))
 }
 
 // wasIn is the file in a replaced image that says where it was.
@@ -242,19 +243,6 @@ func (s *Store) putBack(old string) {
 	}
 }
 
-// syncDir makes a rename in a folder last.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return fmt.Errorf("syncing %s: %w", dir, err)
-	}
-	return nil
-}
-
 // Remove removes an image that a recipe added, or that was added and has lost files. ErrByHand: no recipe added it.
 func (s *Store) Remove(key string) (Installed, error) {
 	in, err := s.Find(key)
@@ -286,7 +274,7 @@ func (s *Store) Remove(key string) (Installed, error) {
 	if err := os.RemoveAll(gone); err != nil {
 		return in, fmt.Errorf("removing %s: %w", in.Key, err)
 	}
-	return in, syncDir(s.Dir)
+	return in, durable.SyncDir(s.Dir)
 }
 
 // newestFirst orders images of one recipe.

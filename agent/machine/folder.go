@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"pxeagent/agent/durable"
 	"strings"
 	"syscall"
 	"time"
@@ -110,11 +111,7 @@ func (f folder) remove(name string) error { return os.Remove(f.path(name)) }
 
 // sync makes renames outlive a loss of power.
 func (f folder) sync() error {
-	dir, err := os.Open(string(f))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return durable.SyncDir(string(f))
 }
 
 // names are in order; none where the folder does not exist.

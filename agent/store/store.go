@@ -19,6 +19,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/durable"
 	"pxeagent/agent/guard"
 )
 
@@ -122,12 +123,7 @@ func putInPlace(path string) error {
 	if err := os.Rename(path+beginning, path); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 // errDamaged: the file is not what was written.

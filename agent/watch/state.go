@@ -65,7 +65,7 @@ const (
 
 // Step is one thing that was asked for. Its texts are hostile.
 type Step struct {
-	Name  string  `json:"step"`   // one of StepNames
+	Name  string  `json:"step"`  // one of StepNames
 	Stage string  `json:"stage"` // "offer", "nbp", "script", "kernel", "image"
 	What  string  `json:"what"`
 	OK    bool    `json:"ok"`
