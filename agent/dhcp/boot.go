@@ -1,7 +1,7 @@
 // Package dhcp is the vocabulary of network boot at a DHCP server: what a boot
 // configuration is, how a change to one is planned, kept in a journal, applied,
 // verified on the wire and reverted. It knows no particular DHCP server;
-// uses the standard library and agent/firmware only; backends implement Server.
+// backends implement Server.
 package dhcp
 
 import (

@@ -17,6 +17,8 @@ import (
 
 	"pxeagent/agent/image/imagetest"
 	"pxeagent/deploy/lab"
+
+	"github.com/dustin/go-humanize"
 )
 
 // TestMain lets the test binary add an image, so that it can be killed while it does.
@@ -193,7 +195,7 @@ func TestDiskFull(t *testing.T) {
 		imagetest.Entry{Name: "p/i86pc/amd64/boot_archive", Body: string(noise(10 << 20))},
 	)
 	publish(imagetest.File{}, big)
-	b.fails(again, ErrNoSpace, "platform-"+stamp+".tgz needs 56.0 MiB") // before it is fetched
+	b.fails(again, ErrNoSpace, "platform-"+stamp+".tgz needs 56 MiB") // before it is fetched
 	if n := b.mirror.Asked(path); n[len(n)-1].Bytes > 5<<20 {
 		t.Errorf("%d bytes were sent of what has no room", n[len(n)-1].Bytes)
 	}
@@ -223,9 +225,9 @@ func TestDiskFull(t *testing.T) {
 		least = min(least, free)
 	}
 	publish(imagetest.File{Unsized: true, Sent: look}, noise(30<<20))
-	b.fails(again, ErrNoSpace, "16.0 MiB stay free")
+	b.fails(again, ErrNoSpace, "16 MiB stay free")
 	if look(0); least < spare {
-		t.Errorf("%s were free at one time", SizeText(least))
+		t.Errorf("%s were free at one time", humanize.IBytes(uint64(least)))
 	}
 	if left := b.partialNames(); len(left) > 0 {
 		t.Errorf("%q are left of a download that has no room", left)

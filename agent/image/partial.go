@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // partials is a folder of downloads that are not complete. A file there is called by its URL's hash; what is needed to
@@ -144,7 +146,7 @@ func (f *fetcher) continued(ctx context.Context, p *partial, name string, room f
 		if total >= 0 {
 			p.Size = total
 		}
-		f.report.step(fmt.Sprintf("going on with %s at %s", name, SizeText(p.have)))
+		f.report.step(fmt.Sprintf("going on with %s at %s", name, humanize.IBytes(uint64(p.have))))
 	default: // all of it: the first time, or it has changed, or the server knows no ranges
 		if err := p.begin(a); err != nil {
 			return fmt.Errorf("noting the download: %w", err)
@@ -179,7 +181,7 @@ func (f *fetcher) write(p *partial, a answer, name string, m *meter) error {
 	var onDisk *fs.PathError
 	switch {
 	case errors.Is(err, ErrNoSpace):
-		return fmt.Errorf("%w; %s of %s had come", err, SizeText(p.have), name)
+		return fmt.Errorf("%w; %s of %s had come", err, humanize.IBytes(uint64(p.have)), name)
 	case errors.As(err, &onDisk):
 		return fmt.Errorf("writing the download: %w", err)
 	case err != nil:

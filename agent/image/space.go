@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"syscall"
+
+	"github.com/dustin/go-humanize"
 )
 
 // spare is left free on the disk, in bytes: the daemon and others write there too.
@@ -17,7 +19,14 @@ func checkSpace(dir string, need int64, what string) error {
 		return fmt.Errorf("asking how much space %s has: %w", dir, err)
 	}
 	if need+spare > free {
-		return fmt.Errorf("%w: %s needs %s, and %s has %s", ErrNoSpace, what, SizeText(need+spare), dir, SizeText(free))
+		return fmt.Errorf(
+			"%w: %s needs %s, and %s has %s",
+			ErrNoSpace,
+			what,
+			humanize.IBytes(uint64(need+spare)),
+			dir,
+			humanize.IBytes(uint64(free)),
+		)
 	}
 	return nil
 }
@@ -35,7 +44,13 @@ func (s sparing) Write(p []byte) (int, error) {
 		return 0, fmt.Errorf("asking how much space %s has: %w", s.dir, err)
 	}
 	if int64(len(p))+spare > free {
-		return 0, fmt.Errorf("%w: %s has %s, and %s stay free", ErrNoSpace, s.dir, SizeText(free), SizeText(spare))
+		return 0, fmt.Errorf(
+			"%w: %s has %s, and %s stay free",
+			ErrNoSpace,
+			s.dir,
+			humanize.IBytes(uint64(free)),
+			humanize.IBytes(uint64(spare)),
+		)
 	}
 	n, err := s.out.Write(p)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
@@ -50,19 +65,4 @@ func filesText(n int) string {
 		return "1 file"
 	}
 	return fmt.Sprintf("%d files", n)
-}
-
-// SizeText is a number of bytes for people.
-func SizeText(n int64) string {
-	f, unit := float64(n), "B"
-	for _, u := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if f < 1024 {
-			break
-		}
-		f, unit = f/1024, u
-	}
-	if unit == "B" {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %s", f, unit)
 }

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // errStalled: the server stopped sending and did not hang up.
@@ -53,7 +55,7 @@ func (s *stallReader) giveUp(why error) {
 
 func (s *stallReader) checkRate() {
 	if n := s.got.Swap(0); n < minRate*int64(slowAfter/time.Second) {
-		s.giveUp(fmt.Errorf("%w: %s in %s", errSlow, SizeText(n), slowAfter))
+		s.giveUp(fmt.Errorf("%w: %s in %s", errSlow, humanize.IBytes(uint64(n)), slowAfter))
 		return
 	}
 	s.slow.Reset(slowAfter)

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
 )
 
 // limits of what is unpacked.
@@ -141,10 +143,10 @@ func (u *unpacker) member(m member, name string) error {
 		return refuse(m.name, "is no file but a device, a FIFO or the like")
 	}
 	if m.size < 0 || m.size > u.left.bytes {
-		return fmt.Errorf("%w: it has more than %s", ErrArchive, SizeText(u.max.bytes))
+		return fmt.Errorf("%w: it has more than %s", ErrArchive, humanize.IBytes(uint64(u.max.bytes)))
 	}
 	if m.size > u.room {
-		return fmt.Errorf("%w: %q has %s", ErrNoSpace, m.name, SizeText(m.size))
+		return fmt.Errorf("%w: %q has %s", ErrNoSpace, m.name, humanize.IBytes(uint64(m.size)))
 	}
 	u.room -= m.size
 	u.left.bytes -= m.size

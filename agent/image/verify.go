@@ -10,6 +10,8 @@ import (
 	"path"
 	"path/filepath"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // Verification is what a look at all bytes of an image has found.
@@ -78,7 +80,7 @@ func (s *Store) Verify(ctx context.Context, key string) (Verification, error) {
 	if fault := v.Fault(); fault != "" {
 		return v, fmt.Errorf("%w: %s: %s", ErrDamaged, in.Key, fault)
 	}
-	s.report.step(fmt.Sprintf("%s is as it was added: %s, %s", in.Key, filesText(v.Files), SizeText(v.Bytes)))
+	s.report.step(fmt.Sprintf("%s is as it was added: %s, %s", in.Key, filesText(v.Files), humanize.IBytes(uint64(v.Bytes))))
 	return v, nil
 }
 

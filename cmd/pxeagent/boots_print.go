@@ -11,6 +11,8 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/cmd/pxeagent/cli"
+
+	"github.com/dustin/go-humanize"
 )
 
 const timeLayout = "2006-01-02 15:04:05"
@@ -117,19 +119,6 @@ func seconds(d time.Duration) string {
 	return d.Round(time.Minute).String()
 }
 
-// bytesText is a size as people say it, in units of 1000.
-func bytesText(n int64) string {
-	switch {
-	case n >= 1e9:
-		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
-	case n >= 1e6:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	case n >= 1e4:
-		return fmt.Sprintf("%d kB", n/1000)
-	}
-	return fmt.Sprintf("%d B", n)
-}
-
 // barWidth is how many characters stand for the whole of a boot.
 const barWidth = 40
 
@@ -165,7 +154,7 @@ func (p *bootPrinter) timeline(b boot.Boot) error {
 	t.WriteByte('\n')
 	for _, s := range b.Stages {
 		fmt.Fprintf(&t, "  %-7s %s %8s  %9s  %s", s.Stage, p.bar(whole, s.Start.Sub(b.Started), s.End.Sub(b.Started)),
-			seconds(s.End.Sub(s.Start)), bytesText(s.Bytes), cli.Count(s.Files, "file"))
+			seconds(s.End.Sub(s.Start)), humanize.IBytes(uint64(s.Bytes)), cli.Count(s.Files, "file"))
 		if s.Resent > 0 {
 			fmt.Fprintf(&t, ", %s sent again", cli.Count(s.Resent, "packet"))
 		}
@@ -176,7 +165,7 @@ func (p *bootPrinter) timeline(b boot.Boot) error {
 	}
 	for _, f := range b.Files {
 		fmt.Fprintf(&t, "  %8s  %-4s %-12s %-10s %9s %8s  %s\n", "+"+seconds(f.Start.Sub(b.Started)), f.Proto, f.Class, f.Outcome,
-			bytesText(f.Bytes), seconds(f.Took), plainText(f.Name))
+			humanize.IBytes(uint64(f.Bytes)), seconds(f.Took), plainText(f.Name))
 	}
 	if b.More > 0 {
 		fmt.Fprintf(&t, "  and %s more\n", cli.Count(b.More, "file"))

@@ -203,7 +203,7 @@ func TestTimelineIsDrawn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"  nbp     |##########                              |      10s     1.5 MB  1 file, 2 packets sent again\n",
+		"  nbp     |##########                              |      10s    1.4 MiB  1 file, 2 packets sent again\n",
 		"  image   |                    ####################|      20s        9 B  2 files\n",
 		`  why       "a\x1b[2J": the file is not there`,
 		`tftp uefi         not_found        0 B     1.0s  "b\nc\x1b[31m"`,

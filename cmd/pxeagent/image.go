@@ -16,6 +16,8 @@ import (
 
 	"pxeagent/agent/image"
 	"pxeagent/cmd/pxeagent/cli"
+
+	"github.com/dustin/go-humanize"
 )
 
 func newImageCmd(a *app) *cobra.Command {
@@ -124,7 +126,7 @@ func printImages(w io.Writer, all []image.Installed, byDefault string) error {
 			}
 			items = append(items, k)
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", in.Key, cmp.Or(in.Recipe, "(by hand)"), image.SizeText(in.Bytes), dayText(in.Added), verifiedText(in), cmp.Or(strings.Join(items, ", "), "none"))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", in.Key, cmp.Or(in.Recipe, "(by hand)"), humanize.IBytes(uint64(in.Bytes)), dayText(in.Added), verifiedText(in), cmp.Or(strings.Join(items, ", "), "none"))
 	}
 	return tw.Flush()
 }

@@ -13,6 +13,8 @@ import (
 	"pxeagent/agent/image"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/cmd/pxeagent/config"
+
+	"github.com/dustin/go-humanize"
 )
 
 func newImageAddCmd(a *app) *cobra.Command {
@@ -119,7 +121,7 @@ func (a *app) added(l loaded, in image.Installed, there bool) error {
 	if there {
 		fmt.Fprintf(a.stdout, "%s is there already; nothing was fetched (--replace fetches it again)\n", in.Key)
 	} else {
-		fmt.Fprintf(a.stdout, "added %s, %s, in the menu as %s\n", in.Key, image.SizeText(in.Bytes), strings.Join(in.Items, ", "))
+		fmt.Fprintf(a.stdout, "added %s, %s, in the menu as %s\n", in.Key, humanize.IBytes(uint64(in.Bytes)), strings.Join(in.Items, ", "))
 	}
 	if in.Installs {
 		fmt.Fprintln(a.stdout, "note: it installs: a machine that it is chosen on may lose what is on its disk")

@@ -9,6 +9,8 @@ import (
 
 	"pxeagent/agent/image"
 	"pxeagent/cmd/pxeagent/cli"
+
+	"github.com/dustin/go-humanize"
 )
 
 // progress shows what a Store does: on a terminal a bar with rate and remaining time, elsewhere a line for each step.
@@ -69,7 +71,7 @@ func totalText(e image.Event) string {
 	if e.Total <= 0 {
 		return ""
 	}
-	return ", " + image.SizeText(e.Total)
+	return ", " + humanize.IBytes(uint64(e.Total))
 }
 
 // newBar is a bar for one long step.

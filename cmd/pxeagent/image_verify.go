@@ -9,6 +9,8 @@ import (
 
 	"pxeagent/agent/image"
 	"pxeagent/cmd/pxeagent/cli"
+
+	"github.com/dustin/go-humanize"
 )
 
 func newImageVerifyCmd(a *app) *cobra.Command {
@@ -153,7 +155,7 @@ removed, nor what is the menu's default or named by a profile or a machine's nex
 			if asJSON {
 				return cli.WriteJSON(a.stdout, map[string]any{"removed": in})
 			}
-			_, err = fmt.Fprintf(a.stdout, "removed %s, %s\n", in.Key, image.SizeText(in.Bytes))
+			_, err = fmt.Fprintf(a.stdout, "removed %s, %s\n", in.Key, humanize.IBytes(uint64(in.Bytes)))
 			return err
 		},
 	}

@@ -93,12 +93,12 @@ function lasted(s) {
 function bytes(n) {
   if (!(n >= 0)) return "–";
   let u = 0;
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  while (n >= 999.5 && u < 4) {
-    n /= 1000;
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  while (n >= 1024 && u < 4) {
+    n /= 1024;
     u++;
   }
-  return (u === 0 || n >= 100 ? n.toFixed(0) : n.toFixed(1)) + " " + units[u];
+  return (u === 0 || n >= 10 ? n.toFixed(0) : n.toFixed(1)) + " " + units[u];
 }
 const plural = (n, one, many) => `${n} ${n === 1 ? one : many || one + "s"}`;
 
