@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/go-resty/resty/v2"
 	"golang.org/x/net/http/httpproxy"
 )
@@ -26,6 +28,7 @@ const (
 	stallTimeout = 30 * time.Second // without a byte
 	attempts     = 5                // for one file from one mirror, without progress between
 	firstWait    = time.Second      // before the second; it doubles
+	longestWait  = 30 * time.Second // between two
 )
 
 // fetcher fetches files from mirrors.
@@ -153,7 +156,8 @@ func shownURL(s string) string {
 // again runs try until it succeeds, fails for good, or has failed attempts times in a row. moved says whether the last
 // try came further, which gives it all attempts anew.
 func (f *fetcher) again(ctx context.Context, try func() (moved bool, err error)) error {
-	wait := f.wait
+	pause := &backoff.ExponentialBackOff{InitialInterval: f.wait, Multiplier: 2, MaxInterval: longestWait}
+	pause.Reset()
 	for n := 1; ; n++ {
 		moved, err := try()
 		switch {
@@ -165,18 +169,19 @@ func (f *fetcher) again(ctx context.Context, try func() (moved bool, err error))
 			return err
 		}
 		if moved {
-			n, wait = 1, f.wait
+			n = 1
+			pause.Reset()
 		}
 		if n == attempts {
 			return fmt.Errorf("%w (after %d tries)", err, attempts)
 		}
+		wait := pause.NextBackOff()
 		f.report.step(fmt.Sprintf("%v; trying again in %s", err, wait))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(wait):
 		}
-		wait = min(2*wait, 30*time.Second)
 	}
 }
 

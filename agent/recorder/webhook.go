@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pxeagent/agent/boot"
@@ -116,27 +118,28 @@ func (w *webhook) deliver(ctx context.Context, b boot.Boot) {
 	if err != nil {
 		panic(err) // nothing in a boot can fail
 	}
-	pause := w.pause
-	for try := 1; ; try++ {
-		err = w.post(ctx, b.ID, body)
+	tries := 0
+	post := func() (struct{}, error) {
+		tries++
+		err := w.post(ctx, b.ID, body)
 		var no refusal
-		switch {
-		case err == nil:
-			w.count(hookOK)
-			return
-		case ctx.Err() != nil:
-			w.count(hookDropped)
-			return
-		case try == hookTries || errors.As(err, &no) && !no.later():
-			w.count(hookFailed)
-			w.log.Warn("a boot could not be posted to the webhook", "host", w.URL.Host, "id", b.ID, "tries", try, "err", err)
-			return
+		if errors.As(err, &no) && !no.later() {
+			err = backoff.Permanent(err)
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-		}
-		pause *= 2
+		return struct{}{}, err
+	}
+	pause := &backoff.ExponentialBackOff{InitialInterval: w.pause, Multiplier: 2, MaxInterval: time.Minute}
+	_, err = backoff.Retry(
+		ctx, post, backoff.WithBackOff(pause), backoff.WithMaxTries(hookTries), backoff.WithMaxElapsedTime(0),
+	)
+	switch {
+	case err == nil:
+		w.count(hookOK)
+	case ctx.Err() != nil:
+		w.count(hookDropped)
+	default:
+		w.count(hookFailed)
+		w.log.Warn("a boot could not be posted to the webhook", "host", w.URL.Host, "id", b.ID, "tries", tries, "err", err)
 	}
 }
 
