@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -64,6 +65,8 @@ type Config struct {
 	// MainFile is what Dnsmasq reads if its arguments name no file. "": /etc/dnsmasq.conf, FreeBSD
 	// /usr/local/etc/dnsmasq.conf
 	MainFile string
+	// ProbeMAC is the address that the change will be verified as. nil: one that Dnsmasq does not know.
+	ProbeMAC net.HardwareAddr
 	// StartLimit is how long a restarted daemon may take until it listens. 0: 15 s.
 	StartLimit time.Duration
 	Log        *slog.Logger // nil: none

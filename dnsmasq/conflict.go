@@ -11,13 +11,16 @@ import (
 
 // problems are conflicts of d with the rest of the configuration, and effects of d on other interfaces.
 func (s *Server) problems(t tree, n network, d dropIn) []dhcp.Problem {
+	j := s.judge(t, n, d)
 	list := s.served(t, n)
-	list = append(list, s.ranges(t, n)...)
+	list = append(list, s.ranges(t, j)...)
 	for i, line := range t.lines {
 		if line.file == s.file {
 			continue
 		}
-		if q, ok := s.conflict(line, n, i > t.own); ok {
+		if q, ok := j.defeats(line, i > t.own); ok {
+			list = append(list, q)
+		} else if q, ok := s.conflict(line, n, i > t.own); ok {
 			list = append(list, q)
 		}
 	}
@@ -72,8 +75,9 @@ func (s *Server) isNamed(field string) bool {
 }
 
 // ranges refuses a mode that contradicts the configuration's dhcp-range lines.
-func (s *Server) ranges(t tree, n network) []dhcp.Problem {
+func (s *Server) ranges(t tree, j judge) []dhcp.Problem {
 	var leases, proxies []directive
+	n, onlyKnown := j.n, true
 	shared := false
 	for _, d := range t.lines {
 		if d.name == "shared-network" {
@@ -88,6 +92,7 @@ func (s *Server) ranges(t tree, n network) []dhcp.Problem {
 			proxies = append(proxies, d)
 		} else {
 			leases = append(leases, d)
+			onlyKnown = onlyKnown && (r.static || slices.Contains(r.tags, "known"))
 		}
 	}
 	switch {
@@ -95,6 +100,8 @@ func (s *Server) ranges(t tree, n network) []dhcp.Problem {
 		return []dhcp.Problem{dhcp.Refusal("leases-here",
 			"mode proxy is for networks where another server leases addresses, but this Dnsmasq leases them: %s; set "+
 				"dhcp.dnsmasq.mode to server", leases[0].where())}
+	case s.cfg.Mode == ModeServer && len(leases) > 0 && onlyKnown && j.known == never:
+		return []dhcp.Problem{j.onlyKnown(leases[0])}
 	case s.cfg.Mode == ModeServer && len(leases) == 0 && len(t.unread) == 0 && !shared:
 		if len(proxies) > 0 {
 			return []dhcp.Problem{dhcp.Refusal("no-range",

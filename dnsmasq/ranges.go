@@ -14,6 +14,7 @@ type ipv4Range struct {
 	tags       []string // conditions: "eth1", "!x"
 	start, end netip.Addr
 	proxy      bool
+	static     bool       // only for machines of dhcp-host lines
 	mask       netip.Addr // not valid: the interface's
 }
 
@@ -43,6 +44,7 @@ func asRange(d directive) (ipv4Range, bool) {
 	case "proxy":
 		r.proxy = true
 	case "static":
+		r.static = true
 	default:
 		end, err := netip.ParseAddr(rest[1])
 		if err != nil || !end.Is4() {

@@ -198,3 +198,37 @@ func testBoot(next string) dhcp.Boot {
 	b.URL[firmware.EFI64] = "http://" + next + ":8080/ipxe.efi"
 	return b
 }
+
+// conf changes the main file.
+func (s *site) conf(change func(string) string) {
+	s.t.Helper()
+	s.write("dnsmasq.conf", change(s.read("dnsmasq.conf")))
+}
+
+// refused fails unless p has that refusal first.
+func (s *site) refused(p dhcp.Plan, code, text string) {
+	s.t.Helper()
+	if q, refused := p.Refused(); !refused || q.Code != code || !strings.Contains(q.Text, text) {
+		s.t.Errorf("plan: %+v, want it refused for %s: %s", p.Problems, code, text)
+	}
+}
+
+// cut is text without the lines that begin so.
+func cut(text, begin string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, begin) {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
+
+// replaced is text with the one place of from changed.
+func replaced(t testing.TB, text, from, to string) string {
+	t.Helper()
+	if strings.Count(text, from) != 1 {
+		t.Fatalf("%q is not once in %q", from, text)
+	}
+	return strings.Replace(text, from, to, 1)
+}

@@ -15,7 +15,8 @@ func dnsmasqHere() Backend {
 		Open: func(s *Session, n Network) (dhcp.Server, error) {
 			d := s.Config.DHCP.Dnsmasq
 			return dnsmasq.New(dnsmasq.Config{
-				Interface: n.Name, ConfDir: d.ConfDir, Mode: dnsmasq.Mode(d.Mode), Restart: d.Restart, Log: s.Log,
+				Interface: n.Name, ConfDir: d.ConfDir, Mode: dnsmasq.Mode(d.Mode), Restart: d.Restart,
+				ProbeMAC: s.Config.Probe.MAC, Log: s.Log,
 			})
 		},
 		Key: func(_ config.Config, n Network) string { return n.Name },
