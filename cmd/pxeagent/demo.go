@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -130,20 +131,20 @@ func (d *demonstration) start(ctx context.Context, g *errgroup.Group, logs io.Wr
 	return nil
 }
 
-// say is one line of the demo.
-func (d *demonstration) say(format string, args ...any) {
+// say is one line of the demo: what it is about, and what happened.
+func (d *demonstration) say(about, format string, args ...any) {
 	d.number++
-	fmt.Fprintf(d.out, "%2d  %s\n", d.number, fmt.Sprintf(format, args...))
+	fmt.Fprintf(d.out, "%2d  %-9s  %s\n", d.number, about, fmt.Sprintf(format, args...))
 }
 
 // tour is the demo itself, one line a step.
 func (d *demonstration) tour(ctx context.Context) error {
-	d.say("serving        TFTP %s, HTTP %s, menu %s", d.sockets.TFTP(), d.sockets.HTTP(), watch.ScriptURL(d.place.Base))
+	d.say("serve", "TFTP at %s, HTTP at %s", d.sockets.TFTP(), d.sockets.HTTP())
 	pinned, err := d.wall.Trust(ctx)
 	if err != nil {
 		return err
 	}
-	d.say("%s", pinned)
+	d.say("trust", "%s", pinned)
 	if d.server, err = d.wall.Open(false); err != nil {
 		return err
 	}
@@ -154,10 +155,13 @@ func (d *demonstration) tour(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("probing: %w", err)
 	}
+	var clients []string
 	for _, o := range report.Offers {
-		name, where := o.BootFile()
-		d.say("offer          %-7s next-server %s, %s in %s", o.Client, o.NextServer, cli.Value(name), cli.Value(where))
+		if name, _ := o.BootFile(); name != "" {
+			clients = append(clients, o.Client.String())
+		}
 	}
+	d.say("probe", "DHCP names a boot file to %s", strings.Join(clients, ", "))
 	if err := d.machines(ctx, report); err != nil {
 		return err
 	}
@@ -177,11 +181,12 @@ func (d *demonstration) configure(ctx context.Context) error {
 		return err
 	}
 	defer j.Close()
-	d.say("configure      %s", d.server)
-	if _, err = d.run(j, d.server).Run(ctx); err != nil {
+	d.say("configure", "%s", d.server)
+	r, err := d.run(j, d.server).Run(ctx)
+	if err != nil {
 		return err
 	}
-	d.say("  by           %s", d.wall.Way(d.server))
+	d.say("configure", "by %s: %s", d.wall.Way(d.server), summary(r, false))
 	return nil
 }
 
@@ -199,10 +204,10 @@ func (d *demonstration) run(j *dhcp.Journal, server dhcp.Server) dhcp.Configure 
 			return nil
 		},
 		Report: func(s dhcp.Step) {
-			d.say("  %-12s %s%s", s.Code, s.Text, suffix(s.Error))
-			printChanges(d.out, s.Changes)
-			for _, p := range s.Problems {
-				fmt.Fprintf(d.out, "          note: %s\n", p.Text)
+			switch s.Code {
+			case dhcp.StepPlan: // of a dozen steps, what a newcomer looks for
+				d.say(s.Code, "%s%s", s.Text, suffix(s.Error))
+				printChanges(d.out, s.Changes)
 			}
 		},
 	}
@@ -222,19 +227,16 @@ func (d *demonstration) probe(ctx context.Context, clients []firmware.Client) (p
 
 // machines walks the road of a BIOS, a UEFI and a UEFI HTTP machine: NBP, loop broken, menu.
 func (d *demonstration) machines(ctx context.Context, report probe.Report) error {
-	hops := check.Walk(ctx, d.check(), []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientHTTP64}, report.Plain())
-	for _, h := range hops {
-		size := ""
-		if h.Bytes >= 0 {
-			size = fmt.Sprintf(", %d bytes", h.Bytes)
+	clients := []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientHTTP64}
+	stages := map[firmware.Client][]string{}
+	for _, s := range check.Walk(ctx, d.check(), clients, report.Plain()) {
+		if !s.OK {
+			return cli.Failure{Code: cli.Wrong, Err: fmt.Errorf("%s machine, %s: %s", s.Client, s.Stage, s.Text)}
 		}
-		if h.Text != "" {
-			size += ", " + h.Text
-		}
-		d.say("machine %-6s %-6s %s%s", h.Client, h.Stage, h.What, size)
-		if !h.OK {
-			return cli.Failure{Code: cli.Wrong, Err: fmt.Errorf("%s machine, %s: %s", h.Client, h.Stage, h.Text)}
-		}
+		stages[s.Client] = append(stages[s.Client], s.Stage)
+	}
+	for _, c := range clients {
+		d.say("check", "%s reaches the menu: %s", c, strings.Join(stages[c], ", "))
 	}
 	return nil
 }
@@ -259,15 +261,12 @@ func (d *demonstration) again(ctx context.Context) error {
 	if r.Wrote || !r.InSync {
 		return errors.New("the second configure found something to write")
 	}
-	d.say("configure      again, by %s: %s", d.wall.Way(stock), summary(r, false))
+	d.say("configure", "again, by %s: %s", d.wall.Way(stock), summary(r, false))
 	r, err = dhcp.Revert{Server: d.server, Journal: j, Probe: second.Probe}.Run(ctx)
 	if err != nil {
 		return err
 	}
-	d.say("revert         %s", summary(r, false))
-	for _, entry := range d.wall.Log() {
-		d.say("history        %.100s", entry)
-	}
+	d.say("revert", "%s", summary(r, false))
 	return d.wall.Unchanged()
 }
 
@@ -292,9 +291,9 @@ func (d *demonstration) count(ctx context.Context) error {
 	}
 	counted := 0
 	for line := range bytes.Lines(text) {
-		for _, name := range []string{"pxeagent_boots_total{", "pxeagent_loops_broken_total{", "pxeagent_requests_total{"} {
+		for _, name := range []string{"pxeagent_boots_total{", "pxeagent_loops_broken_total{"} {
 			if bytes.HasPrefix(line, []byte(name)) && !bytes.HasSuffix(line, []byte(" 0\n")) {
-				d.say("counted        %s", bytes.TrimSpace(line))
+				d.say("metric", "%s", bytes.TrimSpace(line))
 				counted++
 			}
 		}

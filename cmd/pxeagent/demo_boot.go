@@ -43,7 +43,7 @@ func (d *demonstration) boot(ctx context.Context) error {
 	for _, s := range b.Stages {
 		stages = append(stages, fmt.Sprintf("%s %d bytes", s.Stage, s.Bytes))
 	}
-	d.say("boot           %s, %s: %s: %s in %v", b.MAC, b.Firmware, strings.Join(stages, ", "), b.Result, b.Ended.Sub(b.Started).Round(time.Millisecond))
+	d.say("boot", "%s, %s: %s: %s in %v", b.MAC, b.Firmware, strings.Join(stages, ", "), b.Result, b.Ended.Sub(b.Started).Round(time.Millisecond))
 	return nil
 }
 

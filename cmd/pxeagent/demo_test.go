@@ -22,16 +22,18 @@ func TestDemoConfiguresAFirewall(t *testing.T) {
 		t.Fatalf("exit %v:\n%s%s", code, out.String(), logs.String())
 	}
 	for _, want := range []string{
-		`firewall +https://127\.0\.0\.1:\d+, certificate pinned, SHA-256 ([0-9A-F]{2}:){7}`,
+		`trust +the certificate of https://127\.0\.0\.1:\d+ is pinned, SHA-256 ([0-9A-F]{2}:){7}`,
 		`configure +pfSense 127\.0\.0\.1:\d+, interface admin`,
-		`verify +the wire agrees`,
-		`by +REST at https://`,
+		`nbp bios +\(not set\)  ->  undionly\.kpxe`,
+		`configure +by REST at https://\S+: done: written, loaded and proven`,
+		`probe +DHCP names a boot file to bios, efi64, efi-bc, efi32, arm64, http64, ipxe`,
+		`check +bios reaches the menu: offer, nbp, script, script`,
+		`check +http64 reaches the menu: offer, nbp, script`,
 		`boot +52:54:00:00:14:14, uefi-http: nbp \d{7} bytes, script \d+ bytes: local_disk in \d+`,
-		`counted +pxeagent_boots_total\{arch="x86_64",profile="",result="local_disk"\} 1`,
 		`configure +again, by XML-RPC at https://\S+: in sync`,
 		`revert +done: the old settings are back`,
-		`history +\S.*pxeagent: network boot on ADMIN \(opt1\): next-server 127\.0\.0\.1`,
-		`history +\S.*pxeagent: network boot on ADMIN \(opt1\): reverted`,
+		`metric +pxeagent_boots_total\{arch="x86_64",profile="",result="local_disk"\} 1`,
+		`metric +pxeagent_loops_broken_total\{protocol="tftp"\} 2`,
 	} {
 		if !regexp.MustCompile(want).MatchString(out.String()) {
 			t.Errorf("the demo does not show %s:\n%s", want, out.String())
@@ -78,7 +80,7 @@ func TestDemoFailsWithItsFirewall(t *testing.T) {
 			spoil(d.wall.(spoiled))
 			if err := d.tour(running); err == nil {
 				t.Errorf("no error:\n%s", out.String())
-			} else if strings.Contains(out.String(), "counted") {
+			} else if strings.Contains(out.String(), "metric") {
 				t.Errorf("the demo went on after %v", err)
 			}
 			cancel()

@@ -145,8 +145,6 @@ type StandIn interface {
 	Open(again bool) (dhcp.Server, error)
 	// Way is how s was reached: "the REST package".
 	Way(s dhcp.Server) string
-	// Log is what the server's own log says of the demonstration, the oldest first.
-	Log() []string
 	// Unchanged fails unless all is as it was at first, and loaded.
 	Unchanged() error
 	// Visit is how a person asks it something, as lines for a terminal.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"strings"
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/cmd/pxeagent/config"
@@ -75,7 +74,7 @@ func (s *standIn) Trust(ctx context.Context) (string, error) {
 	if shown.SHA256 != s.Fingerprint() {
 		return "", errors.New("the certificate is not the firewall's own")
 	}
-	return fmt.Sprintf("firewall       %s, certificate pinned, SHA-256 %.23s…", s.URL(), pfsense.Fingerprint(shown.SHA256)), nil
+	return fmt.Sprintf("the certificate of %s is pinned, SHA-256 %.23s…", s.URL(), pfsense.Fingerprint(shown.SHA256)), nil
 }
 
 // Open opens the firewall with its certificate pinned.
@@ -92,17 +91,6 @@ func (s *standIn) Open(again bool) (dhcp.Server, error) {
 
 // Way names the transport.
 func (s *standIn) Way(server dhcp.Server) string { return server.(*pfsense.Server).Transport() }
-
-// Log is what the firewall's configuration history says of the demonstration, the oldest first.
-func (s *standIn) Log() []string {
-	var lines []string
-	for _, r := range s.History() {
-		if strings.Contains(r.Message, "pxeagent:") {
-			lines = append([]string{r.Message}, lines...)
-		}
-	}
-	return lines
-}
 
 // Unchanged fails unless the configuration is again what it was at first, and loaded.
 func (s *standIn) Unchanged() error {
