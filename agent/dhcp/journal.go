@@ -58,9 +58,6 @@ func OpenJournal(dir, key string) (*Journal, error) {
 // Close gives the lock back. The lock file stays: removing it would let two processes hold a lock of the same name.
 func (j *Journal) Close() error { return j.lock.Close() }
 
-// Path is the journal's file.
-func (j *Journal) Path() string { return j.path }
-
 // First is the state that a revert goes to: the last one that pxeagent did not write.
 func (j *Journal) First() (State, bool) {
 	if j.rec.First == nil {

@@ -99,7 +99,7 @@ func TestJournalWriterKilled(t *testing.T) {
 		if err := errors.Join(j.write(record{First: &stateB}), j.Close()); err != nil {
 			t.Errorf("killed at %s: %v", at, err)
 		}
-		if entries, _ := os.ReadDir(filepath.Dir(j.Path())); len(entries) != 2 {
+		if entries, _ := os.ReadDir(filepath.Dir(j.path)); len(entries) != 2 {
 			t.Errorf("killed at %s, and written again: %v", at, entries)
 		}
 	}

@@ -39,11 +39,11 @@ func TestJournalIsReadAgain(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-	info, err := os.Stat(j.Path())
-	if err != nil || info.Mode().Perm() != 0o600 || j.Path() != filepath.Join(dir, "journal", "dnsmasq-eth1.json") {
-		t.Errorf("%s: %v, %v", j.Path(), info.Mode(), err)
+	info, err := os.Stat(j.path)
+	if err != nil || info.Mode().Perm() != 0o600 || j.path != filepath.Join(dir, "journal", "dnsmasq-eth1.json") {
+		t.Errorf("%s: %v, %v", j.path, info.Mode(), err)
 	}
-	text, _ := os.ReadFile(j.Path())
+	text, _ := os.ReadFile(j.path)
 	for _, readable := range []string{`"bios": "undionly.kpxe"`, `"next_server": "10.0.0.7"`, "http://10.0.0.7/a?b=<c>&d", `"client": "ipxe"`} {
 		if !strings.Contains(string(text), readable) {
 			t.Errorf("the journal does not say %s:\n%s", readable, text)
@@ -60,7 +60,7 @@ func TestJournalIsReadAgain(t *testing.T) {
 	if first, ok := again.First(); !ok || first.Raw == nil || len(first.Raw) != 0 {
 		t.Errorf("an empty record came back as %#v", first.Raw)
 	}
-	if entries, _ := os.ReadDir(filepath.Dir(j.Path())); len(entries) != 2 {
+	if entries, _ := os.ReadDir(filepath.Dir(j.path)); len(entries) != 2 {
 		t.Errorf("besides the journal and its lock there are %v", entries)
 	}
 }
@@ -130,7 +130,7 @@ func TestJournalOnAFullDiskStaysAsItWas(t *testing.T) {
 		if err := j.write(record{First: &stateA}); err != nil {
 			t.Fatal(err)
 		}
-		before, _ := os.ReadFile(j.Path())
+		before, _ := os.ReadFile(j.path)
 		j.create = func(name string) (file, error) {
 			if at == "create" {
 				return nil, syscall.ENOSPC
@@ -138,14 +138,14 @@ func TestJournalOnAFullDiskStaysAsItWas(t *testing.T) {
 			f, err := createFile(name)
 			return failingFile{f, at}, err
 		}
-		if err := j.write(record{First: &stateB}); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), j.Path()) {
+		if err := j.write(record{First: &stateB}); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), j.path) {
 			t.Errorf("%s: %v", at, err)
 		}
 		if first, _ := j.First(); !first.Same(stateA) {
 			t.Errorf("%s: remembered %q, which is not on disk", at, first.Raw)
 		}
-		after, _ := os.ReadFile(j.Path())
-		entries, _ := os.ReadDir(filepath.Dir(j.Path()))
+		after, _ := os.ReadFile(j.path)
+		entries, _ := os.ReadDir(filepath.Dir(j.path))
 		if !bytes.Equal(before, after) || len(entries) != 2 {
 			t.Errorf("%s: the journal is %q, beside it %v", at, after, entries)
 		}
