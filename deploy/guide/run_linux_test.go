@@ -1,0 +1,219 @@
+package guide
+
+import (
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pxeagent/agent/image/imagetest"
+	"pxeagent/deploy/lab"
+	"pxeagent/deploy/lab/site"
+)
+
+func TestMain(m *testing.M) { os.Exit(site.Main(m)) }
+
+// update has the guides show what their commands print now: go test ./deploy/guide -run TestGuides -update
+var update = flag.Bool("update", false, "write what commands print into the guides; … is to be put back by hand")
+
+// runLimit is how long the commands of one guide may take on a busy machine.
+const runLimit = 3 * time.Minute
+
+// A guide's commands are run in the order in which they stand, on a machine at 10.77.0.7 that leases addresses with
+// Dnsmasq on eth1, in namespaces of its own: /etc, /mnt and /var/lib are its own as well. Each must end with the exit
+// code that a comment names, else 0, and print what the guide shows.
+func TestGuides(t *testing.T) {
+	lab.NoShort(t)
+	lab.Need(t, "dnsmasq", "bash", "unshare", "curl")
+	for _, name := range guides(t) {
+		found, err := blocks(read(t, name))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if hasCommands(found) {
+			t.Run(strings.TrimSuffix(name, ".md"), func(t *testing.T) { newScene(t).run(name, found) })
+		}
+	}
+}
+
+func hasCommands(bs []block) bool {
+	for _, b := range bs {
+		if b.lang == "sh" {
+			return true
+		}
+	}
+	return false
+}
+
+// scene is the machine on which a guide's commands are run.
+type scene struct {
+	t   *testing.T
+	dir string
+	box *lab.Host
+}
+
+// mirror is where a host has SmartOS 20130808T195337Z to fetch, as its maker has it.
+const mirror = "10.77.0.20"
+
+func newScene(t *testing.T) *scene {
+	t.Parallel()
+	seg := lab.NewSegment(t)
+	s := &scene{t: t, dir: t.TempDir(), box: seg.Host("box", "eth1", "10.77.0.7/24")}
+	s.mirror(seg.Host("mirror", "eth0", mirror+"/24"))
+	for _, dir := range []string{"etc", "lib/misc", "mnt", "out", "work"} {
+		if err := os.MkdirAll(s.path(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// mirror serves an image from a host until the test ends.
+func (s *scene) mirror(h *lab.Host) {
+	s.t.Helper()
+	images := imagetest.NewHandler()
+	images.PublishSmartOS(s.t, "20130808T195337Z")
+	var l net.Listener
+	var err error
+	h.Do(func() { l, err = net.Listen("tcp4", mirror+":80") })
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	server := &http.Server{Handler: images}
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = server.Serve(l) }()
+	s.t.Cleanup(func() { server.Close(); <-ended })
+}
+
+func (s *scene) path(name string) string { return filepath.Join(s.dir, name) }
+
+// opening makes the machine: folders of its own, Dnsmasq, and what restarts it as systemd does on a real one. It ends
+// what it started.
+const opening = `set -u
+cp -a /etc/. "$SCENE/etc"
+mount --bind "$SCENE/etc" /etc
+mount --bind "$SCENE/lib" /var/lib
+mount --bind "$SCENE/mnt" /mnt
+mkdir -p /etc/dnsmasq.d
+cat > /etc/dnsmasq.conf <<END
+port=0
+bind-dynamic
+no-ping
+no-resolv
+no-hosts
+leasefile-ro
+user=root
+pid-file=$SCENE/dnsmasq.pid
+log-facility=$SCENE/dnsmasq.log
+conf-dir=/etc/dnsmasq.d
+interface=eth1
+dhcp-range=10.77.0.50,10.77.0.90,1h
+END
+cat > "$SCENE/restart" <<'END'
+#!/bin/sh
+pid=$(cat "$SCENE/dnsmasq.pid" 2>/dev/null)
+if [ -n "$pid" ] && kill "$pid" 2>/dev/null; then
+  while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+fi
+exec dnsmasq
+END
+chmod 755 "$SCENE/restart"
+export PXEAGENT_DHCP_DNSMASQ_RESTART="$SCENE/restart"
+finish() {
+  kill $(jobs -p) $(cat "$SCENE/dnsmasq.pid") 2>/dev/null
+  wait
+}
+trap finish EXIT
+"$SCENE/restart" || exit 1
+cd "$SCENE/work"
+`
+
+// run runs a guide's commands and writes its files.
+func (s *scene) run(name string, bs []block) {
+	var script strings.Builder
+	script.WriteString(opening)
+	var all []command
+	for _, b := range bs {
+		if path := b.file(); path != "" {
+			fmt.Fprintf(&script, "mkdir -p '%s'\ncat > '%s' <<'END OF FILE'\n%s\nEND OF FILE\n",
+				filepath.Dir(path), path, strings.Join(b.lines, "\n"))
+		}
+		if b.lang != "sh" {
+			continue
+		}
+		for _, c := range b.commands() {
+			out := s.path(fmt.Sprintf("out/%d", len(all)))
+			all = append(all, c)
+			fmt.Fprintf(&script, "{ %s\n} > '%s' 2>&1 < /dev/null\ncode=$?\n", c.text, out)
+			if strings.HasSuffix(c.text, "&") {
+				// The daemon goes on while the next commands are run.
+				fmt.Fprintf(&script, "until grep -q msg=serving '%s' || ! kill -0 $! 2>/dev/null; do sleep 0.05; done\n", out)
+			}
+			fmt.Fprintf(&script, "echo $code > '%s.exit'\n", out)
+			if !*update {
+				fmt.Fprintf(&script, "[ $code = %s ] || exit 0\n", c.exit)
+			}
+		}
+	}
+	if err := os.WriteFile(s.path("script"), []byte(script.String()), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command("unshare", "--mount", "bash", s.path("script"))
+	binary, err := site.Binary()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cmd.Env = append(os.Environ(), "SCENE="+s.dir, "HOME="+s.path("work"), "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"))
+	if code := s.box.StartCmd(cmd).Wait(runLimit); code != 0 {
+		s.t.Fatalf("%s: the scene could not be set: exit code %d", name, code)
+	}
+	if *update {
+		s.update(name, all)
+		return
+	}
+	for i, c := range all {
+		s.compare(fmt.Sprintf("%s:%d: %s", name, c.line, c.text), c, s.path(fmt.Sprintf("out/%d", i)))
+	}
+}
+
+// update writes a guide again, with what its commands printed where that is not what it shows.
+func (s *scene) update(name string, all []command) {
+	s.t.Helper()
+	lines := strings.Split(read(s.t, name), "\n")
+	for i := len(all) - 1; i >= 0; i-- {
+		c := all[i]
+		output, err := os.ReadFile(s.path(fmt.Sprintf("out/%d", i)))
+		if err != nil || !c.show || matches(c.want, string(output)) {
+			continue
+		}
+		from := c.line + strings.Count(c.text, "\n")
+		printed := strings.Split(strings.TrimRight(string(output), "\n"), "\n")
+		lines = slices.Replace(lines, from, from+len(c.want), printed...)
+	}
+	if err := os.WriteFile(name, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *scene) compare(what string, c command, path string) {
+	s.t.Helper()
+	exit, err := os.ReadFile(path + ".exit")
+	if err != nil {
+		s.t.Fatalf("%s\nwas not run, since the one before it failed", what)
+	}
+	output := read(s.t, path)
+	if got := strings.TrimSpace(string(exit)); got != c.exit {
+		s.t.Errorf("%s\nexit %s, want %s; it printed:\n%s", what, got, c.exit, output)
+	}
+	if c.show && !matches(c.want, output) {
+		s.t.Errorf("%s\nprinted:\n%s\nthe guide shows:\n%s", what, output, strings.Join(c.want, "\n"))
+	}
+}
