@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -31,41 +30,6 @@ import (
 	"pxeagent/agent/watch"
 	"pxeagent/agent/web"
 )
-
-// Sockets are bound and not yet read.
-type Sockets struct {
-	tftp *tftp.Listener
-	http *net.TCPListener
-}
-
-// Bind takes the ports, all or none. An address that is not valid stands for all of this machine's; port 0 for
-// one that is free.
-func Bind(tftpAt, httpAt netip.AddrPort) (*Sockets, error) {
-	if !tftpAt.Addr().IsValid() {
-		tftpAt = netip.AddrPortFrom(netip.IPv6Unspecified(), tftpAt.Port())
-	}
-	t, err := tftp.Listen(tftpAt)
-	if err != nil {
-		return nil, fmt.Errorf("TFTP: %w", err)
-	}
-	h, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(httpAt))
-	if err != nil {
-		t.Close()
-		return nil, fmt.Errorf("HTTP: %w", err)
-	}
-	return &Sockets{t, h}, nil
-}
-
-// TFTP is the address that TFTP is asked at.
-func (s *Sockets) TFTP() netip.AddrPort { return s.tftp.Addrs()[0] }
-
-// HTTP is the address that HTTP is asked at.
-func (s *Sockets) HTTP() netip.AddrPort {
-	return s.http.Addr().(*net.TCPAddr).AddrPort()
-}
-
-// Close gives the ports back.
-func (s *Sockets) Close() error { return errors.Join(s.tftp.Close(), s.http.Close()) }
 
 // Place is one network's way to the agent.
 type Place struct {
@@ -231,6 +195,14 @@ func (a *Agent) ready() error {
 		return errNotServing
 	}
 	return a.root.check()
+}
+
+// Responds returns once each lock that requests wait for could be had: it does not return where one is held for ever.
+// It touches no disk, which may be a slow one.
+func (a *Agent) Responds() {
+	a.page.Changed()
+	a.watcher.States()
+	a.recorder.Feed().Boot("")
 }
 
 // Run serves until ctx ends, then lets transfers end within Grace. Cancelled is not an error.

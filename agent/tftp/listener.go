@@ -98,15 +98,66 @@ func bind(a netip.AddrPort) (*socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening on UDP %v: %w", a, err)
 	}
+	return newSocket(conn)
+}
+
+// newSocket takes a bound socket, and closes it where it cannot be used.
+func newSocket(conn *net.UDPConn) (*socket, error) {
 	s := &socket{conn: conn, local: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
-	s.pc = batching(conn, a.Addr())
+	s.pc = batching(conn, s.local.Addr())
 	// After a power cut a whole room asks in the same second. The kernel may give less.
 	_ = conn.SetReadBuffer(4 << 20)
 	if err := noteDestination(s.pc); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("asking for the destination of packets to UDP %v: %w", a, err)
+		return nil, fmt.Errorf("asking for the destination of packets to UDP %v: %w", s.local, err)
 	}
 	return s, nil
+}
+
+// Inherit is Listen for sockets that somebody else bound. One of IPv6 must be of IPv6 alone, as what a socket for both
+// families says of a packet's address differs between systems. Where it fails it closes them all.
+func Inherit(conns ...*net.UDPConn) (*Listener, error) {
+	l := &Listener{}
+	for i, c := range conns {
+		both, err := bothFamilies(c)
+		if err == nil && both {
+			err = fmt.Errorf("UDP %v is for IPv4 and IPv6 together: want one socket for each "+
+				"(BindIPv6Only=ipv6-only in a systemd unit)", c.LocalAddr())
+		}
+		var s *socket
+		if err == nil {
+			s, err = newSocket(c)
+		}
+		if err != nil {
+			l.Close()
+			for _, c := range conns[i:] {
+				c.Close()
+			}
+			return nil, err
+		}
+		l.sockets = append(l.sockets, s)
+	}
+	return l, nil
+}
+
+// bothFamilies reports whether a socket of IPv6 gets packets of IPv4 as well.
+func bothFamilies(conn *net.UDPConn) (bool, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return false, err
+	}
+	var both bool
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		family, err := syscall.Getsockname(int(fd))
+		if _, is6 := family.(*syscall.SockaddrInet6); err != nil || !is6 {
+			failed = err
+			return
+		}
+		only, err := syscall.GetsockoptInt(int(fd), syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY)
+		both, failed = only == 0, err
+	})
+	return both, errors.Join(err, failed)
 }
 
 func batching(conn *net.UDPConn, family netip.Addr) batcher {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"pxeagent/agent"
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/image"
 	"pxeagent/agent/probe"
@@ -74,6 +75,7 @@ var causeRules = []cli.Rule{
 	{Is: isListen(syscall.EADDRINUSE), Code: cli.PortTaken, Hints: portHints},
 	{Is: cli.IsError(tftp.ErrPortTaken), Code: cli.PortTaken, Hints: func(error) []string { return heldHints("udp", 0) }},
 	{Is: isListen(syscall.EADDRNOTAVAIL), Code: cli.NoInterface, Hints: addressHints},
+	cli.On(agent.ErrInherited, cli.Wrong, "deploy/systemd/pxeagent.socket is a socket unit that fits: UDP for TFTP, one of TCP for HTTP"),
 	{Is: isListen(fs.ErrPermission), Code: cli.Permission, Hints: lowPortHints},
 	cli.On(syscall.ENODEV, cli.NoInterface, "`ip link` lists this machine's devices"),
 	{Is: cli.IsError(syscall.ENOSPC, syscall.EDQUOT), Code: cli.NotWritable, Hints: diskHints},

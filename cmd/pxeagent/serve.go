@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -67,7 +68,7 @@ func serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *slog.Logger
 	if err != nil {
 		return err
 	}
-	sockets, err := agent.Bind(c.Serve.TFTP, c.Serve.HTTP)
+	sockets, err := agent.Inherit(activation.Files(true), c.Serve.TFTP, c.Serve.HTTP)
 	if err != nil {
 		return err
 	}
@@ -97,9 +98,28 @@ func serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *slog.Logger
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error { return served.Run(running) })
 	g.Go(func() error { return reload.run(running) })
+	if limit, err := daemon.SdWatchdogEnabled(true); err == nil && limit > 0 {
+		g.Go(func() error { watchdog(running, limit/2, served.Responds); return nil })
+	}
 	err = g.Wait()
 	log.Info("stopped")
 	return err
+}
+
+// watchdog tells systemd that the daemon is alive, each time that responds returns. Where that hangs, systemd hears
+// nothing more, aborts the process, which writes to the log where it hangs, and starts another.
+func watchdog(ctx context.Context, every time.Duration, responds func()) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		responds()
+		_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // rootFailure explains why the root folder cannot be served.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -52,27 +53,57 @@ func (l *lines) wait(t *testing.T, pattern string) []string {
 	}
 }
 
-// The command line of the documentation: no file, no DHCP server, an ordinary user. systemd is told when it serves and when it stops.
-func TestServeOnLoopback(t *testing.T) {
-	dir := isolate(t)
-	notify := filepath.Join(dir, "notify")
-	systemd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notify, Net: "unixgram"})
+// systemd is the socket at which a daemon tells systemd how it is.
+type systemd struct{ *net.UnixConn }
+
+func systemdSocket(t *testing.T) systemd {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "notify")
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer systemd.Close()
-	t.Setenv("NOTIFY_SOCKET", notify)
-	told := func(want string) {
-		t.Helper()
-		b := make([]byte, 256)
-		if err := systemd.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
-		n, err := systemd.Read(b)
-		if err != nil || string(b[:n]) != want {
-			t.Fatalf("systemd was told %q, %v; want %q", b[:n], err, want)
-		}
+	t.Cleanup(func() { c.Close() })
+	t.Setenv("NOTIFY_SOCKET", path)
+	return systemd{c}
+}
+
+func (s systemd) heard(t *testing.T, want string) {
+	t.Helper()
+	b := make([]byte, 256)
+	if err := s.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
 	}
+	n, err := s.Read(b)
+	if err != nil || string(b[:n]) != want {
+		t.Fatalf("systemd was told %q, %v; want %q", b[:n], err, want)
+	}
+}
+
+// silent checks that nothing was told that is not heard yet.
+func (s systemd) silent(t *testing.T) {
+	t.Helper()
+	b := make([]byte, 256)
+	raw, err := s.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	var failed error
+	err = raw.Read(func(fd uintptr) bool {
+		n, _, failed = syscall.Recvfrom(int(fd), b, syscall.MSG_DONTWAIT)
+		return true
+	})
+	if err != nil || !errors.Is(failed, syscall.EAGAIN) {
+		t.Errorf("systemd was told %q, %v, %v", b[:max(n, 0)], failed, err)
+	}
+}
+
+// The command line of the documentation: no file, no DHCP server, an ordinary user. systemd is told when it serves and when it stops.
+func TestServeOnLoopback(t *testing.T) {
+	dir := isolate(t)
+	systemd := systemdSocket(t)
+	t.Setenv("WATCHDOG_USEC", "60000000")
 
 	log := newLines()
 	code := make(chan cli.Code, 1)
@@ -80,7 +111,8 @@ func TestServeOnLoopback(t *testing.T) {
 		code <- run([]string{"serve", "--root", dir, "--tftp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--next-server", "127.0.0.1", "--state-dir", filepath.Join(dir, "state")}, io.Discard, log)
 	}()
 	script := log.wait(t, `msg=serving .*script=(http://127.0.0.1:\d+/ipxe/bootstrap.ipxe)`)[1]
-	told("READY=1")
+	systemd.heard(t, "READY=1")
+	systemd.heard(t, "WATCHDOG=1")
 	resp, err := http.Get(script)
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +125,7 @@ func TestServeOnLoopback(t *testing.T) {
 	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	told("STOPPING=1")
+	systemd.heard(t, "STOPPING=1")
 	if c := <-code; c != cli.Done {
 		t.Errorf("exit %v", c)
 	}

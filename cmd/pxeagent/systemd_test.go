@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,7 +10,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/deploy/lab"
 )
 
@@ -24,10 +28,15 @@ func TestSystemdUnit(t *testing.T) {
 		"ProtectSystem":           "strict",
 		"RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX AF_PACKET AF_NETLINK",
 		"User":                    "pxeagent",
+		"WatchdogSec":             "60s",
 	} {
 		if got := unit[key]; !slices.Equal(got, []string{want}) {
 			t.Errorf("%s=%q, want %q", key, got, want)
 		}
+	}
+	want := []string{config.PageToken.Credential, config.WebhookSecret.Credential, config.RootShadow.Credential}
+	if got := unit["LoadCredential"]; !slices.Equal(got, want) {
+		t.Errorf("LoadCredential=%q, want %q", got, want)
 	}
 	// What the daemon keeps lies where the unit lets it write, by the code's defaults.
 	defaults, err := load(nil)
@@ -39,6 +48,12 @@ func TestSystemdUnit(t *testing.T) {
 	for _, want := range []string{c.Serve.Root, filepath.Join(c.Serve.Root, "tftp"), filepath.Join(c.Serve.Root, "http"), c.StateDir} {
 		if !slices.Contains(dirs, strings.TrimPrefix(want, "/var/lib/")) {
 			t.Errorf("StateDirectory=%q has no %s", dirs, want)
+		}
+	}
+	socket := readUnit(t, "../../deploy/systemd/pxeagent.socket")
+	for key, port := range map[string]uint16{"ListenDatagram": c.Serve.TFTP.Port(), "ListenStream": c.Serve.HTTP.Port()} {
+		if got, want := socket[key], fmt.Sprint("0.0.0.0:", port); !slices.Equal(got, []string{want}) {
+			t.Errorf("%s=%q, want %q", key, got, want)
 		}
 	}
 	users, err := os.ReadFile("../../deploy/systemd/pxeagent.sysusers.conf")
@@ -78,14 +93,47 @@ func TestSystemdTakesTheUnit(t *testing.T) {
 	// Only what is installed passes.
 	text := strings.Replace(string(b), "ExecStart=/usr/local/bin/pxeagent ", "ExecStart="+exe+" ", 1)
 	path := filepath.Join(t.TempDir(), "pxeagent.service")
+	socket := filepath.Join(filepath.Dir(path), "pxeagent.socket")
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("systemd-analyze", "verify", "--man=no", path).CombinedOutput(); err != nil || strings.Contains(string(out), "pxeagent.service") {
+	if b, err = os.ReadFile("../../deploy/systemd/pxeagent.socket"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(socket, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("systemd-analyze", "verify", "--man=no", path, socket).CombinedOutput(); err != nil ||
+		strings.Contains(string(out), "pxeagent.s") {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
 	// 2.0 of 10, where a unit without any such lines has 9.6.
 	if out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--threshold=20", path).CombinedOutput(); err != nil {
 		t.Errorf("security: %v\n%s", err, out)
 	}
+}
+
+// systemd hears each time that the daemon responded, and nothing more once that hangs.
+func TestWatchdog(t *testing.T) {
+	systemd := systemdSocket(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	hang, responding := make(chan struct{}), make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		watchdog(ctx, time.Millisecond, func() {
+			responding <- struct{}{}
+			<-hang
+		})
+	}()
+	for range 3 {
+		<-responding
+		hang <- struct{}{}
+		systemd.heard(t, "WATCHDOG=1")
+	}
+	<-responding
+	systemd.silent(t)
+	cancel()
+	close(hang)
+	<-ended
 }
