@@ -102,7 +102,7 @@ func TestNotPfSense(t *testing.T) {
 		}, ErrNotPfSense, "192.0.2.1"},
 		{"401 of a proxy", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, ErrCredential, "401"},
 		{"403 of a proxy", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, ErrNotAllowed, "403"},
-		{"PHP is down", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }, ErrUnavailable, "502"},
+		{"PHP is down", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }, ErrGateway, "502"},
 		{"endless", func(w http.ResponseWriter, _ *http.Request) {
 			w.Write([]byte(`{"code":200,"response_id":"SUCCESS","data":"`))
 			for range maxAnswer >> 10 {

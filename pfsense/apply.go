@@ -2,7 +2,6 @@ package pfsense
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -46,8 +45,8 @@ type changed struct {
 
 // Apply writes p.After on the firewall and loads it, in one request. If the DHCP server does not start with it, the
 // same request puts the old settings back: the error wraps dhcp.ErrReload. Other errors wrap dhcp.ErrChanged,
-// ErrUnapplied, ErrNoSection, ErrStopped, or an error of the connection; after ErrTimeout and ErrUnreachable the change
-// may have been made.
+// ErrUnapplied, ErrNoSection, ErrStopped, or an error of the connection. If the answer does not come, the settings are
+// read until that works, for at most 30 s: the new ones are loaded, and the old ones are said to be there still.
 func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 	if q, refused := p.Refused(); refused {
 		return fmt.Errorf("the plan refuses this change: %s", q.Text)
@@ -61,6 +60,8 @@ func (s *Server) Revert(ctx context.Context, p dhcp.Plan) error {
 	return s.write(ctx, p.After, p.Before, true)
 }
 
+// write goes from one state to another. A write whose answer does not come is followed by reading. A write that
+// reverts may be sent again: the program itself finds out how far the one before it came.
 func (s *Server) write(ctx context.Context, from, to dhcp.State, undo bool) error {
 	before, err := parseRecord(from.Raw)
 	if err != nil {
@@ -70,29 +71,28 @@ func (s *Server) write(ctx context.Context, from, to dhcp.State, undo bool) erro
 	if err != nil {
 		return err
 	}
-	at, err := s.resolve(ctx)
-	if err != nil {
+	send := func(said *string) error {
+		at, err := s.resolve(ctx)
+		if err != nil {
+			return err
+		}
+		custom, err := s.customChange(ctx, at, before.class, after.class, undo)
+		if err != nil {
+			return err
+		}
+		*said = message(at, from.Boot, to.Boot, undo)
+		return s.runWrite(ctx, change{Op: "write", ID: at.ID, Before: before.keys, After: after.keys, Undo: undo,
+			Custom: custom, Wait: s.wait.Seconds(), Message: *said})
+	}
+	var said string
+	if undo {
+		return s.outlast(ctx, func() error { return send(&said) })
+	}
+	err = send(&said)
+	if said == "" || !isOutage(err) || ctx.Err() != nil {
 		return err
 	}
-	custom, err := s.customChange(ctx, at, before.class, after.class, undo)
-	if err != nil {
-		return err
-	}
-	p, err := newProgram("write", change{Op: "write", ID: at.ID, Before: before.keys, After: after.keys, Undo: undo,
-		Custom: custom, Wait: s.wait.Seconds(),
-		Message: message(at, from.Boot, to.Boot, undo)})
-	if err != nil {
-		return err
-	}
-	raw, err := s.transport.run(ctx, p)
-	if err != nil {
-		return err
-	}
-	var done changed
-	if err := json.Unmarshal(raw, &done); err != nil {
-		return fmt.Errorf("%w: parsing its result: %w", ErrProgram, err)
-	}
-	return done.err()
+	return s.unanswered(ctx, before, after, said, err)
 }
 
 // customChange is the change to Kea's custom configuration; nil where neither side has a class in it. The rest of it is

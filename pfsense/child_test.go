@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/go-resty/resty/v2"
 
@@ -78,6 +79,12 @@ func (r Reach) Open() (*Server, error) {
 	return New(Config{URL: u, Transport: r.Transport, Interface: "ADMIN", User: r.User, TLSSHA256: &r.SHA256,
 		TellIPXE: r.TellIPXE,
 		Password: func() (string, error) { return r.Password, nil }})
+}
+
+// At makes s live by another clock.
+func (s *Server) At(now func() time.Time, sleep func(context.Context, time.Duration)) *Server {
+	s.clock = clock{now, sleep}
+	return s
 }
 
 // open is Open with step called before each request, and after each program.

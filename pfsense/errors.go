@@ -18,16 +18,16 @@ var (
 	ErrNoCredential = errors.New("no credentials for the firewall")
 	// ErrPrivilege: the login is valid, but the user lacks a privilege. The text names it.
 	ErrPrivilege = errors.New("missing privilege on the firewall")
-	// errCounted comes with an ErrPrivilege that the firewall counts as a failed login, as its XML-RPC does.
-	errCounted = errors.New("the firewall counts it as a failed login")
 	// ErrNotAllowed: this machine's address is not on the access list of the REST package.
 	ErrNotAllowed = errors.New("the firewall's REST access list does not admit this machine")
 	// ErrNoPackage: the REST package is not installed; its address answers with a web page that says so.
 	ErrNoPackage = errors.New("the REST package is not installed on the firewall")
 	// ErrReadOnly: the REST package is in read-only mode.
 	ErrReadOnly = errors.New("the REST package is in read-only mode")
-	// ErrUnavailable: the REST API is disabled, or PHP does not answer the firewall's web server.
-	ErrUnavailable = errors.New("the firewall's API is not available")
+	// ErrUnavailable: the REST API is switched off.
+	ErrUnavailable = errors.New("the firewall's REST API is switched off")
+	// ErrGateway: a web server answered 502, 503 or 504, and not PHP behind it. A change may have been made.
+	ErrGateway = errors.New("the firewall's web server got no answer from PHP")
 	// ErrTLS: the certificate is not trusted, or the TLS handshake failed. Nothing was sent.
 	ErrTLS = errors.New("the firewall's certificate is not trusted")
 	// ErrTimeout: no answer in time. A change may have been made.

@@ -13,24 +13,25 @@ import (
 )
 
 // After a fault of the network or the firewall the old settings are in place and on the network, or those that somebody
-// else wrote.
+// else wrote, or the new ones, proven.
 func TestConfigureOverFaults(t *testing.T) {
 	theirs := func(c pfsensetest.Tree) { c.Set("dhcpd/opt1/filename", "theirs") }
 	for _, c := range []struct {
 		name   string
 		spoil  func(*site)
 		want   error // of Configure
+		kept   bool  // the new settings are there
 		edited bool  // somebody's settings are there
 		rest   bool  // by REST only
 	}{
 		{name: "cut before the change", spoil: order(pfsensetest.Fault{Kind: pfsensetest.CutBefore, Op: "write", Times: 1}),
 			want: pfsense.ErrUnreachable},
 		{name: "cut after the change", spoil: order(pfsensetest.Fault{Kind: pfsensetest.CutAfter, Op: "write", Times: 1}),
-			want: dhcp.ErrReverted},
+			kept: true},
 		{name: "a program that ends in an error", spoil: order(pfsensetest.Fault{Kind: pfsensetest.Fatal, Op: "write",
 			Times: 1}), want: pfsense.ErrProgram},
 		{name: "down", spoil: order(pfsensetest.Fault{Kind: pfsensetest.Down, Op: "write", Times: 1}),
-			want: pfsense.ErrUnavailable},
+			want: pfsense.ErrGateway},
 		{name: "a chunk lost", spoil: order(pfsensetest.Fault{Kind: pfsensetest.LoseChunk, Op: "chunk", Skip: 1, Times: 1}),
 			want: pfsense.ErrProgram, rest: true},
 		{name: "a chunk changed", spoil: order(pfsensetest.Fault{Kind: pfsensetest.ChangeChunk, Op: "chunk", Skip: 1,
@@ -78,13 +79,17 @@ func TestConfigureOverFaults(t *testing.T) {
 				switch now := s.own(); {
 				case c.edited && s.Saved().Under("dhcpd/opt1")["filename"] != "theirs":
 					t.Errorf("somebody's settings were lost: %s", now)
+				case c.kept:
+					if s.Writes() != 1 || s.Keys("opt1")["nextserver"] == nil || *s.Keys("opt1")["nextserver"] != "10.99.0.5" {
+						t.Errorf("the settings are %s after %d writes", now, s.Writes())
+					}
 				case !c.edited && !slices.Equal(now, old):
 					t.Errorf("the settings are %s, were %s", now, old)
 				}
 				if !slices.Equal(s.others(), others) {
 					t.Error("something of others' changed")
 				}
-				if c.edited {
+				if c.edited || c.kept {
 					return
 				}
 				after, err := s.probe(t.Context(), firmware.Clients())

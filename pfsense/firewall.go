@@ -15,7 +15,8 @@ type firewall struct {
 	Config     string    `json:"config"`  // version of config.xml's format
 	Engine     string    `json:"engine"`  // "isc" or "kea"
 	Running    bool      `json:"running"` // the DHCP daemon
-	Dirty      bool      `json:"dirty"`   // DHCP settings were saved but not applied
+	Revision   revision  `json:"revision"`
+	Dirty      bool      `json:"dirty"` // DHCP settings were saved but not applied
 	Relay      bool      `json:"relay"`
 	SyncTo     string    `json:"sync_to"` // the firewall that this one's settings are copied to
 	KeaHA      *keaHA    `json:"kea_ha"`
@@ -23,6 +24,12 @@ type firewall struct {
 	Interfaces []iface   `json:"interfaces"`
 	Leased     []string  `json:"leased"` // nil: not known
 	Odd        []oddText `json:"odd"`
+}
+
+// revision is an entry of the configuration history.
+type revision struct {
+	Time string `json:"time"`
+	Text string `json:"text"` // begins with the user
 }
 
 type keaHA struct {

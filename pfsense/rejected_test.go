@@ -95,29 +95,25 @@ func TestRejectedIsRecorded(t *testing.T) {
 	}
 }
 
-// XML-RPC counts a missing privilege as a failed login: that is not repeated either, until somebody says that it was
-// given.
-func TestMissingPrivilegeIsRecorded(t *testing.T) {
-	b := newRecorder(t, transcript(t, "xmlrpc-nopriv"))
-	c := b.withStateDir(t, "xmlrpc")
-	for _, want := range []error{ErrPrivilege, ErrNotSent, ErrNotSent} {
-		if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, want) {
-			t.Errorf("%v, want %v", err, want)
-		}
-	}
-	if n := len(b.requests()); n != 1 {
-		t.Errorf("%d requests", n)
-	}
-	c.RetryAuth = true
-	if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrPrivilege) {
-		t.Error(err)
-	}
-	// REST looks at privileges after the login, which was good.
-	b = newRecorder(t, transcript(t, "err-403-nopriv"))
-	c = b.withStateDir(t, "rest")
-	for range 2 {
+// A missing privilege is not a wrong password: once it was given, the same login works.
+func TestMissingPrivilegeIsNotRecorded(t *testing.T) {
+	for _, transport := range []string{"rest", "xmlrpc"} {
+		lacks := transcript(t, map[string]string{"rest": "err-403-nopriv", "xmlrpc": "xmlrpc-nopriv"}[transport])
+		given := false
+		b := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
+			if given {
+				guarded(testPassword)(w, r)
+				return
+			}
+			lacks(w, r)
+		})
+		c := b.withStateDir(t, transport)
 		if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrPrivilege) {
-			t.Error(err)
+			t.Errorf("%s: %v, want %v", transport, err, ErrPrivilege)
+		}
+		given = true
+		if _, err := mustDial(t, c).run(t.Context(), read); err != nil {
+			t.Errorf("%s, after it was given: %v", transport, err)
 		}
 	}
 }

@@ -67,7 +67,7 @@ func (r *restTransport) run(ctx context.Context, p program) (json.RawMessage, er
 // command was answered with an error, it created none; a login that was rejected or lacks the privilege is not used
 // again.
 func (r *restTransport) cleanUp(ctx context.Context, p upload, cred credential, i int, cause error) {
-	unanswered := errors.Is(cause, ErrTimeout) || errors.Is(cause, ErrUnreachable) || errors.Is(cause, context.Canceled)
+	unanswered := isOutage(cause) || errors.Is(cause, context.Canceled)
 	if !unanswered && (i == 0 || !errors.Is(cause, ErrProgram)) {
 		return
 	}
@@ -155,7 +155,7 @@ func unexpectedReply(a reply, cred credential, way string) error {
 		return fmt.Errorf("%w: 403, %s", ErrNotAllowed, quoted(string(a.body), cred))
 	case a.status == http.StatusBadGateway, a.status == http.StatusServiceUnavailable,
 		a.status == http.StatusGatewayTimeout:
-		return fmt.Errorf("%w: its web server answered %d", ErrUnavailable, a.status)
+		return fmt.Errorf("%w: it answered %d", ErrGateway, a.status)
 	case a.status >= 300 && a.status < 400:
 		return fmt.Errorf("%w: it redirected to %s", ErrNotPfSense, quoted(a.location, cred))
 	}

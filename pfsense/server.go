@@ -35,6 +35,8 @@ type Server struct {
 	wait      time.Duration
 	tellIPXE  bool // give Kea a client class for iPXE where a script is wanted
 	kea       kea
+	clock     clock
+	revision  revision // the firewall's last, when the interface was read last
 }
 
 // kea is where Kea is on the firewall.
@@ -47,7 +49,7 @@ var _ dhcp.Server = (*Server)(nil)
 
 // newServer works on the interface of that name through r. The caller sets host.
 func newServer(r transport, iface string) *Server {
-	return &Server{transport: r, name: iface, wait: startWithin, kea: keaOnFirewall}
+	return &Server{transport: r, name: iface, wait: startWithin, kea: keaOnFirewall, clock: realClock()}
 }
 
 // String is "pfSense fw.lan, interface ADMIN (opt1)", with the configured name until the interface was read.
@@ -80,6 +82,6 @@ func (s *Server) readInterface(ctx context.Context) (firewall, iface, error) {
 	if err != nil {
 		return firewall{}, iface{}, err
 	}
-	s.iface = &p
+	s.iface, s.revision = &p, f.Revision
 	return f, p, nil
 }

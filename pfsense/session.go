@@ -91,14 +91,15 @@ func (s *session) post(ctx context.Context, path, contentType, accept string, bo
 	return reply{status: res.StatusCode(), location: res.Header().Get("Location"), body: res.Body()}, nil
 }
 
-// guard keeps a rejected credential from being sent again, and records one that is rejected now.
+// guard keeps a rejected credential from being sent again, and records one that is rejected now. A login that lacks a
+// privilege was accepted: it is not recorded, so that it works as soon as the privilege is given.
 func (s *session) guard(cred credential, send func() error) error {
 	if err := s.rejected.allows(cred); err != nil {
 		return err
 	}
 	err := send()
 	switch {
-	case errors.Is(err, ErrCredential), errors.Is(err, errCounted):
+	case errors.Is(err, ErrCredential):
 		if failed := s.rejected.add(cred); failed != nil {
 			return fmt.Errorf("%w, and recording that failed, so the next run would try it again: %w", err, failed)
 		}

@@ -171,7 +171,7 @@ func comparable(t *testing.T, raw []byte) map[string]any {
 	if err := json.Unmarshal(raw, &all); err != nil {
 		t.Fatalf("%v: %s", err, raw)
 	}
-	for _, name := range []string{"version", "leased"} {
+	for _, name := range []string{"version", "leased", "revision"} {
 		delete(all, name)
 	}
 	for list, by := range map[string]string{"interfaces": "id", "odd": "path"} {

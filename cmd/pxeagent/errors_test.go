@@ -94,6 +94,7 @@ func TestExplain(t *testing.T) {
 		{"firewall: access list", fmt.Errorf("x: %w", pfsense.ErrNotAllowed), backend.Privilege, "Access Lists"},
 		{"firewall: no package", fmt.Errorf("x: %w", pfsense.ErrNoPackage), backend.NoPackage, "xmlrpc"},
 		{"firewall: read-only", fmt.Errorf("x: %w", pfsense.ErrReadOnly), backend.ReadOnly, "read-only mode off"},
+		{"firewall: no PHP", fmt.Errorf("x: %w", pfsense.ErrGateway), backend.Unavailable, "restarts PHP-FPM"},
 		{"firewall: API off", fmt.Errorf("x: %w", pfsense.ErrUnavailable), backend.Unavailable, "turn the REST API on"},
 		{"firewall: unknown CA", fmt.Errorf("x: %w", pfsense.ErrTLS), backend.Certificate, "pxeagent pfsense trust"},
 		{"firewall: certificate changed", fmt.Errorf("x: %w", &pfsense.CertificateError{Host: "fw.lan"}), backend.Certificate, "somebody else answers in its place"},

@@ -25,6 +25,9 @@ const (
 	Print        Kind = "print"        // XML-RPC: something is printed before the answer. It is carried out
 	Unsaved      Kind = "unsaved"      // a writing program: write_config fails, as on a full disk
 	Unloaded     Kind = "unloaded"     // a writing program: it saves, and loading throws
+	BadGateway   Kind = "bad gateway"  // the web server's 502: PHP is not there
+	Killed       Kind = "killed"       // a writing program: it saves, the DHCP daemon is stopped, and PHP dies: 502
+	GatewayTime  Kind = "gateway time" // a proxy's 504. It is carried out
 	Slow         Kind = "slow"         // it is carried out, and answered after Delay, unless the client has disconnected
 	CutBefore    Kind = "cut before"   // the connection is closed
 	CutAfter     Kind = "cut after"    // it is carried out, and the connection is closed
@@ -39,7 +42,10 @@ type Fault struct {
 	Op    string        // only requests of this Request.Op; "": any
 	Skip  int           // requests that succeed before
 	Times int           // requests that fail then; 0: all
+	For   time.Duration // if set, requests fail for so long by Options.Clock, from the first that it meets. Times is not used
 	Delay time.Duration // of Slow
+
+	until time.Time // of For; zero: it met none yet
 }
 
 // Order adds a fault. If several match a request, the first one applies.
@@ -117,6 +123,15 @@ func (f *Firewall) spoil(r Request) (Fault, bool) {
 			fault.Skip--
 			continue
 		}
+		if fault.For > 0 {
+			now := f.opts.Clock()
+			if fault.until.IsZero() {
+				fault.until = now.Add(fault.For)
+			}
+			if !now.Before(fault.until) {
+				continue
+			}
+		}
 		met := *fault
 		if fault.Times == 1 {
 			f.faults = slices.Delete(f.faults, i, i+1)
@@ -140,4 +155,11 @@ func wait(r *http.Request, d time.Duration) {
 	case <-r.Context().Done():
 		cut()
 	}
+}
+
+// SetClock replaces Options.Clock.
+func (f *Firewall) SetClock(now func() time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.opts.Clock = now
 }

@@ -43,6 +43,21 @@ func (f *Firewall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch v.fault.Kind {
 	case CutBefore:
 		cut()
+	case BadGateway:
+		v.html(http.StatusBadGateway, "502 Bad Gateway")
+		return
+	case Killed:
+		v.w = unheard{http.Header{}}
+		answer()
+		v.w = w
+		v.html(http.StatusBadGateway, "502 Bad Gateway")
+		return
+	case GatewayTime:
+		v.w = unheard{http.Header{}}
+		answer()
+		v.w = w
+		v.html(http.StatusGatewayTimeout, "504 Gateway Time-out")
+		return
 	case Down:
 		v.html(http.StatusServiceUnavailable, "503 Service Temporarily Unavailable")
 		return

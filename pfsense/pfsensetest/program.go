@@ -156,6 +156,10 @@ func (w writing) run() outcome {
 		o.Detail = "the DHCP settings cannot be loaded"
 		return o
 	}
+	if w.kind == Killed {
+		w.loaded = nil
+		return o
+	}
 	w.load()
 	w.happen(AfterLoad)
 	if o.Runs = w.loaded != nil; o.Runs || !o.Ran {

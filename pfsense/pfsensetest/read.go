@@ -10,11 +10,15 @@ import (
 
 // found is the result of a reading program.
 type found struct {
-	Error      string      `json:"error"`
-	Version    string      `json:"version"`
-	Config     string      `json:"config"`
-	Engine     string      `json:"engine"`
-	Running    bool        `json:"running"`
+	Error    string `json:"error"`
+	Version  string `json:"version"`
+	Config   string `json:"config"`
+	Engine   string `json:"engine"`
+	Running  bool   `json:"running"`
+	Revision struct {
+		Time string `json:"time"`
+		Text string `json:"text"`
+	} `json:"revision"`
 	Dirty      bool        `json:"dirty"`
 	Relay      bool        `json:"relay"`
 	SyncTo     string      `json:"sync_to"`
@@ -97,6 +101,8 @@ func (f *Firewall) read() found {
 		Relay: has("dhcrelay/enable"), SyncTo: text("hasync/synchronizetoip"), KeaCustom: t.keaCustom(),
 		Leased: f.leased(), Odd: []foundText{}, Interfaces: []foundPort{},
 	}
+	r.Revision.Time = strconv.FormatInt(f.history[0].Time.Unix(), 10)
+	r.Revision.Text = f.history[0].Message
 	if has("kea/ha/enable") {
 		r.KeaHA = &foundHA{Role: text("kea/ha/role"), Peer: text("kea/ha/remoteip")}
 		if r.KeaHA.Role == "" {

@@ -151,7 +151,7 @@ func TestSituations(t *testing.T) {
 		"switched off": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.Disabled}) },
 			err: pfsense.ErrUnavailable, transport: "rest"},
 		"down": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.Down}) },
-			err: pfsense.ErrUnavailable},
+			err: pfsense.ErrGateway},
 		"no package": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.NoPackage}) },
 			err: pfsense.ErrNoPackage, transport: "rest"},
 		"fatal": {arrange: func(f *pfsensetest.Firewall) { f.Order(pfsensetest.Fault{Kind: pfsensetest.Fatal, Op: "write"}) },

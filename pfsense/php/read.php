@@ -131,8 +131,10 @@ try {
 	}
 
 	$ha = $list($config, 'kea', 'ha');
+	$last = $list($config, 'revision');
 	$result = ['error' => '', 'version' => trim((string)@file_get_contents('/etc/version')), 'config' => $text($config, 'version'),
-		'engine' => $engine(), 'running' => $runs(), 'dirty' => (bool)is_subsystem_dirty('dhcpd'), 'relay' => isset($list($config, 'dhcrelay')['enable']),
+		'engine' => $engine(), 'running' => $runs(), 'revision' => ['time' => $text($last, 'time'), 'text' => $text($last, 'description')],
+		'dirty' => (bool)is_subsystem_dirty('dhcpd'), 'relay' => isset($list($config, 'dhcrelay')['enable']),
 		'sync_to' => $text($list($config, 'hasync'), 'synchronizetoip'),
 		'kea_ha' => isset($ha['enable']) ? ['role' => $text($ha, 'role') ?: 'primary', 'peer' => $text($ha, 'remoteip')] : null,
 		'kea_custom' => $keaCustom(), 'interfaces' => $interfaces, 'leased' => $leased, 'odd' => $odd];

@@ -1,0 +1,180 @@
+package pfsense_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/pfsense"
+	"pxeagent/pfsense/pfsensetest"
+)
+
+// virtual is a clock that only sleeping moves.
+type virtual struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (v *virtual) Now() time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.now
+}
+
+func (v *virtual) Sleep(_ context.Context, d time.Duration) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.now = v.now.Add(d)
+}
+
+// newClockedSite is one whose firewall and backend live by a virtual clock.
+func newClockedSite(t *testing.T, engine, transport string) (*site, *virtual) {
+	v := &virtual{now: time.Unix(1_790_000_000, 0)}
+	s := newSite(t, engine, transport)
+	s.SetClock(v.Now)
+	return s, v
+}
+
+func transports(t *testing.T, do func(t *testing.T, transport string)) {
+	for _, transport := range []string{"rest", "xmlrpc"} {
+		t.Run(transport, func(t *testing.T) { do(t, transport) })
+	}
+}
+
+// TestOutageAtEachRequest: the firewall's PHP is gone for a while at any one request of a configure. A run that had
+// written goes on to its end; one that had not says so, and the settings are the old ones.
+func TestOutageAtEachRequest(t *testing.T) {
+	transports(t, func(t *testing.T, transport string) {
+		for _, outage := range []time.Duration{200 * time.Millisecond, 3 * time.Second, 20 * time.Second} {
+			for request := 0; ; request++ {
+				s, clock := newClockedSite(t, "isc", transport)
+				old := s.own()
+				s.Order(pfsensetest.Fault{Kind: pfsensetest.BadGateway, Skip: request, For: outage})
+				err := s.configure(t, clock)
+				total := len(s.Requests())
+				at := fmt.Sprintf("%v at request %d of %d", outage, request+1, total)
+				switch written := s.Writes() > 0; {
+				case err == nil && (!written || s.Loaded() == nil):
+					t.Errorf("%s: it says that all is well, and wrote %v", at, written)
+				case err != nil && (!errors.Is(err, pfsense.ErrGateway) || written || !slices.Equal(s.own(), old)):
+					t.Errorf("%s: %v; the settings are %s", at, err, s.own())
+				case err != nil && errors.Is(err, dhcp.ErrRevertFailed):
+					t.Errorf("%s: %v", at, err)
+				}
+				s.Close()
+				if request+1 >= total {
+					break
+				}
+			}
+		}
+	})
+}
+
+// TestKilledWriteIsFinished: PHP dies after it saved and before it loaded, with the DHCP daemon down, and is away for a
+// while. The run loads what was written and proves it.
+func TestKilledWriteIsFinished(t *testing.T) {
+	transports(t, func(t *testing.T, transport string) {
+		for _, outage := range []time.Duration{time.Millisecond, 500 * time.Millisecond, 20 * time.Second} {
+			s, clock := newClockedSite(t, "isc", transport)
+			s.Order(pfsensetest.Fault{Kind: pfsensetest.Killed, Op: "write", Times: 1})
+			s.Order(pfsensetest.Fault{Kind: pfsensetest.BadGateway, Skip: s.requestsTo("write"), For: outage})
+			if err := s.configure(t, clock); err != nil || s.Loaded() == nil || s.Writes() != 1 {
+				t.Errorf("%v: %v; %d writes, running: %v", outage, err, s.Writes(), s.Loaded() != nil)
+			}
+			if next, _ := s.Loaded().Text("dhcpd/opt1/nextserver"); next != "10.99.0.5" {
+				t.Errorf("%v: the daemon runs with next-server %q", outage, next)
+			}
+		}
+	})
+}
+
+// TestOutageForGood: it does not come back. The run gives up after its time, and what it left is said.
+func TestOutageForGood(t *testing.T) {
+	transports(t, func(t *testing.T, transport string) {
+		s, clock := newClockedSite(t, "isc", transport)
+		begun := clock.Now()
+		s.Order(pfsensetest.Fault{Kind: pfsensetest.Killed, Op: "write", Times: 1})
+		s.Order(pfsensetest.Fault{Kind: pfsensetest.BadGateway, Skip: s.requestsTo("write"), For: time.Hour})
+		err := s.configure(t, clock)
+		if !errors.Is(err, dhcp.ErrRevertFailed) || !strings.Contains(err.Error(), "502") {
+			t.Errorf("%v", err)
+		}
+		if took := clock.Now().Sub(begun); took < time.Minute || took > 2*time.Minute {
+			t.Errorf("it waited for %v, want 30 s for the write and 30 s for the revert", took)
+		}
+	})
+}
+
+// TestProxyTimesOutOverPutBack: a proxy answers 504 while the firewall puts the settings back by itself, as its daemon
+// did not start with them.
+func TestProxyTimesOutOverPutBack(t *testing.T) {
+	transports(t, func(t *testing.T, transport string) {
+		s, clock := newClockedSite(t, "isc", transport)
+		old := s.own()
+		s.Order(pfsensetest.Fault{Kind: pfsensetest.GatewayTime, Op: "write", Times: 1})
+		s.FailLoads(1)
+		if err := s.configure(t, clock); !errors.Is(err, dhcp.ErrReload) || !errors.Is(err, pfsense.ErrGateway) {
+			t.Errorf("%v, want %v", err, dhcp.ErrReload)
+		}
+		if !slices.Equal(s.own(), old) || s.Loaded() == nil {
+			t.Errorf("the settings are %s, running: %v", s.own(), s.Loaded() != nil)
+		}
+	})
+}
+
+// requestsTo is how many requests a fault that counts all of them lets through up to the one that does op.
+func (s *site) requestsTo(op string) int {
+	s.t.Helper()
+	counted := newSite(s.t, s.engine, s.reach.Transport)
+	if err := counted.configure(s.t, &virtual{}); err != nil {
+		s.t.Fatal(err)
+	}
+	return slices.IndexFunc(counted.Requests(), func(r pfsensetest.Request) bool { return r.Op == op })
+}
+
+func (s *site) configure(t *testing.T, v *virtual) error {
+	t.Helper()
+	j, err := dhcp.OpenJournal(t.TempDir(), "outage")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	_, err = dhcp.Configure{Server: s.open().At(v.Now, v.Sleep), Journal: j, Want: s.boot("10.99.0.5"), Probe: s.probe,
+		Within: 2 * time.Second}.Run(t.Context())
+	return err
+}
+
+// TestRevertOutlastsOutage: once a revert has read what there is, an outage at any of its requests does not end it.
+func TestRevertOutlastsOutage(t *testing.T) {
+	transports(t, func(t *testing.T, transport string) {
+		for request := 0; ; request++ {
+			s, clock := newClockedSite(t, "isc", transport)
+			old := s.own()
+			server := s.open().At(clock.Now, clock.Sleep)
+			p, err := server.Plan(t.Context(), s.boot("10.99.0.5"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := server.Apply(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+			before := len(s.Requests())
+			s.Order(pfsensetest.Fault{Kind: pfsensetest.BadGateway, Skip: request, For: 20 * time.Second})
+			err = server.Revert(t.Context(), p)
+			if err != nil || !slices.Equal(s.own(), old) || s.Loaded() == nil {
+				t.Errorf("outage at request %d: %v; the settings are %s", request+1, err, s.own())
+			}
+			total := len(s.Requests()) - before
+			s.Close()
+			if request+1 >= total {
+				break
+			}
+		}
+	})
+}
