@@ -133,7 +133,7 @@ var probeMAC = net.HardwareAddr{0x02, 0x70, 0x78, 0x65, 0x00, 0x01}
 func (s *site) probe(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
 	report, err := probe.Run(ctx, probe.Config{Server: s.dhcp, RelayPort: probe.AnyPort, MAC: probeMAC, Clients: clients,
 		Quiet: 20 * time.Millisecond, Limit: 2 * time.Second})
-	return report.Plain(), err
+	return report.Offers, err
 }
 
 // own is pxeagent's record on the firewall.

@@ -39,7 +39,7 @@ func TestKeaSendsIPXEToTheScript(t *testing.T) {
 					t.Fatal(err)
 				}
 				own := dhcp.Plan{Own: []netip.Addr{netip.MustParseAddr("10.99.0.1")}}
-				if v := dhcp.Verify(want, own, report.Plain()); !v.Agrees() || v.Own == 0 {
+				if v := dhcp.Verify(want, own, report.Offers); !v.Agrees() || v.Own == 0 {
 					t.Errorf("want %+v\nwrong: %+v", want, v.Wrong)
 				}
 				for _, o := range report.Offers {

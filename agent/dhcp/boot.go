@@ -67,6 +67,16 @@ func (b Boot) Expect(c firmware.Client) string {
 	return b.NBP[c.Arch()]
 }
 
+// FirstFile is the URL that c should fetch first by b, written as firmware.Decision has it, and "" where b says nothing
+// about c.
+func (b Boot) FirstFile(c firmware.Client) string {
+	name := b.Expect(c)
+	if name == "" || IsURL(name) {
+		return name
+	}
+	return "tftp://" + addrText(b.NextServer) + "/" + strings.TrimPrefix(name, "/")
+}
+
 // State is a boot configuration as a backend found it.
 type State struct {
 	Boot Boot

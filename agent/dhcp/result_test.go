@@ -43,7 +43,10 @@ func TestResultInJSON(t *testing.T) {
 		if !reflect.DeepEqual(res["changes"], changes) {
 			t.Errorf("changes %v", res["changes"])
 		}
-		verdict := map[string]any{"own": 1.0, "other": 1.0, "foreign": []any{map[string]any{"code": "foreign", "client": "efi32", "server": "10.0.0.2",
+		ipxe32 := "tftp://10.0.0.7/ipxe32.efi"
+		paths := []any{map[string]any{"client": "efi32", "url": ipxe32, "want": ipxe32,
+			"reason": `10.0.0.1 names "ipxe32.efi" at 10.0.0.7`}}
+		verdict := map[string]any{"own": 1.0, "other": 1.0, "clients": paths, "foreign": []any{map[string]any{"code": "foreign", "client": "efi32", "server": "10.0.0.2",
 			"want": "ipxe32.efi", "got": "old\ufffd.0", "text": `efi32 from 10.0.0.2: another DHCP server offers boot file "old\xff.0", want "ipxe32.efi"`}}}
 		if !reflect.DeepEqual(res["verdict"], verdict) {
 			t.Errorf("verdict %v", res["verdict"])

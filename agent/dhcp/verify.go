@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"pxeagent/agent/firmware"
 )
@@ -19,6 +20,8 @@ const (
 	FindingForeign    = "foreign"       // another DHCP server leases addresses and says something else
 	FindingProxy      = "foreign-proxy" // another proxyDHCP server says something else
 	FindingOption66   = "option-66"     // option 66 names another server than siaddr: some clients prefer it
+	FindingNothing    = "boots-nothing" // a client fetches nothing, whatever is named: a boot menu, no route, port 4011
+	FindingDoubt      = "doubt"         // machines of this kind differ
 )
 
 // Finding is one thing about one client's offers that is not as it should be.
@@ -31,8 +34,44 @@ type Finding struct {
 	Text   string          `json:"text"` // one sentence; what came over the wire is quoted in it
 }
 
+// Path is what one kind of client does with all the offers that it got, and with the answers of boot servers.
+type Path struct {
+	Client firmware.Client `json:"client"`
+	URL    string          `json:"url"`              // what it fetches first; empty: nothing
+	Want   string          `json:"want,omitempty"`   // what it should fetch; empty: not said
+	Reason string          `json:"reason"`           // why, in one sentence
+	Screen string          `json:"screen,omitempty"` // the error that it shows, such as "PXE-E16"
+	Doubt  string          `json:"doubt,omitempty"`  // why others of its kind may do something else
+}
+
+// Paths is where offers lead the clients.
+func Paths(want Boot, clients []firmware.Client, offers []firmware.Offer) []Path {
+	paths := make([]Path, len(clients))
+	for i, c := range clients {
+		d := firmware.Decide(c, offers)
+		paths[i] = Path{Client: c, URL: d.URL, Want: want.FirstFile(c), Reason: reason(d), Screen: d.Screen, Doubt: d.Doubt}
+	}
+	return paths
+}
+
+// reason is d's, with what is left open.
+func reason(d firmware.Decision) string {
+	if len(d.Ask) > 0 {
+		return fmt.Sprintf("%s, which was not asked (%s)", d.Reason, d.Ask[0].To)
+	}
+	return d.Reason
+}
+
+// Right reports whether the client fetches what it should.
+func (p Path) Right() bool { return p.Want != "" && sameFile(p.URL, p.Want) }
+
+// sameFile compares what a client fetches with what it should. pxeagent's TFTP server takes names to which old firmware
+// has added the byte that ends the options.
+func sameFile(url, want string) bool { return strings.TrimSuffix(url, "\xff") == want }
+
 // Verdict is what offers say about whether a boot configuration is in force.
 type Verdict struct {
+	Clients []Path    `json:"clients,omitempty"` // where all offers together lead each client
 	Wrong   []Finding `json:"wrong,omitempty"`   // our server's offers that are missing or disagree
 	Foreign []Finding `json:"foreign,omitempty"` // offers of failover partners and of other servers that mislead machines
 	Notes   []Finding `json:"notes,omitempty"`   // worth knowing; nothing fails for them
@@ -73,23 +112,28 @@ func (p Plan) partner(o firmware.Offer) bool {
 	return slices.Contains(p.Peers, o.Server) || slices.Contains(p.Peers, o.From)
 }
 
-// Verify compares offers with want. p says which of them are our server's own. Offers to clients about which want says nothing are
-// not judged. It looks at every offer, so that a second server that wins every other race is found.
+// Verify says where offers lead each client, and whether that is where want has it. p says which offers are our
+// server's own. Offers to clients about which want says nothing are not judged. Each offer may come first or last, so
+// that a second server that wins every other race is found.
 func Verify(want Boot, p Plan, offers []firmware.Offer) Verdict {
 	var v Verdict
 	for _, o := range offers {
-		if p.Owns(o) {
+		switch {
+		case o.Silent:
+		case p.Owns(o):
 			v.Own++
-		} else {
+		default:
 			v.Other++
 		}
 	}
-	for _, c := range ProbeClients(want) {
+	clients := ProbeClients(want)
+	v.Clients = Paths(want, clients, offers)
+	for i, c := range clients {
 		if want == (Boot{}) {
 			v.silent(c, p, offers)
-		} else {
-			v.client(c, want, p, offers)
+			continue
 		}
+		v.client(want, p, of(c, offers), v.Clients[i])
 	}
 	if want == (Boot{}) && v.Own == 0 && !p.Proxy {
 		// A server that leases here must still do so; a proxy that was turned off has nothing left to say.
@@ -98,45 +142,213 @@ func Verify(want Boot, p Plan, offers []firmware.Offer) Verdict {
 	return v
 }
 
-// client judges the offers to one client for which want has a boot file.
-func (v *Verdict) client(c firmware.Client, want Boot, p Plan, offers []firmware.Offer) {
-	own, named := false, false
-	var announced []firmware.Offer
+// heard are the offers to one client.
+type heard struct {
+	client  firmware.Client
+	offers  []firmware.Offer
+	answers []firmware.Offer // of boot servers, and their silence
+}
+
+func of(c firmware.Client, offers []firmware.Offer) heard {
+	h := heard{client: c}
 	for _, o := range offers {
-		if o.Client != c {
+		switch {
+		case o.Client != c:
+		case o.Ask != nil:
+			h.answers = append(h.answers, o)
+		default:
+			h.offers = append(h.offers, o)
+		}
+	}
+	return h
+}
+
+// astray is a decision by which the client fetches something else than url, and the offers as they came then. ok is
+// false where it fetches url in whatever order they come.
+func (h heard) astray(url string, offers []firmware.Offer) (d firmware.Decision, order []firmware.Offer, ok bool) {
+	wrong := func() bool {
+		order = append(order, h.answers...)
+		d = firmware.Decide(h.client, order)
+		return !sameFile(d.URL, url)
+	}
+	if order = slices.Clone(offers); wrong() {
+		return d, order, true
+	}
+	for i := range offers {
+		for _, to := range []int{0, len(offers) - 1} {
+			order = slices.Clone(offers)
+			o := order[i]
+			order = slices.Insert(slices.Delete(order, i, i+1), to, o)
+			for k := range order {
+				order[k].After = 0
+			}
+			if wrong() {
+				return d, order, true
+			}
+		}
+	}
+	return d, order, false
+}
+
+// client judges what one client was offered, for which want has a boot file.
+func (v *Verdict) client(want Boot, p Plan, h heard, path Path) {
+	own, others := h.split(p)
+	silent := len(own) == 0 && !slices.ContainsFunc(h.answers, func(o firmware.Offer) bool { return !o.Silent && p.Owns(o) })
+	base := own
+	if silent {
+		v.Wrong = append(v.Wrong, Finding{Code: FindingNoOffer, Client: h.client, Want: want.Expect(h.client),
+			Text: h.client.String() + ": the DHCP server makes no offer"})
+	} else {
+		if p.Proxy {
+			// Somebody else leases the addresses; who that is, and what else it says, is judged below.
+			base = append([]firmware.Offer{{Client: h.client}}, own...)
+		}
+		if !v.own(want, h, base, own) {
+			base = nil
+		}
+	}
+	if path.Right() && path.Doubt != "" {
+		v.Notes = append(v.Notes, Finding{Code: FindingDoubt, Client: h.client, Text: h.client.String() + ": " + path.Doubt})
+	}
+	for _, theirs := range others {
+		v.foreign(want, p, h, base, theirs)
+	}
+}
+
+// split are our server's offers, and those of each other server.
+func (h heard) split(p Plan) (own []firmware.Offer, others [][]firmware.Offer) {
+	index := map[netip.Addr]int{}
+	for _, o := range h.offers {
+		if p.Owns(o) {
+			own = append(own, o)
 			continue
 		}
-		wrong := compare(want, o)
-		if !p.Owns(o) {
-			v.foreign(p, o, wrong)
+		i, known := index[o.Server]
+		if !known {
+			i = len(others)
+			index[o.Server] = i
+			others = append(others, nil)
+		}
+		others[i] = append(others[i], o)
+	}
+	return own, others
+}
+
+// own judges our server's offers alone and reports whether they lead to the desired file. base is what the client has
+// besides: somebody's lease.
+func (v *Verdict) own(want Boot, h heard, base, own []firmware.Offer) bool {
+	var fields []Finding
+	for _, o := range slices.Concat(own, h.answers) {
+		// Where a name comes from a menu or port 4011, the announcement has none.
+		name, _ := o.BootFile()
+		if o.Silent || name == "" && o.Proxy && (len(own) > 1 || len(h.answers) > 0) {
 			continue
 		}
-		own = true
-		if name, _ := o.BootFile(); name == "" && o.Proxy {
-			// A proxyDHCP server may only announce itself here and name the file on port 4011.
-			announced = append(announced, o)
-			continue
-		}
-		named = true
-		v.Wrong = append(v.Wrong, wrong...)
-		if o.Option66 != "" && o.Option66 != addrText(o.NextServer) && !IsURL(want.Expect(c)) {
+		fields = append(fields, compare(want, o)...)
+		if name != "" && o.Option66 != "" && o.Option66 != addrText(o.NextServer) && !IsURL(want.Expect(h.client)) {
 			v.Notes = append(v.Notes, finding(FindingOption66, o, addrText(o.NextServer), o.Option66,
 				"option 66 says %q where next-server is %s, and some clients prefer option 66", o.Option66, orUnset(o.NextServer)))
 		}
 	}
+	url := want.FirstFile(h.client)
+	d, order, wrong := h.astray(url, base)
+	explained := d.URL != "" || !slices.ContainsFunc(h.offers, isPXE)
 	switch {
-	case !own:
-		v.Wrong = append(v.Wrong, Finding{Code: FindingNoOffer, Client: c, Want: want.Expect(c),
-			Text: c.String() + ": the DHCP server makes no offer"})
-	case !named:
-		v.Wrong = append(v.Wrong, compare(want, announced[0])...)
+	case !wrong:
+		v.Notes = append(v.Notes, fields...)
+	case len(fields) > 0 && explained:
+		v.Wrong = append(v.Wrong, fields...)
+	default:
+		v.Wrong = append(v.Wrong, leads(d, order, h.client, url))
 	}
+	return !wrong
+}
+
+// isPXE reports whether an offer has more than a name to go by: a menu, discovery, port 4011.
+func isPXE(o firmware.Offer) bool {
+	return o.Options != nil && strings.HasPrefix(o.Vendor, "PXEClient")
+}
+
+// leads is the finding that decision d, on offers, is not to fetch url.
+func leads(d firmware.Decision, offers []firmware.Offer, c firmware.Client, url string) Finding {
+	f := Finding{Code: FindingFile, Client: c, Want: url, Got: d.URL}
+	for _, i := range []int{d.Boot, d.Lease} {
+		if i >= 0 && !f.Server.IsValid() {
+			f.Server = offers[i].Server
+		}
+	}
+	if d.URL == "" {
+		f.Code = FindingNothing
+	}
+	f.Text = fmt.Sprintf("%s: %s, want %s", c, why(d), url)
+	return f
+}
+
+// why is d's reason and what the machine shows.
+func why(d firmware.Decision) string {
+	if d.Screen != "" {
+		return reason(d) + " (" + d.Screen + ")"
+	}
+	return reason(d)
+}
+
+// foreign judges another server's offers: whether the client is led elsewhere by them, or would be by them alone where
+// base, our server's, are missing or wrong.
+func (v *Verdict) foreign(want Boot, p Plan, h heard, base, theirs []firmware.Offer) {
+	var fields []Finding
+	said := theirs[0]
+	for _, o := range theirs {
+		if w := compare(want, o); len(w) > 0 && (len(fields) == 0 || fields[0].Code == FindingNoFile) {
+			fields, said = w, o
+		}
+	}
+	name, _ := said.BootFile()
+	if base == nil && (len(fields) == 0 || name == "" && (p.Proxy || said.Proxy)) {
+		return // it leases the addresses, or announces what is judged by its answer
+	}
+	code, who := FindingForeign, "another DHCP server"
+	switch {
+	case p.partner(said):
+		code, who = FindingPeer, "the failover partner"
+	case said.Proxy:
+		code, who = FindingProxy, "another proxyDHCP server"
+	}
+	together := slices.Concat(base, theirs)
+	if p.Proxy && !said.Proxy && len(base) > 0 {
+		together = slices.Concat(base[1:], theirs) // this is the lease
+	}
+	url := want.FirstFile(h.client)
+	d, order, wrong := h.astray(url, together)
+	switch {
+	case !wrong:
+		return
+	case d.URL == "" && (isPXE(said) || len(fields) == 0 || p.Proxy && name == ""):
+		f := leads(d, order, h.client, url)
+		f.Code, f.Server = code, said.Server
+		f.Text = fmt.Sprintf("%s from %s: %s leads machines astray: %s, want %s", h.client, addrText(said.Server), who, why(d), url)
+		v.Foreign = append(v.Foreign, f)
+		return
+	case len(fields) == 0:
+		f := leads(d, order, h.client, url)
+		f.Code, f.Server = code, said.Server
+		v.Foreign = append(v.Foreign, f)
+		return
+	}
+	w := fields[0]
+	says, wanted := fmt.Sprintf("boot file %q", w.Got), fmt.Sprintf("%q", w.Want)
+	switch w.Code {
+	case FindingNoFile:
+		says = "no boot file"
+	case FindingNextServer:
+		says, wanted = "next-server "+orUnset(said.NextServer), w.Want
+	}
+	v.Foreign = append(v.Foreign, finding(code, said, w.Want, w.Got, "%s offers %s, want %s", who, says, wanted))
 }
 
 // silent judges our server's offers to one client that should be told nothing.
 func (v *Verdict) silent(c firmware.Client, p Plan, offers []firmware.Offer) {
 	for _, o := range offers {
-		if o.Client != c || !p.Owns(o) {
+		if o.Client != c || o.Silent || !p.Owns(o) {
 			continue
 		}
 		if name, where := o.BootFile(); name != "" {
@@ -148,32 +360,6 @@ func (v *Verdict) silent(c firmware.Client, p Plan, offers []firmware.Offer) {
 			v.Wrong = append(v.Wrong, finding(FindingStillBoots, o, "", o.NextServer.String(), "next-server is still %s", o.NextServer))
 		}
 	}
-}
-
-// foreign judges an offer of another server; wrong is in what it differs.
-func (v *Verdict) foreign(p Plan, o firmware.Offer, wrong []Finding) {
-	if len(wrong) == 0 {
-		return
-	}
-	name, _ := o.BootFile()
-	code, who := FindingForeign, "another DHCP server"
-	switch {
-	case p.partner(o):
-		code, who = FindingPeer, "the failover partner"
-	case o.Proxy:
-		code, who = FindingProxy, "another proxyDHCP server"
-	case p.Proxy && name == "":
-		return // it leases the addresses, as it should
-	}
-	w := wrong[0]
-	says, want := fmt.Sprintf("boot file %q", w.Got), fmt.Sprintf("%q", w.Want)
-	switch w.Code {
-	case FindingNoFile:
-		says = "no boot file"
-	case FindingNextServer:
-		says, want = "next-server "+orUnset(o.NextServer), w.Want
-	}
-	v.Foreign = append(v.Foreign, finding(code, o, w.Want, w.Got, "%s offers %s, want %s", who, says, want))
 }
 
 // compare lists in what o differs from what want has for its client.

@@ -29,6 +29,7 @@ func TestVerify(t *testing.T) {
 	script := want
 	script.Script = "http://10.0.0.7/ipxe/bootstrap.ipxe"
 	http := Boot{NextServer: next, URL: [firmware.NumArch]string{firmware.EFI64: "http://10.0.0.7/ipxe.efi"}}
+	efi := Boot{NextServer: next, NBP: [firmware.NumArch]string{firmware.EFI64: "ipxe.efi"}}
 	ours := Plan{Own: []netip.Addr{own}}
 	proxy := Plan{Own: []netip.Addr{own}, Proxy: true}
 	both := []firmware.Client{firmware.ClientBIOS, firmware.ClientIPXE}
@@ -67,9 +68,16 @@ func TestVerify(t *testing.T) {
 		text                  string   // in the first finding
 	}{
 		{name: "all is well", want: want, plan: ours, offers: good},
-		{name: "option 67 wins over file", want: want, plan: ours, offers: but(func(o *firmware.Offer) { o.Option67, o.File = "undionly.kpxe", "old.0" })},
-		{name: "option 67 differs", want: want, plan: ours, offers: but(func(o *firmware.Offer) { o.Option67 = "old.0" }), wrong: []string{FindingFile},
+		{name: "a ROM takes the file field before option 67", want: want, plan: ours,
+			offers: but(func(o *firmware.Offer) { o.Option67, o.File = "undionly.kpxe", "old.0" }), wrong: []string{FindingFile},
+			text: `bios: 10.0.0.1 names "old.0" at 10.0.0.7, want tftp://10.0.0.7/undionly.kpxe`},
+		{name: "option 67 differs, which a ROM does not take then", want: want, plan: ours,
+			offers: but(func(o *firmware.Offer) { o.Option67 = "old.0" }), notes: []string{FindingFile},
 			text: `bios from 10.0.0.1: option 67 says "old.0", want "undionly.kpxe"`},
+		{name: "UEFI takes option 67 before the file field", want: efi, plan: ours, offers: []firmware.Offer{
+			{Client: firmware.ClientEFI64, Server: own, NextServer: next, Option67: "ipxe.efi", File: "old.0"},
+			{Client: firmware.ClientEFIBC, Server: own, NextServer: next, Option67: "old.0", File: "ipxe.efi"},
+		}, wrong: []string{FindingFile}, text: `efi-bc from 10.0.0.1: option 67 says "old.0"`},
 		{name: "file differs", want: want, plan: ours, offers: but(func(o *firmware.Offer) { o.File = "x\"\n\x1b[31m" }), wrong: []string{FindingFile},
 			text: `file says "x\"\n\x1b[31m"`},
 		{name: "no file", want: want, plan: ours, offers: but(func(o *firmware.Offer) { o.File = "" }), wrong: []string{FindingNoFile}},
@@ -97,9 +105,17 @@ func TestVerify(t *testing.T) {
 			text: "bios from 10.0.0.2: the failover partner offers next-server 10.0.0.2, want 10.0.0.7"},
 		{name: "a partner that follows", want: want, plan: Plan{Own: ours.Own, Peers: []netip.Addr{other}}, offers: with(same)},
 		{name: "another server says the same", want: want, plan: ours, offers: with(same)},
-		{name: "another server says something else", want: want, plan: ours, offers: with(func(o *firmware.Offer) { o.Option67 = "old.0" }), foreign: []string{FindingForeign}},
-		{name: "another server only leases", want: want, plan: ours, offers: with(func(o *firmware.Offer) { o.File = "" }), foreign: []string{FindingForeign}, text: "no boot file"},
-		{name: "another proxyDHCP server", want: want, plan: ours, offers: with(func(o *firmware.Offer) { o.Proxy, o.File = true, "" }), foreign: []string{FindingProxy}},
+		{name: "another server says something else", want: want, plan: ours, offers: with(func(o *firmware.Offer) { o.File = "old.0" }), foreign: []string{FindingForeign},
+			text: `bios from 10.0.0.2: another DHCP server offers boot file "old.0", want "undionly.kpxe"`},
+		{name: "another server only leases", want: want, plan: ours, offers: with(func(o *firmware.Offer) { o.File = "" }), notes: []string{FindingDoubt},
+			text: "10.0.0.2 also leases addresses and names no boot file"},
+		{name: "another server only leases, and iPXE takes the last lease", want: want, plan: ours,
+			offers:  append(slices.Clone(good), firmware.Offer{Client: firmware.ClientIPXE, Server: other, From: other}),
+			foreign: []string{FindingForeign}, text: "ipxe from 10.0.0.2: another DHCP server offers no boot file"},
+		{name: "another proxyDHCP server", want: want, plan: ours,
+			offers: with(func(o *firmware.Offer) { o.Proxy, o.File = true, "old.0" }), foreign: []string{FindingProxy}},
+		{name: "another proxyDHCP server with nothing to say", want: want, plan: ours,
+			offers: with(func(o *firmware.Offer) { o.Proxy, o.File = true, "" })},
 		{name: "only another server", want: want, plan: ours, offers: with(same)[2:], wrong: []string{FindingNoOffer, FindingNoOffer}},
 
 		{name: "proxy beside a server that leases", want: want, plan: proxy, offers: proxied(same)},
@@ -108,8 +124,10 @@ func TestVerify(t *testing.T) {
 			offers: append(proxied(func(o *firmware.Offer) { o.File, o.Vendor = "", "PXEClient" }),
 				firmware.Offer{Client: firmware.ClientBIOS, Server: own, From: own, Proxy: true, NextServer: next, File: "undionly.kpxe", Via: "pxe"})},
 		{name: "proxy that only announces itself", want: want, plan: proxy, offers: proxied(func(o *firmware.Offer) { o.File, o.Vendor = "", "PXEClient" }), wrong: []string{FindingNoFile}},
-		{name: "proxy and a leasing server that boots by itself", want: want, plan: proxy, offers: append(proxied(same), firmware.Offer{Client: firmware.ClientBIOS, Server: other, File: "old.0"}),
-			foreign: []string{FindingForeign}},
+		{name: "proxy and a leasing server that boots by itself: iPXE takes the lease's file", want: want, plan: proxy,
+			offers: append(proxied(same), firmware.Offer{Client: firmware.ClientBIOS, Server: other, File: "old.0"},
+				firmware.Offer{Client: firmware.ClientIPXE, Server: other, NextServer: other, File: "old.0"}),
+			foreign: []string{FindingForeign}, text: `ipxe from 10.0.0.2: another DHCP server offers boot file "old.0"`},
 		{name: "the proxy's own leases are another server's", want: want, plan: proxy, offers: good, wrong: []string{FindingNoOffer, FindingNoOffer}},
 
 		{name: "off", plan: ours, offers: offersOf(Boot{}, both...)},
@@ -158,5 +176,93 @@ func TestProbeClients(t *testing.T) {
 	}
 	if got := ProbeClients(Boot{}); !slices.Equal(got, firmware.Clients()) {
 		t.Errorf("off: %v", got)
+	}
+}
+
+// packet is an offer as it came: UEFI's of our server, with these options besides mask, server and type.
+func packet(t *testing.T, from netip.Addr, c firmware.Client, leases bool, file string, options ...byte) firmware.Offer {
+	t.Helper()
+	b := make([]byte, firmware.HeaderLen)
+	copy(b, []byte{2, 1, 6})
+	if leases {
+		copy(b[16:], []byte{10, 0, 0, 50})
+	}
+	copy(b[20:], next.AsSlice())
+	copy(b[108:], file)
+	copy(b[236:], []byte{99, 130, 83, 99})
+	b = append(append(b, 53, 1, 2, 1, 4, 255, 255, 255, 0, 54, 4), from.AsSlice()...)
+	b = append(b, options...)
+	o, err := firmware.Parse(append(b, 255))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Client, o.From = c, from
+	return o
+}
+
+// Offers that hold the right names do not boot machines that are led elsewhere by what else is in them.
+func TestVerifyWhatFirmwareDoes(t *testing.T) {
+	want := Boot{NextServer: next, NBP: [firmware.NumArch]string{firmware.EFI64: "ipxe.efi"}}
+	efi := firmware.ClientEFI64
+	pxeClient := append([]byte{60, 9}, "PXEClient"...)
+	rpi := append(slices.Clone(pxeClient), 43, 13, 6, 1, 3, 10, 1, 0, 9, 3, 0, 0, 0, 255, 0)
+	useFile := append(slices.Clone(pxeClient), 43, 4, 6, 1, 8, 255)
+	open67 := append([]byte{67, 8}, "ipxe.efi"...)
+	bare := packet(t, other, efi, false, "", pxeClient...)
+	silent := func(of netip.Addr) firmware.Offer {
+		return firmware.Offer{Client: efi, Server: of, From: of, Proxy: true, Silent: true, Ask: &firmware.Ask{To: netip.AddrPortFrom(of, 4011)}}
+	}
+	kea := packet(t, own, efi, true, "", open67...)
+	for _, c := range []struct {
+		name           string
+		offers         []firmware.Offer
+		wrong, foreign string // code and text
+	}{
+		{name: "a plain lease", offers: []firmware.Offer{packet(t, own, efi, true, "ipxe.efi")}},
+		{name: "PXEClient and an order to use the file", offers: []firmware.Offer{packet(t, own, efi, true, "ipxe.efi", useFile...)}},
+		{name: "a boot menu whose first line is the local disk", offers: []firmware.Offer{packet(t, own, efi, true, "ipxe.efi", rpi...)},
+			wrong: "boots-nothing efi64: 10.0.0.1 sends UEFI to the local disk: the first line of its boot menu is the local disk (option 43) (PXE-E21), want tftp://10.0.0.7/ipxe.efi"},
+		{name: "PXEClient, and port 4011 is silent", offers: []firmware.Offer{packet(t, own, efi, true, "ipxe.efi", pxeClient...), silent(next)},
+			wrong: "boots-nothing efi64: 10.0.0.1 calls itself a PXE server (option 60), and nothing answers at its port 4011 (PXE-E16)"},
+		{name: "PXEClient, and port 4011 could not be asked", offers: []firmware.Offer{packet(t, own, efi, true, "ipxe.efi", pxeClient...)},
+			wrong: "boots-nothing efi64: 10.0.0.1 calls itself a PXE server (option 60): UEFI asks its port 4011 next, which was not asked (10.0.0.7:4011)"},
+		{name: "somebody's bare proxy", offers: []firmware.Offer{packet(t, own, efi, true, "ipxe.efi"), bare, silent(next)},
+			foreign: "foreign-proxy efi64 from 10.0.0.2: another proxyDHCP server leads machines astray: 10.0.0.2 calls itself"},
+		{name: "option 67 that ends with nothing, alone", offers: []firmware.Offer{kea}},
+		{name: "option 67 that ends with nothing, and a proxy that came first",
+			offers:  []firmware.Offer{packet(t, other, efi, false, "ipxe.efi", useFile...), kea},
+			foreign: "foreign-proxy efi64 from 10.0.0.2: another proxyDHCP server leads machines astray: option 67 of 10.0.0.1 is its last option and has no NUL"},
+		{name: "no mask", offers: []firmware.Offer{func() firmware.Offer {
+			o := packet(t, own, efi, true, "ipxe.efi")
+			delete(o.Options, 1)
+			return o
+		}()}, wrong: "boots-nothing efi64: 10.0.0.1 offers an address without a subnet mask"},
+		{name: "next-server out of reach", offers: []firmware.Offer{func() firmware.Offer {
+			o := packet(t, own, efi, true, "ipxe.efi")
+			o.YourIP = netip.MustParseAddr("192.168.50.100")
+			return o
+		}()}, wrong: "boots-nothing efi64: 10.0.0.7 is outside the machine's network 192.168.50.0/24, and 10.0.0.1 offers no router (option 3) (PXE-E53)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := want
+			v := Verify(b, Plan{Own: []netip.Addr{own}}, append(c.offers, offersOf(b, firmware.ClientEFIBC)...))
+			first := func(findings []Finding) string {
+				if len(findings) == 0 {
+					return ""
+				}
+				return findings[0].Code + " " + findings[0].Text
+			}
+			w, f := first(v.Wrong), first(v.Foreign)
+			if !strings.HasPrefix(w, c.wrong) || !strings.HasPrefix(f, c.foreign) || (w == "") != (c.wrong == "") || (f == "") != (c.foreign == "") {
+				t.Errorf("wrong %q\nforeign %q", w, f)
+			}
+			path := v.Clients[slices.IndexFunc(v.Clients, func(p Path) bool { return p.Client == efi })]
+			if path.Right() != (path.URL == "tftp://10.0.0.7/ipxe.efi") || path.Reason == "" || path.Want != "tftp://10.0.0.7/ipxe.efi" {
+				t.Errorf("path %+v", path)
+			}
+			if path.Right() && c.wrong != "" {
+				t.Errorf("right: %+v", path)
+			}
+		})
 	}
 }

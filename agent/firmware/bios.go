@@ -18,6 +18,7 @@ func (d *decider) bios() {
 		return
 	}
 	d.Lease, d.Boot = lease, boot
+	d.biosNameless()
 	r := &d.offers[boot]
 	p := r.pxe()
 	switch {
@@ -28,13 +29,13 @@ func (d *decider) bios() {
 		}
 	default:
 		// A server that calls itself PXE and sends no option 43 is asked at port 4011.
-		answer, decided := d.answer([]Ask{{To: r.port4011()}}, func(a *Reply) bool { return a.firstFile() != "" })
+		answer, decided := d.answer([]Ask{{To: r.port4011()}}, func(a *Offer) bool { return a.firstFile() != "" })
 		switch {
 		case !decided:
 			d.Reason = fmt.Sprintf("%s calls itself a PXE server (option 60): the ROM asks its port 4011 next", r.name())
 			return
 		case answer != nil:
-			d.Boot, r = -1, answer
+			r = answer
 		case r.firstFile() == "":
 			d.nothing("PXE-E55", "%s calls itself a PXE server (option 60), and nothing answers at its port 4011", r.name())
 			return
@@ -68,8 +69,22 @@ func (d *decider) biosOffers() (lease, boot int) {
 	return first, first
 }
 
+// biosNameless doubts where another server leases and names nothing.
+func (d *decider) biosNameless() {
+	if d.offers[d.Boot].firstFile() == "" || d.Boot != d.Lease {
+		return
+	}
+	for i := range d.offers {
+		r := &d.offers[i]
+		if r.lease() && r.server() != d.offers[d.Lease].server() && r.firstFile() == "" {
+			d.Doubt = fmt.Sprintf("%s also leases addresses and names no boot file: some ROMs take the first offer", r.name())
+			return
+		}
+	}
+}
+
 // biosMenu follows the boot menu and discovery of option 43 and returns the packet that names the file.
-func (d *decider) biosMenu(r *Reply) *Reply {
+func (d *decider) biosMenu(r *Offer) *Offer {
 	p := r.pxe()
 	item, has := p.firstItem()
 	seconds, prompt := p.timeout()
@@ -100,10 +115,9 @@ func (d *decider) biosMenu(r *Reply) *Reply {
 		d.nothing("PXE-E77", "the boot menu of %s has type %d, for which it lists no boot server", r.name(), item)
 		return nil
 	}
-	answer, decided := d.answer(asks, func(a *Reply) bool { return a.firstFile() != "" })
+	answer, decided := d.answer(asks, func(a *Offer) bool { return a.firstFile() != "" })
 	switch {
 	case answer != nil:
-		d.Boot = -1
 	case decided:
 		d.nothing("PXE-E78", "%s sends the ROM to a boot server of type %d, and none answers", r.name(), item)
 	default:
@@ -114,7 +128,7 @@ func (d *decider) biosMenu(r *Reply) *Reply {
 
 // biosFile ends with the file that r names. Every ROM reads the header's file field; siaddr alone says where it is,
 // option 66 does not.
-func (d *decider) biosFile(r *Reply) {
+func (d *decider) biosFile(r *Offer) {
 	name := r.firstFile()
 	switch {
 	case name == "":

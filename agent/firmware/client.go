@@ -98,3 +98,16 @@ func (c Client) Option93() uint16 { return clients[c].option }
 
 // HTTP reports whether c asks for UEFI HTTP boot (option 60 starts with HTTPClient).
 func (c Client) HTTP() bool { return c == ClientHTTP64 }
+
+// kind is the implementation of network boot that stands for c.
+func (c Client) kind() kind {
+	switch {
+	case c == ClientIPXE:
+		return kindIPXE
+	case c.HTTP():
+		return kindEDK2HTTP
+	case c.Arch() == BIOS:
+		return kindBIOS
+	}
+	return kindEDK2
+}

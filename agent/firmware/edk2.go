@@ -20,7 +20,7 @@ const (
 	bootp             // no option 53
 )
 
-func edk2Type(r *Reply) offerType {
+func edk2Type(r *Offer) offerType {
 	switch {
 	case r.Type == 0 && r.first67() == "":
 		return dropped
@@ -116,20 +116,21 @@ func (d *decider) edk2() {
 		d.nothing(screen, "%s offers an address without a subnet mask (option 1), and UEFI declines it", l.name())
 		return
 	}
-	packet, boot := l, lease
+	d.Boot = lease
+	packet := l
 	switch {
 	case len(proxies) > 0 && edk2Type(&d.offers[proxies[0]]) == pxe10:
-		boot = proxies[0]
-		packet = &d.offers[boot]
+		d.Boot = proxies[0]
+		packet = &d.offers[d.Boot]
 	case len(proxies) > 0:
-		packet, boot = d.edk2BINL(proxies), -1
+		d.Boot = proxies[0]
+		packet = d.edk2BINL(proxies)
 	case edk2Type(l) == binl:
-		packet, boot = d.edk2BINL([]int{lease}), -1
+		packet = d.edk2BINL([]int{lease})
 	}
 	if packet == nil {
 		return
 	}
-	d.Boot = boot
 	if edk2Type(packet) == pxe10 {
 		if packet = d.edk2Menu(packet); packet == nil {
 			return
@@ -147,6 +148,7 @@ func (d *decider) lostEnd(selected, last int) bool {
 	if !r.open67() || selected == last {
 		return false
 	}
+	d.Lease, d.Boot = selected, last
 	d.nothing(
 		"PXE-E99",
 		"option 67 of %s is its last option and has no NUL: UEFI refuses that offer and requests the one of %s",
@@ -158,12 +160,12 @@ func (d *decider) lostEnd(selected, last int) bool {
 
 // edk2BINL asks port 4011 of each server in turn, even where the offer has a boot file (PxeBcRetryBinlOffer). Where all
 // are silent the boot ends: the file in the offer is not used.
-func (d *decider) edk2BINL(servers []int) *Reply {
+func (d *decider) edk2BINL(servers []int) *Offer {
 	asks := make([]Ask, len(servers))
 	for i, s := range servers {
 		asks[i] = Ask{To: d.offers[s].port4011()}
 	}
-	r, decided := d.answer(asks, func(r *Reply) bool { return r.first67() != "" || r.pxe().hasAny(subControl, subPrompt) })
+	r, decided := d.answer(asks, func(r *Offer) bool { return r.first67() != "" || r.pxe().hasAny(subControl, subPrompt) })
 	who := d.offers[servers[0]].name()
 	switch {
 	case r == nil && decided:
@@ -176,7 +178,7 @@ func (d *decider) edk2BINL(servers []int) *Reply {
 
 // edk2Menu is PxeBcSelectBootPrompt and PxeBcSelectBootMenu: which line of the boot menu is taken, and EfiPxeBcDiscover
 // for what it stands for. It returns the packet that names the file.
-func (d *decider) edk2Menu(r *Reply) *Reply {
+func (d *decider) edk2Menu(r *Offer) *Offer {
 	p := r.pxe()
 	if p.control()&useFile != 0 && r.first67() != "" {
 		return r
@@ -212,12 +214,11 @@ func (d *decider) edk2Menu(r *Reply) *Reply {
 		d.nothing("PXE-E18", "the boot menu of %s leaves UEFI no way to find a boot server", r.name())
 		return nil
 	}
-	found, decided := d.answer([]Ask{ask}, func(a *Reply) bool {
-		return p.control()&listedOnly == 0 || slices.Contains(listed, a.NextServer) || slices.Contains(listed, a.From.Addr())
+	found, decided := d.answer([]Ask{ask}, func(a *Offer) bool {
+		return p.control()&listedOnly == 0 || slices.Contains(listed, a.NextServer) || slices.Contains(listed, a.From)
 	})
 	switch {
 	case found != nil:
-		d.Boot = -1
 	case decided:
 		d.nothing(
 			"PXE-E18",
@@ -234,7 +235,7 @@ func (d *decider) edk2Menu(r *Reply) *Reply {
 
 // edk2File is PxeBcDhcp4BootInfo: the server is the first of option 43's list where that comes with an order to use the
 // file, else siaddr, else option 54. Option 66 is never looked at.
-func (d *decider) edk2File(r *Reply) {
+func (d *decider) edk2File(r *Offer) {
 	server := r.server()
 	if r.NextServer.IsValid() && !r.NextServer.IsUnspecified() {
 		server = r.NextServer

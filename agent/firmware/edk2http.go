@@ -11,7 +11,7 @@ import (
 
 // httpURL is the URL in an offer for UEFI HTTP boot, nil where the offer is none. Without HTTPClient in option 60 a URL
 // is ignored.
-func (r *Reply) httpURL() *url.URL {
+func (r *Offer) httpURL() *url.URL {
 	if !r.isHTTP() || r.Type == 0 || !r.server().IsValid() {
 		return nil
 	}

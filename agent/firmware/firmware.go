@@ -5,8 +5,10 @@
 package firmware
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -24,26 +26,12 @@ const (
 	kindIPXE
 )
 
-// Ask is a question that a client puts to a boot server before it knows what to fetch.
-type Ask struct {
-	// To is where it asks: the server's address and port 4011, a multicast group at 4011, or 255.255.255.255 at port 67.
-	To netip.AddrPort
-	// Item is the type of boot server that it asks for (PXE 2.1, option 43 sub-option 71). 0 asks for none in particular.
-	Item uint16
-}
-
-// Answer is what came of an Ask.
-type Answer struct {
-	Ask
-	Reply *Reply // nil: nobody answered
-}
-
 // Decision is what a client does with its offers.
 type Decision struct {
 	// URL is what it fetches first: tftp://SERVER/NAME or an http(s) URL. Empty: it boots nothing from the network.
 	URL string
-	// Lease is the index of the offer whose address it takes, Boot the index of the one whose boot information it follows;
-	// -1: of none. Boot is -1 also where the boot information came with an answer to an Ask.
+	// Lease is the index of the offer whose address it takes, Boot the index of the offer or answer whose boot information
+	// it follows; -1: of none.
 	Lease, Boot int
 	// Reason says in one sentence why it fetches URL, or why nothing. Text from the wire is quoted in it.
 	Reason string
@@ -51,16 +39,32 @@ type Decision struct {
 	Screen string
 	// Doubt says why this client, or others of its kind, may do something else; empty where the result is certain.
 	Doubt string
-	// Ask is not empty where the client asks boot servers next and answers does not have what they say: then nothing else
-	// is decided yet. The client asks them all; the first whose answer is good is taken.
+	// Ask is not empty where the client asks boot servers next and no offer answers that: then nothing else is decided yet.
+	// The client asks them all; the first whose answer is good is taken.
 	Ask []Ask
 }
 
-// Decide is what a client of kind k does with offers, which are in the order in which they came. answers are what came
-// of earlier Asks.
-func Decide(k kind, offers []Reply, answers []Answer) Decision {
-	d := decider{offers: offers, answers: answers, Decision: Decision{Lease: -1, Boot: -1}}
-	switch k {
+// Decide is what client c does with those of offers that are to it. Offers that came at different times are taken in
+// that order, others in theirs. Those with an Ask say what came of it.
+func Decide(c Client, offers []Offer) Decision {
+	d := decider{Decision: Decision{Lease: -1, Boot: -1}}
+	var of []int // index in offers
+	for i, o := range offers {
+		if o.Client == c && o.Ask == nil {
+			of = append(of, i)
+		}
+	}
+	slices.SortStableFunc(of, func(a, b int) int { return cmp.Compare(offers[a].After, offers[b].After) })
+	for _, i := range of {
+		d.offers = append(d.offers, offers[i].whole())
+	}
+	for i, o := range offers {
+		if o.Client == c && o.Ask != nil {
+			d.answers = append(d.answers, o.whole())
+			of = append(of, i)
+		}
+	}
+	switch c.kind() {
 	case kindEDK2:
 		d.edk2()
 	case kindEDK2HTTP:
@@ -70,14 +74,20 @@ func Decide(k kind, offers []Reply, answers []Answer) Decision {
 	default:
 		d.bios()
 	}
+	if d.Lease >= 0 {
+		d.Lease = of[d.Lease]
+	}
+	if d.Boot >= 0 {
+		d.Boot = of[d.Boot]
+	}
 	return d.Decision
 }
 
 // decider works out one Decision.
 type decider struct {
 	Decision
-	offers  []Reply
-	answers []Answer
+	offers  []Offer // in the order in which they came
+	answers []Offer
 }
 
 // nothing ends with no file to fetch.
@@ -85,26 +95,38 @@ func (d *decider) nothing(screen, format string, args ...any) {
 	d.URL, d.Screen, d.Reason = "", screen, fmt.Sprintf(format, args...)
 }
 
-// answer is the first good answer to any of asks, in their order. decided is false where some are unknown: they are
-// left in Ask.
-func (d *decider) answer(asks []Ask, good func(*Reply) bool) (r *Reply, decided bool) {
+// answer is the first good answer to any of asks, in their order; it becomes Boot. decided is false where what came of
+// some is unknown: they are left in Ask.
+func (d *decider) answer(asks []Ask, good func(*Offer) bool) (r *Offer, decided bool) {
+	first := -1
 	for _, ask := range asks {
 		known := false
-		for _, a := range d.answers {
-			if a.Ask != ask {
+		for i := range d.answers {
+			a := &d.answers[i]
+			if *a.Ask != ask {
 				continue
 			}
 			known = true
-			if a.Reply != nil && good(a.Reply) {
-				return a.Reply, true
+			if first < 0 && !a.Silent && good(a) {
+				first = i
 			}
 		}
-		if !known {
+		if !known && first < 0 {
 			d.Ask = append(d.Ask, ask)
 		}
 	}
-	return nil, len(d.Ask) == 0
+	switch {
+	case len(d.Ask) > 0:
+		return nil, false
+	case first < 0:
+		return nil, true
+	}
+	d.Boot = len(d.offers) + first
+	return &d.answers[first], true
 }
+
+// typeOffer is option 53 of an offer, RFC 2132 section 9.6.
+const typeOffer = 2
 
 // Ports of RFC 2131 and of the PXE specification 2.1.
 const (
@@ -116,4 +138,4 @@ var everybody = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // ipxePatience is how long after its first DISCOVER iPXE asks for the address that it was offered if no proxyDHCP
 // server has answered: at its third DISCOVER, since at the second less than two seconds have passed.
-const ipxePatience = 3 * time.Second
+const ipxePatience = Seconds(3 * time.Second)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 )
 
 // Sub-options of option 175, which iPXE alone knows.
@@ -14,21 +13,21 @@ const (
 	ipxeNoProxy    = 176 // do not wait for proxyDHCP, and do not look at it
 )
 
-func (r *Reply) ipxe() map[byte][]byte {
+func (r *Offer) ipxe() map[byte][]byte {
 	sub := map[byte][]byte{}
 	_, _ = readOptions(r.Options[175], sub)
 	return sub
 }
 
 // priority is that of an offer; it is signed, and 0 where it is missing.
-func (r *Reply) priority() int8 {
+func (r *Offer) priority() int8 {
 	if v := r.ipxe()[ipxePriority]; len(v) > 0 {
 		return int8(v[0])
 	}
 	return 0
 }
 
-func (r *Reply) noProxy() bool {
+func (r *Offer) noProxy() bool {
 	v := r.ipxe()[ipxeNoProxy]
 	return len(v) > 0 && v[len(v)-1] != 0
 }
@@ -38,15 +37,15 @@ func (r *Reply) noProxy() bool {
 // not have a name. Any packet with PXEClient counts as a proxy's, a lease too.
 func (d *decider) ipxeOffers() (lease, proxy int) {
 	lease, proxy = -1, -1
-	var since time.Duration
+	var since Seconds
 	for i := range d.offers {
 		r := &d.offers[i]
-		if lease >= 0 && r.At > max(since, ipxePatience) {
+		if lease >= 0 && r.After > max(since, ipxePatience) {
 			break
 		}
-		isLease := r.lease() && r.From.Port() == portDHCP && (r.Type == 2 || r.Type == 0)
+		isLease := r.lease() && r.port() == portDHCP && (r.Type == 2 || r.Type == 0)
 		if isLease && (lease < 0 || r.priority() >= d.offers[lease].priority()) {
-			lease, since = i, r.At
+			lease, since = i, r.After
 		}
 		if r.isPXE() && (proxy < 0 || r.priority() >= d.offers[proxy].priority()) {
 			proxy = i
@@ -70,12 +69,14 @@ func (d *decider) ipxe() {
 	}
 	d.Lease, d.Boot = lease, lease
 	l := &d.offers[lease]
-	blocks := []*Reply{l}
+	blocks := []*Offer{l}
 	if proxy >= 0 {
+		d.Boot = proxy
 		p, decided := d.ipxeProxy(&d.offers[proxy])
 		if !decided {
 			return
 		}
+		proxy = d.Boot // or the answer of its port 4011
 		if p != nil {
 			blocks = append(blocks, p)
 		}
@@ -87,19 +88,20 @@ func (d *decider) ipxe() {
 	// The block that names the file names the server as well; the lease's comes first.
 	for _, b := range blocks {
 		if b.firstFile() != "" {
-			if b != l {
-				d.Boot = proxy
+			if b == l {
+				d.Boot = lease
 			}
 			d.ipxeFile(b)
 			return
 		}
 	}
+	d.Boot = lease
 	d.nothing("", "%s names no boot file, nor does a proxyDHCP server", l.name())
 }
 
 // ipxeProxy is the proxy's block of settings: its offer where that has what is needed, else what port 4011 says; after
 // two seconds of silence iPXE goes on without.
-func (d *decider) ipxeProxy(p *Reply) (block *Reply, decided bool) {
+func (d *decider) ipxeProxy(p *Offer) (block *Offer, decided bool) {
 	_, menu := p.pxe().firstItem()
 	if menu || p.firstFile() != "" && !p.NextServer.IsUnspecified() {
 		return p, true
@@ -108,7 +110,7 @@ func (d *decider) ipxeProxy(p *Reply) (block *Reply, decided bool) {
 	if !server.IsValid() {
 		server = p.port4011().Addr()
 	}
-	r, decided := d.answer([]Ask{{To: netip.AddrPortFrom(server, portPXE)}}, func(*Reply) bool { return true })
+	r, decided := d.answer([]Ask{{To: netip.AddrPortFrom(server, portPXE)}}, func(*Offer) bool { return true })
 	if !decided {
 		d.Reason = fmt.Sprintf("%s calls itself a PXE server (option 60): iPXE asks its port 4011 next", p.name())
 	}
@@ -117,7 +119,7 @@ func (d *decider) ipxeProxy(p *Reply) (block *Reply, decided bool) {
 
 // ipxeMenu is the boot menu that iPXE shows, nil where it shows none. A menu in any block counts, so a proxy's beats
 // the lease's boot file, unless discovery control says to use the file and there is one.
-func ipxeMenu(blocks []*Reply) (item uint16, menu *Reply) {
+func ipxeMenu(blocks []*Offer) (item uint16, menu *Offer) {
 	named, use := false, false
 	for _, b := range blocks {
 		named = named || b.firstFile() != ""
@@ -138,7 +140,7 @@ func ipxeMenu(blocks []*Reply) (item uint16, menu *Reply) {
 
 // ipxeDiscover does what the first line of a menu stands for: it asks by multicast, by broadcast, then each server of
 // the list, as far as discovery control allows. Only an answer that repeats the type counts.
-func (d *decider) ipxeDiscover(item uint16, menu *Reply, blocks []*Reply) {
+func (d *decider) ipxeDiscover(item uint16, menu *Offer, blocks []*Offer) {
 	p := menu.pxe()
 	if seconds, has := p.timeout(); !has || seconds == waitForever {
 		d.nothing("", "the boot menu of %s waits for a key for ever", menu.name())
@@ -158,13 +160,12 @@ func (d *decider) ipxeDiscover(item uint16, menu *Reply, blocks []*Reply) {
 	for _, server := range p.servers(item) {
 		asks = append(asks, Ask{netip.AddrPortFrom(server, portPXE), item})
 	}
-	r, decided := d.answer(asks, func(a *Reply) bool {
+	r, decided := d.answer(asks, func(a *Offer) bool {
 		asked, has := a.pxe().asked()
 		return has && asked == item
 	})
 	switch {
 	case r != nil:
-		d.Boot = -1
 		d.ipxeFile(r)
 	case decided:
 		d.nothing("", "%s sends iPXE to a boot server of type %d, and none answers", menu.name(), item)
@@ -175,7 +176,7 @@ func (d *decider) ipxeDiscover(item uint16, menu *Reply, blocks []*Reply) {
 
 // ipxeFile ends with the file that a block names: a URL as it is, else by TFTP from siaddr. Options 54 and 66 and sname
 // do not count.
-func (d *decider) ipxeFile(b *Reply) {
+func (d *decider) ipxeFile(b *Offer) {
 	name := b.firstFile()
 	if scheme, rest, is := strings.Cut(name, "://"); is && scheme != "" {
 		d.URL, d.Reason = name, fmt.Sprintf("%s sends the URL", b.name())

@@ -79,13 +79,13 @@ func (p *packet) after(at time.Duration) *packet {
 	return p
 }
 
-func (p *packet) parse(t testing.TB) Reply {
+func (p *packet) parse(t testing.TB, c Client) Offer {
 	t.Helper()
 	r, err := Parse(p.bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.From, r.At = netip.AddrPortFrom(p.from, portDHCP), p.at
+	r.Client, r.From, r.Port, r.After = c, p.from, portDHCP, Seconds(p.at)
 	return r
 }
 

@@ -31,7 +31,7 @@ const (
 // waitForever is the time-out of the prompt in sub-option 10 that never ends.
 const waitForever = 255
 
-func (r *Reply) pxe() pxe {
+func (r *Offer) pxe() pxe {
 	p := pxe{sub: map[byte][]byte{}}
 	_, _ = readOptions(r.Options[43], p.sub) // what is cut off is left out
 	return p

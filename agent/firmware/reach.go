@@ -8,26 +8,29 @@ import (
 )
 
 // name is a server in a sentence.
-func (r *Reply) name() string {
-	if s := r.server(); s.IsValid() {
+func (r *Offer) name() string {
+	if s := r.server(); s.IsValid() && !s.IsUnspecified() {
 		return s.String()
 	}
-	return r.From.Addr().String()
+	if r.From.IsValid() {
+		return r.From.String()
+	}
+	return "the DHCP server"
 }
 
 // port4011 is where a PXE server is asked for more: at siaddr, or option 54 where that is not set.
-func (r *Reply) port4011() netip.AddrPort {
+func (r *Offer) port4011() netip.AddrPort {
 	server := r.NextServer
 	if server.IsUnspecified() {
 		if server = r.server(); !server.IsValid() {
-			server = r.From.Addr()
+			server = r.From
 		}
 	}
 	return netip.AddrPortFrom(server, portPXE)
 }
 
 // fetch ends with a file by TFTP, if the server can be reached with the lease. named says whose the name is.
-func (d *decider) fetch(k kind, server netip.Addr, name string, named *Reply) {
+func (d *decider) fetch(k kind, server netip.Addr, name string, named *Offer) {
 	if reason := reach(k, &d.offers[d.Lease], server); reason != "" {
 		screen := ""
 		if k == kindEDK2 {
@@ -42,7 +45,7 @@ func (d *decider) fetch(k kind, server netip.Addr, name string, named *Reply) {
 
 // reach says why a machine with the lease l cannot send to server, and nothing where it can. The way back and firewalls
 // are not known.
-func reach(k kind, l *Reply, server netip.Addr) string {
+func reach(k kind, l *Offer, server netip.Addr) string {
 	bits := classBits(l.YourIP)
 	if mask := l.Options[1]; len(mask) >= 4 {
 		bits = ones(mask)

@@ -2,43 +2,22 @@ package firmware
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 )
-
-// Reply is a message of a DHCP server, proxyDHCP server or boot server as a client reads it. Text in it came over the
-// wire.
-type Reply struct {
-	At   time.Duration  // since the client's first DISCOVER
-	From netip.AddrPort // UDP source
-
-	XID    uint32
-	CHAddr [6]byte
-	GIAddr netip.Addr
-
-	Type       byte       // option 53 (RFC 2132 section 9.6); 0: BOOTP
-	YourIP     netip.Addr // yiaddr
-	NextServer netip.Addr // siaddr; 0.0.0.0 where not set
-	File       string     // the header's file field up to its first NUL; empty where option 52 says that options stand there
-	Overload   byte       // option 52: 1 file, 2 sname, 3 both hold options
-
-	Options  map[byte][]byte // by code; one that came several times is joined (RFC 3396 section 7)
-	LastCode byte            // code of the last option in the options field before End; 0 where padding or nothing stands there
-}
 
 // HeaderLen is the length of a DHCP message up to its options, the magic cookie included (RFC 2131 section 2).
 const HeaderLen = 240
 
 var magic = [4]byte{99, 130, 83, 99} // RFC 2131 section 3
 
-// Parse reads a message from a server to an Ethernet client. At and From are left to the caller. It is as strict as
-// firmware has to be: lengths must fit; what it does not know is kept and skipped.
-func Parse(b []byte) (Reply, error) {
-	var r Reply
+// Parse reads a message from a server to an Ethernet client. It is as strict as firmware has to be: lengths must fit;
+// what it does not know is kept and skipped. What only the receiver knows is left to the caller: Client, From, Port,
+// Via, After, Ask, and Server where option 54 is missing.
+func Parse(b []byte) (Offer, error) {
+	var r Offer
 	switch {
 	case len(b) < HeaderLen:
 		return r, fmt.Errorf("DHCP message of %d bytes, want at least %d", len(b), HeaderLen)
@@ -47,9 +26,8 @@ func Parse(b []byte) (Reply, error) {
 	case !bytes.Equal(b[HeaderLen-4:HeaderLen], magic[:]):
 		return r, errors.New("DHCP magic cookie missing")
 	}
-	r.XID = binary.BigEndian.Uint32(b[4:])
-	copy(r.CHAddr[:], b[28:])
-	r.YourIP, r.NextServer, r.GIAddr = addr4(b[16:20]), addr4(b[20:24]), addr4(b[24:28])
+	r.YourIP, r.NextServer = addr4(b[16:20]), addr4(b[20:24])
+	r.Proxy = r.YourIP.IsUnspecified()
 	r.Options = map[byte][]byte{}
 	last, err := readOptions(b[HeaderLen:], r.Options)
 	if err != nil {
@@ -75,7 +53,36 @@ func Parse(b []byte) (Reply, error) {
 			return r, fmt.Errorf("in the sname field: %w", err)
 		}
 	}
+	if v := r.Options[54]; len(v) == 4 {
+		r.Server = addr4(v)
+	}
+	r.NoServerID = !r.Server.IsValid()
+	r.Option66, r.Option67, r.Vendor = unpadded(r.Options[66]), unpadded(r.Options[67]), string(r.Options[60])
+	switch v := r.Options[67]; {
+	case bytes.HasSuffix(v, []byte{0xff}):
+		r.End67 = End67Byte
+	case bytes.HasSuffix(v, []byte{0}):
+		r.End67 = End67NUL
+	case r.open67():
+		r.End67 = End67Last
+	}
 	return r, nil
+}
+
+// unpadded is an option's text without what follows it in the packet: NULs, or the byte of option 255.
+func unpadded(v []byte) string {
+	for len(v) > 0 && (v[len(v)-1] == 0 || v[len(v)-1] == 0xff) {
+		v = v[:len(v)-1]
+	}
+	return string(v)
+}
+
+// port is the source port.
+func (r *Offer) port() uint16 {
+	if r.Port == 0 {
+		return portDHCP
+	}
+	return r.Port
 }
 
 // readOptions adds what stands in b to into. A missing End is tolerated, as clients do.
@@ -100,7 +107,7 @@ func readOptions(b []byte, into map[byte][]byte) (last byte, err error) {
 func addr4(b []byte) netip.Addr { return netip.AddrFrom4([4]byte(b)) }
 
 // addr is the first address in an option; invalid where there is none.
-func (r *Reply) addr(code byte) netip.Addr {
+func (r *Offer) addr(code byte) netip.Addr {
 	if v := r.Options[code]; len(v) >= 4 {
 		return addr4(v[:4])
 	}
@@ -108,21 +115,21 @@ func (r *Reply) addr(code byte) netip.Addr {
 }
 
 // server is the address that the message names as its server's (option 54), invalid without it.
-func (r *Reply) server() netip.Addr { return r.addr(54) }
+func (r *Offer) server() netip.Addr { return r.addr(54) }
 
-func (r *Reply) lease() bool { return !r.YourIP.IsUnspecified() }
+func (r *Offer) lease() bool { return !r.YourIP.IsUnspecified() }
 
-func (r *Reply) isPXE() bool  { return bytes.HasPrefix(r.Options[60], []byte("PXEClient")) }
-func (r *Reply) isHTTP() bool { return bytes.HasPrefix(r.Options[60], []byte("HTTPClient")) }
+func (r *Offer) isPXE() bool  { return bytes.HasPrefix(r.Options[60], []byte("PXEClient")) }
+func (r *Offer) isHTTP() bool { return bytes.HasPrefix(r.Options[60], []byte("HTTPClient")) }
 
 // option67 is the boot file name of option 67 without the NUL that may end it, and what follows that.
-func (r *Reply) option67() string {
+func (r *Offer) option67() string {
 	name, _, _ := strings.Cut(string(r.Options[67]), "\x00")
 	return name
 }
 
 // first67 is the name as UEFI prefers it: option 67 before the file field.
-func (r *Reply) first67() string {
+func (r *Offer) first67() string {
 	if name := r.option67(); name != "" {
 		return name
 	}
@@ -130,7 +137,7 @@ func (r *Reply) first67() string {
 }
 
 // firstFile is the name as iPXE and BIOS ROMs prefer it: the file field before option 67.
-func (r *Reply) firstFile() string {
+func (r *Offer) firstFile() string {
 	if r.File != "" {
 		return r.File
 	}
@@ -139,7 +146,7 @@ func (r *Reply) firstFile() string {
 
 // open67 reports whether option 67 is the last option and has no NUL, so that the End mark stands right behind the
 // name.
-func (r *Reply) open67() bool {
+func (r *Offer) open67() bool {
 	v := r.Options[67]
 	return len(v) > 0 && v[len(v)-1] != 0 && r.LastCode == 67
 }

@@ -17,8 +17,13 @@ const (
 	typeACK      = 5
 )
 
-// headerLen is the fixed part of a message with the magic cookie, RFC 2131 section 2.
-const headerLen = 240
+const (
+	headerLen = firmware.HeaderLen
+	bootReply = 2   // op of a server's message, RFC 2131 section 2
+	optEnd    = 255 // RFC 2132 section 3.2
+)
+
+var magic = [4]byte{99, 130, 83, 99} // RFC 2131 section 3
 
 // Parameter lists (option 55) as recorded from real clients.
 var (

@@ -31,13 +31,14 @@ type way struct {
 	send func(m message, b []byte) error
 	// receive waits for one packet to the client port; an error other than net.ErrClosed spoils that packet only.
 	// nil: this way only sends.
-	receive func(buf []byte) (b []byte, from netip.Addr, err error)
+	receive func(buf []byte) (b []byte, from netip.AddrPort, err error)
 	close   func() error
 }
 
 // ask is one question and how far it has got.
 type ask struct {
 	message
+	question *firmware.Ask   // put to a boot server; nil: a DISCOVER
 	schedule []time.Duration // when to ask again
 	first    time.Time
 	sent     int
@@ -48,15 +49,15 @@ type ask struct {
 
 // heard is one answer.
 type heard struct {
-	reply
-	ask *ask
+	offer firmware.Offer
+	ask   *ask
 }
 
 // incoming is what a receiver hands over.
 type incoming struct {
-	reply // empty where err is set
+	offer firmware.Offer // empty where err is set
 	ask   *ask
-	from  netip.Addr
+	from  netip.AddrPort
 	via   string
 	err   error // the packet is ours but cannot be read
 }
@@ -221,22 +222,25 @@ func (x *exchange) send(a *ask) error {
 func (x *exchange) take(p incoming) {
 	a := p.ask
 	if p.err != nil {
-		x.note("%s: an answer from %s cannot be read: %v", a.client, p.from, p.err)
+		x.note("%s: an answer from %s cannot be read: %v", a.client, p.from.Addr(), p.err)
 		return
 	}
-	h := heard{p.reply, a}
+	h := heard{p.offer, a}
 	o := &h.offer
-	o.Client, o.From, o.Via = a.client, p.from, p.via
+	o.Client, o.From, o.Via, o.Ask = a.client, p.from.Addr(), p.via, a.question
+	if p.via != viaRelay {
+		o.Port = p.from.Port() // a relay agent sends on from its own
+	}
 	if o.NoServerID {
-		o.Server = p.from
+		o.Server = o.From
 	}
 	now := time.Now()
-	o.After = Seconds(now.Sub(a.first))
+	o.After = firmware.Seconds(now.Sub(a.first))
 	if len(a.heard) == 0 {
 		a.took = now.Sub(a.first)
 	}
 	for j, known := range x.heard {
-		if known.ask == a && same(known.offer, *o) {
+		if known.ask == a && known.offer.SaysSame(*o) {
 			// Heard both ways: it is said to have come raw, which is how a machine without an address hears it.
 			if o.Via == viaRaw {
 				x.heard[j].offer.Via = viaRaw
@@ -254,8 +258,8 @@ func (x *exchange) take(p incoming) {
 	x.heard = append(x.heard, h)
 }
 
-func (x *exchange) offers() []Offer {
-	offers := make([]Offer, len(x.heard))
+func (x *exchange) offers() []firmware.Offer {
+	offers := make([]firmware.Offer, len(x.heard))
 	for i, h := range x.heard {
 		offers[i] = h.offer
 	}
@@ -291,7 +295,7 @@ func (x *exchange) receive(w *way, packets chan<- incoming, stop <-chan struct{}
 			continue
 		}
 		p := incoming{ask: a, from: from, via: w.name}
-		if p.reply, p.err = parseReply(b); p.err == nil && !slices.Contains(x.accept, p.typ) {
+		if p.offer, p.err = firmware.Parse(b); p.err == nil && !slices.Contains(x.accept, p.offer.Type) {
 			continue
 		}
 		select {
@@ -304,7 +308,7 @@ func (x *exchange) receive(w *way, packets chan<- incoming, stop <-chan struct{}
 
 // asked is the ask that b answers by its xid and chaddr, nil where there is none. Nothing else of b has been looked at.
 func (x *exchange) asked(b []byte) *ask {
-	if len(b) < headerLen || b[0] != bootReply {
+	if len(b) < firmware.HeaderLen || b[0] != bootReply {
 		return nil
 	}
 	xid, chaddr := binary.BigEndian.Uint32(b[4:]), [6]byte(b[28:34])
@@ -316,16 +320,9 @@ func (x *exchange) asked(b []byte) *ask {
 	return nil
 }
 
-// same reports whether two offers say the same. When and how they were heard, and by which of a server's addresses, does not count;
-// nor which address is offered: Kea, which does not remember its offers, takes the next one for each DISCOVER.
-func same(a, b Offer) bool {
-	a.Via, a.After, a.From, a.YourIP = b.Via, b.After, b.From, b.YourIP
-	return a == b
-}
-
 // compareOffers orders offers by client, server, and whether they are from port 4011.
-func compareOffers(a, b Offer) int {
-	return cmp.Or(cmp.Compare(a.Client, b.Client), a.Server.Compare(b.Server), cmp.Compare(rank(a.Offer), rank(b.Offer)),
+func compareOffers(a, b firmware.Offer) int {
+	return cmp.Or(cmp.Compare(a.Client, b.Client), a.Server.Compare(b.Server), cmp.Compare(rank(a), rank(b)),
 		strings.Compare(a.Option67, b.Option67), strings.Compare(a.File, b.File), a.YourIP.Compare(b.YourIP))
 }
 

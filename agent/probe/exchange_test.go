@@ -29,19 +29,19 @@ func scripted(packets [][]byte) *way {
 			}
 			return nil
 		},
-		receive: func(buf []byte) ([]byte, netip.Addr, error) {
+		receive: func(buf []byte) ([]byte, netip.AddrPort, error) {
 			select {
 			case <-sent:
 			case <-closed:
-				return nil, netip.Addr{}, net.ErrClosed
+				return nil, netip.AddrPort{}, net.ErrClosed
 			}
 			if len(packets) == 0 {
 				<-closed
-				return nil, netip.Addr{}, net.ErrClosed
+				return nil, netip.AddrPort{}, net.ErrClosed
 			}
 			n := copy(buf, packets[0])
 			packets = packets[1:]
-			return buf[:n], first, nil
+			return buf[:n], netip.AddrPortFrom(first, portServer), nil
 		},
 		close: func() error { close(closed); return nil },
 	}
@@ -82,7 +82,7 @@ func TestPanicIsTheProbesError(t *testing.T) {
 		asks: []*ask{{message: message{client: firmware.ClientBIOS, typ: typeDiscover}, schedule: resend}}}
 	synctest.Test(t, func(t *testing.T) {
 		w := scripted(nil)
-		w.receive = func([]byte) ([]byte, netip.Addr, error) { panic("a panic of the receiver") }
+		w.receive = func([]byte) ([]byte, netip.AddrPort, error) { panic("a panic of the receiver") }
 		x.ways = []*way{w}
 		var p *guard.Panic
 		if err := x.run(t.Context()); !errors.As(err, &p) || p.Part != guard.Probe {
@@ -115,7 +115,7 @@ func FuzzExchange(f *testing.F) {
 		x := exchanged(t, packets)
 		r := Report{Offers: x.offers(), Notes: x.notes}
 		for _, a := range x.asks {
-			r.Asked = append(r.Asked, Asked{Client: a.client, Sent: a.sent, Took: Seconds(a.took)})
+			r.Asked = append(r.Asked, Asked{Client: a.client, Sent: a.sent, Took: firmware.Seconds(a.took)})
 			if a.sent == 0 || len(r.Of(a.client)) > maxOffers {
 				t.Errorf("%s: asked %d times, %d offers", a.client, a.sent, len(r.Of(a.client)))
 			}
@@ -133,9 +133,11 @@ func FuzzExchange(f *testing.F) {
 				t.Errorf("%+v", f)
 			}
 		}
-		for _, h := range x.heard {
-			needsProxy(h)
-			firstItem(h.pxe)
+		b := bootServers{clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientHTTP64}, offers: r.Offers}
+		for _, a := range b.next() {
+			if a.to.Port() != portPXE || Local(a.to.Addr()) {
+				t.Errorf("asks %s", a.to)
+			}
 		}
 	})
 }

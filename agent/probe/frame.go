@@ -47,7 +47,7 @@ func frame(src [6]byte, message []byte) []byte {
 //
 // The UDP checksum is not looked at: between two programs on one machine, and behind network cards that
 // compute it late, what a packet socket sees has none yet. A frame with a VLAN tag belongs to another network and is refused.
-func parseFrame(b []byte) (message []byte, from netip.Addr, err error) {
+func parseFrame(b []byte) (message []byte, from netip.AddrPort, err error) {
 	if len(b) < ethLen+ipLen+udpLen {
 		return nil, from, fmt.Errorf("%d bytes are too short for UDP over Ethernet", len(b))
 	}
@@ -74,7 +74,8 @@ func parseFrame(b []byte) (message []byte, from netip.Addr, err error) {
 	case binary.BigEndian.Uint16(udp[2:]) != portClient:
 		return nil, from, errors.New("not to the DHCP client port")
 	}
-	return udp[udpLen:length], addr4(ip[12:16]), nil
+	from = netip.AddrPortFrom(netip.AddrFrom4([4]byte(ip[12:16])), binary.BigEndian.Uint16(udp))
+	return udp[udpLen:length], from, nil
 }
 
 // folded is a ones' complement sum, RFC 1071.

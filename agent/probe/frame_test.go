@@ -47,7 +47,7 @@ func TestFrame(t *testing.T) {
 func TestParseFrame(t *testing.T) {
 	padded := append(toClient([]byte("short")), make([]byte, 20)...) // Ethernet pads to 60 bytes
 	message, from, err := parseFrame(padded)
-	if err != nil || string(message) != "short" || from != netip.MustParseAddr("10.77.0.1") {
+	if err != nil || string(message) != "short" || from != netip.MustParseAddrPort("10.77.0.1:67") {
 		t.Errorf("%q from %s, %v", message, from, err)
 	}
 	options := toClient([]byte("with IP options"))
@@ -97,7 +97,7 @@ func FuzzParseFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, b := range [][]byte{b, toClient(b)} {
 			message, from, err := parseFrame(b)
-			if err == nil && (len(message) > len(b)-ethLen-ipLen-udpLen || !from.Is4()) {
+			if err == nil && (len(message) > len(b)-ethLen-ipLen-udpLen || !from.Addr().Is4()) {
 				t.Errorf("%d bytes out of %d, from %s", len(message), len(b), from)
 			}
 		}

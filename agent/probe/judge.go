@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/firmware"
@@ -12,7 +13,7 @@ import (
 // Judge says what is wrong with the offers in r, the worst first. want is what they should say; with the zero Boot only what is wrong
 // for any network is found. Whose offer is whose is not known here: every server's must be right.
 func Judge(want dhcp.Boot, r Report) []Finding {
-	j := judge{want: want, report: r}
+	j := judge{want: want, report: r, proven: map[firmware.Client]bool{}}
 	if len(r.Offers) == 0 {
 		for _, a := range r.Asked {
 			j.add(Wrong, dhcp.FindingNoOffer, netip.Addr{}, a.Client, "no DHCP server answers",
@@ -21,8 +22,8 @@ func Judge(want dhcp.Boot, r Report) []Finding {
 		return j.findings
 	}
 	for _, a := range r.Asked {
-		offers := r.Of(a.Client)
-		j.compare(a.Client, offers)
+		offers := slices.DeleteFunc(r.Of(a.Client), func(o firmware.Offer) bool { return o.Silent })
+		j.compare(a.Client)
 		for _, o := range offers {
 			j.packet(o)
 			j.bootFile(o)
@@ -39,11 +40,20 @@ func Judge(want dhcp.Boot, r Report) []Finding {
 type judge struct {
 	want     dhcp.Boot
 	report   Report
+	proven   map[firmware.Client]bool // fetches what it should, whatever else is odd about the offers
 	findings []Finding
+}
+
+// explained are findings that matter only as far as they lead a client astray, which the model of the client knows.
+var explained = []string{
+	CodeNoServerID, CodeNoNextServer, CodeServersDiffer, CodeSecondServer, CodeProxySilent, CodeNoHTTPVendor, CodeBothDiffer,
 }
 
 // add adds a finding, or the client to the finding that says the same of the same server.
 func (j *judge) add(level Level, code string, server netip.Addr, c firmware.Client, text, remedy string) {
+	if j.proven[c] && slices.Contains(explained, code) {
+		level = Note
+	}
 	for i := range j.findings {
 		f := &j.findings[i]
 		if f.Code == code && f.Level == level && f.Server == server && f.Text == text {
@@ -56,45 +66,90 @@ func (j *judge) add(level Level, code string, server netip.Addr, c firmware.Clie
 	j.findings = append(j.findings, Finding{Code: code, Level: level, Clients: []firmware.Client{c}, Server: server, Text: text, Remedy: remedy})
 }
 
-// compare takes over what package dhcp finds to differ from what is wanted of the offers to c.
-func (j *judge) compare(c firmware.Client, offers []Offer) {
-	if j.want == (dhcp.Boot{}) {
+// compare takes over what package dhcp finds of where the offers lead c.
+func (j *judge) compare(c firmware.Client) {
+	offers := j.report.Of(c)
+	if j.want.Expect(c) == "" {
+		j.leads(c, offers)
 		return
 	}
-	v := dhcp.Verify(j.want, dhcp.Plan{Proxy: proxied(offers)}, Report{Offers: offers}.Plain())
-	for _, f := range slices.Concat(v.Wrong, v.Foreign) {
-		if f.Client != c {
-			continue // not asked about here
-		}
-		var text, remedy string
+	v := dhcp.Verify(j.want, dhcp.Plan{Proxy: proxied(offers)}, offers)
+	ofClient := func(findings []dhcp.Finding) []dhcp.Finding {
+		return slices.DeleteFunc(slices.Clone(findings), func(f dhcp.Finding) bool { return f.Client != c })
+	}
+	wrong := ofClient(slices.Concat(v.Wrong, v.Foreign))
+	j.proven[c] = len(wrong) == 0
+	for _, f := range wrong {
+		j.differs(c, f)
+	}
+	for _, f := range ofClient(v.Notes) {
 		switch f.Code {
-		case dhcp.FindingNoOffer:
-			text = fmt.Sprintf("no offer from a server that should name %q", f.Want)
-			remedy = "look whether the DHCP server runs, serves this network and has free addresses"
-		case dhcp.FindingNoFile:
-			text = fmt.Sprintf("no boot file, want %q", f.Want)
-			remedy = "run pxeagent configure for this network, or set the boot file at the DHCP server"
-		case dhcp.FindingFile:
-			text = fmt.Sprintf("the boot file is %q, want %q", f.Got, f.Want)
-			remedy = overridden
-		case dhcp.FindingNextServer:
-			if f.Got == "" || f.Got == "0.0.0.0" {
-				continue // bootFile says more
-			}
-			text = fmt.Sprintf("next-server is %s, want %s", f.Got, f.Want)
-			remedy = overridden
-		default:
-			text = fmt.Sprintf("another DHCP server says %q, want %q", f.Got, f.Want)
-			remedy = "switch network boot off at that server, or the server on this network"
+		case dhcp.FindingDoubt:
+			_, text, _ := strings.Cut(f.Text, ": ")
+			j.add(Note, f.Code, f.Server, c, text, "")
+		case dhcp.FindingFile, dhcp.FindingNextServer:
+			_, text, _ := strings.Cut(f.Text, ": ")
+			j.add(Note, f.Code, f.Server, c, text+"; this client does not go by it", "")
 		}
-		j.add(Wrong, f.Code, f.Server, c, text, remedy)
 	}
 }
+
+// differs adds a finding of package dhcp.
+func (j *judge) differs(c firmware.Client, f dhcp.Finding) {
+	var text, remedy string
+	switch f.Code {
+	case dhcp.FindingNoOffer:
+		text = fmt.Sprintf("no offer from a server that should name %q", f.Want)
+		remedy = "look whether the DHCP server runs, serves this network and has free addresses"
+	case dhcp.FindingNoFile:
+		text = fmt.Sprintf("no boot file, want %q", f.Want)
+		remedy = "run pxeagent configure for this network, or set the boot file at the DHCP server"
+	case dhcp.FindingFile:
+		text = fmt.Sprintf("the boot file is %q, want %q", f.Got, f.Want)
+		remedy = overridden
+	case dhcp.FindingNextServer:
+		if f.Got == "" || f.Got == "0.0.0.0" {
+			return // bootFile says more
+		}
+		text = fmt.Sprintf("next-server is %s, want %s", f.Got, f.Want)
+		remedy = overridden
+	case dhcp.FindingNothing:
+		_, text, _ = strings.Cut(f.Text, ": ")
+		remedy = elsewhere
+	default:
+		_, text, _ = strings.Cut(f.Text, ": ")
+		remedy = "switch network boot off at that server, or the server on this network"
+	}
+	j.add(Wrong, f.Code, f.Server, c, text, remedy)
+}
+
+// leads says where c is led where nothing particular is desired: that a boot file is named which it does not fetch.
+func (j *judge) leads(c firmware.Client, offers []firmware.Offer) {
+	p := dhcp.Paths(j.want, []firmware.Client{c}, offers)[0]
+	named := slices.ContainsFunc(offers, hasFile)
+	if p.URL != "" || len(offers) == 0 || c.HTTP() {
+		return // http says what is wrong with offers for UEFI HTTP boot
+	}
+	text := p.Reason
+	if p.Screen != "" {
+		text += " (" + p.Screen + ")"
+	}
+	pxe := slices.ContainsFunc(offers, func(o firmware.Offer) bool { return o.Options != nil && strings.HasPrefix(o.Vendor, "PXEClient") })
+	switch {
+	case named && j.want == (dhcp.Boot{}):
+		j.add(Wrong, dhcp.FindingNothing, netip.Addr{}, c, text, elsewhere)
+	case pxe:
+		j.add(Note, dhcp.FindingNothing, netip.Addr{}, c, text, "")
+	}
+}
+
+const elsewhere = "take the boot menu, PXEClient (option 60) or the route that is missing out of the way at the DHCP server: " +
+	"the boot file alone does not decide"
 
 const overridden = "run pxeagent configure; if it finds nothing to do, a host or pool entry at the DHCP server overrides the network's settings"
 
 // proxied reports whether one server leases an address and another, by proxyDHCP, adds the boot information.
-func proxied(offers []Offer) bool {
-	return slices.ContainsFunc(offers, func(o Offer) bool { return o.Proxy }) &&
-		!slices.ContainsFunc(offers, func(o Offer) bool { return !o.Proxy && hasFile(o) })
+func proxied(offers []firmware.Offer) bool {
+	return slices.ContainsFunc(offers, func(o firmware.Offer) bool { return o.Proxy }) &&
+		!slices.ContainsFunc(offers, func(o firmware.Offer) bool { return !o.Proxy && hasFile(o) })
 }

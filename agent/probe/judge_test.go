@@ -24,8 +24,8 @@ var (
 )
 
 // lease is an offer of first.
-func lease(c firmware.Client, file string, change ...func(*Offer)) Offer {
-	o := Offer{Offer: firmware.Offer{Client: c, Server: first, From: first, YourIP: netip.MustParseAddr("10.77.0.50"), NextServer: next, File: file, Option67: file}}
+func lease(c firmware.Client, file string, change ...func(*firmware.Offer)) firmware.Offer {
+	o := firmware.Offer{Client: c, Server: first, From: first, YourIP: netip.MustParseAddr("10.77.0.50"), NextServer: next, File: file, Option67: file}
 	for _, f := range change {
 		f(&o)
 	}
@@ -33,17 +33,17 @@ func lease(c firmware.Client, file string, change ...func(*Offer)) Offer {
 }
 
 // proxy is an answer of second, which leases nothing.
-func proxy(c firmware.Client, file, via string) Offer {
-	return lease(c, file, func(o *Offer) {
+func proxy(c firmware.Client, file, via string) firmware.Offer {
+	return lease(c, file, func(o *firmware.Offer) {
 		o.Server, o.From, o.YourIP, o.Proxy, o.Via, o.Vendor, o.Option67 = second, second, none, true, via, "PXEClient", ""
 	})
 }
 
 // report is that of a probe of the clients that were offered something, and more.
-func report(offers []Offer, more ...firmware.Client) Report {
+func report(offers []firmware.Offer, more ...firmware.Client) Report {
 	r := Report{Offers: offers}
 	for _, c := range firmware.Clients() {
-		if slices.Contains(more, c) || slices.ContainsFunc(offers, func(o Offer) bool { return o.Client == c }) {
+		if slices.Contains(more, c) || slices.ContainsFunc(offers, func(o firmware.Offer) bool { return o.Client == c }) {
 			r.Asked = append(r.Asked, Asked{Client: c, Sent: 1})
 		}
 	}
@@ -55,64 +55,64 @@ func TestJudge(t *testing.T) {
 	url := "http://10.77.0.7/ipxe.efi"
 	for name, tc := range map[string]struct {
 		want    dhcp.Boot
-		offers  []Offer
+		offers  []firmware.Offer
 		more    []firmware.Client
 		level   Level
 		code    string // "" for no finding at all
 		text    string
 		clients []firmware.Client
 	}{
-		"all is well": {want: want, offers: []Offer{lease(bios, "undionly.kpxe"), lease(efi, "ipxe.efi"), lease(ipxe, want.Script)}},
-		"as wanted with proxyDHCP": {want: want, offers: []Offer{lease(bios, ""), proxy(bios, "undionly.kpxe", "raw"), lease(efi, ""), proxy(efi, "", "raw"), proxy(efi, "ipxe.efi", "pxe")},
+		"all is well": {want: want, offers: []firmware.Offer{lease(bios, "undionly.kpxe"), lease(efi, "ipxe.efi"), lease(ipxe, want.Script)}},
+		"as wanted with proxyDHCP": {want: want, offers: []firmware.Offer{lease(bios, ""), proxy(bios, "undionly.kpxe", "raw"), lease(efi, ""), proxy(efi, "", "raw"), proxy(efi, "ipxe.efi", "pxe")},
 			code: CodeOnlyFile, level: Note, clients: []firmware.Client{bios, efi}},
 		"URL leased, the rest by proxyDHCP": {want: dhcp.Boot{NextServer: next, NBP: want.NBP, URL: [firmware.NumArch]string{firmware.EFI64: url}},
-			offers: []Offer{lease(http, url, func(o *Offer) { o.Vendor = "HTTPClient" }), lease(bios, ""), proxy(bios, "undionly.kpxe", "raw")}, code: CodeOnlyFile, level: Note},
+			offers: []firmware.Offer{lease(http, url, func(o *firmware.Offer) { o.Vendor = "HTTPClient" }), lease(bios, ""), proxy(bios, "undionly.kpxe", "raw")}, code: CodeOnlyFile, level: Note},
 		"nobody answers":    {more: []firmware.Client{bios, efi}, level: Wrong, code: dhcp.FindingNoOffer, text: "no DHCP server answers", clients: []firmware.Client{bios, efi}},
-		"one is left out":   {offers: []Offer{lease(bios, "a")}, more: []firmware.Client{efi}, level: Wrong, code: dhcp.FindingNoOffer, clients: []firmware.Client{efi}},
-		"no boot file":      {offers: []Offer{lease(bios, "")}, level: Note, code: dhcp.FindingNoFile, clients: []firmware.Client{bios}},
-		"wanted boot file":  {want: want, offers: []Offer{lease(bios, "")}, level: Wrong, code: dhcp.FindingNoFile, text: `want "undionly.kpxe"`},
-		"other boot file":   {want: want, offers: []Offer{lease(bios, "pxelinux.0")}, level: Wrong, code: dhcp.FindingFile, text: `"pxelinux.0", want "undionly.kpxe"`},
-		"other next-server": {want: want, offers: []Offer{lease(bios, "undionly.kpxe", func(o *Offer) { o.NextServer = first })}, level: Wrong, code: dhcp.FindingNextServer, text: "10.77.0.1, want 10.77.0.7"},
-		"option 66 alone": {want: want, offers: []Offer{lease(bios, "undionly.kpxe", func(o *Offer) { o.NextServer, o.Option66 = none, "10.77.0.7" })},
+		"one is left out":   {offers: []firmware.Offer{lease(bios, "a")}, more: []firmware.Client{efi}, level: Wrong, code: dhcp.FindingNoOffer, clients: []firmware.Client{efi}},
+		"no boot file":      {offers: []firmware.Offer{lease(bios, "")}, level: Note, code: dhcp.FindingNoFile, clients: []firmware.Client{bios}},
+		"wanted boot file":  {want: want, offers: []firmware.Offer{lease(bios, "")}, level: Wrong, code: dhcp.FindingNoFile, text: `want "undionly.kpxe"`},
+		"other boot file":   {want: want, offers: []firmware.Offer{lease(bios, "pxelinux.0")}, level: Wrong, code: dhcp.FindingFile, text: `"pxelinux.0", want "undionly.kpxe"`},
+		"other next-server": {want: want, offers: []firmware.Offer{lease(bios, "undionly.kpxe", func(o *firmware.Offer) { o.NextServer = first })}, level: Wrong, code: dhcp.FindingNextServer, text: "10.77.0.1, want 10.77.0.7"},
+		"option 66 alone": {want: want, offers: []firmware.Offer{lease(bios, "undionly.kpxe", func(o *firmware.Offer) { o.NextServer, o.Option66 = none, "10.77.0.7" })},
 			level: Wrong, code: CodeNoNextServer, text: "does not replace it"},
-		"option 66 differs":    {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Option66 = "10.77.0.8" })}, level: Warning, code: dhcp.FindingOption66},
-		"URL needs no siaddr":  {offers: []Offer{lease(ipxe, url, func(o *Offer) { o.NextServer = none })}},
-		"no server identifier": {offers: []Offer{lease(bios, "a", func(o *Offer) { o.NoServerID = true })}, level: Wrong, code: CodeNoServerID},
-		"overloaded":           {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Overload = 1 })}, level: Note, code: CodeOverload},
-		"only option 67":       {offers: []Offer{lease(bios, "a", func(o *Offer) { o.File = "" })}, level: Note, code: CodeOnly67},
-		"only file":            {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Option67 = "" })}, level: Note, code: CodeOnlyFile},
-		"two names":            {offers: []Offer{lease(bios, "a", func(o *Offer) { o.File = "b" })}, level: Warning, code: CodeBothDiffer},
-		"0xFF behind":          {offers: []Offer{lease(bios, "a", func(o *Offer) { o.End67 = End67Last })}, level: Note, code: CodeEnd67},
-		"NUL behind":           {offers: []Offer{lease(bios, "a", func(o *Offer) { o.End67 = End67NUL })}},
-		"next-server is loopback": {offers: []Offer{lease(bios, "a", func(o *Offer) { o.NextServer = netip.MustParseAddr("127.0.0.1") })},
+		"option 66 differs":    {offers: []firmware.Offer{lease(bios, "a", func(o *firmware.Offer) { o.Option66 = "10.77.0.8" })}, level: Warning, code: dhcp.FindingOption66},
+		"URL needs no siaddr":  {offers: []firmware.Offer{lease(ipxe, url, func(o *firmware.Offer) { o.NextServer = none })}},
+		"no server identifier": {offers: []firmware.Offer{lease(bios, "a", func(o *firmware.Offer) { o.NoServerID = true })}, level: Wrong, code: CodeNoServerID},
+		"overloaded":           {offers: []firmware.Offer{lease(bios, "a", func(o *firmware.Offer) { o.Overload = 1 })}, level: Note, code: CodeOverload},
+		"only option 67":       {offers: []firmware.Offer{lease(bios, "a", func(o *firmware.Offer) { o.File = "" })}, level: Note, code: CodeOnly67},
+		"only file":            {offers: []firmware.Offer{lease(bios, "a", func(o *firmware.Offer) { o.Option67 = "" })}, level: Note, code: CodeOnlyFile},
+		"two names":            {offers: []firmware.Offer{lease(bios, "a", func(o *firmware.Offer) { o.File = "b" })}, level: Warning, code: CodeBothDiffer},
+		"0xFF behind":          {offers: []firmware.Offer{lease(bios, "a", func(o *firmware.Offer) { o.End67 = firmware.End67Last })}, level: Note, code: CodeEnd67},
+		"NUL behind":           {offers: []firmware.Offer{lease(bios, "a", func(o *firmware.Offer) { o.End67 = firmware.End67NUL })}},
+		"next-server is loopback": {offers: []firmware.Offer{lease(bios, "a", func(o *firmware.Offer) { o.NextServer = netip.MustParseAddr("127.0.0.1") })},
 			level: Wrong, code: CodeLocal, text: `"a" is said to be at 127.0.0.1`},
-		"next-server is link-local": {offers: []Offer{lease(bios, "a", func(o *Offer) { o.NextServer = netip.MustParseAddr("169.254.169.254") })},
+		"next-server is link-local": {offers: []firmware.Offer{lease(bios, "a", func(o *firmware.Offer) { o.NextServer = netip.MustParseAddr("169.254.169.254") })},
 			level: Wrong, code: CodeLocal},
-		"URL of localhost":       {offers: []Offer{lease(ipxe, "http://LocalHost:8080/x")}, level: Wrong, code: CodeLocal, text: "at 127.0.0.1"},
-		"URL that is loopback":   {offers: []Offer{lease(ipxe, "http://[::1]/x")}, level: Wrong, code: CodeLocal},
-		"URL that is link-local": {offers: []Offer{lease(ipxe, "http://169.254.169.254/x")}, level: Wrong, code: CodeLocal},
-		"long":                   {offers: []Offer{lease(bios, strings.Repeat("a", 128))}, level: Wrong, code: CodeLong, text: "128 bytes"},
-		"127 bytes":              {offers: []Offer{lease(bios, strings.Repeat("a", 127))}},
-		"hostile":                {offers: []Offer{lease(bios, "a\x1b[2J")}, level: Wrong, code: CodeCharacters, text: `a\x1b[2J`},
-		"named option 66":        {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Option66 = "tftp.lan" })}, level: Note, code: dhcp.FindingOption66},
-		"Windows":                {offers: []Offer{lease(bios, `boot\x64\wdsnbp.com`)}},
-		"quoted":                 {offers: []Offer{lease(bios, `"a"`)}, level: Warning, code: CodeCharacters},
-		"HTTPClient to all":      {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Vendor = "HTTPClient" })}, level: Warning, code: CodeHTTPVendor},
-		"PXEClient back":         {offers: []Offer{lease(bios, "a", func(o *Offer) { o.Vendor = "PXEClient" })}},
-		"HTTP boot":              {offers: []Offer{lease(http, url, func(o *Offer) { o.Vendor = "HTTPClient" })}},
-		"HTTP boot by Kea":       {offers: []Offer{lease(http, url)}, level: Wrong, code: CodeNoHTTPVendor},
-		"HTTP boot with name":    {offers: []Offer{lease(http, "ipxe.efi", func(o *Offer) { o.Vendor = "HTTPClient" })}, level: Wrong, code: CodeNoURL},
-		"HTTP boot not set up":   {offers: []Offer{lease(http, "a")}, level: Note, code: CodeNoURL},
-		"loop":                   {offers: []Offer{lease(bios, "undionly.kpxe"), lease(ipxe, "undionly.kpxe")}, level: Warning, code: CodeLoop, clients: []firmware.Client{ipxe}},
-		"BIOS file for UEFI":     {offers: []Offer{lease(bios, "undionly.kpxe"), lease(efi, "undionly.kpxe"), lease(firmware.ClientARM64, "undionly.kpxe")}, level: Wrong, code: CodeArchIgnored, clients: []firmware.Client{efi, firmware.ClientARM64}},
-		"and for rare ones":      {offers: []Offer{lease(bios, "undionly.kpxe"), lease(firmware.ClientEFI32, "undionly.kpxe")}, level: Warning, code: CodeArchIgnored},
-		"only proxyDHCP":         {offers: []Offer{proxy(bios, "a", "raw")}, level: Wrong, code: CodeNoAddress},
-		"silent proxyDHCP":       {offers: []Offer{lease(bios, ""), proxy(bios, "", "raw")}, level: Wrong, code: CodeProxySilent},
-		"two servers": {offers: []Offer{lease(bios, "a"), lease(bios, "b", func(o *Offer) { o.Server = second })}, level: Wrong, code: CodeServersDiffer,
+		"URL of localhost":       {offers: []firmware.Offer{lease(ipxe, "http://LocalHost:8080/x")}, level: Wrong, code: CodeLocal, text: "at 127.0.0.1"},
+		"URL that is loopback":   {offers: []firmware.Offer{lease(ipxe, "http://[::1]/x")}, level: Wrong, code: CodeLocal},
+		"URL that is link-local": {offers: []firmware.Offer{lease(ipxe, "http://169.254.169.254/x")}, level: Wrong, code: CodeLocal},
+		"long":                   {offers: []firmware.Offer{lease(bios, strings.Repeat("a", 128))}, level: Wrong, code: CodeLong, text: "128 bytes"},
+		"127 bytes":              {offers: []firmware.Offer{lease(bios, strings.Repeat("a", 127))}},
+		"hostile":                {offers: []firmware.Offer{lease(bios, "a\x1b[2J")}, level: Wrong, code: CodeCharacters, text: `a\x1b[2J`},
+		"named option 66":        {offers: []firmware.Offer{lease(bios, "a", func(o *firmware.Offer) { o.Option66 = "tftp.lan" })}, level: Note, code: dhcp.FindingOption66},
+		"Windows":                {offers: []firmware.Offer{lease(bios, `boot\x64\wdsnbp.com`)}},
+		"quoted":                 {offers: []firmware.Offer{lease(bios, `"a"`)}, level: Warning, code: CodeCharacters},
+		"HTTPClient to all":      {offers: []firmware.Offer{lease(bios, "a", func(o *firmware.Offer) { o.Vendor = "HTTPClient" })}, level: Warning, code: CodeHTTPVendor},
+		"PXEClient back":         {offers: []firmware.Offer{lease(bios, "a", func(o *firmware.Offer) { o.Vendor = "PXEClient" })}},
+		"HTTP boot":              {offers: []firmware.Offer{lease(http, url, func(o *firmware.Offer) { o.Vendor = "HTTPClient" })}},
+		"HTTP boot by Kea":       {offers: []firmware.Offer{lease(http, url)}, level: Wrong, code: CodeNoHTTPVendor},
+		"HTTP boot with name":    {offers: []firmware.Offer{lease(http, "ipxe.efi", func(o *firmware.Offer) { o.Vendor = "HTTPClient" })}, level: Wrong, code: CodeNoURL},
+		"HTTP boot not set up":   {offers: []firmware.Offer{lease(http, "a")}, level: Note, code: CodeNoURL},
+		"loop":                   {offers: []firmware.Offer{lease(bios, "undionly.kpxe"), lease(ipxe, "undionly.kpxe")}, level: Warning, code: CodeLoop, clients: []firmware.Client{ipxe}},
+		"BIOS file for UEFI":     {offers: []firmware.Offer{lease(bios, "undionly.kpxe"), lease(efi, "undionly.kpxe"), lease(firmware.ClientARM64, "undionly.kpxe")}, level: Wrong, code: CodeArchIgnored, clients: []firmware.Client{efi, firmware.ClientARM64}},
+		"and for rare ones":      {offers: []firmware.Offer{lease(bios, "undionly.kpxe"), lease(firmware.ClientEFI32, "undionly.kpxe")}, level: Warning, code: CodeArchIgnored},
+		"only proxyDHCP":         {offers: []firmware.Offer{proxy(bios, "a", "raw")}, level: Wrong, code: CodeNoAddress},
+		"silent proxyDHCP":       {offers: []firmware.Offer{lease(bios, ""), proxy(bios, "", "raw")}, level: Wrong, code: CodeProxySilent},
+		"two servers": {offers: []firmware.Offer{lease(bios, "a"), lease(bios, "b", func(o *firmware.Offer) { o.Server = second })}, level: Wrong, code: CodeServersDiffer,
 			text: `10.77.0.1 says "a" at 10.77.0.7 and 10.77.0.2 says "b" at 10.77.0.7`},
-		"two servers alike":      {offers: []Offer{lease(bios, "a"), lease(bios, "a", func(o *Offer) { o.Server = second })}},
-		"two servers, two hosts": {offers: []Offer{lease(bios, "a"), lease(bios, "a", func(o *Offer) { o.Server, o.NextServer = second, second })}, level: Wrong, code: CodeServersDiffer},
-		"a second server":        {offers: []Offer{lease(bios, "a"), lease(bios, "", func(o *Offer) { o.Server = second })}, level: Warning, code: CodeSecondServer, text: "no boot file"},
+		"two servers alike":      {offers: []firmware.Offer{lease(bios, "a"), lease(bios, "a", func(o *firmware.Offer) { o.Server = second })}},
+		"two servers, two hosts": {offers: []firmware.Offer{lease(bios, "a"), lease(bios, "a", func(o *firmware.Offer) { o.Server, o.NextServer = second, second })}, level: Wrong, code: CodeServersDiffer},
+		"a second server":        {offers: []firmware.Offer{lease(bios, "a"), lease(bios, "", func(o *firmware.Offer) { o.Server = second })}, level: Warning, code: CodeSecondServer, text: "no boot file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := report(tc.offers, tc.more...)
@@ -148,25 +148,63 @@ func TestJudge(t *testing.T) {
 // What the configuration names is no finding, wherever it is.
 func TestOwnLoopbackIsNoFinding(t *testing.T) {
 	want := dhcp.Boot{NextServer: netip.MustParseAddr("127.0.0.1"), NBP: [firmware.NumArch]string{firmware.BIOS: "a"}}
-	r := report([]Offer{lease(firmware.ClientBIOS, "a", func(o *Offer) { o.NextServer = want.NextServer })})
+	r := report([]firmware.Offer{lease(firmware.ClientBIOS, "a", func(o *firmware.Offer) { o.NextServer = want.NextServer })})
 	if got := Judge(want, r); len(got) != 0 {
 		t.Errorf("%+v", got)
 	}
 }
 
-// A proxyDHCP server is asked on port 4011 at its own address only where that is one.
-func TestProxyAtALocalAddressIsNotAsked(t *testing.T) {
-	for address, want := range map[string]bool{"10.77.0.2": true, "127.0.0.1": false, "169.254.1.1": false, "255.255.255.255": false, "224.0.0.1": false, "0.0.0.0": false} {
-		o := proxy(firmware.ClientBIOS, "", viaRaw)
-		o.Server = netip.MustParseAddr(address)
-		if got := needsProxy(heard{reply{offer: o}, &ask{}}); got != want {
-			t.Errorf("%s: asked %v, want %v", address, got, want)
-		}
+// A boot server is asked on port 4011 at its own address only where that is one; what is looked for by multicast or
+// broadcast is not followed, since it could lease an address.
+func TestWhatIsAskedAtPort4011(t *testing.T) {
+	menu := func(control byte, more ...byte) []byte {
+		return append([]byte{6, 1, control, 10, 1, 0, 9, 3, 0x80, 1, 0}, more...)
+	}
+	for name, tc := range map[string]struct {
+		next     netip.Addr
+		option43 []byte
+		want     []string
+		item     uint16
+		note     string
+	}{
+		"PXEClient alone": {next: second, want: []string{"10.77.0.2:4011"}},
+		"loopback":        {next: netip.MustParseAddr("127.0.0.1"), note: "looks for a boot server at 127.0.0.1:4011, which is not followed"},
+		"link-local":      {next: netip.MustParseAddr("169.254.1.1"), note: "not followed"},
+		"everybody":       {next: netip.MustParseAddr("255.255.255.255"), note: "not followed"},
+		"a group":         {next: netip.MustParseAddr("224.0.0.1"), note: "not followed"},
+		"use the file":    {next: second, option43: []byte{6, 1, 8}},
+		"local disk":      {next: second, option43: []byte{6, 1, 3, 10, 1, 0, 9, 3, 0, 0, 0}},
+		"a listed server": {next: second, option43: menu(3, 8, 7, 0x80, 1, 1, 10, 77, 0, 9), want: []string{"10.77.0.9:4011"}, item: 0x8001},
+		"by multicast":    {next: second, option43: menu(1, 7, 4, 224, 0, 1, 2), note: "looks for a boot server at 224.0.1.2:4011, which is not followed"},
+		"by broadcast":    {next: second, option43: menu(2), note: "looks for a boot server at 255.255.255.255:67, which is not followed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := proxy(firmware.ClientEFI64, "undionly.kpxe", viaRaw)
+			o.NextServer, o.Type = tc.next, typeOffer
+			o.Options = map[byte][]byte{54: second.AsSlice(), 60: []byte("PXEClient")}
+			if tc.option43 != nil {
+				o.Options[43] = tc.option43
+			}
+			b := bootServers{clients: []firmware.Client{firmware.ClientEFI64}, offers: []firmware.Offer{lease(firmware.ClientEFI64, ""), o}}
+			var asked []string
+			for _, a := range b.next() {
+				asked = append(asked, a.to.String())
+				if a.question.Item != tc.item || a.question.To != a.to || a.typ != typeRequest || a.broadcast {
+					t.Errorf("%+v", a.message)
+				}
+			}
+			if !slices.Equal(asked, tc.want) {
+				t.Errorf("asked %v, want %v", asked, tc.want)
+			}
+			if notes := strings.Join(b.notes, "; "); !strings.Contains(notes, tc.note) || (tc.note == "") != (notes == "") {
+				t.Errorf("notes %q, want %q", notes, tc.note)
+			}
+		})
 	}
 }
 
 func TestReportAsJSON(t *testing.T) {
-	r := report([]Offer{lease(firmware.ClientBIOS, "a", func(o *Offer) { o.After = Seconds(1500000000) })})
+	r := report([]firmware.Offer{lease(firmware.ClientBIOS, "a", func(o *firmware.Offer) { o.After = firmware.Seconds(1500000000) })})
 	r.MAC = "02:00:00:00:00:01"
 	b, err := json.Marshal(r)
 	if err != nil {

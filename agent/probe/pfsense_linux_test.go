@@ -74,7 +74,7 @@ var pfsenseFindings = map[string][]string{
 }
 
 // essence is an offer without what differs from run to run, and without clients that were not recorded.
-func essence(offers []Offer) map[firmware.Client]firmware.Offer {
+func essence(offers []firmware.Offer) map[firmware.Client]firmware.Offer {
 	m := map[firmware.Client]firmware.Offer{}
 	for _, o := range offers {
 		for _, c := range recordedOffers {

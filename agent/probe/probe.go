@@ -69,52 +69,26 @@ type Config struct {
 
 // Report is what a probe found.
 type Report struct {
-	Device string         `json:"device,omitempty"`
-	Server netip.AddrPort `json:"asked_server,omitzero"` // only with Config.Server
-	MAC    string         `json:"mac"`
-	Start  time.Time      `json:"start"`
-	Took   Seconds        `json:"took_seconds"`
-	Asked  []Asked        `json:"asked"`
-	Offers []Offer        `json:"offers"` // by client, then in the order of server and what they say
-	Notes  []string       `json:"notes"`  // what hindered the probe, one sentence each
+	Device string           `json:"device,omitempty"`
+	Server netip.AddrPort   `json:"asked_server,omitzero"` // only with Config.Server
+	MAC    string           `json:"mac"`
+	Start  time.Time        `json:"start"`
+	Took   firmware.Seconds `json:"took_seconds"`
+	Asked  []Asked          `json:"asked"`
+	Offers []firmware.Offer `json:"offers"` // by client, then in the order of server and what they say
+	Notes  []string         `json:"notes"`  // what hindered the probe, one sentence each
 }
 
 // Asked is one client's part in a probe.
 type Asked struct {
-	Client firmware.Client `json:"client"`
-	Sent   int             `json:"sent"`         // DISCOVERs; each goes out in every way that there is and counts once
-	Took   Seconds         `json:"took_seconds"` // from the first DISCOVER to the first offer; 0 where none came
-}
-
-// Offer is an offer with what a machine minds about its packet.
-type Offer struct {
-	firmware.Offer
-	NoServerID bool    `json:"no_server_id,omitempty"` // option 54 is missing: firmware does not take such an offer
-	End67      string  `json:"option67_end,omitempty"` // how option 67 ends, if it stands out: see End67NUL
-	Overload   byte    `json:"overload,omitempty"`     // option 52: header fields that hold options
-	After      Seconds `json:"after_seconds"`          // since the client's first DISCOVER
-}
-
-// Seconds is a duration that JSON has in seconds.
-type Seconds time.Duration
-
-// MarshalJSON writes s with milliseconds: "1.024".
-func (s Seconds) MarshalJSON() ([]byte, error) {
-	return fmt.Appendf(nil, "%.3f", time.Duration(s).Seconds()), nil
-}
-
-// Plain is the offers without what only this package knows, for dhcp.Verify and dhcp.Configure.
-func (r Report) Plain() []firmware.Offer {
-	plain := make([]firmware.Offer, len(r.Offers))
-	for i, o := range r.Offers {
-		plain[i] = o.Offer
-	}
-	return plain
+	Client firmware.Client  `json:"client"`
+	Sent   int              `json:"sent"`         // DISCOVERs; each goes out in every way that there is and counts once
+	Took   firmware.Seconds `json:"took_seconds"` // from the first DISCOVER to the first offer; 0 where none came
 }
 
 // Of is the offers to one client.
-func (r Report) Of(c firmware.Client) []Offer {
-	return slices.DeleteFunc(slices.Clone(r.Offers), func(o Offer) bool { return o.Client != c })
+func (r Report) Of(c firmware.Client) []firmware.Offer {
+	return slices.DeleteFunc(slices.Clone(r.Offers), func(o firmware.Offer) bool { return o.Client != c })
 }
 
 // Run asks. An offer that does not come is not an error: see Judge. Where ctx ends the probe, the error is that of ctx.
@@ -137,7 +111,7 @@ func (cfg Config) run(ctx context.Context) (Report, error) {
 	if cfg.Limit <= 0 {
 		cfg.Limit = DefaultLimit
 	}
-	r := Report{Device: cfg.Device, Server: cfg.Server, Start: time.Now(), Offers: []Offer{}, Notes: []string{}}
+	r := Report{Device: cfg.Device, Server: cfg.Server, Start: time.Now(), Offers: []firmware.Offer{}, Notes: []string{}}
 	var dev *net.Interface
 	if cfg.Device != "" {
 		var err error
@@ -176,20 +150,20 @@ func (cfg Config) run(ctx context.Context) (Report, error) {
 		return r, fmt.Errorf("asking for offers: %w", err)
 	}
 	for _, a := range asks {
-		r.Asked = append(r.Asked, Asked{Client: a.client, Sent: a.sent, Took: Seconds(a.took)})
+		r.Asked = append(r.Asked, Asked{Client: a.client, Sent: a.sent, Took: firmware.Seconds(a.took)})
 	}
 	r.Notes = append(r.Notes, x.notes...)
 	offers := x.offers()
 	if !cfg.Server.IsValid() {
-		more, notes, err := askProxies(ctx, cfg.Guard, dev, template, x.heard)
-		if err != nil {
+		b := bootServers{dev: dev, template: template, clients: cfg.Clients, offers: offers, guard: cfg.Guard}
+		if err := b.ask(ctx); err != nil {
 			return r, err
 		}
-		offers, r.Notes = append(offers, more...), append(r.Notes, notes...)
+		offers, r.Notes = b.offers, append(r.Notes, b.notes...)
 	}
 	r.Offers = append(r.Offers, offers...)
 	slices.SortStableFunc(r.Offers, compareOffers)
-	r.Took = Seconds(time.Since(r.Start))
+	r.Took = firmware.Seconds(time.Since(r.Start))
 	return r, nil
 }
 

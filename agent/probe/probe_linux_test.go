@@ -97,7 +97,7 @@ func TestLeased(t *testing.T) {
 }
 
 // table is what each client is told: "boot file @ next-server".
-func table(offers []Offer) map[string]string {
+func table(offers []firmware.Offer) map[string]string {
 	told := map[string]string{}
 	for _, o := range offers {
 		name, where := o.BootFile()
@@ -267,12 +267,18 @@ func TestSilentProxy(t *testing.T) {
 	}
 	proxy.Dnsmasq("--interface=eth1", "--dhcp-range=10.77.0.0,proxy", "--pxe-service=X86-64_EFI,EFI,ipxe.efi,10.77.0.7")
 	r := probeFrom(t, s.Host("client", "eth1", "10.77.0.9/24"), Config{Clients: []firmware.Client{firmware.ClientEFI64}})
-	if len(r.Offers) != 2 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "efi64: 10.77.0.2 does not answer on port 4011") {
+	if len(r.Offers) != 3 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "efi64: 10.77.0.2 does not answer on port 4011") {
 		t.Errorf("%+v", r)
+	}
+	at := firmware.Ask{To: netip.MustParseAddrPort("10.77.0.2:4011")}
+	if o := r.Offers[2]; !o.Silent || *o.Ask != at || o.Server != at.To.Addr() {
+		t.Errorf("the silence is not in the report: %+v", o)
 	}
 	for _, want := range []dhcp.Boot{{}, want} {
 		findings := Judge(want, r)
-		if !slices.ContainsFunc(findings, func(f Finding) bool { return f.Code == CodeProxySilent && f.Level == Wrong }) {
+		if !slices.ContainsFunc(findings, func(f Finding) bool {
+			return (f.Code == CodeProxySilent || f.Code == dhcp.FindingNothing) && f.Level == Wrong && strings.Contains(f.Text, "port 4011")
+		}) {
 			t.Errorf("%+v", findings)
 		}
 	}

@@ -2,12 +2,12 @@ package probe
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"pxeagent/agent/firmware"
@@ -17,115 +17,100 @@ import (
 // portPXE is where a proxyDHCP or boot server is asked for the boot file (PXE specification 2.1).
 const portPXE = 4011
 
-// Sub-options of option 43 in a PXE answer, PXE specification 2.1.
-const (
-	pxeDiscoveryControl = 6
-	pxeBootMenu         = 9
-	pxeBootItem         = 71
-)
+// optBootItem is the sub-option of option 43 that says what type of boot server is asked for (PXE specification 2.1).
+const optBootItem = 71
 
-// pxeUseOffer, in discovery control: the boot file of the offer is to be used, and no boot server asked.
-const pxeUseOffer = 8
+// maxRounds is how often a client's next question may follow from an answer: a proxyDHCP server sends a menu, whose
+// first line names a boot server.
+const maxRounds = 3
 
 // proxyLimit bounds a round of questions to port 4011. Who listens there answers at once.
 const proxyLimit = 2 * time.Second
 
 var proxyResend = []time.Duration{400 * time.Millisecond, 1 * time.Second}
 
-// askProxies asks every proxyDHCP server that did not name a boot file itself for it on port 4011, as
-// firmware does with the address that it has leased elsewhere. That is a DHCPREQUEST by its type, but port 4011
-// leases nothing: the answer is a file name. The address in it is this machine's own, which the device therefore must have.
-func askProxies(ctx context.Context, g *guard.Guard, dev *net.Interface, template message, answers []heard) ([]Offer, []string, error) {
-	var offers []Offer
-	var notes []string
-	asked := answers
-	// Two rounds: the answer may be a menu, of which the first item is asked for.
-	for range 2 {
-		var asks []*ask
-		for _, h := range asked {
-			item := firstItem(h.pxe)
-			if !needsProxy(h) || h.offer.Via == viaPXE && item == nil {
-				continue
-			}
-			m := template
-			m.typ, m.broadcast = typeRequest, false
-			m.client, m.xid, m.to = h.ask.client, newXID(asks), netip.AddrPortFrom(h.offer.Server, portPXE)
-			if item != nil {
-				m.vendor43 = append(option(nil, pxeBootItem, item...), optEnd)
-			}
-			if !slices.ContainsFunc(asks, func(a *ask) bool { return a.client == m.client && a.to == m.to }) {
-				asks = append(asks, &ask{message: m, schedule: proxyResend})
-			}
-		}
+// bootServers puts the questions to port 4011 that firmware would put after the offers that it got.
+type bootServers struct {
+	dev      *net.Interface
+	template message
+	clients  []firmware.Client
+	offers   []firmware.Offer // what was heard; answers are added, and one that is Silent for each question without any
+	notes    []string
+	guard    *guard.Guard
+}
+
+// ask asks. By its type a question is a DHCPREQUEST, but port 4011 leases nothing: the answer is a file name. The
+// address in it is this machine's own, which the device therefore must have. Firmware may also look for a boot server by
+// multicast, or by broadcast to port 67; that is not followed, since a DHCPREQUEST to port 67 could lease an address.
+func (b *bootServers) ask(ctx context.Context) error {
+	for range maxRounds {
+		asks := b.next()
 		if len(asks) == 0 {
-			break
+			return nil
 		}
-		w, local, err := openProxy(dev, asks[0].to.Addr())
+		w, local, err := openProxy(b.dev, asks[0].to.Addr())
 		if errors.Is(err, ErrNoAddress) {
-			return offers, append(notes, fmt.Sprintf("port %d of the proxyDHCP server was not asked: %v", portPXE, err)), nil
+			b.note("port %d of the proxyDHCP server was not asked: %v", portPXE, err)
+			return nil
 		} else if err != nil {
-			return offers, notes, fmt.Errorf("opening a socket for port %d: %w", portPXE, err)
+			return fmt.Errorf("opening a socket for port %d: %w", portPXE, err)
 		}
 		for _, a := range asks {
 			a.ciaddr = local
 		}
-		x := exchange{ways: []*way{w}, asks: asks, limit: proxyLimit, quiet: time.Second, single: true,
-			accept: []byte{typeACK, typeOffer}, guard: g}
+		x := exchange{
+			ways: []*way{w}, asks: asks, limit: proxyLimit, quiet: time.Second, single: true,
+			accept: []byte{typeACK, typeOffer}, guard: b.guard,
+		}
 		if err := x.run(ctx); ctx.Err() != nil {
-			return offers, notes, fmt.Errorf("asking port %d: %w", portPXE, ctx.Err())
+			return fmt.Errorf("asking port %d: %w", portPXE, ctx.Err())
 		} else if err != nil {
 			x.note("asking port %d: %v", portPXE, err)
 		}
-		for _, a := range asks {
-			if len(a.heard) == 0 {
-				x.note("%s: %s does not answer on port %d, where firmware asks for its boot file", a.client, a.to.Addr(), portPXE)
-			}
-		}
-		for i := range x.heard {
+		b.notes = append(b.notes, x.notes...)
+		for _, o := range x.offers() {
 			// Nothing is offered here; some servers send our own address back.
-			x.heard[i].offer.Proxy, x.heard[i].offer.YourIP = true, netip.IPv4Unspecified()
+			o.Proxy, o.YourIP = true, netip.IPv4Unspecified()
+			b.offers = append(b.offers, o)
 		}
-		offers, notes, asked = append(offers, x.offers()...), append(notes, x.notes...), x.heard
+		for _, a := range asks {
+			if len(a.heard) > 0 {
+				continue
+			}
+			b.note("%s: %s does not answer on port %d, where firmware asks for its boot file", a.client, a.to.Addr(), portPXE)
+			b.offers = append(b.offers, firmware.Offer{
+				Client: a.client, Server: a.to.Addr(), From: a.to.Addr(), YourIP: netip.IPv4Unspecified(),
+				NextServer: netip.IPv4Unspecified(), Proxy: true, Via: viaPXE, Ask: a.question, Silent: true,
+			})
+		}
 	}
-	// A menu that led to a file has done its part.
-	offers = slices.DeleteFunc(offers, func(o Offer) bool {
-		name, _ := o.BootFile()
-		return name == "" && slices.ContainsFunc(offers, func(p Offer) bool {
-			other, _ := p.BootFile()
-			return p.Client == o.Client && p.Server == o.Server && other != ""
-		})
-	})
-	return offers, notes, nil
+	return nil
 }
 
-// needsProxy reports whether firmware goes on to port 4011 after this answer: it is PXE, has no address, and
-// names no boot file or has a menu to choose from. iPXE takes a name where there is one.
-func needsProxy(h heard) bool {
-	if !h.offer.Proxy || !strings.HasPrefix(h.offer.Vendor, "PXEClient") || Local(h.offer.Server) {
-		return false
+// next are the questions that the clients have after what was heard so far.
+func (b *bootServers) next() (asks []*ask) {
+	for _, c := range b.clients {
+		for _, q := range firmware.Decide(c, b.offers).Ask {
+			if q.To.Port() != portPXE || Local(q.To.Addr()) {
+				b.note("%s: firmware looks for a boot server at %s, which is not followed", c, q.To)
+				continue
+			}
+			m := b.template
+			m.typ, m.broadcast = typeRequest, false
+			m.client, m.xid, m.to = c, newXID(asks), q.To
+			if q.Item != 0 {
+				item := binary.BigEndian.AppendUint16(nil, q.Item)
+				m.vendor43 = append(option(nil, optBootItem, append(item, 0, 0)...), optEnd) // layer 0
+			}
+			asks = append(asks, &ask{message: m, question: &q, schedule: proxyResend})
+		}
 	}
-	name, _ := h.offer.BootFile()
-	if h.offer.Via == viaPXE || h.offer.Client == firmware.ClientIPXE {
-		return name == ""
-	}
-	sub := subOptions(h.pxe)
-	control := sub[pxeDiscoveryControl]
-	return name == "" || sub[pxeBootMenu] != nil && !(len(control) == 1 && control[0]&pxeUseOffer != 0)
+	return asks
 }
 
-// firstItem is the boot item (type, layer 0) of the first line of the menu in option 43, nil without one.
-func firstItem(option43 []byte) []byte {
-	// A line is a type of two bytes, the length of its text, and the text.
-	menu := subOptions(option43)[pxeBootMenu]
-	if len(menu) < 3 {
-		return nil
+// note keeps a sentence once.
+func (b *bootServers) note(format string, args ...any) {
+	if s := fmt.Sprintf(format, args...); !slices.Contains(b.notes, s) {
+		b.notes = append(b.notes, s)
 	}
-	return []byte{menu[0], menu[1], 0, 0}
-}
-
-// subOptions reads option 43; what is cut off is left out.
-func subOptions(b []byte) map[byte][]byte {
-	o := options{value: map[byte][]byte{}}
-	_, _ = o.read(b)
-	return o.value
 }

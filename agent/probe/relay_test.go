@@ -133,7 +133,7 @@ func TestUnreadableAnswers(t *testing.T) {
 		spoil func([]byte) []byte
 		note  string
 	}{
-		"wrong cookie":    {change(236, 0), "no DHCP magic cookie"},
+		"wrong cookie":    {change(236, 0), "DHCP magic cookie missing"},
 		"hlen 16":         {change(2, 16), "hlen 16"},
 		"hlen 0":          {change(2, 0), "hlen 0"},
 		"htype 6":         {change(1, 6), "htype 6"},

@@ -13,7 +13,7 @@ import (
 )
 
 // packet judges how an offer is made up.
-func (j *judge) packet(o Offer) {
+func (j *judge) packet(o firmware.Offer) {
 	if o.NoServerID {
 		j.add(Wrong, CodeNoServerID, o.Server, o.Client,
 			"the offer has no server identifier (option 54), and firmware ignores such offers",
@@ -27,7 +27,7 @@ func (j *judge) packet(o Offer) {
 }
 
 // bootFile judges the name in an offer and the server to fetch it from.
-func (j *judge) bootFile(o Offer) {
+func (j *judge) bootFile(o firmware.Offer) {
 	name, _ := o.BootFile()
 	if name == "" {
 		return
@@ -45,7 +45,7 @@ func (j *judge) bootFile(o Offer) {
 	case o.Option67 == "":
 		j.add(Note, CodeOnlyFile, o.Server, o.Client, "the boot file is in the header's file field only", "")
 	}
-	followedByFF := o.End67 == End67Last || o.End67 == End67Byte
+	followedByFF := o.End67 == firmware.End67Last || o.End67 == firmware.End67Byte
 	if o.Option67 != "" && followedByFF {
 		j.add(Note, CodeEnd67, o.Server, o.Client,
 			"option 67 has no NUL and 0xFF follows it: some old ROMs take that for a part of the name and ask for it",
@@ -56,7 +56,7 @@ func (j *judge) bootFile(o Offer) {
 }
 
 // bootServer judges the server that a boot file is to be fetched from.
-func (j *judge) bootServer(o Offer, name string) {
+func (j *judge) bootServer(o firmware.Offer, name string) {
 	byTFTP := !strings.Contains(name, "://")
 	otherByOption66 := o.Option66 != "" && o.Option66 != o.NextServer.String()
 	if byTFTP && o.NextServer.IsUnspecified() {
@@ -89,7 +89,7 @@ func (j *judge) bootServer(o Offer, name string) {
 }
 
 // bootFileName judges the name itself.
-func (j *judge) bootFileName(o Offer, name string) {
+func (j *judge) bootFileName(o firmware.Offer, name string) {
 	if len(name) > maxName {
 		j.add(Wrong, CodeLong, o.Server, o.Client,
 			fmt.Sprintf("the boot file's name has %d bytes; firmware takes %d",
@@ -114,7 +114,7 @@ func Local(a netip.Addr) bool {
 }
 
 // fetchedFrom is the address that a boot file is fetched from, as far as the offer itself says.
-func fetchedFrom(o Offer, name string) (netip.Addr, bool) {
+func fetchedFrom(o firmware.Offer, name string) (netip.Addr, bool) {
 	if !strings.Contains(name, "://") {
 		return o.NextServer, !o.NextServer.IsUnspecified() // bootFile has said that there is none
 	}
@@ -135,7 +135,7 @@ func fetchedFrom(o Offer, name string) (netip.Addr, bool) {
 func strange(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`<>|", r) }
 
 // http judges what concerns UEFI HTTP boot.
-func (j *judge) http(o Offer) {
+func (j *judge) http(o firmware.Offer) {
 	name, _ := o.BootFile()
 	back := strings.HasPrefix(o.Vendor, "HTTPClient")
 	switch {
@@ -163,10 +163,10 @@ func (j *judge) http(o Offer) {
 }
 
 // sameAsBIOS judges a name that the same server sends to a BIOS ROM as well.
-func (j *judge) sameAsBIOS(o Offer) {
+func (j *judge) sameAsBIOS(o firmware.Offer) {
 	name, _ := o.BootFile()
 	byTFTP := name != "" && !dhcp.IsURL(name)
-	biosGetsIt := slices.ContainsFunc(j.report.Of(firmware.ClientBIOS), func(b Offer) bool {
+	biosGetsIt := slices.ContainsFunc(j.report.Of(firmware.ClientBIOS), func(b firmware.Offer) bool {
 		bios, _ := b.BootFile()
 		return b.Server == o.Server && bios == name
 	})
@@ -195,8 +195,8 @@ func (j *judge) sameAsBIOS(o Offer) {
 }
 
 // together judges all offers to one client.
-func (j *judge) together(c firmware.Client, offers []Offer) {
-	var leases, proxies []Offer
+func (j *judge) together(c firmware.Client, offers []firmware.Offer) {
+	var leases, proxies []firmware.Offer
 	for _, o := range offers {
 		if o.Proxy {
 			proxies = append(proxies, o)
@@ -229,11 +229,11 @@ func (j *judge) together(c firmware.Client, offers []Offer) {
 			"no boot file is offered", "run pxeagent configure for this network, or set a boot file at the DHCP server")
 	}
 	j.differ(c, leases)
-	j.differ(c, slices.DeleteFunc(proxies, func(o Offer) bool { return !hasFile(o) }))
+	j.differ(c, slices.DeleteFunc(proxies, func(o firmware.Offer) bool { return !hasFile(o) }))
 }
 
 // differ finds servers that say different things to one client.
-func (j *judge) differ(c firmware.Client, offers []Offer) {
+func (j *judge) differ(c firmware.Client, offers []firmware.Offer) {
 	for i, o := range offers {
 		for _, p := range offers[:i] {
 			said, other := says(o), says(p)
@@ -254,10 +254,10 @@ func (j *judge) differ(c firmware.Client, offers []Offer) {
 	}
 }
 
-func hasFile(o Offer) bool { name, _ := o.BootFile(); return name != "" }
+func hasFile(o firmware.Offer) bool { name, _ := o.BootFile(); return name != "" }
 
 // says is what a machine gets out of an offer, in words.
-func says(o Offer) string {
+func says(o firmware.Offer) string {
 	name, _ := o.BootFile()
 	switch {
 	case name == "":

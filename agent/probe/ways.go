@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// Values of dhcp.Offer.Via.
+// Values of Offer.Via.
 const (
 	viaRaw   = "raw"
 	viaUDP   = "udp"
@@ -28,9 +28,9 @@ func datagram(name string, conn *net.UDPConn, to func(message) netip.AddrPort) *
 			_, err := conn.WriteToUDPAddrPort(b, to(m))
 			return err
 		},
-		receive: func(buf []byte) ([]byte, netip.Addr, error) {
+		receive: func(buf []byte) ([]byte, netip.AddrPort, error) {
 			n, from, err := conn.ReadFromUDPAddrPort(buf)
-			return buf[:n], from.Addr().Unmap(), err
+			return buf[:n], netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), err
 		},
 		close: conn.Close,
 	}

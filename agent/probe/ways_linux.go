@@ -71,10 +71,10 @@ func openRaw(dev *net.Interface, mac [6]byte) (*way, error) {
 			_, err := conn.WriteTo(frame(m.mac, b), broadcast)
 			return err
 		},
-		receive: func(buf []byte) ([]byte, netip.Addr, error) {
+		receive: func(buf []byte) ([]byte, netip.AddrPort, error) {
 			n, _, err := conn.ReadFrom(buf)
 			if err != nil {
-				return nil, netip.Addr{}, err
+				return nil, netip.AddrPort{}, err
 			}
 			return parseFrame(buf[:n])
 		},

@@ -52,7 +52,7 @@ func (n Network) probe(ctx context.Context, g *guard.Guard) (probeResult, error)
 		r.result = resultError
 		return r, err
 	}
-	r.offers = report.Plain()
+	r.offers = report.Offers
 	v := dhcp.Verify(n.Want, dhcp.Plan{Own: n.Own, Proxy: n.Proxy}, r.offers)
 	for _, a := range report.Asked {
 		r.ok[a.Client] = true

@@ -195,7 +195,7 @@ func (d *demonstration) run(j *dhcp.Journal, server dhcp.Server) dhcp.Configure 
 		Server: server, Want: d.want, Journal: j, Within: 3 * time.Second, // the stand-in answers at once or not at all
 		Probe: func(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
 			r, err := d.probe(ctx, clients)
-			return r.Plain(), err
+			return r.Offers, err
 		},
 		Preflight: func(ctx context.Context, want dhcp.Boot) error {
 			if err := check.Serving(ctx, d.check(), want, watch.ScriptURL(d.place.Base)); err != nil {
@@ -229,7 +229,7 @@ func (d *demonstration) probe(ctx context.Context, clients []firmware.Client) (p
 func (d *demonstration) machines(ctx context.Context, report probe.Report) error {
 	clients := []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientHTTP64}
 	stages := map[firmware.Client][]string{}
-	for _, s := range check.Walk(ctx, d.check(), clients, report.Plain()) {
+	for _, s := range check.Walk(ctx, d.check(), clients, report.Offers) {
 		if !s.OK {
 			return cli.Failure{Code: cli.Wrong, Err: fmt.Errorf("%s machine, %s: %s", s.Client, s.Stage, s.Text)}
 		}

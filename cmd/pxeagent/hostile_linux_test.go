@@ -58,7 +58,7 @@ func TestHostileDHCPServer(t *testing.T) {
 	s.Serve()
 	s.Must(0, "configure")
 	out := s.Must(0, "probe")
-	for _, want := range []string{"no DHCP magic cookie", "hlen 16", "hlen 0", "option 54 is cut off", "option 67 is cut off"} {
+	for _, want := range []string{"DHCP magic cookie missing", "hlen 16", "hlen 0", "option 54 is cut off", "option 67 is cut off"} {
 		if !strings.Contains(out, "cannot be read: ") || !strings.Contains(out, want) {
 			t.Errorf("the probe does not name %q:\n%s", want, out)
 		}

@@ -128,7 +128,7 @@ func (n network) wire() func(context.Context, []firmware.Client) ([]firmware.Off
 		c := n.probeConfig()
 		c.Clients = clients
 		report, err := probe.Run(ctx, c)
-		return report.Plain(), err
+		return report.Offers, err
 	}
 }
 

@@ -244,7 +244,7 @@ func walk(ctx context.Context, k asking, told func(check.Step)) ([]check.Step, e
 		return nil, err
 	}
 	c := check.Config{NextServer: k.want.NextServer, Told: told, Guard: k.config.Guard}
-	steps := check.Walk(ctx, c, k.config.Clients, report.Plain())
+	steps := check.Walk(ctx, c, k.config.Clients, report.Offers)
 	return steps, ctx.Err()
 }
 

@@ -42,7 +42,7 @@ func TestOnANetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	offers := map[firmware.Client]string{}
-	for _, o := range r.Plain() {
+	for _, o := range r.Offers {
 		offers[o.Client] = o.File
 		if o.NextServer != netip.MustParseAddr("10.99.0.5") || o.Server != netip.MustParseAddr("10.99.0.1") {
 			t.Errorf("offer %+v", o)

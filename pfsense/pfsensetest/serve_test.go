@@ -349,7 +349,7 @@ func TestOnTheWire(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					return r.Plain()
+					return r.Offers
 				}
 				for _, o := range ask(5 * time.Second) {
 					if name, _ := o.BootFile(); name != "" || o.NextServer != netip.IPv4Unspecified() {
@@ -376,7 +376,7 @@ func TestOnTheWire(t *testing.T) {
 					if want.File = name; engine == "kea" {
 						want.File, want.Option67 = "", name
 					}
-					if diff := cmp.Diff(want, o, cmpopts.IgnoreFields(firmware.Offer{}, "From", "YourIP", "Via"),
+					if diff := cmp.Diff(want, o, cmpopts.IgnoreFields(firmware.Offer{}, "From", "YourIP", "Via", "After", "End67", "Type", "Options", "LastCode"),
 						cmp.Comparer(func(a, b netip.Addr) bool {
 							return a == b
 						})); diff != "" {
