@@ -60,7 +60,7 @@ type scene struct {
 	box *lab.Host
 }
 
-// mirror is where a host has SmartOS 20130808T195337Z to fetch, as its maker has it.
+// mirror is where a host has SmartOS 20130808T195337Z and memtest86+ 7.20 to fetch, as their makers have them.
 const mirror = "10.77.0.20"
 
 func newScene(t *testing.T) *scene {
@@ -76,11 +76,12 @@ func newScene(t *testing.T) *scene {
 	return s
 }
 
-// mirror serves an image from a host until the test ends.
+// mirror serves images from a host until the test ends.
 func (s *scene) mirror(h *lab.Host) {
 	s.t.Helper()
 	images := imagetest.NewHandler()
 	images.PublishSmartOS(s.t, "20130808T195337Z")
+	images.PublishMemtest(s.t, "7.20")
 	var l net.Listener
 	var err error
 	h.Do(func() { l, err = net.Listen("tcp4", mirror+":80") })
