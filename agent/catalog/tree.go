@@ -24,6 +24,8 @@ type Tree string
 // ErrRefused: what has a name is no plain file, or lies outside the tree.
 var ErrRefused = errors.New("refused")
 
+var errEscapes = errors.New("outside the folder")
+
 // Open opens a plain file. The error unwraps to fs.ErrNotExist, ErrRefused, fs.ErrPermission, or is
 // about this machine.
 func (t Tree) Open(name string) (*os.File, os.FileInfo, error) {
@@ -40,7 +42,7 @@ func (t Tree) Open(name string) (*os.File, os.FileInfo, error) {
 func (t Tree) OpenFold(name string) (*os.File, os.FileInfo, string, error) {
 	f, info, err := t.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		if other, ok := t.fold(name); ok {
+		if other, ok := t.Fold(name); ok {
 			name = other
 			f, info, err = t.Open(name)
 		}
@@ -71,7 +73,7 @@ func (t Tree) list(dir string) []string {
 func openPlain(root *os.Root, name string) (*os.File, os.FileInfo, error) {
 	// To open a device can have effects, and to open a FIFO waits for a writer: look first.
 	if info, err := root.Stat(name); err != nil {
-		return nil, nil, judge(err)
+		return nil, nil, linkHint(name, judge(err))
 	} else if !info.Mode().IsRegular() {
 		return nil, nil, fmt.Errorf("%w: not a regular file but %s", ErrRefused, kind(info))
 	}
@@ -89,6 +91,15 @@ func openPlain(root *os.Root, name string) (*os.File, os.FileInfo, error) {
 		return nil, nil, err
 	}
 	return f, info, nil
+}
+
+// linkHint adds what to do to the refusal of a name that leads out of the root though it has no ".." in it.
+func linkHint(name string, err error) error {
+	if !errors.Is(err, errEscapes) || slices.Contains(strings.Split(name, "/"), "..") {
+		return err
+	}
+	return fmt.Errorf("%w: it is a symbolic link, or below one, that leads out of the folder; mount what it leads to in "+
+		"its place (mount --bind), or use a relative link that stays in the folder", err)
 }
 
 func kind(info os.FileInfo) string {
@@ -118,12 +129,12 @@ func judge(err error) error {
 	case errors.As(err, &errno):
 		return err
 	}
-	return fmt.Errorf("%w: %w", ErrRefused, err)
+	return fmt.Errorf("%w: %w: %w", ErrRefused, errEscapes, err)
 }
 
-// fold finds the name of a file whose name is the same but for upper and lower case: old DOS-minded
+// Fold finds the name of a file whose name is the same but for upper and lower case: old DOS-minded
 // firmware and hand-typed DHCP settings send them so. Where several fit, the first that the folder lists wins.
-func (t Tree) fold(name string) (string, bool) {
+func (t Tree) Fold(name string) (string, bool) {
 	root, err := t.root()
 	if err != nil {
 		return "", false

@@ -97,7 +97,7 @@ func builtin(chain ipxe.Chain, leads ipxe.Destination) (map[string]*content, err
 
 // Open opens what a request is to be answered with, or returns a *NotOpened. Close it.
 func (l *Library) Open(a boot.Ask) (*File, error) {
-	name, quirks := clean(a.Name, a.Proto)
+	name, quirks := Clean(a.Name, a.Proto)
 	fail := func(err error) (*File, error) {
 		e := &NotOpened{Name: a.Name, Artifact: artifact(name), Quirks: quirks, Err: err}
 		if errors.Is(err, fs.ErrNotExist) {

@@ -586,9 +586,9 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 		// A name that has been put right needs no more of it.
-		clean1, _ := clean(name, ask.Proto)
-		if clean2, q := clean(clean1, boot.TFTP); !overTFTP && clean2 != clean1 && !strings.Contains(clean1, ":/") {
-			t.Errorf("clean(%q) = %q, and again %q (%v)", name, clean1, clean2, q)
+		clean1, _ := Clean(name, ask.Proto)
+		if clean2, q := Clean(clean1, boot.TFTP); !overTFTP && clean2 != clean1 && !strings.Contains(clean1, ":/") {
+			t.Errorf("Clean(%q) = %q, and again %q (%v)", name, clean1, clean2, q)
 		}
 	})
 }

@@ -13,9 +13,9 @@ const (
 	maxDepth = 32   // folders
 )
 
-// clean puts right what firmware does to file names. The result has no leading, trailing or doubled
+// Clean puts right what firmware does to file names. The result has no leading, trailing or doubled
 // slash and no "." in it; ".." stays, for os.Root to judge. It is "" where nothing is left.
-func clean(name string, proto boot.Proto) (string, []boot.Quirk) {
+func Clean(name string, proto boot.Proto) (string, []boot.Quirk) {
 	var quirks []boot.Quirk
 	seen := func(q boot.Quirk) {
 		if !slices.Contains(quirks, q) {

@@ -14,6 +14,7 @@ import (
 	"text/template"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/catalog"
 )
 
 // Documents are what installers ask for: kickstart, preseed, cloud-init, ignition, AutoYaST. Each is a template below
@@ -46,8 +47,20 @@ type Request struct {
 	Server string     // the agent's URL as that machine has it
 }
 
-// HasDocument reports whether there is a template for the name.
-func (f *Fleet) HasDocument(name string) bool {
+// FindDocument is the name of the document whose template is there for name, or for the same in other letters.
+func (f *Fleet) FindDocument(name string) (found string, ok bool) {
+	if f.hasDocument(name) {
+		return name, true
+	}
+	if !fs.ValidPath(name) {
+		return "", false
+	}
+	file, _ := catalog.Tree(f.documents).Fold(name + templateSuffix)
+	found, ok = strings.CutSuffix(file, templateSuffix)
+	return found, ok && f.hasDocument(found)
+}
+
+func (f *Fleet) hasDocument(name string) bool {
 	root, err := f.openDocuments(name)
 	if err != nil {
 		return false

@@ -212,19 +212,29 @@ func TestNamesOfDocuments(t *testing.T) {
 	for name, kind := range map[string]string{"cloud-init/user-data": "text/plain; charset=utf-8",
 		"config.ign": "application/json", "autoinst.xml": "application/xml"} {
 		d, err := w.Document(Request{Name: name, Addr: netip.MustParseAddr("10.0.0.1")})
-		if err != nil || d.ContentType != kind || !w.HasDocument(name) {
+		if err != nil || d.ContentType != kind {
 			t.Errorf("%s: %s, %v", name, d.ContentType, err)
+		}
+		for _, asked := range []string{name, strings.ToUpper(name)} {
+			if found, ok := w.FindDocument(asked); found != name || !ok {
+				t.Errorf("%s: found %q", asked, found)
+			}
 		}
 	}
 	for _, name := range []string{"", ".", "..", "../outside", "link", "plain", "parts/p", "secrets/s",
 		"secrets/../cloud-init/user-data", "cloud-init", "cloud-init/", "/config.ign", "config.ign.tmpl",
 		"a\x00b", strings.Repeat("x/", 5000)} {
-		if _, err := w.ask(name, "10.0.0.1", boot.Facts{}); !errors.Is(err, fs.ErrNotExist) || w.HasDocument(name) {
+		if _, err := w.ask(name, "10.0.0.1", boot.Facts{}); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%.40q: %v", name, err)
+		}
+		for _, asked := range []string{name, strings.ToUpper(name)} {
+			if found, ok := w.FindDocument(asked); ok {
+				t.Errorf("%.40q: found %q", asked, found)
+			}
 		}
 	}
 	w.documents = ""
-	if w.HasDocument("config.ign") {
+	if _, ok := w.FindDocument("config.ign"); ok {
 		t.Error("there is no folder")
 	}
 }

@@ -12,7 +12,9 @@ import (
 // oneDocument is a Documents with one in it.
 type oneDocument struct{}
 
-func (oneDocument) HasDocument(name string) bool { return name == "preseed.cfg" }
+func (oneDocument) FindDocument(name string) (string, bool) {
+	return "preseed.cfg", strings.EqualFold(name, "preseed.cfg")
+}
 func (oneDocument) Document(machine.Request) (machine.Document, error) {
 	return machine.Document{ContentType: "text/plain", Text: []byte("preseed")}, nil
 }
@@ -38,6 +40,12 @@ func TestCrookedPathsAreNoRedirects(t *testing.T) {
 		"//provision/preseed.cfg":        {200, "preseed", boot.Other},
 		"/provision/../provision//x":     {404, "not found\n", boot.NoFile},
 		"/x/../provision//./preseed.cfg": {200, "preseed", boot.Other},
+		`/provision\preseed.cfg`:         {200, "preseed", boot.Other},
+		`/\PROVISION\Preseed.CFG`:        {200, "preseed", boot.Other},
+		"/Provision/preseed.cfg/":        {200, "preseed", boot.Other},
+		"/provision/preseed.cfg%ff":      {200, "preseed", boot.Other},
+		"/provision":                     {404, "not found\n", boot.NoFile},
+		"/apis/v1/status":                {404, "not found\n", boot.NoFile},
 		"/metrics/":                      {404, "not found\n", boot.NoFile},
 		"//kernel//vmlinuz":              {200, "kernel", boot.Kernel},
 		"/./kernel/./vmlinuz":            {200, "kernel", boot.Kernel},
@@ -47,7 +55,7 @@ func TestCrookedPathsAreNoRedirects(t *testing.T) {
 		if resp.StatusCode != want.status || want.body != "" && body != want.body || tr.Artifact != want.artifact {
 			t.Errorf("%s: %s, %.60q, %s; want %d, %q, %s", path, resp.Status, body, tr.Artifact, want.status, want.body, want.artifact)
 		}
-		if name, _, _ := strings.Cut(path, "?"); tr.Name != strings.ReplaceAll(name, "%2e", ".") {
+		if name, _, _ := strings.Cut(path, "?"); tr.Name != strings.NewReplacer("%2e", ".", "%ff", "\xff").Replace(name) {
 			t.Errorf("%s: told %q, want the path as it was sent", path, tr.Name)
 		}
 	}
@@ -56,7 +64,8 @@ func TestCrookedPathsAreNoRedirects(t *testing.T) {
 // An action by a crooked path is guarded as by the straight one.
 func TestCrookedPathsOfActions(t *testing.T) {
 	s := newSite(t, func(c *Config) { c.Actions, c.Gate = &deeds{}, NewGate(theToken) })
-	for _, path := range []string{"/api/v1/check", "//api/v1/check", "/./api/v1/check", "/x/../api/v1/check"} {
+	for _, path := range []string{"/api/v1/check", "//api/v1/check", "/./api/v1/check", "/x/../api/v1/check", "/API/V1/check",
+		`/api\v1\check`} {
 		for token, want := range map[string]int{"wrong": http.StatusUnauthorized, theToken: http.StatusAccepted} {
 			resp, _ := s.do(http.MethodPost, path, "Content-Type", "application/json", "Authorization", "Bearer "+token)
 			if resp.StatusCode != want {

@@ -15,8 +15,9 @@ const ProvisionPath = "/provision/"
 
 // Documents are what installers ask for.
 type Documents interface {
-	// HasDocument reports whether there is one of that name.
-	HasDocument(name string) bool
+	// FindDocument is the name of the document that is asked for by name, which may be written in other letters, upper or
+	// lower case; not found where there is none.
+	FindDocument(name string) (found string, ok bool)
 	// Document fills one in for the machine that asks. Its errors are those of machine.Fleet.Document.
 	Document(machine.Request) (machine.Document, error)
 }
@@ -24,7 +25,10 @@ type Documents interface {
 // document is the name of what is asked for below ProvisionPath. What has none there may still be a file of the user's.
 func (s *server) document(r *http.Request) (name string, ok bool) {
 	name, ok = strings.CutPrefix(r.URL.Path, ProvisionPath)
-	return name, ok && s.Documents != nil && s.Documents.HasDocument(name)
+	if !ok || s.Documents == nil {
+		return "", false
+	}
+	return s.Documents.FindDocument(name)
 }
 
 // provision answers with a document. Why it was refused is for the log: whoever is refused learns nothing of other machines.

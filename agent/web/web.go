@@ -157,10 +157,19 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// cleaned is the request with its path as http.ServeMux wants it: one slash at a time, no "." and no "..".
+// cleaned is the request with its path put right as the names of files are, and as http.ServeMux wants it: one slash at
+// a time, no "." and no "..", the API and the documents' folder in lower case.
 func cleaned(r *http.Request) *http.Request {
 	p := path.Clean("/" + r.URL.Path)
-	if strings.HasSuffix(r.URL.Path, "/") && p != "/" {
+	if name, _ := files.Clean(r.URL.Path, boot.HTTP); name != "" {
+		p = path.Clean("/" + name)
+	}
+	switch {
+	case under(p, apiPath):
+		p = strings.ToLower(p)
+	case under(p, ProvisionPath):
+		p = ProvisionPath + p[len(ProvisionPath):]
+	case strings.HasSuffix(r.URL.Path, "/") && p != "/":
 		p += "/"
 	}
 	if p == r.URL.Path {
@@ -170,6 +179,14 @@ func cleaned(r *http.Request) *http.Request {
 	u.Path, u.RawPath = p, ""
 	c.URL = &u
 	return &c
+}
+
+// apiPath is where the API is.
+const apiPath = "/api/"
+
+// under reports whether p is below that folder, in letters of whatever case.
+func under(p, folder string) bool {
+	return len(p) > len(folder) && strings.EqualFold(p[:len(folder)], folder)
 }
 
 // ask is the request in the words of package boot. An address that cannot be read stays zero.

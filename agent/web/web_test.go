@@ -167,6 +167,9 @@ func random(n int) []byte {
 
 const ua = "User-Agent"
 
+const linkHint = "leads out of the folder; mount what it leads to in its place (mount --bind), or use a relative link " +
+	"that stays in the folder"
+
 func TestRequests(t *testing.T) {
 	s := newSite(t, nil)
 	s.put("http/kernel/vmlinuz", []byte("0123456789"))
@@ -253,6 +256,9 @@ func TestRequests(t *testing.T) {
 		}
 		if bad := tr.Outcome != boot.OK && tr.Outcome != boot.SizeProbe; bad != (tr.Err != nil) {
 			t.Errorf("%s: %s with error %v", name, tr.Outcome, tr.Err)
+		}
+		if tc.path == "/out" && !strings.HasSuffix(tr.Err.Error(), linkHint) {
+			t.Errorf("%s: error %q, want it to end in %q", name, tr.Err, linkHint)
 		}
 		if tr.Proto != boot.HTTP || !tr.Client.Addr().IsLoopback() || tr.Local.String() != s.addr || tr.Start.IsZero() || tr.Took <= 0 {
 			t.Errorf("%s: told %+v", name, tr)
