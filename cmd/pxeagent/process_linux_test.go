@@ -164,9 +164,3 @@ func (d *process) fetch(from, name string) string {
 	d.t.Fatalf("%s is not answered by TFTP", name)
 	return ""
 }
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}

@@ -35,6 +35,12 @@ func (l *lines) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 func (l *lines) wait(t *testing.T, pattern string) []string {
 	t.Helper()
 	re, limit := regexp.MustCompile(pattern), time.After(20*time.Second)

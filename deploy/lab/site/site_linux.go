@@ -46,7 +46,27 @@ func NewAt(t *testing.T, addr netip.Prefix, dnsmasqLines, moreYAML string) *Site
 	t.Helper()
 	lab.Need(t, "dnsmasq")
 	t.Parallel()
-	s := &Site{T: t, Dir: t.TempDir(), Seg: lab.NewSegment(t), Addr: addr.Addr().String()}
+	s := Start(t, t.TempDir(), addr, dnsmasqLines)
+	s.Write("pxeagent.yaml", `interface: eth1
+state_dir: `+s.Path("state")+`
+dhcp:
+  backend: dnsmasq
+  dnsmasq:
+    conf_dir: `+s.Path("dnsmasq.d")+`
+    restart: `+s.Path("restart")+`
+serve:
+  root: `+s.Path("root")+`
+`+moreYAML)
+	return s
+}
+
+// Start is NewAt in a folder of the caller's, with no configuration for pxeagent, for a test that runs beside others
+// already.
+func Start(t *testing.T, dir string, addr netip.Prefix, dnsmasqLines string) *Site {
+	t.Helper()
+	lab.Need(t, "dnsmasq")
+	s := &Site{T: t, Dir: dir, Seg: lab.NewSegment(t), Addr: addr.Addr().String()}
+	s.Config = s.Path("pxeagent.yaml")
 	s.Box = s.Seg.Host("box", "eth1", addr.String())
 	for _, d := range []string{"dnsmasq.d", "root/tftp", "root/http", "state"} {
 		if err := os.MkdirAll(s.Path(d), 0o755); err != nil {
@@ -71,17 +91,6 @@ exec dnsmasq -C '`+s.Path("dnsmasq.conf")+`'
 		t.Fatalf("starting dnsmasq: %v: %s", err, out)
 	}
 	t.Cleanup(s.EndDnsmasq)
-	s.Config = s.Path("pxeagent.yaml")
-	s.Write("pxeagent.yaml", `interface: eth1
-state_dir: `+s.Path("state")+`
-dhcp:
-  backend: dnsmasq
-  dnsmasq:
-    conf_dir: `+s.Path("dnsmasq.d")+`
-    restart: `+s.Path("restart")+`
-serve:
-  root: `+s.Path("root")+`
-`+moreYAML)
 	return s
 }
 
