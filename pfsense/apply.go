@@ -27,10 +27,12 @@ type change struct {
 
 // customChange changes the field custom_kea_config at Kea's top level; null is absent.
 type customChange struct {
-	Before *string   `json:"before"`
-	After  *string   `json:"after"`
-	Class  string    `json:"class"` // class that Kea checks first; "": none
-	Kea    [2]string `json:"kea"`   // its program, and the configuration that pfSense generated last
+	Before *string `json:"before"`
+	After  *string `json:"after"`
+	// Element keeps the element kea, if nothing is left in it.
+	Element bool      `json:"element"`
+	Class   string    `json:"class"` // class that Kea checks first; "": none
+	Kea     [2]string `json:"kea"`   // its program, and the configuration that pfSense generated last
 }
 
 // changed is its result.
@@ -108,7 +110,7 @@ func (s *Server) customChange(ctx context.Context, at iface, before, after setti
 	if now := f.class(at); now != before && !(undo && now == after) {
 		return nil, dhcp.ErrChanged
 	}
-	j, err := decodeSite(f.keaField())
+	j, err := f.site()
 	if err != nil {
 		return nil, fmt.Errorf("%w: Kea's custom configuration: %w", dhcp.ErrChanged, err)
 	}
@@ -118,7 +120,7 @@ func (s *Server) customChange(ctx context.Context, at iface, before, after setti
 	}
 	c := &customChange{Before: f.KeaCustom, After: f.KeaCustom, Kea: [2]string{s.kea.program, s.kea.file}}
 	if text != j.text {
-		c.Class, c.After = after.text, nil
+		c.Class, c.After, c.Element = after.text, nil, f.KeaElement || text == wasElement
 		if field := encodeSite(text); field.present {
 			c.After = &field.text
 		}

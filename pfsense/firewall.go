@@ -20,7 +20,8 @@ type firewall struct {
 	Relay      bool      `json:"relay"`
 	SyncTo     string    `json:"sync_to"` // the firewall that this one's settings are copied to
 	KeaHA      *keaHA    `json:"kea_ha"`
-	KeaCustom  *string   `json:"kea_custom"` // base64 of the site's custom JSON for Kea, for all interfaces; nil: absent
+	KeaCustom  *string   `json:"kea_custom"`  // base64 of the site's custom JSON for Kea, for all interfaces; nil: absent
+	KeaElement bool      `json:"kea_element"` // there is an element kea, and nothing in it
 	Interfaces []iface   `json:"interfaces"`
 	Leased     []string  `json:"leased"` // nil: not known
 	Odd        []oddText `json:"odd"`

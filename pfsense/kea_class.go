@@ -70,9 +70,12 @@ func (f firewall) keaField() setting {
 	return setting{true, *f.KeaCustom}
 }
 
+// site is that configuration, parsed.
+func (f firewall) site() (siteJSON, error) { return decodeSite(f.keaField(), f.KeaElement) }
+
 // class is pxeagent's class for p. Unreadable configuration has none.
 func (f firewall) class(p iface) setting {
-	j, err := decodeSite(f.keaField())
+	j, err := f.site()
 	if err != nil {
 		return setting{}
 	}
@@ -84,7 +87,7 @@ func (f firewall) class(p iface) setting {
 func (f firewall) siteCustom() bool {
 	field := f.keaField()
 	for {
-		j, err := decodeSite(field)
+		j, err := decodeSite(field, false)
 		if err != nil {
 			return true
 		}
@@ -141,7 +144,7 @@ func (f firewall) scriptRefusals(p iface, want dhcp.Boot) []dhcp.Problem {
 	if !deviceName.MatchString(p.Device) {
 		add("script-device", "the device name %q of %s cannot be used in a Kea class", p.Device, p.label())
 	}
-	if _, err := decodeSite(f.keaField()); err != nil && len(list) == 0 {
+	if _, err := f.site(); err != nil && len(list) == 0 {
 		add("kea-custom-unreadable", "the firewall's custom Kea configuration cannot be extended: %s",
 			quoted(err.Error(), credential{}))
 	}
@@ -151,7 +154,7 @@ func (f firewall) scriptRefusals(p iface, want dhcp.Boot) []dhcp.Problem {
 // scriptNotes are settings that may still send iPXE elsewhere.
 func (f firewall) scriptNotes(p iface) []dhcp.Problem {
 	var list []dhcp.Problem
-	j, err := decodeSite(f.keaField())
+	j, err := f.site()
 	if err != nil {
 		return nil
 	}

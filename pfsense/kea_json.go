@@ -166,14 +166,17 @@ func (j siteJSON) without(name string) string {
 
 // The text without classes, for a field that was absent or empty before a class was added.
 const (
-	wasAbsent = "{}\n"
-	wasEmpty  = "{}\n\n"
+	wasAbsent  = "{}\n"
+	wasEmpty   = "{}\n\n"
+	wasElement = "{}\n\n\n" // absent, in an element kea without content: <kea></kea>
 )
 
-// decodeSite parses the text in the field of config.xml.
-func decodeSite(field setting) (siteJSON, error) {
+// decodeSite parses the text in the field of config.xml. element: an element kea without content is around it.
+func decodeSite(field setting, element bool) (siteJSON, error) {
 	text := wasAbsent
 	switch {
+	case element && !field.present:
+		text = wasElement
 	case field.text != "":
 		raw, err := base64.StdEncoding.DecodeString(field.text)
 		if err != nil || base64.StdEncoding.EncodeToString(raw) != field.text {
@@ -189,7 +192,7 @@ func decodeSite(field setting) (siteJSON, error) {
 // encodeSite is the value of the field in config.xml.
 func encodeSite(text string) setting {
 	switch text {
-	case wasAbsent:
+	case wasAbsent, wasElement:
 		return setting{}
 	case wasEmpty:
 		return setting{present: true}

@@ -75,12 +75,12 @@ func TestSiteJSON(t *testing.T) {
 func TestSiteField(t *testing.T) {
 	for _, field := range []setting{{}, {present: true}, {true, encoded(`{}`)}, {true, encoded("{}\n ")},
 		{true, encoded(`{"client-classes":[{"name":"x"}]}`)}} {
-		j, err := decodeSite(field)
+		j, err := decodeSite(field, false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		with := encodeSite(j.with("pxeagent_ipxe_opt1", testClass))
-		back, err := decodeSite(with)
+		back, err := decodeSite(with, false)
 		if err != nil || !with.present || with.text == "" {
 			t.Fatalf("%v: %v %v", field, with, err)
 		}
@@ -89,7 +89,7 @@ func TestSiteField(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"{}", "e30", "e3 0=", encoded("no JSON")} {
-		if _, err := decodeSite(setting{true, bad}); err == nil {
+		if _, err := decodeSite(setting{true, bad}, false); err == nil {
 			t.Errorf("%q was read", bad)
 		}
 	}

@@ -8,9 +8,9 @@ import (
 
 // Plan reads the firewall's settings. Its problems have these codes. These refuse: bad-next-server, bad-boot-file,
 // bad-url, two-urls, no-boot-file, bad-script, script-isc, script-version, script-device, kea-custom-unreadable,
-// no-dhcp, dhcp-off, relay, ha-secondary, unapplied, unsafe-text. These are only shown: not-running, no-script,
+// no-dhcp, dhcp-off, relay, ha-secondary, unapplied, unsafe-text, option-67, and with network boot off option-66. These are only shown: not-running, no-script,
 // no-http-boot, arch-fault, other-archs, other-archs-url, http-option-60, kea-custom, kea-custom-class,
-// kea-custom-interface, mapping, pool, deny-unknown, mac-filter, pool-full, option-66, option-67, option-60, root-path,
+// kea-custom-interface, mapping, pool, deny-unknown, mac-filter, pool-full, option-66, option-60, root-path,
 // next-server-elsewhere, ha-primary.
 //
 // Errors wrap ErrNoInterface, ErrAmbiguous or an error of the connection.
@@ -25,7 +25,7 @@ func (s *Server) Plan(ctx context.Context, want dhcp.Boot) (dhcp.Plan, error) {
 // plan is what it takes for the interface p of f to send want. With tell, Kea gets a client class for iPXE.
 func (f firewall) plan(p iface, want dhcp.Boot, tell bool) (dhcp.Plan, error) {
 	old, can := f.settings(p), f.can(p)
-	plan := dhcp.Plan{Own: p.addrs(), Peers: f.peers(p)}
+	plan := dhcp.Plan{Own: p.addrs(), Peers: f.peers(p), Silence: f.silence(p)}
 	var err error
 	if plan.Before, err = old.state(can); err != nil {
 		return dhcp.Plan{}, err

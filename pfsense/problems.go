@@ -12,8 +12,11 @@ import (
 // problems is what a person should know before want is written for p; sends is what the firewall will send.
 func (f firewall) problems(p iface, want, sends dhcp.Boot) []dhcp.Problem {
 	list := f.refusals(p, want)
-	if want == (dhcp.Boot{}) || p.DHCP == nil {
+	if p.DHCP == nil {
 		return list
+	}
+	if want == (dhcp.Boot{}) {
+		return append(list, f.stillBoots(p)...)
 	}
 	list = append(list, f.engineNotes(p, want, sends)...)
 	list = append(list, f.overrides(*p.DHCP)...)
@@ -218,6 +221,17 @@ func (f firewall) clients(p iface) []dhcp.Problem {
 			p.label()))
 	}
 	return list
+}
+
+// silence is why the probe, as any machine that is not known to the firewall, gets no offer on p; "" if it should.
+func (f firewall) silence(p iface) string {
+	if p.DHCP == nil {
+		return ""
+	}
+	for _, q := range f.clients(p) {
+		return q.Text
+	}
+	return ""
 }
 
 // free is how many addresses of the pools are not leased.

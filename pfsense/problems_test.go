@@ -74,6 +74,8 @@ func TestProblems(t *testing.T) {
 			tree{"mode": "ipalias", "interface": "opt1", "subnet": "10.99.0.253"},
 			tree{"mode": "carp", "interface": "lan", "advskew": "100", "subnet": "192.168.1.254"}}})
 	}
+	off := func(b *dhcp.Boot) { *b = dhcp.Boot{} }
+	on := all(opt1("netboot", ""), opt1("nextserver", "10.99.0.5"), opt1("filename", "undionly.kpxe"))
 	for _, c := range []struct {
 		name string
 		edit func(tree)
@@ -137,12 +139,19 @@ func TestProblems(t *testing.T) {
 		{name: "root path", edit: opt1("rootpath", "iscsi:10.99.0.9::::x"), adds: []string{"root-path"}},
 		{name: "option 66", edit: option("66", "10.99.0.8"), adds: []string{"option-66"}, text: `"10.99.0.8"`},
 		{name: "option 66 that agrees", edit: option("66", "10.99.0.5")},
-		{name: "option 67", edit: option("67", "pxelinux.0"), adds: []string{"option-67"}, text: `"pxelinux.0"`},
-		{name: "option 67 of another architecture", edit: option("67", "undionly.kpxe"), adds: []string{"option-67"},
+		{name: "option 67", edit: option("67", "pxelinux.0"), adds: []string{"option-67!"}, text: `"pxelinux.0"`},
+		{name: "option 67 of another architecture", edit: option("67", "undionly.kpxe"), adds: []string{"option-67!"},
 			text: "of every architecture"},
 		{name: "option 67 that agrees", edit: option("67", "undionly.kpxe"), want: func(b *dhcp.Boot) {
 			b.NBP = [firmware.NumArch]string{firmware.BIOS: "undionly.kpxe"}
 		}},
+		{name: "off with option 66", edit: all(on, option("66", "10.99.0.5")), want: off, less: base,
+			adds: []string{"option-66!"}, text: "remove it first"},
+		{name: "off with option 67", edit: all(on, option("67", "x")), want: off, less: base,
+			adds: []string{"option-67!"}},
+		{name: "off with a TFTP server", edit: all(on, opt1("tftp", "x")), want: off, less: base,
+			adds: []string{"option-66!"}, text: "empty that field"},
+		{name: "off with option 67 at Kea", edit: all(on, option("67", "x"), kea), want: off, less: base},
 		{name: "option 60", edit: option("60", "PXEClient"), adds: []string{"option-60"}},
 		{name: "option 67 at Kea", edit: all(kea, option("67", "pxelinux.0")), adds: []string{"not-running"}},
 		{name: "elsewhere", edit: func(tree) {}, want: func(b *dhcp.Boot) {

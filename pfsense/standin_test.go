@@ -114,6 +114,9 @@ func (r randomSite) pair(c tree) {
 		c["dhcrelay"] = tree{"enable": ""}
 	}
 	delete(c, "kea")
+	if r.chance(30) {
+		c["kea"] = ""
+	}
 	if r.chance(50) {
 		c["kea"] = tree{"custom_kea_config": r.one("", encoded(`{"client-classes":[]}`)),
 			"ha": tree{"role": r.one("", "standby", "secondary"), "remoteip": "10.99.0.3"}}

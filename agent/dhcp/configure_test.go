@@ -198,6 +198,16 @@ func TestConfigure(t *testing.T) {
 					t.Errorf("journal %v, result %+v", ok, r)
 				}
 			}},
+		{name: "silent, as the plan said", left: written, err: []error{dhcp.ErrNotProven},
+			text:  []string{"likely cause: it answers only known clients"},
+			steps: []string{"plan", "preflight", "baseline", "journal", "applied", "read-back", "verify"},
+			scene: func(s *scene) {
+				s.wire = silence()
+				s.plan = func(p *dhcp.Plan) { p.Silence = "it answers only known clients" }
+			}},
+		{name: "it answers although the plan thought that it might not",
+			scene: func(s *scene) { s.plan = func(p *dhcp.Plan) { p.Silence = "it answers only known clients" } },
+			left:  written},
 		{name: "one client silent before and after", left: written, err: []error{dhcp.ErrNotProven}, text: []string{"answers only some clients"},
 			scene: func(s *scene) { s.wire = silence(firmware.ClientEFIBC) }},
 		{name: "only another server answers", left: written, err: []error{dhcp.ErrNotProven}, text: []string{"only 10.0.0.2 answered"},

@@ -33,6 +33,9 @@ type Plan struct {
 	// Own are the addresses by which this server names itself (option 54) in its offers on this
 	// network. Peers are those of its failover partners, whose offers are not ours to change.
 	Own, Peers []netip.Addr
+	// Silence is why this server may make the probe no offer although all is well: "opt1 answers only known clients";
+	// "" if it should answer.
+	Silence string
 	// Proxy: another server leases addresses on this network, and its offers without boot
 	// information are as they should be.
 	Proxy bool

@@ -41,6 +41,9 @@ func (r *run) watch(ctx context.Context) (last Verdict, err error) {
 			err = lookErr
 		default:
 			last, seen = v, true
+			if r.unheard(v) {
+				return v, nil
+			}
 			if v.Agrees() && !slices.ContainsFunc(v.Foreign, isPeer) {
 				return v, nil
 			}
@@ -56,6 +59,12 @@ func (r *run) watch(ctx context.Context) (last Verdict, err error) {
 		return last, nil
 	}
 	return last, err
+}
+
+// unheard reports whether the server made no offer before and makes none now, as the plan said: looking for longer
+// would tell nothing.
+func (r *run) unheard(v Verdict) bool {
+	return r.Plan.Silence != "" && v.Own == 0 && !slices.ContainsFunc(r.Baseline, r.Plan.Owns)
 }
 
 func isPeer(f Finding) bool { return f.Code == FindingPeer }
@@ -113,6 +122,8 @@ func (r *run) foreign() error {
 
 func (r *run) likelyCause(v Verdict) string {
 	switch {
+	case v.Own == 0 && r.Plan.Silence != "":
+		return r.Plan.Silence
 	case v.Own > 0:
 		return "this server answers only some clients on this network"
 	case v.Other > 0:

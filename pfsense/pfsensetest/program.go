@@ -27,6 +27,8 @@ type customChange struct {
 	Before *string `json:"before"`
 	After  *string `json:"after"`
 	Class  string  `json:"class"`
+	// Element keeps the element kea, if nothing is left in it.
+	Element bool `json:"element"`
 }
 
 func argumentsOf(code string) (a arguments, known bool) {
@@ -211,7 +213,7 @@ func (w writing) unfit() string {
 func (w writing) save(k Keys, custom *string, message string) {
 	k.writeTo(w.saved.Under("dhcpd/" + w.id))
 	if w.custom != nil {
-		w.saved.setKeaCustom(custom)
+		w.saved.setKeaCustom(custom, w.custom.Element)
 	}
 	w.revision(message)
 	w.writes++

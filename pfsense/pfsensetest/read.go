@@ -24,6 +24,7 @@ type found struct {
 	SyncTo     string      `json:"sync_to"`
 	KeaHA      *foundHA    `json:"kea_ha"`
 	KeaCustom  *string     `json:"kea_custom"`
+	KeaElement bool        `json:"kea_element"`
 	Interfaces []foundPort `json:"interfaces"`
 	Leased     []string    `json:"leased"`
 	Odd        []foundText `json:"odd"`
@@ -98,7 +99,7 @@ func (f *Firewall) read() found {
 	has := func(path string) bool { _, there := t.Text(path); return there }
 	r := found{
 		Version: f.opts.Release, Config: text("version"), Engine: t.engine(), Running: f.loaded != nil, Dirty: f.dirty,
-		Relay: has("dhcrelay/enable"), SyncTo: text("hasync/synchronizetoip"), KeaCustom: t.keaCustom(),
+		Relay: has("dhcrelay/enable"), SyncTo: text("hasync/synchronizetoip"), KeaCustom: t.keaCustom(), KeaElement: t.keaElement(),
 		Leased: f.leased(), Odd: []foundText{}, Interfaces: []foundPort{},
 	}
 	r.Revision.Time = strconv.FormatInt(f.history[0].Time.Unix(), 10)

@@ -177,8 +177,14 @@ func (t Tree) keaCustom() *string {
 	return &text
 }
 
-// setKeaCustom leaves no empty element behind.
-func (t Tree) setKeaCustom(text *string) {
+// keaElement reports whether there is an element kea without content.
+func (t Tree) keaElement() bool {
+	text, there := t.Text("kea")
+	return there && text == "" && len(t.Under("kea")) == 0
+}
+
+// setKeaCustom leaves an element without content only if there was one, or with element.
+func (t Tree) setKeaCustom(text *string, element bool) {
 	if text != nil {
 		if t.Under("kea") == nil {
 			t["kea"] = Tree{}
@@ -189,6 +195,9 @@ func (t Tree) setKeaCustom(text *string) {
 	t.Remove("kea/custom_kea_config")
 	if len(t.Under("kea")) == 0 {
 		delete(t, "kea")
+		if element {
+			t["kea"] = ""
+		}
 	}
 }
 

@@ -137,7 +137,8 @@ try {
 		'dirty' => (bool)is_subsystem_dirty('dhcpd'), 'relay' => isset($list($config, 'dhcrelay')['enable']),
 		'sync_to' => $text($list($config, 'hasync'), 'synchronizetoip'),
 		'kea_ha' => isset($ha['enable']) ? ['role' => $text($ha, 'role') ?: 'primary', 'peer' => $text($ha, 'remoteip')] : null,
-		'kea_custom' => $keaCustom(), 'interfaces' => $interfaces, 'leased' => $leased, 'odd' => $odd];
+		'kea_custom' => $keaCustom(),
+		'kea_element' => isset($config['kea']) && in_array($config['kea'], ['', []], true), 'interfaces' => $interfaces, 'leased' => $leased, 'odd' => $odd];
 } catch (Throwable $e) {
 	$result = ['error' => $e->getMessage()];
 }

@@ -26,16 +26,18 @@ $save = function ($wanted, $message) use ($now, $names, $args, $custom, &$result
 		}
 	}
 	if ($custom !== null) {
+		// An element without content stays, or comes back.
+		$element = $custom['element'] ?? false;
 		$kea = is_array($config['kea'] ?? null) ? $config['kea'] : [];
 		if ($wanted['custom_kea_config'] === null) {
 			unset($kea['custom_kea_config']);
 		} else {
 			$kea['custom_kea_config'] = $wanted['custom_kea_config'];
 		}
-		if ($kea === []) {
+		if ($kea === [] && !$element) {
 			unset($config['kea']);
 		} else {
-			$config['kea'] = $kea;
+			$config['kea'] = $kea ?: '';
 		}
 	}
 	$saved = write_config($message);
