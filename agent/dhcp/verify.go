@@ -11,17 +11,18 @@ import (
 
 // Codes of findings. They are stable: JSON, metrics and documentation name them.
 const (
-	FindingNoOffer    = "no-offer"      // our server did not answer this client
-	FindingNoFile     = "no-file"       // our server answers without a boot file
-	FindingFile       = "file"          // our server names another boot file
-	FindingNextServer = "next-server"   // our server names another next-server
-	FindingStillBoots = "still-boots"   // boot information where none should be
-	FindingPeer       = "peer"          // a failover partner of our server offers something else
-	FindingForeign    = "foreign"       // another DHCP server leases addresses and says something else
-	FindingProxy      = "foreign-proxy" // another proxyDHCP server says something else
-	FindingOption66   = "option-66"     // option 66 names another server than siaddr: some clients prefer it
-	FindingNothing    = "boots-nothing" // a client fetches nothing, whatever is named: a boot menu, no route, port 4011
-	FindingDoubt      = "doubt"         // machines of this kind differ
+	FindingNoOffer    = "no-offer"        // our server did not answer this client
+	FindingNoFile     = "no-file"         // our server answers without a boot file
+	FindingFile       = "file"            // our server names another boot file
+	FindingNextServer = "next-server"     // our server names another next-server
+	FindingStillBoots = "still-boots"     // boot information where none should be
+	FindingPeer       = "peer"            // a failover partner of our server offers something else
+	FindingForeign    = "foreign"         // another DHCP server leases addresses and says something else
+	FindingProxy      = "foreign-proxy"   // another proxyDHCP server says something else
+	FindingOption66   = "option-66"       // option 66 names another server than siaddr: some clients prefer it
+	FindingNothing    = "boots-nothing"   // a client fetches nothing, whatever is named: a boot menu, no route, port 4011
+	FindingElsewhere  = "boots-elsewhere" // a client fetches something that the fields do not tell of
+	FindingDoubt      = "doubt"           // machines of this kind differ
 )
 
 // Finding is one thing about one client's offers that is not as it should be.
@@ -252,7 +253,9 @@ func (v *Verdict) own(want Boot, h heard, base, own []firmware.Offer) bool {
 	}
 	url := want.FirstFile(h.client)
 	d, order, wrong := h.astray(url, base)
-	explained := d.URL != "" || !slices.ContainsFunc(h.offers, isPXE)
+	// A name that came with an answer was not found by its field alone.
+	answered := d.Boot >= 0 && order[d.Boot].Ask != nil
+	explained := !answered && (d.URL != "" || !slices.ContainsFunc(h.offers, isPXE))
 	switch {
 	case !wrong:
 		v.Notes = append(v.Notes, fields...)
@@ -271,7 +274,7 @@ func isPXE(o firmware.Offer) bool {
 
 // leads is the finding that decision d, on offers, is not to fetch url.
 func leads(d firmware.Decision, offers []firmware.Offer, c firmware.Client, url string) Finding {
-	f := Finding{Code: FindingFile, Client: c, Want: url, Got: d.URL}
+	f := Finding{Code: FindingElsewhere, Client: c, Want: url, Got: d.URL}
 	for _, i := range []int{d.Boot, d.Lease} {
 		if i >= 0 && !f.Server.IsValid() {
 			f.Server = offers[i].Server

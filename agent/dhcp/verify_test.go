@@ -69,7 +69,7 @@ func TestVerify(t *testing.T) {
 	}{
 		{name: "all is well", want: want, plan: ours, offers: good},
 		{name: "a ROM takes the file field before option 67", want: want, plan: ours,
-			offers: but(func(o *firmware.Offer) { o.Option67, o.File = "undionly.kpxe", "old.0" }), wrong: []string{FindingFile},
+			offers: but(func(o *firmware.Offer) { o.Option67, o.File = "undionly.kpxe", "old.0" }), wrong: []string{FindingElsewhere},
 			text: `bios: 10.0.0.1 names "old.0" at 10.0.0.7, want tftp://10.0.0.7/undionly.kpxe`},
 		{name: "option 67 differs, which a ROM does not take then", want: want, plan: ours,
 			offers: but(func(o *firmware.Offer) { o.Option67 = "old.0" }), notes: []string{FindingFile},

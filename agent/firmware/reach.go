@@ -40,7 +40,14 @@ func (d *decider) fetch(k kind, server netip.Addr, name string, named *Offer) {
 		return
 	}
 	d.URL = "tftp://" + server.String() + "/" + strings.TrimPrefix(name, "/")
-	d.Reason = fmt.Sprintf("%s names %q at %s", named.name(), name, server)
+	switch ask := named.Ask; {
+	case ask == nil:
+		d.Reason = fmt.Sprintf("%s names %q at %s", named.name(), name, server)
+	case ask.Item == 0:
+		d.Reason = fmt.Sprintf("%s, asked at port %d, names %q at %s", named.name(), ask.To.Port(), name, server)
+	default:
+		d.Reason = fmt.Sprintf("a boot menu (option 43) leads to %s, which names %q at %s", named.name(), name, server)
+	}
 }
 
 // reach says why a machine with the lease l cannot send to server, and nothing where it can. The way back and firewalls

@@ -113,7 +113,7 @@ func (j *judge) differs(c firmware.Client, f dhcp.Finding) {
 		}
 		text = fmt.Sprintf("next-server is %s, want %s", f.Got, f.Want)
 		remedy = overridden
-	case dhcp.FindingNothing:
+	case dhcp.FindingNothing, dhcp.FindingElsewhere:
 		_, text, _ = strings.Cut(f.Text, ": ")
 		remedy = elsewhere
 	default:

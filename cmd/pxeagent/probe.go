@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/probe"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/cmd/pxeagent/config"
@@ -52,6 +54,9 @@ answers come to port 67 of this machine, which must be free.`,
 					return err
 				}
 				p := probed{Interface: k.name, Report: report, Findings: probe.Judge(k.want, report)}
+				for _, asked := range report.Asked {
+					p.Clients = append(p.Clients, dhcp.Paths(k.want, []firmware.Client{asked.Client}, report.Offers)...)
+				}
 				p.Verdict = probe.Sum(report, p.Findings)
 				if p.Verdict != probe.VerdictOK && verdict != probe.VerdictWrong {
 					verdict = p.Verdict
@@ -93,6 +98,7 @@ type probed struct {
 	Interface string          `json:"interface,omitempty"`
 	Verdict   probe.Verdict   `json:"verdict"`
 	Report    probe.Report    `json:"report"`
+	Clients   []dhcp.Path     `json:"clients"` // where each goes, and why
 	Findings  []probe.Finding `json:"findings"`
 }
 
@@ -148,7 +154,7 @@ func (p probed) print(w io.Writer) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "CLIENT\tSERVER\tADDRESS\tNEXT-SERVER\tBOOT FILE\tIN\tVIA")
 	for _, a := range p.Report.Asked {
-		offers := p.Report.Of(a.Client)
+		offers := slices.DeleteFunc(p.Report.Of(a.Client), func(o firmware.Offer) bool { return o.Silent })
 		if len(offers) == 0 {
 			fmt.Fprintf(tw, "%s\tno offer\t\t\t\t\t\n", a.Client)
 		}

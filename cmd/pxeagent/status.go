@@ -179,4 +179,9 @@ func (st status) print(w io.Writer) {
 	for _, f := range append(st.Verdict.Wrong, st.Verdict.Foreign...) {
 		fmt.Fprintf(w, "            %s: %s\n", f.Client, f.Text)
 	}
+	for _, p := range st.Verdict.Clients {
+		if p.Right() && p.Doubt != "" {
+			fmt.Fprintf(w, "  %-9s %s: %s\n", "note", p.Client, p.Doubt)
+		}
+	}
 }
