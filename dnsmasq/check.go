@@ -37,9 +37,17 @@ func (s *Server) test(ctx context.Context, raw []byte) error {
 // errNoNamespace: this system or user cannot have a mount namespace.
 var errNoNamespace = errors.New("no mount namespace")
 
-// runTest runs `dnsmasq --test` with args. where, if not nil, is the real place of a line of the tested file.
-func runTest(ctx context.Context, program string, args []string, where func(line int) string) error {
-	cmd := exec.CommandContext(ctx, program, append(append([]string{}, args...), "--test")...)
+// testCommand is `dnsmasq --test` with args. Pi-hole's FTL tests one file, the last of args.
+func (t target) testCommand(args []string) []string {
+	if t.pihole && t.program == t.process.program {
+		return []string{t.program, "dnsmasq-test-file", strings.TrimPrefix(args[len(args)-1], "--conf-file=")}
+	}
+	return append(append([]string{t.program}, args...), "--test")
+}
+
+// runTest runs a command that tests a configuration. where, if not nil, is the real place of a line of the tested file.
+func runTest(ctx context.Context, command []string, where func(line int) string) error {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
@@ -47,7 +55,7 @@ func runTest(ctx context.Context, program string, args []string, where func(line
 		return nil
 	}
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || ctx.Err() != nil {
-		return fmt.Errorf("running %s --test: %w", program, err)
+		return fmt.Errorf("running %s: %w", strings.Join(command, " "), err)
 	}
 	text := strings.ReplaceAll(strings.TrimPrefix(strings.TrimSpace(string(out)), "dnsmasq: "), "\n", "; ")
 	if m := atLine.FindStringSubmatchIndex(text); m != nil && where != nil {
@@ -81,7 +89,7 @@ func testFlat(ctx context.Context, t target) error {
 		return fmt.Errorf("copying Dnsmasq's configuration: %w", err)
 	}
 	args := append(withoutFiles(t.args), "--conf-file="+f.Name())
-	return runTest(ctx, t.program, args, func(n int) string {
+	return runTest(ctx, t.testCommand(args), func(n int) string {
 		if n < 1 || n > len(lines) {
 			return ""
 		}

@@ -43,7 +43,7 @@ func (s *Server) testMounted(ctx context.Context, t target, raw []byte) error {
 				return fmt.Errorf("%w: %w", errNoNamespace, err)
 			}
 		}
-		return runTest(ctx, t.program, t.args, nil)
+		return runTest(ctx, t.testCommand(t.args), nil)
 	})
 }
 

@@ -17,8 +17,12 @@ type process struct {
 	start   string // when it started, in the system's own unit: with pid it is the process's identity
 	parent  int
 	program string   // "" if it cannot be read
-	args    []string // without the program's name
+	args    []string // without the program's name; of FTL: those that it gives to the Dnsmasq in it
+	pihole  bool     // Pi-hole's FTL, which has Dnsmasq in it
 }
+
+// piholeFile is the configuration that Pi-hole's FTL (version 6) writes for the Dnsmasq in it whenever it starts.
+const piholeFile = "/etc/pihole/dnsmasq.conf"
 
 func (p process) same(q process) bool { return p.pid == q.pid && p.start == q.start }
 
@@ -73,7 +77,7 @@ func (s *Server) find(raw []byte) (target, error) {
 	return t, err
 }
 
-// daemons are the Dnsmasq processes of this network namespace, without the helpers that they fork.
+// daemons are the processes with Dnsmasq in them of this network namespace, without the helpers that they fork.
 func (s *Server) daemons() ([]process, error) {
 	all, err := processes()
 	if err != nil {

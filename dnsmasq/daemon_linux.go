@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processes lists the processes named dnsmasq that are in this thread's network namespace. One whose
+// processes lists the processes that are Dnsmasq, whatever their name, and in this thread's network namespace. One whose
 // namespace cannot be read (not root) is included.
 func processes() ([]process, error) {
 	entries, err := os.ReadDir("/proc")
@@ -25,6 +25,10 @@ func processes() ([]process, error) {
 	if err != nil {
 		return nil, err
 	}
+	sockets, err := dnsmasqSockets()
+	if err != nil {
+		return nil, err
+	}
 	var list []process
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
@@ -32,13 +36,17 @@ func processes() ([]process, error) {
 			continue
 		}
 		dir := filepath.Join("/proc", e.Name())
-		if comm, err := os.ReadFile(dir + "/comm"); err != nil || string(bytes.TrimSpace(comm)) != "dnsmasq" {
-			continue
-		}
 		if ns, err := os.Readlink(dir + "/ns/net"); err == nil && ns != here {
 			continue
 		}
+		is := kindOf(dir, sockets)
+		if is == notDnsmasq {
+			continue
+		}
 		if p, ok := readProcess(pid, dir); ok {
+			if p.pihole = is == pihole; p.pihole {
+				p.args = []string{"--conf-file=" + piholeFile}
+			}
 			list = append(list, p)
 		}
 	}

@@ -80,6 +80,10 @@ func (s *Server) daemonProblems(t target) []dhcp.Problem {
 		if len(t.tree.dirs) > 0 {
 			text += "; its conf-dir is " + strings.Join(t.tree.dirs, ", ")
 		}
+		if len(t.elsewhere) == 1 && t.elsewhere[0].pihole {
+			return []dhcp.Problem{dhcp.Refusal("conf-dir-not-read",
+				"%s: let Pi-hole read its folder with `pihole-FTL --config misc.etc_dnsmasq_d true`", text)}
+		}
 		return []dhcp.Problem{dhcp.Refusal("conf-dir-not-read",
 			"%s: add conf-dir=%s,*.conf to its configuration and restart it, or set dhcp.dnsmasq.conf_dir to a folder that it "+
 				"reads", text, s.cfg.ConfDir)}

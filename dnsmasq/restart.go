@@ -159,7 +159,7 @@ func restartCommand(system, unit string, exists func(string) bool) []string {
 func unitIn(cgroups string) string {
 	for line := range strings.Lines(cgroups) {
 		unit := path.Base(strings.TrimSpace(line))
-		if strings.HasPrefix(unit, "dnsmasq") && strings.HasSuffix(unit, ".service") {
+		if unit == "pihole-FTL.service" || strings.HasPrefix(unit, "dnsmasq") && strings.HasSuffix(unit, ".service") {
 			return unit
 		}
 	}

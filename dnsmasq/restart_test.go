@@ -28,6 +28,7 @@ func TestUnits(t *testing.T) {
 		"12:pids:/system.slice/dnsmasq.service\n1:name=systemd:/x\n":  "dnsmasq.service",
 		"0::/system.slice/NetworkManager.service\n":                   "",
 		"0::/system.slice/libvirtd.service\n":                         "",
+		"0::/system.slice/pihole-FTL.service\n":                       "pihole-FTL.service",
 		"0::/user.slice/user-0.slice/session-1.scope\n":               "",
 		"": "",
 	} {
