@@ -14,11 +14,11 @@ import (
 	"pxeagent/cmd/pxeagent/backend"
 )
 
-// knowBackends may import a DHCP server's package and go by its name. The configuration declares their keys.
-var knowBackends = []string{"pfsense", "dnsmasq", "deploy", "cmd/pxeagent/backend", "cmd/pxeagent/config"}
+// knowBackends may import a DHCP server's package and go by its name.
+var knowBackends = []string{"pfsense", "dnsmasq", "deploy", "cmd/pxeagent/backend"}
 
-// Nothing else imports a backend, or has a text that is nothing but its name, which is what code branches by.
-// Remedies and comments may name products.
+// Nothing else imports a backend, has a text that is nothing but its name or one of its keys, or an identifier that
+// is its name, which is what code branches by. Remedies and comments may name products.
 func TestNothingElseNamesABackend(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -49,6 +49,9 @@ func TestNothingElseNamesABackend(t *testing.T) {
 			return err
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok && slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(id.Name, name) }) {
+				t.Errorf("%s: %s", files.Position(id.Pos()), id.Name)
+			}
 			text, ok := n.(*ast.BasicLit)
 			if !ok || text.Kind != token.STRING {
 				return true
@@ -58,7 +61,9 @@ func TestNothingElseNamesABackend(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, name := range names {
-				if strings.EqualFold(s, name) || s == "pxeagent/"+name || strings.HasPrefix(s, "pxeagent/"+name+"/") {
+				key, isKey := strings.CutPrefix(s, "dhcp."+name+".")
+				imports := s == "pxeagent/"+name || strings.HasPrefix(s, "pxeagent/"+name+"/")
+				if strings.EqualFold(s, name) || imports || isKey && !strings.Contains(key, " ") {
 					t.Errorf("%s: %s", files.Position(text.Pos()), text.Value)
 				}
 			}

@@ -60,7 +60,7 @@ Results: booted, stalled, looped, failed, local_disk; under-way for those that h
 	cmd.Flags().StringVar(&result, "result", "", "only those that ended so")
 	cmd.Flags().IntVar(&limit, "limit", 20, "the newest so many, at most 1000")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON; with --follow, one boot in each line")
-	addFlags(cmd, []string{"state_dir"})
+	a.addFlags(cmd, []string{"state_dir"})
 	cmd.AddCommand(newBootsShowCmd(a))
 	return cmd
 }
@@ -94,7 +94,7 @@ func newBootsShowCmd(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, []string{"state_dir"})
+	a.addFlags(cmd, []string{"state_dir"})
 	return cmd
 }
 

@@ -45,7 +45,7 @@ does for a DHCP server that has one name for all. Asks nobody.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, networkKeys, []string{"dhcp.backend", "serve.root", "serve.http"})
+	a.addFlags(cmd, networkKeys, []string{"dhcp.backend", "serve.root", "serve.http"})
 	a.addBackendFlags(cmd)
 	return cmd
 }

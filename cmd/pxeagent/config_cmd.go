@@ -30,7 +30,7 @@ A note names what is right and works otherwise than it looks. Exits 3 if there i
 		Example: "  pxeagent config check\n  pxeagent config check --config ./pxeagent.yaml --json",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := load(cmd.Flags())
+			l, err := a.read(cmd.Flags())
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ A note names what is right and works otherwise than it looks. Exits 3 if there i
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, networkKeys, dhcpKeys, serveKeys)
+	a.addFlags(cmd, networkKeys, dhcpKeys, serveKeys)
 	a.addBackendFlags(cmd)
 	return cmd
 }
@@ -66,7 +66,7 @@ flag. Paths are made absolute. Secrets are not shown.`,
 		Example: "  pxeagent config show\n  PXEAGENT_SERVE_TFTP=:6969 pxeagent config show --json",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := load(cmd.Flags())
+			l, err := a.read(cmd.Flags())
 			if err != nil {
 				return err
 			}
@@ -77,7 +77,7 @@ flag. Paths are made absolute. Secrets are not shown.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, networkKeys, dhcpKeys, serveKeys)
+	a.addFlags(cmd, networkKeys, dhcpKeys, serveKeys)
 	a.addBackendFlags(cmd)
 	return cmd
 }

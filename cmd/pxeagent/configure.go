@@ -56,7 +56,7 @@ from cron and from Ansible.`,
 	cmd.Flags().BoolVar(&notServing, "not-serving-yet", false, "do not ask first whether the boot files are served")
 	cmd.Flags().BoolVar(&off, "off", false, "turn network boot off")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, networkKeys, dhcpKeys, []string{"serve.http"})
+	a.addFlags(cmd, networkKeys, dhcpKeys, []string{"serve.http"})
 	a.addBackendFlags(cmd)
 	return cmd
 }
@@ -88,7 +88,7 @@ decide.`,
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only show what would change: exit 0 where nothing would, 2 where something would")
 	cmd.Flags().BoolVar(&discard, "discard-later-changes", false, "go back even where somebody changed the settings since")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, networkKeys, dhcpKeys)
+	a.addFlags(cmd, networkKeys, dhcpKeys)
 	a.addBackendFlags(cmd)
 	return cmd
 }
@@ -110,7 +110,7 @@ func (t *teller) end(r dhcp.Result, dryRun bool, err error) error {
 // eachNetwork does the same for every interface that is configured. One that fails does not keep
 // the others from their turn; the first failure is the exit code.
 func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON bool, do func(context.Context, loaded, network, dhcp.Server, *teller) (dhcp.Result, error)) error {
-	l, err := load(cmd.Flags())
+	l, err := a.read(cmd.Flags())
 	if err != nil {
 		return err
 	}

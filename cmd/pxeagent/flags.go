@@ -17,14 +17,14 @@ var (
 )
 
 // addFlags gives cmd the flags of the named keys.
-func addFlags(cmd *cobra.Command, groups ...[]string) {
-	config.AddFlags(cmd.Flags(), slices.Concat(groups...)...)
+func (a *app) addFlags(cmd *cobra.Command, groups ...[]string) {
+	a.Schema().AddFlags(cmd.Flags(), slices.Concat(groups...)...)
 }
 
 // addBackendFlags gives cmd the flags of all DHCP servers.
 func (a *app) addBackendFlags(cmd *cobra.Command) {
 	for _, b := range a.backends {
-		config.AddFlags(cmd.Flags(), b.Keys...)
+		config.AddFlags(cmd.Flags(), b.Keys)
 		if b.Flags != nil {
 			b.Flags(cmd.Flags())
 		}

@@ -65,7 +65,7 @@ were discarded. Nothing is written, and the offers on the wire are not looked at
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, networkKeys, dhcpKeys)
+	a.addFlags(cmd, networkKeys, dhcpKeys)
 	a.addBackendFlags(cmd)
 	return cmd
 }

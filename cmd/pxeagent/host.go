@@ -119,7 +119,7 @@ func newHostListCmd(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, hostKeys)
+	a.addFlags(cmd, hostKeys)
 	return cmd
 }
 
@@ -223,7 +223,7 @@ it back. What a machine boots always is said by its profile, in the file.`,
 	cmd.Flags().BoolVar(&once, "once", false, "the next time only")
 	cmd.Flags().BoolVar(&cancel, "cancel", false, "take back what the machine was to boot")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, hostKeys)
+	a.addFlags(cmd, hostKeys)
 	return cmd
 }
 
@@ -309,7 +309,7 @@ func newHostAgainCmd(a *app) *cobra.Command {
 			return nil
 		},
 	}
-	addFlags(cmd, hostKeys)
+	a.addFlags(cmd, hostKeys)
 	return cmd
 }
 
@@ -337,6 +337,6 @@ version only after the canary has stayed up with it. This says by hand that it i
 			return err
 		},
 	}
-	addFlags(cmd, hostKeys)
+	a.addFlags(cmd, hostKeys)
 	return cmd
 }

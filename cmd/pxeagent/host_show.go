@@ -85,7 +85,7 @@ daemon need run.`,
 	m.addTo(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	cmd.Flags().BoolVar(&script, "script", false, "the script that the machine would be sent, alone")
-	addFlags(cmd, hostKeys)
+	a.addFlags(cmd, hostKeys)
 	return cmd
 }
 
@@ -212,6 +212,6 @@ for a machine: DOCUMENT is its name without .tmpl. Secrets that it holds are pri
 			return err
 		},
 	}
-	addFlags(cmd, hostKeys)
+	a.addFlags(cmd, hostKeys)
 	return cmd
 }

@@ -106,7 +106,7 @@ trees that were put there by hand and are known by the names of their files:
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, imageKeys)
+	a.addFlags(cmd, imageKeys)
 	return cmd
 }
 
@@ -207,6 +207,6 @@ name replaces the built-in one. Exits 3 if one of them is wrong, and says what.`
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, imageKeys)
+	a.addFlags(cmd, imageKeys)
 	return cmd
 }

@@ -85,7 +85,7 @@ HTTP_PROXY and NO_PROXY.`,
 	f.StringVar(&args, "args", "", "more arguments for the kernel, separated by blanks")
 	f.BoolVar(&o.Replace, "replace", false, "fetch it even where it is there, and put it in its place")
 	f.BoolVar(&asJSON, "json", false, "as JSON, without progress")
-	addFlags(cmd, imageKeys)
+	a.addFlags(cmd, imageKeys)
 	return cmd
 }
 

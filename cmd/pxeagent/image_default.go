@@ -67,7 +67,7 @@ adding an image never changes what machines boot.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, imageKeys)
+	a.addFlags(cmd, imageKeys)
 	return cmd
 }
 

@@ -58,7 +58,7 @@ something is to be done.`,
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and do nothing; latest is asked for all the same")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, imageKeys)
+	a.addFlags(cmd, imageKeys)
 	return cmd
 }
 

@@ -77,7 +77,7 @@ where one differs.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, imageKeys)
+	a.addFlags(cmd, imageKeys)
 	return cmd
 }
 
@@ -160,6 +160,6 @@ removed, nor what is the menu's default or named by a profile or a machine's nex
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, imageKeys)
+	a.addFlags(cmd, imageKeys)
 	return cmd
 }

@@ -54,7 +54,7 @@ make, such as bin-x86_64-efi/snponly.efi.`,
 	cmd.Flags().StringVar(&source, "source", "", "folder of iPXE's source")
 	cmd.Flags().StringVar(&script, "script", "", "script to embed; default: what `pxeagent ipxe script` prints")
 	cmd.Flags().StringArrayVar(&targets, "target", []string{"bios"}, "what to build (repeatable)")
-	addFlags(cmd, networkKeys, []string{"serve.root", "serve.http"})
+	a.addFlags(cmd, networkKeys, []string{"serve.root", "serve.http"})
 	return cmd
 }
 

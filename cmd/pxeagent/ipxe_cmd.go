@@ -39,7 +39,7 @@ answer, to the DHCP server's next-server; in the end it offers a shell.`,
 			return err
 		},
 	}
-	addFlags(cmd, networkKeys, []string{"serve.http"})
+	a.addFlags(cmd, networkKeys, []string{"serve.http"})
 	return cmd
 }
 

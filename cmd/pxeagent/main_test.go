@@ -33,6 +33,9 @@ func isolate(t *testing.T) string {
 	return dir
 }
 
+// loadDefaults loads what a command without flags would.
+func loadDefaults() (loaded, error) { return (&app{backends: backend.Table()}).read(nil) }
+
 // result is what a command line did.
 type result struct {
 	code           cli.Code
@@ -63,7 +66,7 @@ func loadArgs(args ...string) (loaded, error) {
 	if err := cmd.ParseFlags(args); err != nil {
 		return loaded{}, err
 	}
-	l, err := load(cmd.Flags())
+	l, err := a.read(cmd.Flags())
 	l.open(a, cmd.Flags(), nil)
 	return l, err
 }

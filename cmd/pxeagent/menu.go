@@ -72,7 +72,7 @@ tells nothing. Made from the configuration and the disk: no daemon need run.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	cmd.Flags().BoolVar(&scriptOnly, "script", false, "the script alone")
 	cmd.Flags().BoolVar(&secrets, "secrets", false, "with the hash of root's password as it is sent to machines")
-	addFlags(cmd, networkKeys, []string{"serve.root", "serve.http"})
+	a.addFlags(cmd, networkKeys, []string{"serve.root", "serve.http"})
 	return cmd
 }
 

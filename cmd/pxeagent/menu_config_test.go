@@ -32,7 +32,7 @@ func TestRootShadowOfTheMenu(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Setenv("PXEAGENT_MENU_ROOT_SHADOW_FILE", file)
-		l, err := load(nil)
+		l, err := loadDefaults()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +50,7 @@ func TestRootShadowOfTheMenu(t *testing.T) {
 	}
 	isolate(t)
 	t.Setenv("PXEAGENT_MENU_ROOT_SHADOW", hash)
-	l, err := load(nil)
+	l, err := loadDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ standard input. Exits 2 if something is wrong; warnings alone are none.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, networkKeys, []string{"serve.root", "serve.http"})
+	a.addFlags(cmd, networkKeys, []string{"serve.root", "serve.http"})
 	return cmd
 }
 

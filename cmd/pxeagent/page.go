@@ -39,18 +39,14 @@ func (l loaded) page() (agent.Page, error) {
 	return p, nil
 }
 
-// The page is seen by everyone on the network: it is shown how machines are served, not how the DHCP server is got into nor where things are kept.
-var shownKeys = []string{"interface", "next_server", "chain", "dhcp.backend", "dhcp.http_boot", "dhcp.dnsmasq.mode", "serve.", "menu.", "probe.interval"}
-
-// shown are the settings that the page shows.
+// shown are the settings that the page shows. Everyone on the network sees it: it says how machines are served, not how
+// the DHCP server is got into nor where things are kept.
 func (l loaded) shown() []web.Setting {
 	var out []web.Setting
 	for _, s := range l.Settings {
-		name := s.Key.Name
-		if s.Key.Path || !slices.ContainsFunc(shownKeys, func(k string) bool { return name == k || strings.HasSuffix(k, ".") && strings.HasPrefix(name, k) }) {
-			continue
+		if s.Key.Public {
+			out = append(out, web.Setting{Key: s.Key.Name, Value: strings.Join(s.Texts, ", "), From: s.From.Short()})
 		}
-		out = append(out, web.Setting{Key: name, Value: strings.Join(s.Texts, ", "), From: s.From.Short()})
 	}
 	return out
 }

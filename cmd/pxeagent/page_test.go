@@ -74,7 +74,7 @@ serve: {root: /srv/geheim, http: ":8080", networks: [192.0.2.0/24, 198.51.100.0/
 menu: {root_shadow_file: /etc/geheim}
 page: {token_file: /etc/geheim, hosts: [geheim.example]}
 `)
-	l, err := load(nil)
+	l, err := loadDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ answers come to port 67 of this machine, which must be free.`,
 	cmd.Flags().DurationVar(&limit, "limit", probe.DefaultLimit, "how long to wait for a first offer")
 	cmd.Flags().DurationVar(&quiet, "quiet", probe.DefaultQuiet, "how long nothing new must come before the offers are complete")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, networkKeys, []string{"dhcp.backend", "serve.http"})
+	a.addFlags(cmd, networkKeys, []string{"dhcp.backend", "serve.http"})
 	return cmd
 }
 
@@ -129,7 +129,7 @@ func (l loaded) asks(server string, judgeAlone bool) ([]asking, error) {
 			// It may have no address yet: a raw socket needs none.
 			k.config.Device = n.name
 		}
-		if !judgeAlone && l.Config.Backend() != config.NoBackend {
+		if !judgeAlone && l.Config.DHCP.Backend != config.NoBackend {
 			k.want = l.expected(n)
 		}
 		out = append(out, k)
@@ -234,7 +234,7 @@ asked of a loopback or link-local address that the configuration does not name.`
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, networkKeys, []string{"dhcp.backend", "serve.http"})
+	a.addFlags(cmd, networkKeys, []string{"dhcp.backend", "serve.http"})
 	return cmd
 }
 

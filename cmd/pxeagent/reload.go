@@ -30,6 +30,7 @@ const (
 // reloader has the agent follow the configuration while it runs. What cannot change then is named, and kept.
 type reloader struct {
 	flags *pflag.FlagSet
+	read  func(*pflag.FlagSet) (loaded, error)
 	agent *agent.Agent
 	log   *slog.Logger
 	start loaded // as the agent was started
@@ -44,8 +45,12 @@ type reloader struct {
 
 // newReloader takes SIGHUP from here on; run gives it back. The first look at the files comes after l was read from them, so it reads them
 // once more: what changed in between is not missed.
-func newReloader(flags *pflag.FlagSet, a *agent.Agent, l loaded, menu menu.Settings, log *slog.Logger) *reloader {
-	r := &reloader{flags: flags, agent: a, log: log, start: l, now: l, menu: menu, hup: make(chan os.Signal, 1)}
+func (a *app) newReloader(
+	flags *pflag.FlagSet, served *agent.Agent, l loaded, menu menu.Settings, log *slog.Logger,
+) *reloader {
+	r := &reloader{
+		flags: flags, read: a.read, agent: served, log: log, start: l, now: l, menu: menu, hup: make(chan os.Signal, 1),
+	}
 	signal.Notify(r.hup, syscall.SIGHUP)
 	return r
 }
@@ -125,7 +130,7 @@ func (r *reloader) reload(ctx context.Context, asked bool) {
 	}
 	r.stamp = stamp
 	files := r.files()
-	next, err := load(r.flags)
+	next, err := r.read(r.flags)
 	if err == nil {
 		err = r.take(next, asked)
 	}

@@ -67,14 +67,18 @@ type loaded struct {
 	explain func(error) cli.Failure
 }
 
-func load(flags *pflag.FlagSet) (loaded, error) {
-	l, err := config.Load(flags)
+// Schema is what can be configured with the backends there are.
+func (a *app) Schema() *config.Schema { return backend.Schema(a.backends) }
+
+// read is the configuration alone.
+func (a *app) read(flags *pflag.FlagSet) (loaded, error) {
+	l, err := a.Schema().Load(flags)
 	return loaded{Loaded: l}, err
 }
 
 // open makes l work with the DHCP server that is configured.
 func (l *loaded) open(a *app, flags *pflag.FlagSet, log *slog.Logger) {
-	l.row, _ = backend.Of(a.backends, l.Config.Backend())
+	l.row, _ = backend.Of(a.backends, l.Config.DHCP.Backend)
 	l.explain = a.explain
 	l.session = backend.NewSession(l.Config, flags, a.stdin, log)
 }
@@ -90,7 +94,7 @@ func (a *app) Out() io.Writer { return a.stdout }
 
 // load is the configuration for cmd, from its flags and all else, and the log it asks for.
 func (a *app) load(cmd *cobra.Command) (loaded, *slog.Logger, error) {
-	l, err := load(cmd.Flags())
+	l, err := a.read(cmd.Flags())
 	if err != nil {
 		return l, nil, err
 	}
@@ -117,7 +121,7 @@ A flag wins over a variable, a variable over the file, the file over the default
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().Var(&config.FlagText{Arg: "FILE"}, "config", "configuration; default: the first that exists of "+strings.Join(config.Paths, ", "))
-	config.AddFlags(root.PersistentFlags(), logKeys...)
+	a.Schema().AddFlags(root.PersistentFlags(), logKeys...)
 	root.PersistentFlags().BoolP("verbose", "v", false, "the same as --log-level debug")
 	root.Flags().Bool("version", false, "print the version")
 	root.RunE = func(cmd *cobra.Command, args []string) error {

@@ -39,14 +39,14 @@ time whether it still sends machines here. Needs no DHCP backend and no file.`,
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), cmd.Flags(), l, log)
+			return a.serve(cmd.Context(), cmd.Flags(), l, log)
 		},
 	}
-	addFlags(cmd, networkKeys, serveKeys)
+	a.addFlags(cmd, networkKeys, serveKeys)
 	return cmd
 }
 
-func serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *slog.Logger) error {
+func (a *app) serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *slog.Logger) error {
 	c := l.Config
 	places, watches, err := l.places()
 	if err != nil {
@@ -90,7 +90,7 @@ func serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *slog.Logger
 		return rootFailure(c.Serve.Root, err)
 	}
 	log.Info("serving", "tftp", sockets.TFTP(), "http", sockets.HTTP(), "root", c.Serve.Root, "script", watch.ScriptURL(places[0].Base))
-	reload := newReloader(flags, served, l, menu, log)
+	reload := a.newReloader(flags, served, l, menu, log)
 	// Not under systemd these do nothing.
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
 	stop := context.AfterFunc(ctx, func() { _, _ = daemon.SdNotify(false, daemon.SdNotifyStopping) })

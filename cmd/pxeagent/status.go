@@ -57,7 +57,7 @@ not in that network, the wire is not asked, and the line says so.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	addFlags(cmd, networkKeys, dhcpKeys, []string{"serve.http"})
+	a.addFlags(cmd, networkKeys, dhcpKeys, []string{"serve.http"})
 	a.addBackendFlags(cmd)
 	return cmd
 }

@@ -39,7 +39,7 @@ func TestSystemdUnit(t *testing.T) {
 		t.Errorf("LoadCredential=%q, want %q", got, want)
 	}
 	// What the daemon keeps lies where the unit lets it write, by the code's defaults.
-	defaults, err := load(nil)
+	defaults, err := loadDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,10 +18,9 @@ import (
 
 // Backend is a DHCP server that can be configured. Functions that may be nil say so.
 type Backend struct {
-	Name  config.Backend       // as dhcp.backend takes it
-	Keys  []string             // that commands take as flags
-	Flags func(*pflag.FlagSet) // of commands that ask the server, besides those of its keys; nil: none
-	Codes []cli.Code           // that only this server has
+	config.Backend                      // its name, its keys
+	Flags          func(*pflag.FlagSet) // of commands that ask the server, besides those of its keys; nil: none
+	Codes          []cli.Code           // that only this server has
 	// Refusals are of plans that it refuses for a reason of its own, Hints of its errors.
 	Refusals, Hints []cli.Rule
 	// Commands are its own; nil: none.
@@ -47,15 +46,21 @@ type Backend struct {
 	Local bool
 	Proxy func(config.Config) bool
 
-	// SendsURL: with dhcp.http_boot auto, the URL for HTTP boot is sent.
-	SendsURL bool
-
 	// StandIn starts one on loopback for the demo, with its files in dir; nil: there is none.
 	StandIn func(dir string) (StandIn, error)
 }
 
 // Table has a row for each.
-func Table() []Backend { return []Backend{pfSense(), dnsmasqHere()} }
+func Table() []Backend { return []Backend{dnsmasqHere(), pfSense()} }
+
+// Schema is what can be configured with the backends of table.
+func Schema(table []Backend) *config.Schema {
+	var rows []config.Backend
+	for _, b := range table {
+		rows = append(rows, b.Backend)
+	}
+	return config.NewSchema(rows...)
+}
 
 // Network is a network as its DHCP server knows it.
 type Network struct {
@@ -69,7 +74,7 @@ type Network struct {
 func (n Network) Asked() bool { return n.server != nil }
 
 // Of is the row of that name.
-func Of(table []Backend, name config.Backend) (Backend, bool) {
+func Of(table []Backend, name string) (Backend, bool) {
 	for _, b := range table {
 		if b.Name == name {
 			return b, true
@@ -132,6 +137,7 @@ func (s *Session) once(flag string) bool {
 // Host is the program as a backend's own commands see it.
 type Host interface {
 	Session(*cobra.Command) (*Session, error)
+	Schema() *config.Schema
 	Out() io.Writer
 }
 

@@ -10,12 +10,11 @@ import (
 // dnsmasqHere is a Dnsmasq on this machine: a drop-in for each device.
 func dnsmasqHere() Backend {
 	return Backend{
-		Name: config.Dnsmasq,
-		Keys: []string{"dhcp.dnsmasq.conf_dir", "dhcp.dnsmasq.mode", "dhcp.dnsmasq.restart"},
+		Backend: dnsmasqConfig(),
 		Open: func(s *Session, n Network) (dhcp.Server, error) {
-			d := s.Config.DHCP.Dnsmasq
+			d := dnsmasqOf(&s.Config)
 			return dnsmasq.New(dnsmasq.Config{
-				Interface: n.Name, ConfDir: d.ConfDir, Mode: dnsmasq.Mode(d.Mode), Restart: d.Restart,
+				Interface: n.Name, ConfDir: d.ConfDir, Mode: d.Mode, Restart: d.Restart,
 				ProbeMAC: s.Config.Probe.MAC, Log: s.Log,
 			})
 		},
@@ -29,8 +28,8 @@ func dnsmasqHere() Backend {
 			}
 			return ""
 		},
-		SendsURL: true, Local: true,
-		Proxy: func(c config.Config) bool { return c.DHCP.Dnsmasq.Mode == string(dnsmasq.ModeProxy) },
+		Local: true,
+		Proxy: func(c config.Config) bool { return dnsmasqOf(&c).Mode == dnsmasq.ModeProxy },
 		Hints: []cli.Rule{
 			cli.Ending(dhcp.ErrNoJournal, cli.NoJournal, "by hand, for Dnsmasq: remove pxeagent-INTERFACE.conf from its conf_dir and restart it"),
 			cli.Ending(dhcp.ErrReload, cli.Restart, "Dnsmasq's own log says why: `journalctl -u dnsmasq` or the syslog"),

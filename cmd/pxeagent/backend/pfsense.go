@@ -17,13 +17,13 @@ import (
 // pfSense is a firewall that is asked over the network. An interface of it has many names and one id.
 func pfSense() Backend {
 	return Backend{
-		Name: config.PfSense, Keys: pfSenseKeys, Flags: addRetryAuth, Codes: pfSenseCodes, Refusals: pfSenseRefusals, Hints: pfSenseHints,
+		Backend: pfSenseConfig(), Flags: addRetryAuth, Codes: pfSenseCodes, Refusals: pfSenseRefusals, Hints: pfSenseHints,
 		Commands: newPfSenseCmd,
 		Find:     findPfSense,
 		Open:     func(_ *Session, n Network) (dhcp.Server, error) { return n.server, nil },
-		Key:      func(c config.Config, n Network) string { return c.DHCP.PfSense.URL.Host + "-" + n.ID },
+		Key:      func(c config.Config, n Network) string { return pfSenseOf(&c).URL.Host + "-" + n.ID },
 		Remember: func(c config.Config, name string) string {
-			return c.DHCP.PfSense.URL.Host + "/" + strings.ToLower(name)
+			return pfSenseOf(&c).URL.Host + "/" + strings.ToLower(name)
 		},
 		TellsIPXE: pfSenseTellsIPXE,
 		TellsURL:  pfSenseTellsURL,
@@ -39,7 +39,7 @@ const retryAuth = "retry-auth"
 
 // openPfSense opens the firewall for iface; "" for none. A login is tried again once in a run, not once for each interface.
 func openPfSense(s *Session, iface string) (*pfsense.Server, error) {
-	p := s.Config.DHCP.PfSense
+	p := pfSenseOf(&s.Config)
 	if p.URL == nil {
 		return nil, cli.Failure{
 			Code: cli.Usage, Err: errors.New("dhcp.pfsense.url: is not set"),
@@ -48,7 +48,7 @@ func openPfSense(s *Session, iface string) (*pfsense.Server, error) {
 	}
 	return pfsense.New(pfsense.Config{
 		URL: p.URL, Transport: p.Transport, Interface: iface, User: p.User,
-		Password: s.secret(config.FirewallPassword), APIKey: s.secret(config.FirewallAPIKey),
+		Password: s.secret(firewallPassword), APIKey: s.secret(firewallAPIKey),
 		TLSSHA256: p.TLSSHA256, CAFile: p.CAFile, StateDir: s.Config.StateDir, RetryAuth: s.once(retryAuth), Log: s.Log,
 		// It changes what is the site's own, so only who asks for it by name has it.
 		TellIPXE: s.Config.Chain == ipxe.ChainDHCP,
@@ -86,10 +86,4 @@ func pfSenseTellsURL(c config.Config, sent bool) string {
 		return "pfSense with ISC's server would send option 60 HTTPClient to PXE machines too, and with Kea the URL would have no effect"
 	}
 	return ""
-}
-
-// pfSenseKeys are those that say how to reach it.
-var pfSenseKeys = []string{
-	"dhcp.pfsense.url", "dhcp.pfsense.transport", "dhcp.pfsense.user", "dhcp.pfsense.password_file", "dhcp.pfsense.api_key_file",
-	"dhcp.pfsense.tls_sha256", "dhcp.pfsense.ca_file",
 }

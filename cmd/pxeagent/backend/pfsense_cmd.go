@@ -38,9 +38,9 @@ pinned now.`,
 			if err != nil {
 				return err
 			}
-			u := session.Config.DHCP.PfSense.URL
+			u := pfSenseOf(&session.Config).URL
 			if len(args) == 1 {
-				if u, err = config.ParseFirewallURL(args[0]); err != nil {
+				if u, err = parseFirewallURL(args[0]); err != nil {
 					return cli.Usagef("for example `pxeagent pfsense trust https://fw.lan`", "the firewall's URL %w", err)
 				}
 			}
@@ -51,8 +51,8 @@ pinned now.`,
 			if err != nil {
 				return err
 			}
-			t := trust{URL: u, Certificate: c, Pinned: session.Config.DHCP.PfSense.TLSSHA256}
-			if own := session.Config.DHCP.PfSense.URL; own == nil || own.Host != u.Host {
+			t := trust{URL: u, Certificate: c, Pinned: pfSenseOf(&session.Config).TLSSHA256}
+			if own := pfSenseOf(&session.Config).URL; own == nil || own.Host != u.Host {
 				t.Pinned = nil // it is another firewall's
 			}
 			if asJSON {
@@ -67,7 +67,7 @@ pinned now.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	config.AddFlags(cmd.Flags(), pfSenseKeys...)
+	config.AddFlags(cmd.Flags(), pfSenseKeys)
 	return cmd
 }
 
@@ -171,7 +171,7 @@ now. Nothing is written. Each of the first three can stand in interface (--inter
 			}
 			list, err := s.Interfaces(cmd.Context())
 			if err != nil {
-				return fmt.Errorf("listing the interfaces of %s: %w", session.Config.DHCP.PfSense.URL.Host, err)
+				return fmt.Errorf("listing the interfaces of %s: %w", pfSenseOf(&session.Config).URL.Host, err)
 			}
 			if asJSON {
 				return cli.WriteJSON(h.Out(), map[string]any{"interfaces": list})
@@ -180,7 +180,8 @@ now. Nothing is written. Each of the first three can stand in interface (--inter
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	config.AddFlags(cmd.Flags(), append(slices.Clone(pfSenseKeys), "state_dir")...)
+	config.AddFlags(cmd.Flags(), pfSenseKeys)
+	h.Schema().AddFlags(cmd.Flags(), "state_dir")
 	addRetryAuth(cmd.Flags())
 	return cmd
 }

@@ -5,7 +5,6 @@ import (
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/cmd/pxeagent/cli"
-	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/pfsense"
 )
 
@@ -54,8 +53,8 @@ var pfSenseHints = []cli.Rule{
 			"Diagnostics > Backup & Restore > Config History shows what was there"),
 	cli.Ending(dhcp.ErrReload, cli.Restart, "on pfSense, Status > System Logs > DHCP says why"),
 	cli.On(pfsense.ErrNoCredential, cli.Usage,
-		"name the user in dhcp.pfsense.user (--user) and a file with its password in dhcp.pfsense.password_file (--password-file, - for standard input), or set "+config.EnvPassword,
-		"with the REST package, an API key does as well: dhcp.pfsense.api_key_file (--api-key-file) or "+config.EnvAPIKey),
+		"name the user in dhcp.pfsense.user (--user) and a file with its password in dhcp.pfsense.password_file (--password-file, - for standard input), or set "+firewallPassword.Env,
+		"with the REST package, an API key does as well: dhcp.pfsense.api_key_file (--api-key-file) or "+firewallAPIKey.Env),
 	cli.On(pfsense.ErrNotSent, Login,
 		"correct the user, the password or the API key: a changed one is sent at once",
 		"if the firewall was at fault and has been corrected, --retry-auth sends the same once more"),

@@ -9,22 +9,23 @@ import (
 
 // Standard input is read once, however many interfaces there are.
 func TestPasswordFromStdin(t *testing.T) {
-	t.Setenv(config.EnvPassword, "")
-	t.Setenv(config.EnvAPIKey, "")
+	t.Setenv(firewallPassword.Env, "")
+	t.Setenv(firewallAPIKey.Env, "")
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
-	c := config.Config{DHCP: config.DHCPConfig{PfSense: config.PfSenseConfig{PasswordFile: config.Stdin}}}
+	var c config.Config
+	pfSenseOf(&c).PasswordFile = config.Stdin
 	s := NewSession(c, nil, strings.NewReader("a secret\n"), nil)
 	for range 3 {
-		if p, err := s.secret(config.FirewallPassword)(); p != "a secret" || err != nil {
+		if p, err := s.secret(firewallPassword)(); p != "a secret" || err != nil {
 			t.Errorf("%q, %v", p, err)
 		}
 	}
-	if k, err := s.secret(config.FirewallAPIKey)(); k != "" || err != nil {
+	if k, err := s.secret(firewallAPIKey)(); k != "" || err != nil {
 		t.Errorf("%q, %v", k, err)
 	}
 	for _, bad := range []string{"", "\n", "one\ntwo\n", strings.Repeat("x", 4097)} {
 		s := NewSession(c, nil, strings.NewReader(bad), nil)
-		if _, err := s.secret(config.FirewallPassword)(); err == nil || !strings.Contains(err.Error(), "standard input") {
+		if _, err := s.secret(firewallPassword)(); err == nil || !strings.Contains(err.Error(), "standard input") {
 			t.Errorf("%.20q: %v", bad, err)
 		}
 	}

@@ -36,61 +36,31 @@ type Config struct {
 	Mirrors    map[string][]string // URLs by recipe
 }
 
-// Backend is a kind of DHCP server.
-type Backend string
-
+// Names that dhcp.backend takes besides those of the schema's backends.
 const (
-	AutoBackend Backend = "auto" // see Config.Backend
-	Dnsmasq     Backend = "dnsmasq"
-	PfSense     Backend = "pfsense"
-	NoBackend   Backend = "none"
+	autoBackend = "auto" // stands in no Config: Load chooses
+	NoBackend   = "none"
 )
-
-// Backend is the DHCP server to configure, with auto made up: pfSense where its URL is known,
-// else Dnsmasq where a network is named, else none.
-func (c Config) Backend() Backend {
-	switch {
-	case c.DHCP.Backend != AutoBackend:
-		return c.DHCP.Backend
-	case c.DHCP.PfSense.URL != nil:
-		return PfSense
-	case len(c.Interfaces) > 0:
-		return Dnsmasq
-	}
-	return NoBackend
-}
-
-// SendsURL reports whether the DHCP server is to send a URL for UEFI HTTP boot. pfSense with ISC's server then tells
-// every machine that it does HTTP boot, and with Kea it has no effect, so there it is left to whoever asks for it.
-func (c Config) SendsURL() bool {
-	return c.DHCP.HTTPBoot == "on" || c.DHCP.HTTPBoot == "auto" && c.Backend() == Dnsmasq
-}
 
 // DHCPConfig is the site's DHCP server.
 type DHCPConfig struct {
-	Backend Backend
-	// HTTPBoot is auto, on, off: see Config.SendsURL.
-	HTTPBoot string
-	Dnsmasq  DnsmasqConfig
-	PfSense  PfSenseConfig
+	Backend  string // a backend of the schema, or NoBackend
+	HTTPBoot string // auto, on, off
+	// Own has what each backend's own keys set, by the backend's name: see Own.
+	Own map[string]any
 }
 
-// DnsmasqConfig is a Dnsmasq on this machine.
-type DnsmasqConfig struct {
-	ConfDir string   // absolute
-	Mode    string   // server, proxy
-	Restart []string // the command and its arguments; nil: chosen by what runs this machine
-}
-
-// PfSenseConfig is a pfSense firewall. What is secret is not in it: see ReadSecret.
-type PfSenseConfig struct {
-	URL          *url.URL // https, host and port only; nil: none
-	Transport    string   // auto, rest, xmlrpc
-	User         string
-	PasswordFile string    // absolute, or ""
-	APIKeyFile   string    // absolute, or ""
-	TLSSHA256    *[32]byte // of the certificate in DER; nil: not pinned
-	CAFile       string    // absolute, or ""
+// Own is what the keys of the backend called name set in c. Its zero value is made where there is none yet.
+func Own[T any](c *Config, name string) *T {
+	own, ok := c.DHCP.Own[name].(*T)
+	if !ok {
+		own = new(T)
+		if c.DHCP.Own == nil {
+			c.DHCP.Own = map[string]any{}
+		}
+		c.DHCP.Own[name] = own
+	}
+	return own
 }
 
 // ServeConfig is what is served, where, and to whom.

@@ -14,8 +14,6 @@ const envPrefix = "PXEAGENT_"
 // setting; PXEAGENT_REQUIRE_E2E is of the tests.
 const (
 	EnvConfig     = "PXEAGENT_CONFIG"
-	EnvPassword   = "PXEAGENT_DHCP_PFSENSE_PASSWORD"
-	EnvAPIKey     = "PXEAGENT_DHCP_PFSENSE_API_KEY"
 	envPageToken  = "PXEAGENT_PAGE_TOKEN"
 	envRootShadow = "PXEAGENT_MENU_ROOT_SHADOW"
 	envWebhook    = "PXEAGENT_WEBHOOK_SECRET"
@@ -27,28 +25,36 @@ var serviceEnv = regexp.MustCompile(`^PXEAGENT_(SERVICE_(HOST|PORT(_\w+)?)|PORT(
 
 // checkEnviron finds the variables that look like keys and are none. Their values are not
 // shown: they may be secrets.
-func checkEnviron(environ []string) Mistakes {
-	known := map[string]bool{EnvConfig: true, EnvPassword: true, EnvAPIKey: true, envPageToken: true, envWebhook: true, envRootShadow: true, envE2E: true}
-	for _, k := range keys {
-		known[k.Env()] = true
-	}
+func (s *Schema) checkEnviron(environ []string) Mistakes {
+	variables := s.variables()
 	var found Mistakes
 	for _, e := range slices.Sorted(slices.Values(environ)) {
 		name, _, _ := strings.Cut(e, "=")
-		if !strings.HasPrefix(name, envPrefix) || known[name] || serviceEnv.MatchString(name) {
+		if !strings.HasPrefix(name, envPrefix) || name == envE2E || slices.Contains(variables, name) ||
+			serviceEnv.MatchString(name) {
 			continue
 		}
-		found.add("", Origin{layer: fromEnv, name: name}, "%s", unknownVariable(name))
+		found.add("", Origin{layer: fromEnv, name: name}, "%s", unknownVariable(name, variables))
 	}
 	return found
 }
 
-func unknownVariable(name string) string {
-	var rests []string
-	for _, k := range keys {
-		rests = append(rests, strings.TrimPrefix(k.Env(), envPrefix))
+// variables are all that are read: those of the keys, of secrets, and the one that names the file.
+func (s *Schema) variables() []string {
+	var all []string
+	for _, k := range s.keys {
+		all = append(all, k.Env())
 	}
-	for _, n := range []string{EnvConfig, EnvPassword, EnvAPIKey, envPageToken, envWebhook, envRootShadow} {
+	all = append(all, EnvConfig)
+	for _, src := range s.secrets {
+		all = append(all, src.Env)
+	}
+	return all
+}
+
+func unknownVariable(name string, variables []string) string {
+	var rests []string
+	for _, n := range variables {
 		rests = append(rests, strings.TrimPrefix(n, envPrefix))
 	}
 	if best := cli.Nearest(strings.TrimPrefix(name, envPrefix), rests); best != "" {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -45,9 +44,9 @@ func (v fileValue) value() any {
 	return v.texts[0]
 }
 
-// openConfigFile reads the file named by the flag, else by PXEAGENT_CONFIG, else the first of
+// openFile reads the file named by the flag, else by PXEAGENT_CONFIG, else the first of
 // Paths, else none.
-func openConfigFile(named string, found *Mistakes) (configFile, error) {
+func (s *Schema) openFile(named string, found *Mistakes) (configFile, error) {
 	paths, must := Paths, false
 	if named == "" {
 		named = os.Getenv(EnvConfig)
@@ -67,7 +66,7 @@ func openConfigFile(named string, found *Mistakes) (configFile, error) {
 		if err != nil {
 			return configFile{}, unreadable(abs, err)
 		}
-		file, wrong := parseFile(abs, text)
+		file, wrong := s.parseFile(abs, text)
 		*found = append(*found, wrong...)
 		return file, nil
 	}
@@ -106,8 +105,8 @@ func unreadable(path string, err error) error {
 
 // parseFile takes text apart. What is wrong does not keep the rest from being read, save a
 // syntax error.
-func parseFile(path string, text []byte) (configFile, Mistakes) {
-	p := fileParser{configFile: configFile{path: path, values: map[string]fileValue{}, parts: map[string]*yaml.Node{}}}
+func (s *Schema) parseFile(path string, text []byte) (configFile, Mistakes) {
+	p := fileParser{schema: s, configFile: configFile{path: path, values: map[string]fileValue{}, parts: map[string]*yaml.Node{}}}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var doc, next yaml.Node
 	err := dec.Decode(&doc)
@@ -135,6 +134,7 @@ func parseFile(path string, text []byte) (configFile, Mistakes) {
 
 type fileParser struct {
 	configFile
+	schema   *Schema
 	Mistakes Mistakes
 }
 
@@ -160,7 +160,7 @@ func (p *fileParser) section(prefix string, n *yaml.Node) {
 		if v.Kind == yaml.AliasNode {
 			v = v.Alias
 		}
-		known, isKey := findKey(name)
+		known, isKey := p.schema.find(name)
 		_, isPart := findPart(name)
 		switch {
 		case isPart && k.Kind == yaml.ScalarNode:
@@ -168,13 +168,13 @@ func (p *fileParser) section(prefix string, n *yaml.Node) {
 			p.parts[name] = v
 		case isKey && k.Kind == yaml.ScalarNode:
 			p.value(known, k, v)
-		case isSection(name) && v.Kind == yaml.MappingNode:
+		case p.schema.isSection(name) && v.Kind == yaml.MappingNode:
 			p.section(name+".", v)
-		case isSection(name) && v.Kind == yaml.ScalarNode && v.ShortTag() == "!!null":
-		case isSection(name):
-			p.wrong(name, k, "want keys under it (%s), not %s", strings.Join(under(name), ", "), describe(v))
+		case p.schema.isSection(name) && v.Kind == yaml.ScalarNode && v.ShortTag() == "!!null":
+		case p.schema.isSection(name):
+			p.wrong(name, k, "want keys under it (%s), not %s", strings.Join(p.schema.under(name), ", "), describe(v))
 		default:
-			p.wrong(name, k, "%s", unknownKey(name))
+			p.wrong(name, k, "%s", p.schema.unknownKey(name))
 		}
 	}
 }
@@ -213,44 +213,18 @@ func (p *fileParser) value(known Key, k, v *yaml.Node) {
 // secretWord finds keys that were meant to hold a secret.
 var secretWord = regexp.MustCompile(`(?i)passw|secret|token|api_?-?key`)
 
-func unknownKey(name string) string {
+func (s *Schema) unknownKey(name string) string {
 	if secretWord.MatchString(lastPart(name)) {
-		return "there is no such key: secrets do not stand in this file; name a file that holds it in dhcp.pfsense.password_file, dhcp.pfsense.api_key_file or page.token_file"
+		var files []string
+		for _, src := range s.secrets {
+			files = append(files, src.FileKey)
+		}
+		return "there is no such key: secrets do not stand in this file; name a file that holds it in " + eitherOf(files)
 	}
-	if near := nearKey(name); near != "" {
+	if near := s.nearKey(name); near != "" {
 		return "there is no such key; did you mean " + near + "?"
 	}
 	return "there is no such key"
-}
-
-func isSection(name string) bool {
-	return slices.ContainsFunc(names(), func(n string) bool { return strings.HasPrefix(n, name+".") })
-}
-
-// under lists what may stand in the section name.
-func under(name string) []string {
-	var below []string
-	for _, n := range names() {
-		if rest, ok := strings.CutPrefix(n, name+"."); ok {
-			first, _, _ := strings.Cut(rest, ".")
-			if !slices.Contains(below, first) {
-				below = append(below, first)
-			}
-		}
-	}
-	return below
-}
-
-// names are those of all that may stand in the file.
-func names() []string {
-	var all []string
-	for _, k := range keys {
-		all = append(all, k.Name)
-	}
-	for _, p := range parts {
-		all = append(all, p.name)
-	}
-	return all
 }
 
 // describe says what n is. It does not repeat a text: it may be a secret in the wrong place.

@@ -110,7 +110,7 @@ func parseKeep(s string) (int, error) {
 func ParseSHA256(s string) (string, error) {
 	var out []string
 	for word := range strings.SplitSeq(s, ",") {
-		sum, err := parseFingerprint(strings.TrimSpace(word))
+		sum, err := ParseFingerprint(strings.TrimSpace(word))
 		if err != nil {
 			return "", fmt.Errorf("%q is no SHA-256; want 64 hex digits", strings.TrimSpace(word))
 		}

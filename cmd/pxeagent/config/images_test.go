@@ -42,7 +42,7 @@ mirrors:
   smartos: mirror.lan/smartos
   debian: [https://a.lan/debian, "https://u:secret@b.lan/debian"]
 `)
-	_, err := Load(nil)
+	_, err := schema.Load(nil)
 	var ms Mistakes
 	if !errors.As(err, &ms) {
 		t.Fatalf("no mistakes: %v", err)
@@ -72,7 +72,7 @@ mirrors:
 func TestImagesFromRelativePath(t *testing.T) {
 	dir := isolate(t)
 	write(t, "etc/pxeagent.yaml", "images: [{recipe: iso, version: x, from: [usb/x.iso, https://host/memdisk]}]\n")
-	l, err := Load(nil)
+	l, err := schema.Load(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -76,58 +77,43 @@ type Loaded struct {
 	Warnings Mistakes // what is accepted and should be written otherwise: old names
 	Settings []Setting
 	Parts    []SetPart
+	secrets  []SecretSource
 }
 
 // Load lays flags over the environment over the file over the defaults, and turns what is left
 // into typed values. What is wrong with them comes back as Mistakes, all at once; a file that
 // cannot be read is a failure of its own. flags may be nil.
-func Load(flags *pflag.FlagSet) (Loaded, error) {
+func (s *Schema) Load(flags *pflag.FlagSet) (Loaded, error) {
 	var found Mistakes
-	file, err := openConfigFile(FlagValue(flags, "config"), &found)
+	file, err := s.openFile(FlagValue(flags, "config"), &found)
 	if err != nil {
 		return Loaded{}, err
 	}
-	found = append(found, checkEnviron(os.Environ())...)
+	found = append(found, s.checkEnviron(os.Environ())...)
 
-	// Empty variables count as not set, which is viper's rule as well.
-	v := viper.New()
-	for _, k := range keys {
-		v.SetDefault(k.Name, k.Default)
-		if err := v.BindEnv(k.Name, k.Env()); err != nil {
-			return Loaded{}, fmt.Errorf("binding %s: %w", k.Env(), err)
-		}
-		if f := lookupFlag(flags, k.Flag); f != nil {
-			if err := v.BindPFlag(k.Name, f); err != nil {
-				return Loaded{}, fmt.Errorf("binding --%s: %w", k.Flag, err)
-			}
-		}
+	v, err := s.layers(file, flags)
+	if err != nil {
+		return Loaded{}, err
 	}
-	if err := v.MergeConfigMap(file.tree()); err != nil {
-		return Loaded{}, fmt.Errorf("reading %s: %w", file.path, err)
-	}
-
-	l := Loaded{File: file.path}
-	for _, k := range keys {
-		s := Setting{Key: k, From: whence(k, file, flags)}
-		s.Texts = k.Shape.split(v.Get(k.Name))
-		if k.Name == "log.level" && s.From.layer != fromFlag && FlagValue(flags, "verbose") == "true" {
-			s.Texts, s.From = []string{"debug"}, Origin{layer: fromFlag, name: "--verbose"}
-		}
-		if s.From.layer == fromFlag && len(s.Texts) == 0 {
-			found.add(k.Name, s.From, "is empty; leave the flag out for the default")
+	l := Loaded{File: file.path, secrets: s.secrets}
+	for _, k := range s.keys {
+		set := Setting{Key: k, Texts: k.Shape.split(v.Get(k.Name)), From: originOf(k, file, flags)}
+		if set.From.layer == fromFlag && len(set.Texts) == 0 {
+			found.add(k.Name, set.From, "is empty; leave the flag out for the default")
 		}
 		if k.Path {
-			if err := s.resolve(); err != nil {
-				found.add(k.Name, s.From, "%v", err)
+			if err := set.resolve(); err != nil {
+				found.add(k.Name, set.From, "%v", err)
 				continue
 			}
 		}
-		if len(s.Texts) > 0 {
-			for _, err := range k.Set(&l.Config, s.Texts) {
-				found.add(k.Name, s.From, "%v", err)
-			}
+		for _, err := range set.decode(v, &l.Config) {
+			found.add(k.Name, set.From, "%v", err)
 		}
-		l.Settings = append(l.Settings, s)
+		l.Settings = append(l.Settings, set)
+	}
+	if l.Config.DHCP.Backend == autoBackend {
+		l.Config.DHCP.Backend = s.chooseBackend(l.Config)
 	}
 	for _, p := range parts {
 		node, there := file.parts[p.name]
@@ -144,7 +130,7 @@ func Load(flags *pflag.FlagSet) (Loaded, error) {
 		l.Parts = append(l.Parts, s)
 	}
 	found, l.Warnings = found.split()
-	found = append(found, l.check(found)...)
+	found = append(found, l.check(s.backends, found)...)
 	found = append(found, l.checkMachines(found)...)
 	if len(found) > 0 {
 		found.sort()
@@ -153,10 +139,42 @@ func Load(flags *pflag.FlagSet) (Loaded, error) {
 	return l, nil
 }
 
-// whence is the layer that viper takes k from.
-func whence(k Key, file configFile, flags *pflag.FlagSet) Origin {
+// layers lays flags over the environment over the file over the defaults. An empty variable counts as not set.
+func (s *Schema) layers(file configFile, flags *pflag.FlagSet) (*viper.Viper, error) {
+	v := viper.New()
+	v.SetEnvPrefix(strings.TrimSuffix(envPrefix, "_"))
+	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
+	v.AutomaticEnv()
+	for _, k := range s.keys {
+		v.SetDefault(k.Name, k.Default)
+		if f := lookupFlag(flags, k.Flag); f != nil {
+			if err := v.BindPFlag(k.Name, f); err != nil {
+				return nil, fmt.Errorf("binding --%s: %w", k.Flag, err)
+			}
+		}
+	}
+	if isVerbose(flags) {
+		v.Set(logLevel, "debug")
+	}
+	if err := v.MergeConfigMap(file.tree()); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", file.path, err)
+	}
+	return v, nil
+}
+
+// isVerbose: --verbose stands for --log-level debug, and --log-level itself wins.
+func isVerbose(flags *pflag.FlagSet) bool {
+	level := lookupFlag(flags, "log-level")
+	return FlagValue(flags, "verbose") == "true" && (level == nil || !level.Changed)
+}
+
+// originOf is the layer that viper takes k from, which it does not say itself.
+func originOf(k Key, file configFile, flags *pflag.FlagSet) Origin {
 	if f := lookupFlag(flags, k.Flag); f != nil && f.Changed {
 		return Origin{layer: fromFlag, name: "--" + k.Flag}
+	}
+	if k.Name == logLevel && isVerbose(flags) {
+		return Origin{layer: fromFlag, name: "--verbose"}
 	}
 	if os.Getenv(k.Env()) != "" {
 		return Origin{layer: fromEnv, name: k.Env()}
@@ -165,6 +183,40 @@ func whence(k Key, file configFile, flags *pflag.FlagSet) Origin {
 		return Origin{layer: fromFile, file: file.path, line: val.line}
 	}
 	return Origin{}
+}
+
+// decode has viper decode the setting into its field of c, each text by the key's own parser.
+func (s Setting) decode(v *viper.Viper, c *Config) (wrong []error) {
+	target := s.Key.Into
+	field := target.field(c) // what is not set exists as well
+	switch {
+	case len(s.Texts) == 0:
+		return nil
+	case s.Key.Shape == List || s.Key.Shape == Words:
+		v.Set(s.Key.Name, s.Texts)
+	default:
+		v.Set(s.Key.Name, s.Texts[0])
+	}
+	parse := func(_, _ reflect.Type, value any) (any, error) {
+		text, ok := value.(string)
+		if !ok { // a list, or what was parsed already
+			return value, nil
+		}
+		parsed, err := target.parse(text)
+		if err != nil {
+			wrong = append(wrong, err)
+		}
+		return parsed, err
+	}
+	if err := v.UnmarshalKey(s.Key.Name, field, viper.DecodeHook(parse)); err != nil && len(wrong) == 0 {
+		wrong = append(wrong, err)
+	}
+	for i, text := range s.Texts {
+		if target.unique && slices.Index(s.Texts, text) < i {
+			wrong = append(wrong, fmt.Errorf("duplicate value %q", text))
+		}
+	}
+	return wrong
 }
 
 // resolve makes a path absolute. One in the file counts from the file's folder, any other from
@@ -221,7 +273,7 @@ func FlagValue(flags *pflag.FlagSet, name string) string {
 
 // check is what can be said only of several keys together. Keys that are wrong by themselves
 // are left alone.
-func (l *Loaded) check(wrong Mistakes) Mistakes {
+func (l *Loaded) check(backends []Backend, wrong Mistakes) Mistakes {
 	var found Mistakes
 	c := &l.Config
 	ok := func(name string) bool {
@@ -236,17 +288,10 @@ func (l *Loaded) check(wrong Mistakes) Mistakes {
 		add("probe.device", "names %s for %s; want one device for each interface, in the same order, or none",
 			cli.Count(n, "device"), cli.Count(m, "interface"))
 	}
-	if c.DHCP.Backend == PfSense && ok("dhcp.backend") {
-		p := c.DHCP.PfSense
-		if p.URL == nil {
-			add("dhcp.pfsense.url", "is not set; dhcp.backend pfsense needs it, such as https://fw.lan")
+	for _, b := range backends {
+		if b.Check != nil {
+			b.Check(*c, add)
 		}
-		if p.User == "" && p.Transport == "xmlrpc" {
-			add("dhcp.pfsense.user", "is not set; dhcp.pfsense.transport xmlrpc needs it")
-		}
-	}
-	if p := c.DHCP.PfSense; p.PasswordFile == Stdin && p.APIKeyFile == Stdin {
-		add("dhcp.pfsense.api_key_file", "is standard input, and dhcp.pfsense.password_file as well; want one of them")
 	}
 	if t, h := c.Serve.Root, c.StateDir; t != "" && h != "" {
 		for _, tree := range []string{"tftp", "http"} {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +54,7 @@ func write(t *testing.T, path, text string) {
 func loadArgs(args ...string) (Loaded, error) {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.Var(&FlagText{Arg: "FILE"}, "config", "")
-	for _, k := range keys {
+	for _, k := range schema.keys {
 		if k.Flag != "" {
 			k.addTo(flags)
 		}
@@ -64,7 +62,7 @@ func loadArgs(args ...string) (Loaded, error) {
 	if err := flags.Parse(args); err != nil {
 		return Loaded{}, err
 	}
-	return Load(flags)
+	return schema.Load(flags)
 }
 
 var compareConfig = cmp.Options{
@@ -77,10 +75,9 @@ func defaultConfig() Config {
 		Chain:    "auto",
 		StateDir: "/var/lib/pxeagent/state",
 		DHCP: DHCPConfig{
-			Backend:  AutoBackend,
+			Backend:  NoBackend,
 			HTTPBoot: "auto",
-			Dnsmasq:  DnsmasqConfig{ConfDir: confDir(runtime.GOOS), Mode: "server"},
-			PfSense:  PfSenseConfig{Transport: "auto"},
+			Own:      map[string]any{"shed": &shedSettings{Dir: "/etc/shed"}, "tower": &towerSettings{}},
 		},
 		Serve: ServeConfig{
 			Root: "/var/lib/pxeagent",
@@ -96,7 +93,7 @@ func defaultConfig() Config {
 
 func TestDefaultsNeedNoFile(t *testing.T) {
 	isolate(t)
-	l, err := Load(nil)
+	l, err := schema.Load(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,28 +111,20 @@ var samples = map[string]struct {
 	yaml string // "" where it is text quoted
 	set  func(c *Config)
 }{
-	"interface":             {"eth1,eth2", "[eth1, eth2]", func(c *Config) { c.Interfaces = []string{"eth1", "eth2"} }},
-	"next_server":           {"10.0.0.7", "10.0.0.7", func(c *Config) { c.NextServer = netip.MustParseAddr("10.0.0.7") }},
-	"chain":                 {"tftp", "tftp", func(c *Config) { c.Chain = "tftp" }},
-	"state_dir":             {"/s", "/s", func(c *Config) { c.StateDir = "/s" }},
-	"dhcp.backend":          {"none", "none", func(c *Config) { c.DHCP.Backend = NoBackend }},
-	"dhcp.http_boot":        {"on", "on", func(c *Config) { c.DHCP.HTTPBoot = "on" }},
-	"dhcp.dnsmasq.conf_dir": {"/d", "/d", func(c *Config) { c.DHCP.Dnsmasq.ConfDir = "/d" }},
-	"dhcp.dnsmasq.mode":     {"proxy", "proxy", func(c *Config) { c.DHCP.Dnsmasq.Mode = "proxy" }},
-	"dhcp.dnsmasq.restart": {"service  dnsmasq restart", "[service, dnsmasq, restart]",
-		func(c *Config) { c.DHCP.Dnsmasq.Restart = []string{"service", "dnsmasq", "restart"} }},
-	"dhcp.pfsense.url": {"https://fw.lan:8443/", "https://fw.lan:8443/",
-		func(c *Config) { c.DHCP.PfSense.URL = &url.URL{Scheme: "https", Host: "fw.lan:8443"} }},
-	"dhcp.pfsense.transport":     {"rest", "rest", func(c *Config) { c.DHCP.PfSense.Transport = "rest" }},
-	"dhcp.pfsense.user":          {"boot", "boot", func(c *Config) { c.DHCP.PfSense.User = "boot" }},
-	"dhcp.pfsense.password_file": {"/p", "/p", func(c *Config) { c.DHCP.PfSense.PasswordFile = "/p" }},
-	"dhcp.pfsense.api_key_file":  {"/k", "/k", func(c *Config) { c.DHCP.PfSense.APIKeyFile = "/k" }},
-	"dhcp.pfsense.tls_sha256": {strings.Repeat("AB:", 31) + "ab", strings.Repeat("ab", 32),
-		func(c *Config) { c.DHCP.PfSense.TLSSHA256 = (*[32]byte)(bytes.Repeat([]byte{0xab}, 32)) }},
-	"dhcp.pfsense.ca_file": {"/c", "/c", func(c *Config) { c.DHCP.PfSense.CAFile = "/c" }},
-	"serve.root":           {"/r", "/r", func(c *Config) { c.Serve.Root = "/r" }},
-	"serve.tftp":           {"127.0.0.1:6969", "", func(c *Config) { c.Serve.TFTP = netip.MustParseAddrPort("127.0.0.1:6969") }},
-	"serve.http":           {"[::1]:0", "", func(c *Config) { c.Serve.HTTP = netip.MustParseAddrPort("[::1]:0") }},
+	"interface":      {"eth1,eth2", "[eth1, eth2]", func(c *Config) { c.Interfaces, c.DHCP.Backend = []string{"eth1", "eth2"}, "shed" }},
+	"next_server":    {"10.0.0.7", "10.0.0.7", func(c *Config) { c.NextServer = netip.MustParseAddr("10.0.0.7") }},
+	"chain":          {"tftp", "tftp", func(c *Config) { c.Chain = "tftp" }},
+	"state_dir":      {"/s", "/s", func(c *Config) { c.StateDir = "/s" }},
+	"dhcp.backend":   {"shed", "shed", func(c *Config) { c.DHCP.Backend = "shed" }},
+	"dhcp.http_boot": {"on", "on", func(c *Config) { c.DHCP.HTTPBoot = "on" }},
+	"dhcp.shed.dir":  {"/d", "/d", func(c *Config) { shedOf(c).Dir = "/d" }},
+	"dhcp.shed.restart": {"service  shed restart", "[service, shed, restart]",
+		func(c *Config) { shedOf(c).Restart = []string{"service", "shed", "restart"} }},
+	"dhcp.tower.name":          {"high", "high", func(c *Config) { c.DHCP.Backend, towerOf(c).Name = "tower", "high" }},
+	"dhcp.tower.password_file": {"/p", "/p", func(c *Config) { towerOf(c).PasswordFile = "/p" }},
+	"serve.root":               {"/r", "/r", func(c *Config) { c.Serve.Root = "/r" }},
+	"serve.tftp":               {"127.0.0.1:6969", "", func(c *Config) { c.Serve.TFTP = netip.MustParseAddrPort("127.0.0.1:6969") }},
+	"serve.http":               {"[::1]:0", "", func(c *Config) { c.Serve.HTTP = netip.MustParseAddrPort("[::1]:0") }},
 	"serve.networks": {"10.0.0.0/8, 192.0.2.1", "[10.0.0.0/8, 192.0.2.1]", func(c *Config) {
 		c.Serve.Networks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}
 	}},
@@ -184,7 +173,7 @@ func yamlFor(name, value string) (text string, line int) {
 
 func TestEveryKeyByFileVariableAndFlag(t *testing.T) {
 	dir := isolate(t)
-	for _, k := range keys {
+	for _, k := range schema.keys {
 		sample, ok := samples[k.Name]
 		if !ok {
 			t.Errorf("%s: the test has no sample", k.Name)
@@ -227,8 +216,8 @@ func TestEveryKeyByFileVariableAndFlag(t *testing.T) {
 			})
 		}
 	}
-	if len(samples) != len(keys) {
-		t.Errorf("%d samples for %d keys", len(samples), len(keys))
+	if len(samples) != len(schema.keys) {
+		t.Errorf("%d samples for %d keys", len(samples), len(schema.keys))
 	}
 }
 
@@ -254,7 +243,7 @@ func TestEveryPartByFile(t *testing.T) {
 		}
 		t.Run(p.name, func(t *testing.T) {
 			var found Mistakes
-			file, wrong := parseFile(filepath.Join(dir, "pxeagent.yaml"), []byte(sample.yaml))
+			file, wrong := schema.parseFile(filepath.Join(dir, "pxeagent.yaml"), []byte(sample.yaml))
 			var got, want Config
 			p.set(&got, partNode{file.parts[p.name], p.name, file.path, &found})
 			if found = append(found, wrong...); len(found) > 0 {
@@ -347,11 +336,11 @@ func TestListsReplaceEachOther(t *testing.T) {
 func TestRelativePaths(t *testing.T) {
 	dir := isolate(t)
 	write(t, "conf/x.yaml", "state_dir: state\nserve:\n  root: ../root\n")
-	l, err := loadArgs("--config", "conf/x.yaml", "--dnsmasq-conf-dir", "drop/in")
+	l, err := loadArgs("--config", "conf/x.yaml", "--shed-dir", "drop/in")
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []string{l.File, l.Config.StateDir, l.Config.Serve.Root, l.Config.DHCP.Dnsmasq.ConfDir}
+	got := []string{l.File, l.Config.StateDir, l.Config.Serve.Root, shedOf(&l.Config).Dir}
 	for i, want := range []string{"conf/x.yaml", "conf/state", "root", "drop/in"} {
 		if got[i] != filepath.Join(dir, want) {
 			t.Errorf("%s, want it at %s in %s", got[i], want, dir)
@@ -359,30 +348,9 @@ func TestRelativePaths(t *testing.T) {
 	}
 }
 
-func TestBackendThatIsMeant(t *testing.T) {
-	fw := &url.URL{Scheme: "https", Host: "fw.lan"}
-	for _, c := range []struct {
-		set        Backend
-		interfaces []string
-		url        *url.URL
-		want       Backend
-	}{
-		{AutoBackend, nil, nil, NoBackend},
-		{AutoBackend, []string{"eth1"}, nil, Dnsmasq},
-		{AutoBackend, []string{"admin"}, fw, PfSense},
-		{Dnsmasq, nil, fw, Dnsmasq},
-		{NoBackend, []string{"eth1"}, fw, NoBackend},
-	} {
-		got := Config{Interfaces: c.interfaces, DHCP: DHCPConfig{Backend: c.set, PfSense: PfSenseConfig{URL: c.url}}}.Backend()
-		if got != c.want {
-			t.Errorf("%+v: got %s", c, got)
-		}
-	}
-}
-
 func TestKeysAreDistinct(t *testing.T) {
 	seen := map[string]bool{}
-	for _, k := range keys {
+	for _, k := range schema.keys {
 		for _, name := range []string{k.Name, k.Env(), "--" + k.Flag} {
 			if name != "--" && seen[name] {
 				t.Errorf("%s is there twice", name)
@@ -391,24 +359,6 @@ func TestKeysAreDistinct(t *testing.T) {
 		}
 		if k.Usage == "" || strings.HasSuffix(k.Usage, ".") {
 			t.Errorf("%s: usage %q", k.Name, k.Usage)
-		}
-	}
-}
-
-func TestSendsURL(t *testing.T) {
-	for _, c := range []struct {
-		http    string
-		backend Backend
-		want    bool
-	}{
-		{"auto", Dnsmasq, true},
-		{"auto", PfSense, false},
-		{"auto", NoBackend, false},
-		{"on", PfSense, true},
-		{"off", Dnsmasq, false},
-	} {
-		if got := (Config{DHCP: DHCPConfig{Backend: c.backend, HTTPBoot: c.http}}).SendsURL(); got != c.want {
-			t.Errorf("%s with %s: %v", c.http, c.backend, got)
 		}
 	}
 }

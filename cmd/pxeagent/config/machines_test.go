@@ -3,13 +3,10 @@ package config
 import (
 	"errors"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"pxeagent/agent/machine"
 )
@@ -72,7 +69,7 @@ var (
 func TestAllMistakesOfMachinesAtOnce(t *testing.T) {
 	isolate(t)
 	write(t, "pxeagent.yaml", "hosts:\n- {mac: 52:54:00:00:00:01, profile: nope}\n- mac: 52:54:00:00:00:01\n- mac: 52:54\n- {mac: 52:54:00:00:00:02, profile: p}\nprofiles:\n  p: {menu: strait}\n  q: {menu: skip}\n")
-	_, err := Load(nil)
+	_, err := schema.Load(nil)
 	var ms Mistakes
 	if !errors.As(err, &ms) {
 		t.Fatal(err)
@@ -102,7 +99,7 @@ func TestMistakesOfMachines(t *testing.T) {
 		{"the same range", "hosts:\n- address: 10.0.0.0/24\n- address: 10.0.0.0-10.0.0.255",
 			`hosts[1].address: has 10.0.0.0/24, as hosts[0] has in line 2: nothing says which of the two a machine is (FILE:3)`},
 		{"straight to where", "profiles:\n  a: {menu: skip}", "profiles.a.menu: is skip, and image is not set; want what is to be booted (FILE:2)"},
-		{"neither", "profiles:\n  a: {menu: direct}", `profiles.a.menu: "direct" is not known; want show or skip (FILE:2)`},
+		{"neither", "profiles:\n  a: {menu: direct}", `profiles.a.menu: unknown value "direct": use show or skip (FILE:2)`},
 		{"arguments", "profiles:\n  a: {image: x, args: 'a={{.Password}}'}",
 			`profiles.a.args: "{{.Password}}" is not known; want one of {{.MAC}}, {{.DashedMAC}}, {{.UUID}}, {{.Serial}}, {{.Asset}}, {{.Addr}}, {{.Host}}, {{.Profile}}, {{.Server}}, {{.Labels.NAME}} (FILE:2)`},
 		{"canary", "profiles:\n  a: {canary: soon}", `profiles.a.canary: "soon" is not a time; want one such as 30s or 5m (FILE:2)`},
@@ -111,7 +108,7 @@ func TestMistakesOfMachines(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := isolate(t)
 			write(t, "pxeagent.yaml", tt.yaml)
-			_, err := Load(nil)
+			_, err := schema.Load(nil)
 			var ms Mistakes
 			if !errors.As(err, &ms) || len(ms) != 1 {
 				t.Fatalf("%v, want one mistake", err)
@@ -120,30 +117,5 @@ func TestMistakesOfMachines(t *testing.T) {
 				t.Errorf("%s\nwant\n%s", got, tt.want)
 			}
 		})
-	}
-}
-
-// What the example says of hosts and profiles is right.
-func TestExampleOfMachines(t *testing.T) {
-	b, err := os.ReadFile(examplePath)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var text []string
-	inside := false
-	for line := range strings.Lines(string(b)) {
-		bare, comment := strings.CutPrefix(line, "#")
-		if inside = comment && (inside && bare[0] == ' ' || bare == "hosts:\n" || bare == "profiles:\n"); inside {
-			text = append(text, bare)
-		}
-	}
-	isolate(t)
-	write(t, "pxeagent.yaml", strings.Join(text, ""))
-	l, err := Load(nil)
-	if err != nil {
-		t.Fatalf("%v in\n%s", err, strings.Join(text, ""))
-	}
-	if diff := cmp.Diff([]int{3, 2}, []int{len(l.Config.Hosts), len(l.Config.Profiles)}); diff != "" {
-		t.Error(diff)
 	}
 }

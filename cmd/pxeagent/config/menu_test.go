@@ -50,7 +50,7 @@ func TestEntriesMistakes(t *testing.T) {
 		if err := os.WriteFile("pxeagent.yaml", []byte("menu:\n  items: "+text+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Load(nil)
+		_, err := schema.Load(nil)
 		if want == "" && err == nil {
 			continue
 		}

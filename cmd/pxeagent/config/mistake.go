@@ -81,10 +81,10 @@ func (ms Mistakes) Error() string {
 }
 
 // nearKey is the key that a person who wrote name probably meant, or "".
-func nearKey(name string) string {
+func (s *Schema) nearKey(name string) string {
 	norm := strings.ToLower(strings.ReplaceAll(name, "-", "_"))
 	var all, sameEnd []string
-	for _, name := range names() {
+	for _, name := range s.names() {
 		all = append(all, name)
 		if lastPart(name) == lastPart(norm) {
 			sameEnd = append(sameEnd, name)

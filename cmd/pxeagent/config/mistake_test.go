@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/spf13/viper"
+
 	"pxeagent/cmd/pxeagent/cli"
 )
 
@@ -43,7 +45,7 @@ func TestMistakes(t *testing.T) {
 	}{
 		{name: "none", file: "# nothing\n"},
 		{name: "nulls", file: "serve:\nlog:\n  level:\nnext_server: ~\nchain: ''\n"},
-		{name: "alias", file: "state_dir: &d /x\ndhcp:\n  dnsmasq: {conf_dir: *d}\n"},
+		{name: "alias", file: "state_dir: &d /x\ndhcp:\n  shed: {dir: *d}\n"},
 
 		{name: "unknown keys", file: "Interface: a\nnext-server: b\nserve:\n  roots: c\n  tls: d\ntftp: e\nzzz: f\n[a]: b\n", want: []string{
 			"Interface: there is no such key; did you mean interface? (FILE:1)",
@@ -54,12 +56,14 @@ func TestMistakes(t *testing.T) {
 			"zzz: there is no such key (FILE:7)",
 			"FILE:8: there is no such key",
 		}},
-		{name: "a secret in the file", file: "dhcp:\n  pfsense:\n    password: hunter2\n    apikey: hunter3\n", want: []string{
-			"dhcp.pfsense.password: there is no such key: secrets do not stand in this file; name a file that holds it in dhcp.pfsense.password_file, dhcp.pfsense.api_key_file or page.token_file (FILE:3)",
-			"dhcp.pfsense.apikey: there is no such key: secrets do not stand in this file; name a file that holds it in dhcp.pfsense.password_file, dhcp.pfsense.api_key_file or page.token_file (FILE:4)",
+		{name: "a secret in the file", file: "dhcp:\n  tower:\n    password: hunter2\n    apikey: hunter3\n", want: []string{
+			"dhcp.tower.password: there is no such key: secrets do not stand in this file; name a file that holds it in " +
+				"dhcp.tower.password_file, page.token_file, menu.root_shadow_file or webhook.secret_file (FILE:3)",
+			"dhcp.tower.apikey: there is no such key: secrets do not stand in this file; name a file that holds it in " +
+				"dhcp.tower.password_file, page.token_file, menu.root_shadow_file or webhook.secret_file (FILE:4)",
 		}},
 		{name: "twice", file: "chain: off\ninterface: [a, b, a]\nchain: auto\n", want: []string{
-			`interface: "a" is a duplicate (FILE:2)`,
+			`interface: duplicate value "a" (FILE:2)`,
 			"chain: duplicate key (first on line 1) (FILE:3)",
 		}},
 		{name: "wrong types", file: "menu: 3\nserve: [a]\nlog: {format: [text]}\ninterface: [a, [b]]\nnext_server: {a: b}\nprobe:\n  device: [~]\n", want: []string{
@@ -82,13 +86,13 @@ func TestMistakes(t *testing.T) {
 		{name: "syntax: not UTF-8", file: "\xff\xfa", want: []string{"FILE:1: not YAML: invalid leading UTF-8 octet"}},
 		{name: "syntax, and more elsewhere", file: "a: b: c\n", env: []string{"PXEAGENT_CHAIN=x"}, args: []string{"--tftp=69"}, want: []string{
 			"FILE:1: not YAML: mapping values are not allowed in this context",
-			`chain: "x" is not known; want auto, dhcp, embed, tftp or off (PXEAGENT_CHAIN)`,
+			`chain: unknown value "x": use auto, dhcp, embed, tftp or off (PXEAGENT_CHAIN)`,
 			`serve.tftp: "69" has no colon; want :69 (--tftp)`,
 		}},
 
 		{name: "variables", env: []string{"PXEAGENT_INTERFACES=a", "PXEAGENT_SECRET=hunter2", "PXEAGENT_REQUIRE_E2E=0",
 			"PXEAGENT_SERVICE_HOST=10.0.0.1", "PXEAGENT_SERVICE_PORT_HTTP=80", "PXEAGENT_PORT=udp://10.0.0.1:69", "PXEAGENT_PORT_69_UDP_ADDR=10.0.0.1",
-			"PXEAGENT_DHCP_PFSENSE_PASSWORD=hunter3", "PXEAGENT_dhcp_backend=none"}, want: []string{
+			"PXEAGENT_DHCP_TOWER_PASSWORD=hunter3", "PXEAGENT_dhcp_backend=none"}, want: []string{
 			"PXEAGENT_INTERFACES: there is no such variable; did you mean PXEAGENT_INTERFACE?",
 			"PXEAGENT_SECRET: there is no such variable; `pxeagent config show` lists the keys, and each is a variable",
 			"PXEAGENT_dhcp_backend: there is no such variable; did you mean PXEAGENT_DHCP_BACKEND?",
@@ -99,21 +103,17 @@ func TestMistakes(t *testing.T) {
 		}},
 		{name: "every layer, in order", file: "menu:\n  timeout: 30\nlog:\n  level: loud\n", env: []string{"PXEAGENT_SERVE_HTTP=80"}, args: []string{"--chain", "on", "--next-server", "fe80::1"}, want: []string{
 			`menu.timeout: "30" has no unit; want 30s (FILE:2)`,
-			`log.level: "loud" is not known; want debug, info, warn or error (FILE:4)`,
+			`log.level: unknown value "loud": use debug, info, warn or error (FILE:4)`,
 			`serve.http: "80" has no colon; want :80 (PXEAGENT_SERVE_HTTP)`,
 			`next_server: "fe80::1" is not IPv4; machines boot from an IPv4 address such as 10.0.0.7 (--next-server)`,
-			`chain: "on" is not known; want auto, dhcp, embed, tftp or off (--chain)`,
+			`chain: unknown value "on": use auto, dhcp, embed, tftp or off (--chain)`,
 		}},
 
-		{name: "firewall that is not named", file: "dhcp:\n  backend: pfsense\n  pfsense:\n    transport: xmlrpc\n", want: []string{
-			"dhcp.pfsense.url: is not set; dhcp.backend pfsense needs it, such as https://fw.lan",
-			"dhcp.pfsense.user: is not set; dhcp.pfsense.transport xmlrpc needs it",
+		{name: "keys that belong together", file: "dhcp:\n  backend: tower\n", want: []string{
+			"dhcp.tower.name: is not set; dhcp.backend tower needs it",
 		}},
-		{name: "two secrets from standard input", args: []string{"--password-file", "-", "--api-key-file", "-"}, want: []string{
-			"dhcp.pfsense.api_key_file: is standard input, and dhcp.pfsense.password_file as well; want one of them (--api-key-file)",
-		}},
-		{name: "firewall that is named wrongly", file: "dhcp:\n  backend: pfsense\n  pfsense:\n    url: fw.lan\n", want: []string{
-			`dhcp.pfsense.url: "fw.lan" has no scheme; want https://fw.lan (FILE:4)`,
+		{name: "a key that is wrong by itself", file: "dhcp:\n  backend: tower\n  tower:\n    name: \"a\\nb\"\n", want: []string{
+			`dhcp.tower.name: "a\nb" holds a control character; want one line of text (FILE:4)`,
 		}},
 		{name: "devices that do not fit", file: "interface: [a, b]\nprobe: {device: eth0}\n", want: []string{
 			"probe.device: names 1 device for 2 interfaces; want one device for each interface, in the same order, or none (FILE:2)",
@@ -145,18 +145,9 @@ func TestValues(t *testing.T) {
 		{"next_server", "0.0.0.0", `"0.0.0.0" is not an address that a machine can ask; want this agent's, such as 10.0.0.7`},
 		{"next_server", "224.0.0.1", `"224.0.0.1" is not an address that a machine can ask; want this agent's, such as 10.0.0.7`},
 		{"next_server", "255.255.255.255", `"255.255.255.255" is not an address that a machine can ask; want this agent's, such as 10.0.0.7`},
-		{"chain", "tfpt", `"tfpt" is not known; did you mean tftp? There are auto, dhcp, embed, tftp and off`},
-		{"dhcp.backend", "isc", `"isc" is not known; want auto, dnsmasq, pfsense or none`},
-		{"dhcp.backend", "dnsmask", `"dnsmask" is not known; did you mean dnsmasq? There are auto, dnsmasq, pfsense and none`},
-		{"dhcp.dnsmasq.mode", "relay", `"relay" is not known; want server or proxy`},
-		{"dhcp.pfsense.url", "http://fw.lan", `"http://fw.lan" is not https, and would send credentials in the clear; want https://fw.lan`},
-		{"dhcp.pfsense.url", "https://me:hunter2@fw.lan", `holds a user or a password; want https://HOST, with dhcp.pfsense.user and dhcp.pfsense.password_file`},
-		{"dhcp.pfsense.url", "https://", `"https://" is not a URL of a firewall; want one such as https://fw.lan`},
-		{"dhcp.pfsense.url", "https://fw lan/", `"https://fw lan/" is not a URL of a firewall; want one such as https://fw.lan`},
-		{"dhcp.pfsense.url", "https://fw.lan/api?x", `"https://fw.lan/api?x" has more than a host and a port; want https://fw.lan`},
-		{"dhcp.pfsense.url", "https://fw.lan:99999", `"https://fw.lan:99999" has port 99999; want a number from 1 to 65535`},
-		{"dhcp.pfsense.tls_sha256", "abc", `"abc" is not hex; want the 64 digits of a SHA-256`},
-		{"dhcp.pfsense.tls_sha256", "ab:cd", `"ab:cd" is 2 bytes; want the 32 of a SHA-256`},
+		{"chain", "tfpt", `unknown value "tfpt": did you mean tftp? There are auto, dhcp, embed, tftp, off`},
+		{"dhcp.backend", "isc", `unknown value "isc": use auto, shed, tower or none`},
+		{"dhcp.backend", "towel", `unknown value "towel": did you mean tower? There are auto, shed, tower, none`},
 		{"serve.tftp", "69", `"69" has no colon; want :69`},
 		{"serve.tftp", "10.0.0.7", `"10.0.0.7" has no port; want ADDR:PORT, such as 10.0.0.7:69`},
 		{"serve.tftp", "fe80::1", `"fe80::1" has no port; want ADDR:PORT, such as [fe80::1]:69`},
@@ -179,16 +170,16 @@ func TestValues(t *testing.T) {
 		{"page.hosts", "pxe.lan:80", `"pxe.lan:80" is no host name; want one such as pxe.example.org, without a port`},
 		{"page.hosts", "http://pxe.lan", `"http://pxe.lan" is no host name; want one such as pxe.example.org, without a port`},
 		{"probe.interval", "1s", `"1s" is out of range; want 10s to 24h, or 0 for no probes`},
-		{"log.level", "trace", `"trace" is not known; want debug, info, warn or error`},
-		{"log.level", "inof", `"inof" is not known; did you mean info? There are debug, info, warn and error`},
-		{"log.format", "xml", `"xml" is not known; want text or json`},
+		{"log.level", "trace", `unknown value "trace": use debug, info, warn or error`},
+		{"log.level", "inof", `unknown value "inof": did you mean info? There are debug, info, warn, error`},
+		{"log.format", "xml", `unknown value "xml": use text or json`},
 	} {
-		k, ok := findKey(c.key)
+		k, ok := schema.find(c.key)
 		if !ok {
 			t.Fatalf("no key %s", c.key)
 		}
 		var got []string
-		for _, err := range k.Set(&Config{}, []string{c.value}) {
+		for _, err := range (Setting{Key: k, Texts: []string{c.value}}).decode(viper.New(), &Config{}) {
 			got = append(got, err.Error())
 		}
 		if len(got) != 1 || got[0] != c.want {
@@ -269,13 +260,13 @@ func TestWhereTheFileIsLookedFor(t *testing.T) {
 
 // What is read from a file is either a key of the table or a mistake in a line of the file.
 func FuzzFile(f *testing.F) {
-	for _, s := range []string{"interface: [a, b]\n", "dhcp: &x\n  dnsmasq: *x\n", "a: b: c", "? [x]\n: y\n", "<<: {a: b}\n", "serve: {root: !!binary aGk=}\n", "--- ~\n--- ~\n"} {
+	for _, s := range []string{"interface: [a, b]\n", "dhcp: &x\n  shed: *x\n", "a: b: c", "? [x]\n: y\n", "<<: {a: b}\n", "serve: {root: !!binary aGk=}\n", "--- ~\n--- ~\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		file, wrong := parseFile("f", text)
+		file, wrong := schema.parseFile("f", text)
 		for name, v := range file.values {
-			if _, ok := findKey(name); !ok || v.line < 1 || len(v.texts) == 0 && !v.list {
+			if _, ok := schema.find(name); !ok || v.line < 1 || len(v.texts) == 0 && !v.list {
 				t.Errorf("%q: %+v", name, v)
 			}
 		}

@@ -205,35 +205,8 @@ func parseMAC(s string) (net.HardwareAddr, error) {
 	return m, nil
 }
 
-// ParseFirewallURL never repeats a text that may hold a password.
-func ParseFirewallURL(s string) (*url.URL, error) {
-	if strings.Contains(s, "@") {
-		return nil, errors.New("holds a user or a password; want https://HOST, with dhcp.pfsense.user and dhcp.pfsense.password_file")
-	}
-	if !strings.Contains(s, "://") {
-		return nil, fmt.Errorf("%q has no scheme; want https://%s", s, s)
-	}
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Hostname() == "":
-		return nil, fmt.Errorf("%q is not a URL of a firewall; want one such as https://fw.lan", s)
-	case u.Scheme != "https":
-		return nil, fmt.Errorf("%q is not https, and would send credentials in the clear; want https://%s", s, u.Host)
-	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("%q has more than a host and a port; want https://%s", s, u.Host)
-	}
-	if p := u.Port(); p != "" {
-		if n, err := parsePort(p); err != nil || n == 0 {
-			return nil, fmt.Errorf("%q has port %s; want a number from 1 to 65535", s, p)
-		}
-	}
-	// One firewall has one name: the journal and what is remembered of logins go by it.
-	u.Path, u.Host = "", strings.TrimSuffix(strings.ToLower(u.Host), ":443")
-	return u, nil
-}
-
-// parseFingerprint takes hex with or without colons, as openssl and browsers write it.
-func parseFingerprint(s string) (*[32]byte, error) {
+// ParseFingerprint takes hex with or without colons, as openssl and browsers write it.
+func ParseFingerprint(s string) (*[32]byte, error) {
 	b, err := hex.DecodeString(strings.ReplaceAll(s, ":", ""))
 	if err != nil {
 		return nil, fmt.Errorf("%q is not hex; want the 64 digits of a SHA-256", s)
@@ -254,10 +227,17 @@ func parseLevel(s string) (slog.Level, error) {
 }
 
 func notOneOf(s string, names []string) error {
-	last := len(names) - 1
-	text := fmt.Sprintf("%q is not known; want %s or %s", s, strings.Join(names[:last], ", "), names[last])
 	if near := cli.Nearest(s, names); near != "" {
-		text = fmt.Sprintf("%q is not known; did you mean %s? There are %s and %s", s, near, strings.Join(names[:last], ", "), names[last])
+		return fmt.Errorf("unknown value %q: did you mean %s? There are %s", s, near, strings.Join(names, ", "))
 	}
-	return errors.New(text)
+	return fmt.Errorf("unknown value %q: use %s", s, eitherOf(names))
+}
+
+// eitherOf is "a, b or c".
+func eitherOf(names []string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }

@@ -30,16 +30,6 @@ type SecretSource struct {
 }
 
 var (
-	FirewallPassword = SecretSource{
-		Key: "dhcp.pfsense.password", Env: EnvPassword,
-		FileKey: "dhcp.pfsense.password_file", File: func(c Config) string { return c.DHCP.PfSense.PasswordFile },
-		Credential: "pfsense-password",
-	}
-	FirewallAPIKey = SecretSource{
-		Key: "dhcp.pfsense.api_key", Env: EnvAPIKey,
-		FileKey: "dhcp.pfsense.api_key_file", File: func(c Config) string { return c.DHCP.PfSense.APIKeyFile },
-		Credential: "pfsense-api-key",
-	}
 	PageToken = SecretSource{
 		Key: "page.token", Env: envPageToken,
 		FileKey: "page.token_file", File: func(c Config) string { return c.Page.TokenFile },
@@ -50,7 +40,6 @@ var (
 		FileKey: "webhook.secret_file", File: func(c Config) string { return c.Webhook.SecretFile },
 		Credential: "webhook-secret",
 	}
-	secretSources = []SecretSource{FirewallPassword, FirewallAPIKey, PageToken, RootShadow, WebhookSecret}
 )
 
 // ErrNoSecret is returned by ReadSecret where there is none.

@@ -14,47 +14,49 @@ import (
 const theSecret = "hunter2 with blanks "
 
 func withFile(path string) Config {
-	return Config{DHCP: DHCPConfig{PfSense: PfSenseConfig{PasswordFile: path}}}
+	var c Config
+	towerOf(&c).PasswordFile = path
+	return c
 }
 
 func TestSecretFromEachSource(t *testing.T) {
 	dir := isolate(t)
 	cred := filepath.Join(dir, "cred")
-	if _, err := ReadSecret(Config{}, FirewallPassword, nil); !errors.Is(err, ErrNoSecret) || cli.Explain(err, nil).Code != cli.Usage {
+	if _, err := ReadSecret(Config{}, towerPassword, nil); !errors.Is(err, ErrNoSecret) || cli.Explain(err, nil).Code != cli.Usage {
 		t.Errorf("none: %v", err)
 	}
 	read := func(c Config) string {
 		t.Helper()
-		s, err := ReadSecret(c, FirewallPassword, nil)
+		s, err := ReadSecret(c, towerPassword, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s.Reveal()
 	}
 	t.Setenv("CREDENTIALS_DIRECTORY", cred)
-	if _, err := ReadSecret(Config{}, FirewallPassword, nil); !errors.Is(err, ErrNoSecret) {
+	if _, err := ReadSecret(Config{}, towerPassword, nil); !errors.Is(err, ErrNoSecret) {
 		t.Errorf("no such credential: %v", err)
 	}
-	write(t, "cred/pfsense-password", "from systemd\n")
+	write(t, "cred/tower-password", "from systemd\n")
 	// systemd's own are group-readable on some systems, in a folder that nobody else enters.
-	if err := os.Chmod("cred/pfsense-password", 0o440); err != nil {
+	if err := os.Chmod("cred/tower-password", 0o440); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(Config{}); got != "from systemd" {
 		t.Errorf("%q", got)
 	}
-	if got := read(withFile(filepath.Join(cred, "pfsense-password"))); got != "from systemd" {
+	if got := read(withFile(filepath.Join(cred, "tower-password"))); got != "from systemd" {
 		t.Errorf("%q", got)
 	}
 	write(t, "pw", theSecret+"\r\n")
 	if got := read(withFile("pw")); got != theSecret {
 		t.Errorf("%q", got)
 	}
-	t.Setenv(EnvPassword, "from the environment")
+	t.Setenv(towerPassword.Env, "from the environment")
 	if got := read(withFile("pw")); got != "from the environment" {
 		t.Errorf("%q", got)
 	}
-	if _, err := ReadSecret(Config{}, FirewallAPIKey, nil); !errors.Is(err, ErrNoSecret) {
+	if _, err := ReadSecret(Config{}, PageToken, nil); !errors.Is(err, ErrNoSecret) {
 		t.Errorf("another secret: %v", err)
 	}
 }
@@ -69,27 +71,27 @@ func TestSecretFileThatIsWrong(t *testing.T) {
 		code cli.Code
 		hint string
 	}{
-		{theSecret, 0o644, "dhcp.pfsense.password_file: " + pw + " can be read or written by others (mode 0644)", cli.Permission, "chmod 600 " + pw},
-		{theSecret, 0o620, "dhcp.pfsense.password_file: " + pw + " can be read or written by others (mode 0620)", cli.Permission, "chmod 600 " + pw},
-		{"\n", 0o600, "dhcp.pfsense.password_file: " + pw + " is empty", cli.Unexpected, ""},
-		{theSecret + "\n" + theSecret, 0o600, "dhcp.pfsense.password_file: " + pw + " has more than one line; want the secret alone", cli.Unexpected, ""},
-		{strings.Repeat(theSecret, 300), 0o600, "dhcp.pfsense.password_file: " + pw + " is larger than 4096 bytes, which no password is", cli.Unexpected, ""},
+		{theSecret, 0o644, "dhcp.tower.password_file: " + pw + " can be read or written by others (mode 0644)", cli.Permission, "chmod 600 " + pw},
+		{theSecret, 0o620, "dhcp.tower.password_file: " + pw + " can be read or written by others (mode 0620)", cli.Permission, "chmod 600 " + pw},
+		{"\n", 0o600, "dhcp.tower.password_file: " + pw + " is empty", cli.Unexpected, ""},
+		{theSecret + "\n" + theSecret, 0o600, "dhcp.tower.password_file: " + pw + " has more than one line; want the secret alone", cli.Unexpected, ""},
+		{strings.Repeat(theSecret, 300), 0o600, "dhcp.tower.password_file: " + pw + " is larger than 4096 bytes, which no password is", cli.Unexpected, ""},
 	} {
 		write(t, pw, c.text)
 		if err := os.Chmod(pw, c.mode); err != nil {
 			t.Fatal(err)
 		}
-		_, err := ReadSecret(withFile(pw), FirewallPassword, nil)
+		_, err := ReadSecret(withFile(pw), towerPassword, nil)
 		f := cli.Explain(err, nil)
 		if err == nil || f.Error() != c.want || f.Code != c.code || c.hint != "" && (len(f.Hints) == 0 || f.Hints[0] != c.hint) {
 			t.Errorf("got %v, %v %q\nwant %s", err, f.Code, f.Hints, c.want)
 		}
 		os.Chmod(pw, 0o600)
 	}
-	if _, err := ReadSecret(withFile(dir), FirewallPassword, nil); err == nil || err.Error() != "dhcp.pfsense.password_file: "+dir+" is a folder; want a file that holds the secret" {
+	if _, err := ReadSecret(withFile(dir), towerPassword, nil); err == nil || err.Error() != "dhcp.tower.password_file: "+dir+" is a folder; want a file that holds the secret" {
 		t.Errorf("folder: %v", err)
 	}
-	if _, err := ReadSecret(withFile("nowhere"), FirewallPassword, nil); !errors.Is(err, os.ErrNotExist) {
+	if _, err := ReadSecret(withFile("nowhere"), towerPassword, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing: %v", err)
 	}
 }
@@ -102,7 +104,7 @@ func TestSecretFromPipe(t *testing.T) {
 	}
 	wrote := make(chan error, 1)
 	go func() { wrote <- os.WriteFile("fifo", []byte(theSecret), 0) }()
-	s, err := ReadSecret(withFile("fifo"), FirewallPassword, nil)
+	s, err := ReadSecret(withFile("fifo"), towerPassword, nil)
 	if err != nil || s.Reveal() != theSecret {
 		t.Errorf("%v", err)
 	}
@@ -113,7 +115,7 @@ func TestSecretFromPipe(t *testing.T) {
 
 // No flag takes a secret: command lines can be read by everyone on the machine.
 func TestNoFlagTakesASecret(t *testing.T) {
-	for _, k := range keys {
+	for _, k := range schema.keys {
 		if secretWord.MatchString(k.Flag) && !strings.HasSuffix(k.Flag, "-file") {
 			t.Errorf("--%s", k.Flag)
 		}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -90,58 +89,44 @@ func (f *FlagText) String() string { return strings.Join(f.texts, ",") }
 // lose what was written.
 func (f *FlagText) Type() string { return f.Arg }
 
-// Setter parses texts, of which there is at least one, into its field of c. Each error is a
-// clause about the value, to be put after the key: `"x" is not …; want …`.
-type Setter func(c *Config, texts []string) []error
+// Target is where a key's value goes, and how a text of it is parsed. Errors of parse are clauses about the value, to
+// be put after the key: `"x" is not …; want …`.
+type Target struct {
+	field  func(*Config) any // a pointer
+	parse  func(string) (any, error)
+	unique bool // the same text twice is an error
+}
 
-func One[T any](field func(*Config) *T, parse func(string) (T, error)) Setter {
-	return func(c *Config, texts []string) []error {
-		v, err := parse(texts[0])
-		if err != nil {
-			return []error{err}
-		}
-		*field(c) = v
-		return nil
+// One is the target of a key with one text.
+func One[T any](field func(*Config) *T, parse func(string) (T, error)) Target {
+	return Target{
+		field: func(c *Config) any { return field(c) },
+		parse: func(s string) (any, error) { return parse(s) },
 	}
 }
 
-func Many[T any](field func(*Config) *[]T, parse func(string) (T, error)) Setter {
-	return func(c *Config, texts []string) (errs []error) {
-		for _, t := range texts {
-			v, err := parse(t)
-			if err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			*field(c) = append(*field(c), v)
-		}
-		return errs
+// Many is the target of a key with several.
+func Many[T any](field func(*Config) *[]T, parse func(string) (T, error)) Target {
+	return Target{
+		field: func(c *Config) any { return field(c) },
+		parse: func(s string) (any, error) { return parse(s) },
 	}
 }
 
-// Unique is set, and the same text twice is an error.
-func Unique(set Setter) Setter {
-	return func(c *Config, texts []string) []error {
-		errs := set(c, texts)
-		seen := map[string]bool{}
-		for _, t := range texts {
-			if seen[t] {
-				errs = append(errs, fmt.Errorf("%q is a duplicate", t))
-			}
-			seen[t] = true
-		}
-		return errs
-	}
+// Unique is t, and the same text twice is an error.
+func Unique(t Target) Target {
+	t.unique = true
+	return t
 }
 
 // Text takes one line as it is.
-func Text(field func(*Config) *string) Setter { return One(field, parseLine) }
+func Text(field func(*Config) *string) Target { return One(field, parseLine) }
 
 // Argv takes a command as it is.
-func Argv(field func(*Config) *[]string) Setter { return Many(field, parseLine) }
+func Argv(field func(*Config) *[]string) Target { return Many(field, parseLine) }
 
 // Choice takes one of a few names.
-func Choice[T ~string](field func(*Config) *T, names ...T) Setter {
+func Choice[T ~string](field func(*Config) *T, names ...T) Target {
 	return One(field, func(s string) (T, error) {
 		texts := make([]string, len(names))
 		for i, n := range names {

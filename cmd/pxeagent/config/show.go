@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -45,7 +44,7 @@ func (l Loaded) Rows() []Row {
 		}
 		rows = append(rows, r)
 	}
-	for _, src := range secretSources {
+	for _, src := range l.secrets {
 		if os.Getenv(src.Env) != "" {
 			rows = append(rows, Row{src.Key, hidden, src.Env})
 		} else if cred := credentialPath(src.Credential); cred != "" && src.File(l.Config) == "" {
@@ -71,24 +70,4 @@ func (s Setting) shown() string {
 		u.RawQuery = hidden
 	}
 	return u.String()
-}
-
-// Markdown is the table of keys for the documentation.
-func Markdown() string {
-	var b strings.Builder
-	b.WriteString("| key | flag | default | meaning |\n|---|---|---|---|\n")
-	for _, k := range keys {
-		flag, def := "", ""
-		if k.Flag != "" {
-			flag = "`--" + k.Flag + "`"
-		}
-		if k.Default != "" {
-			def = "`" + k.Default + "`"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, flag, def, strings.ReplaceAll(k.Usage, "|", `\|`))
-	}
-	for _, p := range parts {
-		fmt.Fprintf(&b, "| `%s` | | | %s |\n", p.name, strings.ReplaceAll(p.usage, "|", `\|`))
-	}
-	return b.String()
 }

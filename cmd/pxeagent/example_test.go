@@ -1,16 +1,16 @@
-package config
+package main
 
 import (
-	"errors"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-const examplePath = "../../../deploy/pxeagent.example.yaml"
+const examplePath = "../../deploy/pxeagent.example.yaml"
 
 // commentedKey is a key that stands in the example as a comment; prose has a blank after the #.
 var commentedKey = regexp.MustCompile(`^( *)#([a-z_0-9]+: .*)$`)
@@ -33,15 +33,12 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	text, _ := example(t)
 	isolate(t)
 	write(t, "pxeagent.yaml", text)
-	l, err := Load(nil)
+	l, err := loadDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(defaultConfig(), l.Config, compareConfig); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
 	for _, s := range l.Settings {
-		if s.From.layer != fromDefault {
+		if s.From.String() != "default" {
 			t.Errorf("%s is set", s.Key.Name)
 		}
 	}
@@ -53,28 +50,26 @@ func TestExampleHasEveryKeyWithItsDefault(t *testing.T) {
 	_, filled := example(t)
 	isolate(t)
 	write(t, "pxeagent.yaml", filled)
-	l, err := Load(nil)
-	var ms Mistakes
-	if errors.As(err, &ms) {
-		t.Fatal(ms)
-	} else if err != nil {
+	l, err := loadDefaults()
+	if err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(filled, "\n")
 	last := 0
 	for _, s := range l.Settings {
-		if s.From.layer != fromFile {
+		line, err := strconv.Atoi(strings.TrimPrefix(s.From.Short(), "file:"))
+		if err != nil {
 			t.Errorf("%s is not in the example", s.Key.Name)
 			continue
 		}
-		if s.From.line <= last {
+		if line <= last {
 			t.Errorf("%s is not in the table's order", s.Key.Name)
 		}
-		last = s.From.line
+		last = line
 		if s.Key.Default != "" {
 			want := s.Key.Default
 			if s.Key.Name == "dhcp.dnsmasq.conf_dir" {
-				want = confDir("linux") // the comment has FreeBSD's
+				want = "/etc/dnsmasq.d" // the comment has FreeBSD's
 			}
 			if got := strings.Join(s.Texts, ","); got != want {
 				t.Errorf("%s: the example has %q, the default is %q", s.Key.Name, got, want)
@@ -82,12 +77,37 @@ func TestExampleHasEveryKeyWithItsDefault(t *testing.T) {
 			continue
 		}
 		// The comment above, up to the blank line before it.
-		from := s.From.line - 1
+		from := line - 1
 		for from > 0 && lines[from-1] != "" {
 			from--
 		}
-		if !strings.Contains(strings.Join(lines[from:s.From.line], "\n"), "Example") {
+		if !strings.Contains(strings.Join(lines[from:line], "\n"), "Example") {
 			t.Errorf("%s: the comment does not say that %q is an example", s.Key.Name, s.Texts)
 		}
+	}
+}
+
+// What the example says of hosts and profiles is right.
+func TestExampleOfMachines(t *testing.T) {
+	b, err := os.ReadFile(examplePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text []string
+	inside := false
+	for line := range strings.Lines(string(b)) {
+		bare, comment := strings.CutPrefix(line, "#")
+		if inside = comment && (inside && bare[0] == ' ' || bare == "hosts:\n" || bare == "profiles:\n"); inside {
+			text = append(text, bare)
+		}
+	}
+	isolate(t)
+	write(t, "pxeagent.yaml", strings.Join(text, ""))
+	l, err := loadDefaults()
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, strings.Join(text, ""))
+	}
+	if diff := cmp.Diff([]int{3, 2}, []int{len(l.Config.Hosts), len(l.Config.Profiles)}); diff != "" {
+		t.Error(diff)
 	}
 }
