@@ -68,7 +68,7 @@ func newScene(t *testing.T) *scene {
 	seg := lab.NewSegment(t)
 	s := &scene{t: t, dir: t.TempDir(), box: seg.Host("box", "eth1", "10.77.0.7/24")}
 	s.mirror(seg.Host("mirror", "eth0", mirror+"/24"))
-	for _, dir := range []string{"etc", "lib/misc", "mnt", "out", "work"} {
+	for _, dir := range []string{"bin", "etc", "lib/misc", "mnt", "out", "work"} {
 		if err := os.MkdirAll(s.path(dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -128,6 +128,14 @@ exec dnsmasq
 END
 chmod 755 "$SCENE/restart"
 export PXEAGENT_DHCP_DNSMASQ_RESTART="$SCENE/restart"
+cat > "$SCENE/bin/systemctl" <<'END'
+#!/bin/sh
+[ "$*" = "restart dnsmasq" ] && exec "$SCENE/restart"
+echo "there is no systemd here" >&2
+exit 1
+END
+chmod 755 "$SCENE/bin/systemctl"
+PATH=$SCENE/bin:$PATH
 finish() {
   kill $(jobs -p) $(cat "$SCENE/dnsmasq.pid") 2>/dev/null
   wait
