@@ -24,7 +24,7 @@ const maxOwn = 1 << 20
 
 var (
 	// ErrUnknownItem: there is no such item.
-	ErrUnknownItem = errors.New("the menu has no such item")
+	ErrUnknownItem = errors.New("unknown menu item")
 	// ErrNotOnce: an item cannot be booted once.
 	ErrNotOnce = errors.New("cannot be booted once, because a machine fetches nothing for it")
 )

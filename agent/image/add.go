@@ -270,7 +270,7 @@ func (s *Store) fromMirrors(
 	case errors.Is(err, ErrNotFound) && w.Optional:
 		return source{}, false, nil
 	case errors.Is(err, ErrNotFound):
-		return source{}, false, fmt.Errorf("%w of %s: %s: %w", ErrNoVersion, r.Name, words["version"], err)
+		return source{}, false, fmt.Errorf("%w: %s %s: %w", ErrNoVersion, r.Name, words["version"], err)
 	}
 	return source{}, false, err
 }

@@ -114,11 +114,11 @@ func readManifest(root *os.Root, dir string) (Manifest, error) {
 
 func (m Manifest) check() error {
 	if m.Key == "" || key(m.Key) != m.Key {
-		return fmt.Errorf("%q is no key", m.Key)
+		return fmt.Errorf("invalid key %q", m.Key)
 	}
 	local := func(p string) error {
 		if p != "" && p != "." && (!filepath.IsLocal(p) || path.Clean(p) != p) {
-			return fmt.Errorf("%q is no path below the image's folder", p)
+			return fmt.Errorf("%q is not a path below the image's folder", p)
 		}
 		return nil
 	}
@@ -129,7 +129,7 @@ func (m Manifest) check() error {
 	for _, b := range m.Boot {
 		if key(b.Key) != b.Key || b.Key == "" ||
 			!slices.Contains([]Kind{KindLinux, KindMultiboot, KindISO, KindWimboot}, b.Kind) {
-			errs = append(errs, fmt.Errorf("%q is no item of kind %q", b.Key, b.Kind))
+			errs = append(errs, fmt.Errorf("%q is not an item of kind %q", b.Key, b.Kind))
 		}
 		errs = append(errs, local(b.BIOS), local(b.EFI))
 		for _, a := range b.Args {

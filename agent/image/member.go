@@ -56,7 +56,7 @@ func members(file io.ReaderAt, size int64, count io.Writer, do func(member) erro
 	case len(head) >= 262 && string(head[257:262]) == "ustar":
 		return tarMembers(in, do)
 	}
-	return fmt.Errorf("%w: it is none of tar, tar.gz, tar.bz2, zip", ErrArchive)
+	return fmt.Errorf("%w: it is not a tar, tar.gz, tar.bz2 or zip file", ErrArchive)
 }
 
 // damaged is for what a reader of an archive says of it. What the disk says is not about the archive.

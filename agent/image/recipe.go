@@ -143,14 +143,14 @@ func (r Recipe) check() error {
 	var errs []error
 	wrong := func(key, format string, args ...any) { errs = append(errs, fmt.Errorf(key+": "+format, args...)) }
 	if !nameRE.MatchString(r.Name) {
-		wrong("name", "%q is none; want small letters, digits and '-'", r.Name)
+		wrong("name", "invalid %q: use lowercase letters, digits, -", r.Name)
 	}
 	if r.Title == "" {
 		wrong("title", "is not set")
 	}
 	version, err := regexp.Compile(r.Version)
 	if err != nil || r.Version == "" {
-		wrong("version", "%q is no regular expression that a version can fit", r.Version)
+		wrong("version", "%q is not a regular expression that a version can match", r.Version)
 		return errors.Join(errs...)
 	}
 	words := vocabulary{"version": "1", "arch": "amd64", "cpu": "amd64"}
@@ -164,7 +164,7 @@ func (r Recipe) check() error {
 			wrong("words", "{%s} cannot be one", w)
 		}
 		if words[as.Of] == "" {
-			wrong("words."+w+".of", "{%s} is no word of the version's pattern", as.Of)
+			wrong("words."+w+".of", "{%s} is not a word of the version's pattern", as.Of)
 		}
 		for _, v := range as.Is {
 			if !versionRE.MatchString(v) {
@@ -183,12 +183,12 @@ func (r Recipe) check() error {
 	inFolder := func(key, s string) {
 		template(key, s)
 		if p := words.expand(s); p != "" && (!filepath.IsLocal(p) || path.Clean(p) != p) {
-			wrong(key, "%q is no path below the image's folder", s)
+			wrong(key, "%q is not a path below the image's folder", s)
 		}
 	}
 	for a := range r.Arch {
 		if a != "amd64" && a != "arm64" {
-			wrong("arch", "%q is none; there are amd64 and arm64", a)
+			wrong("arch", "unknown %q: use amd64 or arm64", a)
 		}
 	}
 	r.checkOrigin("", Elsewhere{r.Mirrors, r.Latest, r.Files}, words, wrong, template, inFolder)
@@ -208,7 +208,7 @@ func (r Recipe) check() error {
 	}
 	for i, p := range r.Drop {
 		if _, err := path.Match(p, ""); err != nil {
-			wrong(fmt.Sprintf("drop[%d]", i), "%q is no pattern", p)
+			wrong(fmt.Sprintf("drop[%d]", i), "invalid pattern %q", p)
 		}
 	}
 	for i, p := range r.Need {
@@ -238,7 +238,7 @@ func (r Recipe) checkOrigin(
 		template(at+"latest.needs", l.Needs)
 		template(at+"latest.older", l.Older)
 		if _, err := words.pattern(l.Find); err != nil || l.Find == "" {
-			wrong(at+"latest.find", "%q is no regular expression", l.Find)
+			wrong(at+"latest.find", "invalid regular expression %q", l.Find)
 		}
 	}
 	if len(e.Files) == 0 {
@@ -261,10 +261,10 @@ func (r Recipe) checkFile(
 	}
 	template(key+".name", f.Name)
 	if _, err := words.pattern(f.Match); err != nil {
-		wrong(key+".match", "%q is no regular expression", f.Match)
+		wrong(key+".match", "invalid regular expression %q", f.Match)
 	}
 	if _, err := words.pattern(f.Prefer); err != nil {
-		wrong(key+".prefer", "%q is no regular expression", f.Prefer)
+		wrong(key+".prefer", "invalid regular expression %q", f.Prefer)
 	}
 	withFile := vocabulary{"file": "f"}
 	for w, text := range words {
@@ -296,13 +296,13 @@ func (r Recipe) checkFile(
 
 func checkBoot(key string, b Boot, wrong func(string, string, ...any), template, inFolder func(string, string)) {
 	if b.Kind != "" && !slices.Contains([]Kind{KindLinux, KindMultiboot, KindISO, KindWimboot}, b.Kind) {
-		wrong(key+".kind", "%q is none; there are linux, multiboot, iso, wimboot", b.Kind)
+		wrong(key+".kind", "unknown %q: use linux, multiboot, iso or wimboot", b.Kind)
 	}
 	if b.BIOS == "" && b.EFI == "" {
 		wrong(key, "has neither bios nor efi")
 	}
 	if b.Key != "" && !nameRE.MatchString(b.Key) {
-		wrong(key+".key", "%q is none; want small letters, digits and '-'", b.Key)
+		wrong(key+".key", "invalid %q: use lowercase letters, digits, -", b.Key)
 	}
 	inFolder(key+".bios", b.BIOS)
 	inFolder(key+".efi", b.EFI)
@@ -358,7 +358,7 @@ func (r Recipe) words(version, arch string) (vocabulary, error) {
 	}
 	m := re.FindStringSubmatch(version)
 	if m == nil || !versionRE.MatchString(version) {
-		return nil, fmt.Errorf("%w of %s: %q; one is %s", ErrNoVersion, r.Name, version, r.Example)
+		return nil, fmt.Errorf("%w: %s %q; one is %s", ErrNoVersion, r.Name, version, r.Example)
 	}
 	v := vocabulary{"version": version}
 	for i, g := range re.SubexpNames() {

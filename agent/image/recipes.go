@@ -100,7 +100,7 @@ func ParseRecipe(text []byte) (Recipe, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	if err := dec.Decode(&r); err != nil {
-		msg := unknownKeyRE.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), "there is no key $1")
+		msg := unknownKeyRE.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), "unknown key $1")
 		return r, errors.New(strings.Join(strings.Fields(strings.Replace(msg, "unmarshal errors:", "", 1)), " "))
 	}
 	return r, r.check()

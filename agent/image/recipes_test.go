@@ -176,13 +176,13 @@ func TestRecipesThatAreWrong(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	for _, want := range []string{
-		dir + `/a.yaml: name: "A b" is none`, "title: is not set", "files: has none", `version: "(" is no regular expression`,
-		dir + "/b.yaml: arch: \"mips\" is none", "mirrors[0]: ", "folder: \"b\" is not one for each version", `title: "B {release}" has no word {release}`, "latest.find: ",
-		"files[0]: has neither name nor match", `files[0].to: "../x" is no path below`, "files[0].strip: ", "files[0].sums[0].url: is not set", "need[0]: ", "drop[0]: ",
-		`boot[0].kind: "magic" is none`, "boot[0]: has neither bios nor efi", `boot[0].args[0]: "../x" is no path`, "boot[0].modules[0].path: is not set",
-		dir + "/w.yaml: words: {arch} cannot be one", "words.arch.of: {release} is no word", `words.arch.is: "../b" cannot stand`, "files[0].prefer: ",
+		dir + `/a.yaml: name: invalid "A b"`, "title: is not set", "files: has none", `version: "(" is not a regular expression`,
+		dir + "/b.yaml: arch: unknown \"mips\"", "mirrors[0]: ", "folder: \"b\" is not one for each version", `title: "B {release}" has no word {release}`, "latest.find: ",
+		"files[0]: has neither name nor match", `files[0].to: "../x" is not a path below`, "files[0].strip: ", "files[0].sums[0].url: is not set", "need[0]: ", "drop[0]: ",
+		`boot[0].kind: unknown "magic"`, "boot[0]: has neither bios nor efi", `boot[0].args[0]: "../x" is not a path`, "boot[0].modules[0].path: is not set",
+		dir + "/w.yaml: words: {arch} cannot be one", "words.arch.of: {release} is not a word", `words.arch.is: "../b" cannot stand`, "files[0].prefer: ",
 		`per_arch: "arm64" is not in arch`, "per_arch.arm64.mirrors[0]: ", "per_arch.arm64.files: has none",
-		dir + "/c.yaml: line 2: there is no key titel", dir + "/d.yml: ",
+		dir + "/c.yaml: line 2: unknown key titel", dir + "/d.yml: ",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("it is not said that %s", want)

@@ -180,7 +180,7 @@ func TestSyncThatFails(t *testing.T) {
 	}
 	want := []string{
 		"fail smartos-latest asking for the latest version",
-		`fail windows-1 there is no such recipe: "wind`,
+		`fail windows-1 unknown recipe: "windows"`,
 		"add debian-trixie",
 	}
 	if diff := cmp.Diff(want, did); diff != "" {

@@ -79,7 +79,7 @@ func cleanMember(name string) (string, error) {
 	case strings.HasPrefix(name, "/"):
 		return "", refuse(name, "is an absolute path")
 	case len(name) > 4096 || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }):
-		return "", refuse(name, "is no name that an image has")
+		return "", refuse(name, "is not a name that an image may have")
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if part == ".." {
@@ -116,7 +116,7 @@ func (u *unpacker) member(m member, name string) error {
 		return u.mkdir(name)
 	}
 	if there {
-		return refuse(m.name, "is there twice")
+		return refuse(m.name, "is a duplicate")
 	}
 	switch m.kind {
 	case symbolicLink:
@@ -129,7 +129,7 @@ func (u *unpacker) member(m member, name string) error {
 		return nil
 	case hardLink:
 		if !u.files[m.link] {
-			return refuse(m.name, "is a link to %q, which is no file that came before it", m.link)
+			return refuse(m.name, "is a link to %q, which is not a file before it", m.link)
 		}
 		if err := u.mkdir(path.Dir(name)); err != nil {
 			return err
@@ -140,7 +140,7 @@ func (u *unpacker) member(m member, name string) error {
 		}
 		return nil
 	case other:
-		return refuse(m.name, "is no file but a device, a FIFO or the like")
+		return refuse(m.name, "is a device, a FIFO or the like")
 	}
 	if m.size < 0 || m.size > u.left.bytes {
 		return fmt.Errorf("%w: it has more than %s", ErrArchive, humanize.IBytes(uint64(u.max.bytes)))
@@ -157,7 +157,7 @@ func (u *unpacker) member(m member, name string) error {
 func (u *unpacker) mkdir(name string) error {
 	for p := name; p != "."; p = path.Dir(p) {
 		if file, there := u.files[p]; there && file {
-			return refuse(name, "lies in %q, which is no folder", p)
+			return refuse(name, "lies in %q, which is not a folder", p)
 		}
 		u.files[p] = false
 	}
@@ -176,7 +176,7 @@ func (u *unpacker) write(name string, in io.Reader, size int64) (err error) {
 	u.files[name] = true
 	out, err := u.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return refuse(name, "is there twice") // on a disk that knows no upper and lower case
+		return refuse(name, "is a duplicate") // on a disk that knows no upper and lower case
 	}
 	if err != nil {
 		return fmt.Errorf("unpacking: %w", err)

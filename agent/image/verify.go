@@ -119,7 +119,7 @@ func (s *Store) compare(ctx context.Context, v *Verification, root *os.Root, m M
 func hashFile(root *os.Root, name string, count io.Writer) (checksum, int64, error) {
 	info, err := root.Lstat(name)
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%w: %s is no plain file any more", fs.ErrNotExist, name)
+		err = fmt.Errorf("%w: %s is not a regular file any more", fs.ErrNotExist, name)
 	}
 	if err != nil {
 		return "", 0, err

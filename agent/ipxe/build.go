@@ -197,7 +197,7 @@ func (b Build) make(ctx context.Context, src string) ([]byte, error) {
 		return nil, &MakeError{
 			Command: "make " + b.Target,
 			Last:    last,
-			Err:     errors.New("it ended well and made no such file"),
+			Err:     errors.New("make succeeded without making the file"),
 		}
 	}
 	return made, err

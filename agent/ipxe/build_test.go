@@ -132,7 +132,7 @@ func TestBuildThatFailsKeepsWhatWasThere(t *testing.T) {
 		t.Errorf("a make that fails: %v", err)
 	}
 	if err := build(ctx, "bin/nothing.kpxe", text, nil); !errors.As(err, &failed) ||
-		!strings.Contains(err.Error(), "made no such file") {
+		!strings.Contains(err.Error(), "without making the file") {
 		t.Errorf("a make that makes nothing: %v", err)
 	}
 	if err := build(ctx, "bin-x86_64-efi/deaf.efi", text, nil); err == nil ||

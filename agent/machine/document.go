@@ -235,7 +235,7 @@ func (f *Fleet) asker(r Request) (asker, error) {
 	case !d.Known && facts == boot.Facts{}:
 		return refuse("nothing is known of %s: it has asked for no script, and no host has this address", r.Addr)
 	case !d.Known:
-		return refuse("the machine at %s (mac %q) is no host of the configuration", r.Addr, facts.MAC)
+		return refuse("the machine at %s (mac %q) is not a host of the configuration", r.Addr, facts.MAC)
 	case len(d.host.Addresses) > 0:
 		if !slices.ContainsFunc(d.host.Addresses, func(x Range) bool { return x.Contains(r.Addr) }) {
 			return refuse("host %s has other addresses than %s", d.Host, r.Addr)

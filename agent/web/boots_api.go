@@ -76,7 +76,7 @@ func (a *BootsAPI) list(w http.ResponseWriter, r *http.Request) {
 func (a *BootsAPI) one(w http.ResponseWriter, r *http.Request) {
 	b, ok := a.feed.Boot(r.PathValue("id"))
 	if !ok {
-		sendJSON(w, http.StatusNotFound, map[string]string{"error": "there is no such boot, or no longer"})
+		sendJSON(w, http.StatusNotFound, map[string]string{"error": "boot not found"})
 		return
 	}
 	sendJSON(w, http.StatusOK, b)

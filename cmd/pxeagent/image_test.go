@@ -121,8 +121,8 @@ func TestImageExitCodes(t *testing.T) {
 		text string
 	}{
 		{"add smartos", cli.Usage, "takes a recipe and a version"},
-		{"add windows 11", cli.NoVersion, `there is no such recipe: "windows"`},
-		{"add smartos 2013", cli.NoVersion, "there is no such version of smartos"},
+		{"add windows 11", cli.NoVersion, `unknown recipe: "windows"`},
+		{"add smartos 2013", cli.NoVersion, "version not found: smartos"},
 		{"add smartos 20250109T000000Z", cli.NoVersion, "404"},
 		{"add smartos 20250101T000000Z", cli.Download, "403"},
 		{"add smartos 20250102T000000Z", cli.Checksum, "sha256sums.txt says"},

@@ -82,8 +82,8 @@ var (
 	Permission   = Code{"permission", ExitPermission, "a permission or capability is missing"}
 	NoInterface  = Code{"no-interface", ExitNotFound, "there is no such interface, or it has no fitting address"}
 	Root         = Code{"no-root", ExitNotFound, "the folder to serve is missing or cannot be read"}
-	NoVersion    = Code{"no-version", ExitNotFound, "image: there is no such recipe, or its maker has no such version"}
-	NoImage      = Code{"no-image", ExitNotFound, "image: there is no such image on disk"}
+	NoVersion    = Code{"no-version", ExitNotFound, "image: unknown recipe, or its maker has no such version"}
+	NoImage      = Code{"no-image", ExitNotFound, "image: image not found on disk"}
 	NoBoot       = Code{"no-boot", ExitNotFound, "there is no such boot, or it is kept no longer"}
 	PortTaken    = Code{"port-taken", ExitUnavailable, "another program listens on the port"}
 	NoProgram    = Code{"no-program", ExitUnavailable, "a program that is needed is not installed"}
