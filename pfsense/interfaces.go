@@ -16,6 +16,8 @@ type Interface struct {
 	DHCP        bool         `json:"dhcp"`   // the DHCP server is enabled
 	Engine      string       `json:"engine"` // "isc" or "kea", the same for all interfaces
 	Boot        dhcp.Boot    `json:"boot"`
+	// Abilities are what of a Boot the DHCP server can send there. A script is sent only with Config.TellIPXE.
+	Abilities dhcp.Abilities `json:"-"`
 }
 
 // Interfaces lists the firewall's interfaces. Config.Interface may be empty.
@@ -37,13 +39,17 @@ func (s *Server) Found(ctx context.Context) (Interface, error) {
 	if err != nil {
 		return Interface{}, err
 	}
-	return f.describe(p), nil
+	i := f.describe(p)
+	i.Abilities.NoScript = i.Abilities.NoScript || !s.tellIPXE
+	return i, nil
 }
 
 func (f firewall) describe(p iface) Interface {
 	i := Interface{Description: p.Descr, ID: p.ID, Device: p.Device, Network: p.network().Masked(), Engine: f.Engine}
+	can := f.can(p)
+	i.Abilities = dhcp.Abilities{NoURL: !can.http, OneNBP: can.oneName, NoScript: !can.script}
 	if p.DHCP != nil {
-		i.DHCP, i.Boot = p.DHCP.Enable, f.settings(p).boot(f.can(p))
+		i.DHCP, i.Boot = p.DHCP.Enable, f.settings(p).boot(can)
 	}
 	return i
 }

@@ -29,10 +29,19 @@ type Network struct {
 	Probe     probe.Config // how to ask
 	// NoProbe: this machine cannot ask there. Machines are taken to be offered Want, and what comes after is checked.
 	NoProbe  bool
-	Want     dhcp.Boot     // what should be offered
-	Script   string        // the URL where machines end up; "": Want.Script
-	Every    time.Duration // from one check to the next, at least a second; 0: only when somebody wants one
-	TFTPPort uint16        // where machines ask by TFTP; 0: 69, the only one that firmware knows
+	Want     dhcp.Boot             // what should be offered, as far as the DHCP server can send it
+	Sends    func() dhcp.Abilities // what it can send, asked before each check; nil: all
+	Script   string                // the URL where machines end up; "": Want.Script
+	Every    time.Duration         // from one check to the next, at least a second; 0: only when somebody wants one
+	TFTPPort uint16                // where machines ask by TFTP; 0: 69, the only one that firmware knows
+}
+
+// limited is n with what the DHCP server can send of Want.
+func (n Network) limited() Network {
+	if n.Sends != nil {
+		n.Want = n.Sends().Of(n.Want)
+	}
+	return n
 }
 
 // Config is what a Watcher is made of.
@@ -68,7 +77,7 @@ type Watcher struct {
 func New(c Config) *Watcher {
 	w := &Watcher{Config: c, metrics: newMetrics(c.Metrics)}
 	for _, n := range c.Networks {
-		w.states = append(w.states, n.plain())
+		w.states = append(w.states, n.limited().plain())
 		w.wanted = append(w.wanted, make(chan struct{}, 1))
 	}
 	return w
@@ -129,7 +138,7 @@ func (w *Watcher) watch(ctx context.Context, i int) {
 // check probes a network and checks its boot path, and tells metrics, log and who wants to know. last is the result of the
 // probe before, and returned is that of this one.
 func (w *Watcher) check(ctx context.Context, i int, last string) string {
-	start, n := time.Now(), w.Networks[i]
+	start, n := time.Now(), w.Networks[i].limited()
 	w.begin(i)
 	r, err := n.probe(ctx, w.Guard)
 	if ctx.Err() != nil {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/pfsense"
@@ -375,5 +377,46 @@ func TestStatusJSON(t *testing.T) {
 	}
 	if _, err := os.Stat("state"); !os.IsNotExist(err) {
 		t.Errorf("status wrote to the state folder: %v", err)
+	}
+}
+
+// What the DHCP engine cannot send, configure learned: it is not expected of the offers, by the daemon neither, also if
+// that began before.
+func TestLearnedAbilities(t *testing.T) {
+	c := pfsensetest.Default()
+	c.Set("dhcpbackend", "kea")
+	s := newFirewallSite(t, pfsensetest.Options{Config: c, Release: "2.7.2-RELEASE"})
+	write(t, "pxeagent.yaml", "dhcp:\n  http_boot: on\n  pfsense:\n    url: "+s.fw.URL().String()+"\n")
+	l, err := loadArgs("--interface=Admin", "--state-dir=state", "--config=pxeagent.yaml", "--next-server=10.99.0.7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	expected := func() dhcp.Boot {
+		t.Helper()
+		all, err := l.networks(true, l.recall())
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%+v, %v", all, err)
+		}
+		return l.expected(all[0])
+	}
+	daemon := l.recalled("Admin")
+	before := expected()
+	if before.URL[firmware.EFI64] == "" || before.NBP[firmware.EFI64] == before.NBP[firmware.BIOS] || daemon().NoURL {
+		t.Errorf("before: %+v", before)
+	}
+	if r := s.run("", "configure --config pxeagent.yaml"+wish); r.code != cli.NotProven {
+		t.Fatalf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	after := expected()
+	if after.URL != [firmware.NumArch]string{} || after.NBP[firmware.EFI64] != after.NBP[firmware.BIOS] || after.Script != "" {
+		t.Errorf("after: %+v", after)
+	}
+	if want := (dhcp.Abilities{NoURL: true, OneNBP: true, NoScript: true}); daemon() != want {
+		t.Errorf("the daemon takes it for %+v, want %+v", daemon(), want)
+	}
+	// As older versions kept it.
+	write(t, "state/networks.json", fmt.Sprintf("{%q: %q}", l.learnedKey("Admin"), "10.99.0.0/24"))
+	if f, err := l.recall()("Admin"); err != nil || f.Prefix.String() != "10.99.0.0/24" {
+		t.Errorf("%+v, %v", f, err)
 	}
 }

@@ -16,8 +16,24 @@ import (
 	"pxeagent/cmd/pxeagent/cli"
 )
 
-// Only configure, revert and status ask the firewall. What they learn of a network's addresses is kept in the state folder, so that serve,
-// probe and check find this machine's place there and need no login.
+// Only configure, revert and status ask the firewall. What configure learns of a network is kept in the state folder, so
+// that serve, probe and check find this machine's place there, know what can be expected of the offers, and need no
+// login.
+
+// fact is what is known of a network.
+type fact struct {
+	Prefix    netip.Prefix   `json:"prefix"`
+	Abilities dhcp.Abilities `json:"abilities,omitzero"`
+}
+
+// UnmarshalJSON also takes the prefix alone, as older versions wrote it.
+func (f *fact) UnmarshalJSON(data []byte) error {
+	if *f = (fact{}); json.Unmarshal(data, &f.Prefix) == nil {
+		return nil
+	}
+	type plain fact
+	return json.Unmarshal(data, (*plain)(f))
+}
 
 func (l loaded) learnedFile() string { return filepath.Join(l.Config.StateDir, "networks.json") }
 
@@ -26,7 +42,7 @@ func (l loaded) learnedKey(name string) string {
 	return l.row.Remember(l.Config, name)
 }
 
-// learn keeps the addresses of n. It is for runs that may write.
+// learn keeps what the DHCP server told of n. It is for runs that may write.
 func (l loaded) learn(n network) error {
 	if l.row.Remember == nil || !n.found.Prefix.IsValid() {
 		return nil
@@ -36,28 +52,29 @@ func (l loaded) learn(n network) error {
 		return err
 	}
 	key := l.learnedKey(n.name)
-	if known[key] == n.found.Prefix {
+	now := fact{n.found.Prefix, n.found.Abilities}
+	if known[key] == now {
 		return nil
 	}
-	known[key] = n.found.Prefix
+	known[key] = now
 	text, err := json.MarshalIndent(known, "", "  ")
 	if err != nil {
-		return fmt.Errorf("keeping the addresses of %s: %w", n.name, err)
+		return fmt.Errorf("keeping what is known of %s: %w", n.name, err)
 	}
 	if err := renameio.WriteFile(l.learnedFile(), append(text, '\n'), 0o644); err != nil {
-		return fmt.Errorf("keeping the addresses of %s: %w", n.name, err)
+		return fmt.Errorf("keeping what is known of %s: %w", n.name, err)
 	}
 	return nil
 }
 
-func (l loaded) learned() (map[string]netip.Prefix, error) {
-	known := map[string]netip.Prefix{}
+func (l loaded) learned() (map[string]fact, error) {
+	known := map[string]fact{}
 	text, err := os.ReadFile(l.learnedFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		return known, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading which addresses the networks have: %w", err)
+		return nil, fmt.Errorf("reading what is known of the networks: %w", err)
 	}
 	if err := json.Unmarshal(text, &known); err != nil || known == nil {
 		return nil, cli.Failure{Code: cli.Unexpected, Err: fmt.Errorf("%s cannot be understood", l.learnedFile()), Hints: []string{"remove it; `pxeagent configure` makes it again"}}
@@ -75,7 +92,8 @@ func (l loaded) recall() func(name string) (backend.Network, error) {
 		if err != nil {
 			return backend.Network{}, err
 		}
-		return backend.Network{Name: name, Prefix: known[l.learnedKey(name)]}, nil
+		f := known[l.learnedKey(name)]
+		return backend.Network{Name: name, Prefix: f.Prefix, Abilities: f.Abilities}, nil
 	}
 }
 
@@ -89,14 +107,28 @@ func (l loaded) place(nics []nic, name string, i int, f backend.Network) wantLoc
 	return want
 }
 
-// expected is what can be expected of the offers in n, for commands that have no plan to go by: a DHCP server that does
-// not tell iPXE from firmware sends nobody the script.
-func (l loaded) expected(n network) dhcp.Boot {
-	want := n.want
+// expected is what can be expected of the offers in n, for commands that have no plan to go by.
+func (l loaded) expected(n network) dhcp.Boot { return l.abilities(n.found).Of(n.want) }
+
+// abilities are what the DHCP server of f can send, as it told configure; with a script only where it tells iPXE from
+// firmware.
+func (l loaded) abilities(f backend.Network) dhcp.Abilities {
+	can := f.Abilities
 	if l.row.TellsIPXE != nil {
-		if tells, _ := l.row.TellsIPXE(l.Config); !tells {
-			want.Script = ""
-		}
+		tells, _ := l.row.TellsIPXE(l.Config)
+		can.NoScript = !tells
 	}
-	return want
+	return can
+}
+
+// recalled are the abilities of the network of that name, as they are known now: configure may have run since the
+// daemon began. What cannot be read is not known.
+func (l loaded) recalled(name string) func() dhcp.Abilities {
+	return func() dhcp.Abilities {
+		f := backend.Network{Name: name}
+		if recall := l.recall(); recall != nil {
+			f, _ = recall(name)
+		}
+		return l.abilities(f)
+	}
 }

@@ -67,7 +67,9 @@ type Network struct {
 	Name   string       // as the configuration calls it
 	ID     string       // the one name of it that does not change; "" where Name is that
 	Prefix netip.Prefix // invalid where it is not known
-	server dhcp.Server  // opened by Find; nil: not asked
+	// Abilities are what of the desired settings the server can send there, as it told.
+	Abilities dhcp.Abilities
+	server    dhcp.Server // opened by Find; nil: not asked
 }
 
 // Asked reports whether the server was asked about it.

@@ -65,7 +65,7 @@ func findPfSense(ctx context.Context, s *Session, name string) (Network, error) 
 	if err != nil {
 		return Network{}, err
 	}
-	return Network{Name: name, ID: i.ID, Prefix: i.Network, server: server}, nil
+	return Network{Name: name, ID: i.ID, Prefix: i.Network, Abilities: i.Abilities, server: server}, nil
 }
 
 // pfSenseTellsIPXE: it tells iPXE from firmware, and sends it the script, only where it is asked to.

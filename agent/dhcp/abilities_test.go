@@ -1,0 +1,32 @@
+package dhcp_test
+
+import (
+	"testing"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
+)
+
+func TestAbilities(t *testing.T) {
+	want := dhcp.Boot{Script: "http://10.0.0.5/s"}
+	want.NBP[firmware.BIOS], want.NBP[firmware.EFI64] = "undionly.kpxe", "ipxe.efi"
+	want.URL[firmware.EFI64] = "http://10.0.0.5/ipxe.efi"
+	without := func(change func(*dhcp.Boot)) dhcp.Boot {
+		b := want
+		change(&b)
+		return b
+	}
+	for _, c := range []struct {
+		can  dhcp.Abilities
+		sent dhcp.Boot
+	}{
+		{dhcp.Abilities{}, want},
+		{dhcp.Abilities{NoURL: true}, without(func(b *dhcp.Boot) { b.URL[firmware.EFI64] = "" })},
+		{dhcp.Abilities{OneNBP: true}, without(func(b *dhcp.Boot) { b.NBP[firmware.EFI64] = "undionly.kpxe" })},
+		{dhcp.Abilities{NoScript: true}, without(func(b *dhcp.Boot) { b.Script = "" })},
+	} {
+		if got := c.can.Of(want); got != c.sent {
+			t.Errorf("%+v sends %+v, want %+v", c.can, got, c.sent)
+		}
+	}
+}
