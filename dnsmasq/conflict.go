@@ -14,6 +14,7 @@ func (s *Server) problems(t tree, n network, d dropIn) []dhcp.Problem {
 	j := s.judge(t, n, d)
 	list := s.served(t, n)
 	list = append(list, s.ranges(t, j)...)
+	list = append(list, j.unreached()...)
 	for i, line := range t.lines {
 		if line.file == s.file {
 			continue
@@ -76,32 +77,19 @@ func (s *Server) isNamed(field string) bool {
 
 // ranges refuses a mode that contradicts the configuration's dhcp-range lines.
 func (s *Server) ranges(t tree, j judge) []dhcp.Problem {
-	var leases, proxies []directive
-	n, onlyKnown := j.n, true
-	shared := false
-	for _, d := range t.lines {
-		if d.name == "shared-network" {
-			shared = true
-		}
-		r, ok := asRange(d)
-		if !ok || d.file == s.file || !appliesTo(r.tags, s.cfg.Interface, n.others) ||
-			!slices.ContainsFunc(n.addrs, r.covers) {
-			continue
-		}
-		if r.proxy {
-			proxies = append(proxies, d)
-		} else {
-			leases = append(leases, d)
-			onlyKnown = onlyKnown && (r.static || slices.Contains(r.tags, "known"))
-		}
-	}
+	n := j.n
+	leases, proxies := rangesOf(j.lines, s.cfg.Interface, n)
+	onlyKnown := !slices.ContainsFunc(leases, func(r ipv4Range) bool {
+		return !r.static && !slices.Contains(r.tags, "known")
+	})
+	shared := slices.ContainsFunc(j.lines, func(d directive) bool { return d.name == "shared-network" })
 	switch {
 	case s.cfg.Mode == ModeProxy && len(leases) > 0:
 		return []dhcp.Problem{dhcp.Refusal("leases-here",
 			"mode proxy is for networks where another server leases addresses, but this Dnsmasq leases them: %s; set "+
 				"dhcp.dnsmasq.mode to server", leases[0].where())}
 	case s.cfg.Mode == ModeServer && len(leases) > 0 && onlyKnown && j.known == never:
-		return []dhcp.Problem{j.onlyKnown(leases[0])}
+		return []dhcp.Problem{j.onlyKnown(leases[0].directive)}
 	case s.cfg.Mode == ModeServer && len(leases) == 0 && len(t.unread) == 0 && !shared:
 		if len(proxies) > 0 {
 			return []dhcp.Problem{dhcp.Refusal("no-range",

@@ -66,6 +66,7 @@ func TestConflicts(t *testing.T) {
 		{before: "dhcp-range=tag:vip,10.77.0.50,10.77.0.99,12h"},
 		{before: "dhcp-range=10.77.0.50,10.77.0.99,255.255.0.0"},
 		{before: "shared-network=eth1,10.80.0.1\ndhcp-range=10.80.0.50,10.80.0.99,255.255.255.0"},
+		{before: lease + "dhcp-option=tag:eth2,3\ndhcp-option=option:router,10.77.0.1\ndhcp-range=10.77.1.9,10.77.1.99,255.255.0.0"},
 		{before: lease + "interface=eth2", codes: "not-served", text: "add interface=eth1", refuse: true},
 		{before: lease + "interface=eth2,eth*"},
 		{before: lease + "interface=eth2\nlisten-address=10.77.0.1\nexcept-interface=eth1"},

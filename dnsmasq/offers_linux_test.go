@@ -25,9 +25,15 @@ func offered(o firmware.Offer) string {
 
 func wantOffers(t *testing.T, offers []firmware.Offer, want ...string) {
 	t.Helper()
+	wantOffersOf(t, "10.77.0.1", offers, want...)
+}
+
+// wantOffersOf compares the offers of the server with that address.
+func wantOffersOf(t *testing.T, server string, offers []firmware.Offer, want ...string) {
+	t.Helper()
 	var got []string
 	for _, o := range offers {
-		if o.Server == lab.Addr("10.77.0.1") {
+		if o.Server == lab.Addr(server) {
 			got = append(got, offered(o))
 		}
 	}

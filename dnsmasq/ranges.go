@@ -62,15 +62,21 @@ func asRange(d directive) (ipv4Range, bool) {
 
 // covers reports whether the range is for the network of an interface's address.
 func (r ipv4Range) covers(p netip.Prefix) bool {
-	if r.mask.IsValid() {
-		m := r.mask.As4()
-		ones, bits := net.IPMask(m[:]).Size()
-		if bits == 0 {
-			return false
-		}
-		p = netip.PrefixFrom(p.Addr(), ones)
-	}
+	p = r.network(p)
 	return p.Contains(r.start) && p.Contains(r.end)
+}
+
+// network is p with the mask of the range, if it has one; invalid, and so without any address, if that is none.
+func (r ipv4Range) network(p netip.Prefix) netip.Prefix {
+	if !r.mask.IsValid() {
+		return p
+	}
+	m := r.mask.As4()
+	ones, bits := net.IPMask(m[:]).Size()
+	if bits == 0 {
+		return netip.Prefix{}
+	}
+	return netip.PrefixFrom(p.Addr(), ones)
 }
 
 // appliesTo reports whether requests on iface can meet the conditions on tags: those that
@@ -147,4 +153,34 @@ func (n network) nets() []netip.Addr {
 	}
 	slices.SortFunc(nets, netip.Addr.Compare)
 	return slices.Compact(nets)
+}
+
+// rangesOf are the ranges for machines on the interface.
+func rangesOf(lines []directive, iface string, n network) (leases, proxies []ipv4Range) {
+	for _, d := range lines {
+		r, ok := asRange(d)
+		switch {
+		case !ok || !appliesTo(r.tags, iface, n.others) || !slices.ContainsFunc(n.addrs, r.covers):
+		case r.proxy:
+			proxies = append(proxies, r)
+		default:
+			leases = append(leases, r)
+		}
+	}
+	return leases, proxies
+}
+
+// networks are those that the ranges are for, each once, by the interface's addresses.
+func (n network) networks(ranges []ipv4Range) []netip.Prefix {
+	var nets []netip.Prefix
+	for _, r := range ranges {
+		for _, p := range n.addrs {
+			if r.covers(p) {
+				if net := r.network(p).Masked(); !slices.Contains(nets, net) {
+					nets = append(nets, net)
+				}
+			}
+		}
+	}
+	return nets
 }

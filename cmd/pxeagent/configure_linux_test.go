@@ -94,6 +94,24 @@ func TestConfigureNextToConflicts(t *testing.T) {
 	}
 }
 
+// The device has addresses in two networks: machines are sent to the one that is in the network of their leases.
+func TestNextServerIsInTheLeasedNetwork(t *testing.T) {
+	s := site.New(t, "dhcp-range=192.168.50.100,192.168.50.150,255.255.255.0,1h\ndhcp-option=3\n", "")
+	s.Box.IP("addr", "add", "192.168.50.1/24", "dev", "eth1")
+	if out, err := s.Box.Run(s.Path("restart")); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s.Serve()
+	if out := s.Must(0, "configure"); !strings.Contains(out, "next-server  (not set)  ->  192.168.50.1") {
+		t.Errorf("next-server is another:\n%s", out)
+	}
+	s.Must(0, "check")
+	_, out := s.Run("configure", "--next-server", site.Addr)
+	if !strings.Contains(out, "cannot reach next-server "+site.Addr) {
+		t.Errorf("not refused:\n%s", out)
+	}
+}
+
 func TestARestartThatFailsPutsBack(t *testing.T) {
 	s := site.New(t, site.Leasing, "")
 	s.Serve()

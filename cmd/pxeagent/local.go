@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"pxeagent/cmd/pxeagent/cli"
@@ -55,6 +56,17 @@ func (l local) String() string {
 		s += fmt.Sprintf(" (not %s)", join(l.others))
 	}
 	return s
+}
+
+// in is the first address that is in one of those networks, or the first of all where none is.
+func (l local) in(networks []netip.Prefix) netip.Addr {
+	all := append([]netip.Addr{l.addr.Addr()}, l.others...)
+	for _, a := range all {
+		if slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a) }) {
+			return a
+		}
+	}
+	return all[0]
 }
 
 // wantLocal is what is known about a network when this machine's place in it is looked for.

@@ -104,3 +104,20 @@ func TestBaseURL(t *testing.T) {
 		}
 	}
 }
+
+func TestAddressInALeasedNetwork(t *testing.T) {
+	l, err := localAddr([]nic{device("eth1", "10.0.0.7/24", "192.168.50.1/24", "10.0.0.8/24")}, wantLocal{network: "eth1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for leased, want := range map[string]string{
+		"192.168.50.0/24": "192.168.50.1", "10.0.0.0/24": "10.0.0.7", "10.0.0.8/32": "10.0.0.8", "172.16.0.0/12": "10.0.0.7",
+	} {
+		if got := l.in([]netip.Prefix{netip.MustParsePrefix(leased)}); got.String() != want {
+			t.Errorf("leased in %s: %s, want %s", leased, got, want)
+		}
+	}
+	if got := l.in(nil); got.String() != "10.0.0.7" {
+		t.Errorf("nothing known: %s", got)
+	}
+}

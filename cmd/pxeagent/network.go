@@ -67,7 +67,7 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f backend
 	at, err := localAddr(nics, l.place(nics, name, i, f))
 	switch {
 	case err == nil:
-		n.device, n.own = at.device, at.addr.Addr()
+		n.device, n.own = at.device, l.ownAddr(at)
 	case needNext && !c.NextServer.IsValid() || c.Probe.Device(i) != "":
 		var why cli.Failure
 		if errors.As(err, &why) && l.row.Find != nil && !f.Prefix.IsValid() {
@@ -88,6 +88,19 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f backend
 		n.want.URL = [firmware.NumArch]string{}
 	}
 	return n, nil
+}
+
+// ownAddr is the address of several that is in a network in which the DHCP server on this machine leases addresses:
+// machines reach it without a router. Where that cannot be said it is the first; if it is the wrong one, the plan says so.
+func (l loaded) ownAddr(at local) netip.Addr {
+	if len(at.others) == 0 || l.row.Leased == nil {
+		return at.addr.Addr()
+	}
+	leased, err := l.row.Leased(l.Config, at.device)
+	if err != nil {
+		return at.addr.Addr()
+	}
+	return at.in(leased)
 }
 
 // server opens the backend for n.

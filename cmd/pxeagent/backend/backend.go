@@ -31,6 +31,9 @@ type Backend struct {
 	Find func(ctx context.Context, s *Session, name string) (Network, error)
 	// Open makes the server ready to be planned for. n is what Find returned.
 	Open func(s *Session, n Network) (dhcp.Server, error)
+	// Leased are the networks, of those of the device of that name, in which a server on this machine leases addresses;
+	// none: that cannot be said. nil: as for none.
+	Leased func(c config.Config, device string) ([]netip.Prefix, error)
 	// Key is the network's, among all that this server has: the journal goes by it.
 	Key func(c config.Config, n Network) string
 	// Remember is the name under which the addresses that Find told are kept for commands that ask nobody; nil where

@@ -1,6 +1,8 @@
 package backend
 
 import (
+	"net/netip"
+
 	"pxeagent/agent/dhcp"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/cmd/pxeagent/config"
@@ -17,6 +19,13 @@ func dnsmasqHere() Backend {
 				Interface: n.Name, ConfDir: d.ConfDir, Mode: d.Mode, Restart: d.Restart,
 				ProbeMAC: s.Config.Probe.MAC, Log: s.Log,
 			})
+		},
+		Leased: func(c config.Config, device string) ([]netip.Prefix, error) {
+			s, err := dnsmasq.New(dnsmasq.Config{Interface: device, ConfDir: dnsmasqOf(&c).ConfDir})
+			if err != nil {
+				return nil, err
+			}
+			return s.Leased()
 		},
 		Key: func(_ config.Config, n Network) string { return n.Name },
 		TellsIPXE: func(config.Config) (bool, string) {
