@@ -48,7 +48,15 @@ var allowed = map[string][]string{
 	"agent/dhcp/dhcptest": {"agent/dhcp", "agent/firmware"},
 	"agent/probe":         {"agent/dhcp", "agent/firmware", "agent/guard"},
 	// check fetches what a boot configuration names, and calls files what the servers call them.
-	"agent/check":  {"agent/boot", "agent/dhcp", "agent/firmware", "agent/guard", "agent/menu", "agent/probe", "agent/script"},
+	"agent/check": {
+		"agent/boot",
+		"agent/dhcp",
+		"agent/firmware",
+		"agent/guard",
+		"agent/menu",
+		"agent/probe",
+		"agent/script",
+	},
 	"agent/script": {},
 	// The store is the recorder's: it keeps boots.
 	"agent/recorder": {"agent/boot", "agent/guard", "agent/store"},
@@ -76,7 +84,15 @@ var allowed = map[string][]string{
 	},
 	"agent/ipxe": {"agent/script"},
 	// A request is answered by the kind of asker (agent/boot); what lies in the trees may be private to images.
-	"agent/files":   {"agent/boot", "agent/catalog", "agent/image", "agent/ipxe", "agent/logging", "agent/menu", "agent/script"},
+	"agent/files": {
+		"agent/boot",
+		"agent/catalog",
+		"agent/image",
+		"agent/ipxe",
+		"agent/logging",
+		"agent/menu",
+		"agent/script",
+	},
 	"agent/menu":    {"agent/boot", "agent/catalog", "agent/machine", "agent/script"},
 	"agent/catalog": {"agent/boot", "agent/image", "agent/script", "agent/version"},
 	"agent/image":   {"agent/durable", "agent/guard", "agent/version"},

@@ -42,7 +42,8 @@ func FuzzReadFacts(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query string) {
 		q, _ := url.ParseQuery(query)
 		facts := ReadFacts(q.Get)
-		for _, s := range []string{facts.MAC, facts.UUID, facts.Serial, facts.Asset, facts.Manufacturer, facts.Product, facts.Platform, facts.Arch} {
+		for _, s := range []string{facts.MAC, facts.UUID, facts.Serial, facts.Asset, facts.Manufacturer, facts.Product,
+			facts.Platform, facts.Arch} {
 			if len(s) > factLength || strings.ContainsAny(s, "\n\r\x00") || strings.Contains(s, "${") {
 				t.Errorf("%q", s)
 			}

@@ -178,7 +178,8 @@ func TestTracker(t *testing.T) {
 			uefiToMenu + ", 0:40 a ipxe kernel/timeout /os/vmlinuz, 0:50 a ipxe kernel /os/vmlinuz, 1:06 x",
 			TrackerConfig{}, []string{"booted kernel a"}},
 		{"a boot program that is not there",
-			"0:00 a bios-rom none/not_found pxelinux.0, 0:20 a bios-rom none/not_found pxelinux.0, 0:40 a bios-rom none/not_found pxelinux.0, 1:00 a bios-rom none/not_found pxelinux.0",
+			"0:00 a bios-rom none/not_found pxelinux.0, 0:20 a bios-rom none/not_found pxelinux.0, 0:40 a bios-rom " +
+				"none/not_found pxelinux.0, 1:00 a bios-rom none/not_found pxelinux.0",
 			TrackerConfig{}, []string{"failed  a pxelinux.0"}},
 		{"the local disk",
 			uefiToMenu + ", 0:40 a ipxe script /ipxe/local", TrackerConfig{}, []string{"local_disk script a"}},
@@ -192,29 +193,34 @@ func TestTracker(t *testing.T) {
 			uefiToMenu + ", 0:40 a uefi nbp ipxe.efi, 0:50 a ipxe script ipxe.efi ^",
 			TrackerConfig{}, []string{"stalled script a", "script a"}},
 		{"a ROM that is iPXE, at the menu",
-			"0:01 a ipxe script undionly.kpxe ^, 0:02 a ipxe script /ipxe/bootstrap.ipxe, 0:30 a ipxe script undionly.kpxe ^", TrackerConfig{}, []string{"stalled script a", "script a"}},
+			"0:01 a ipxe script undionly.kpxe ^, 0:02 a ipxe script /ipxe/bootstrap.ipxe, 0:30 a ipxe script undionly.kpxe ^",
+			TrackerConfig{}, []string{"stalled script a", "script a"}},
 		{"the same boot again",
 			toKernel + ", 0:36 x, 2:00 a uefi nbp ipxe.efi", TrackerConfig{}, []string{"booted kernel a", "nbp a"}},
 		{"an installer fetches for an hour",
-			toKernel + ", 0:36 x, " + hourOf("a unknown other /debian/x.deb") + ", 60:00 a unknown image /debian/y.img, 61:00 x", TrackerConfig{}, []string{"booted kernel a"}},
+			toKernel + ", 0:36 x, " + hourOf("a unknown other /debian/x.deb") +
+				", 60:00 a unknown image /debian/y.img, 61:00 x", TrackerConfig{}, []string{"booted kernel a"}},
 		{"what the system asks for and does not get",
 			toKernel + ", 0:24 a unknown none/not_found /preseed.cfg, 0:40 x",
 			TrackerConfig{}, []string{"booted kernel a"}},
 		{"pxelinux looks for its menu",
-			"0:01 a bios-rom nbp pxelinux.0, 0:02 a pxelinux none/not_found pxelinux.cfg/01-52, 0:03 a pxelinux other pxelinux.cfg/default, 0:04 a pxelinux kernel vmlinuz, 0:05 a pxelinux image initrd.gz, 0:21 x",
+			"0:01 a bios-rom nbp pxelinux.0, 0:02 a pxelinux none/not_found pxelinux.cfg/01-52, 0:03 a pxelinux other " +
+				"pxelinux.cfg/default, 0:04 a pxelinux kernel vmlinuz, 0:05 a pxelinux image initrd.gz, 0:21 x",
 			TrackerConfig{}, []string{"booted image a"}},
 		{"GRUB by way of the menu",
 			uefiToMenu + ", 0:20 a ipxe nbp /grubx64.efi, 0:36 x", TrackerConfig{}, []string{"booted kernel a"}},
 		{"a disk image",
 			uefiToMenu + ", 0:20 a ipxe image /debian.iso, 6:00 x", TrackerConfig{}, []string{"booted image a"}},
 		{"people and programs that watch",
-			"0:01 a tool nbp ipxe.efi, 0:02 a tool kernel /os/vmlinuz +m, 0:03 a ipxe internal /metrics, 0:04 a ipxe kernel/refused /x, 0:05 a uefi nbp/size_probe ipxe.efi, 9:00 x", TrackerConfig{}, nil},
+			"0:01 a tool nbp ipxe.efi, 0:02 a tool kernel /os/vmlinuz +m, 0:03 a ipxe internal /metrics, 0:04 a ipxe " +
+				"kernel/refused /x, 0:05 a uefi nbp/size_probe ipxe.efi, 9:00 x", TrackerConfig{}, nil},
 		{"whoever asks for anything",
 			"0:01 a unknown none/not_found /wp-login.php, 0:02 a unknown other /notes.txt, 9:00 x",
 			TrackerConfig{}, nil},
 		{"a forged request", "0:01 a uefi nbp/timeout ipxe.efi", TrackerConfig{}, nil},
 		{"two machines",
-			"0:01 a uefi nbp ipxe.efi, 0:02 b uefi nbp ipxe.efi, 0:10 b ipxe script ipxe.efi ^, 0:11 a ipxe script ipxe.efi ^", TrackerConfig{}, []string{"script a", "script b"}},
+			"0:01 a uefi nbp ipxe.efi, 0:02 b uefi nbp ipxe.efi, 0:10 b ipxe script ipxe.efi ^, 0:11 a ipxe script ipxe.efi ^",
+			TrackerConfig{}, []string{"script a", "script b"}},
 		{"two addresses, known to the neighbour table",
 			"0:01 a uefi nbp ipxe.efi, 0:02 c uefi nbp ipxe.efi, 0:10 b ipxe script /ipxe/bootstrap.ipxe",
 			TrackerConfig{Neighbour: neighbours("a=m", "b=m", "c=n")}, []string{"script mac-m", "nbp mac-n"}},
@@ -222,7 +228,8 @@ func TestTracker(t *testing.T) {
 			"0:01 a uefi nbp ipxe.efi, 0:10 b ipxe script /ipxe/bootstrap.ipxe +m",
 			TrackerConfig{}, []string{"script mac-m"}},
 		{"two addresses, told by the second script",
-			"0:01 a uefi nbp ipxe.efi, 0:02 c uefi nbp ipxe.efi, 0:10 b ipxe script ipxe.efi ^, 0:12 b ipxe script /menu.ipxe +m", TrackerConfig{Neighbour: neighbours("a=m", "c=n")}, []string{"script mac-m", "nbp mac-n"}},
+			"0:01 a uefi nbp ipxe.efi, 0:02 c uefi nbp ipxe.efi, 0:10 b ipxe script ipxe.efi ^, 0:12 b ipxe script /menu.ipxe " +
+				"+m", TrackerConfig{Neighbour: neighbours("a=m", "c=n")}, []string{"script mac-m", "nbp mac-n"}},
 		{"an address that goes to another machine",
 			"0:01 a uefi nbp ipxe.efi, 0:02 a ipxe script /menu.ipxe +m, 0:03 a ipxe script /menu.ipxe +n",
 			TrackerConfig{}, []string{"script mac-m", "script mac-n"}},
@@ -266,7 +273,8 @@ func hourOf(word string) string {
 func TestTimesAndBytes(t *testing.T) {
 	s := tell(t, TrackerConfig{Wants: wantsInitrd, Name: func(f Facts, _ netip.Addr, kernel string) Named {
 		return Named{Host: "rack-1", Profile: "lab", Item: strings.TrimSuffix(kernel, "/vmlinuz")}
-	}}, uefiToMenu+" +m, 0:30 a ipxe kernel /os/vmlinuz ~9, 0:40 a ipxe image /os/initrd ~9, 0:50 a ipxe image /os/modules.img ~9")
+	}}, uefiToMenu+" +m, 0:30 a ipxe kernel /os/vmlinuz ~9, 0:40 a ipxe image /os/initrd ~9, 0:50 a ipxe image "+
+		"/os/modules.img ~9")
 	if len(s.ended) != 1 {
 		t.Fatalf("%+v", s.boots)
 	}
@@ -287,7 +295,8 @@ func TestTimesAndBytes(t *testing.T) {
 			1000,
 			1,
 			0,
-		}, {StageScript, at(9), at(11), 2000, 2, 0}, {StageKernel, at(21), at(30), 1000, 1, 0}, {StageImage, at(31), at(50), 2000, 2, 0},
+		}, {StageScript, at(9), at(11), 2000, 2, 0}, {StageKernel, at(21), at(30), 1000, 1, 0},
+		{StageImage, at(31), at(50), 2000, 2, 0},
 	}
 	if !slices.Equal(b.Stages, want) {
 		t.Errorf("stages %+v", b.Stages)
@@ -367,7 +376,8 @@ func TestEndsOutOfOrder(t *testing.T) {
 	s := tell(
 		t,
 		TrackerConfig{},
-		"0:03 a uefi nbp ipxe.efi, 0:12 a ipxe script /ipxe/bootstrap.ipxe, 0:12 a ipxe script ipxe.efi ^ ~3, 0:20 a ipxe none/not_found /missing, 0:20 a ipxe script /menu.ipxe ~4, 6:00 x",
+		"0:03 a uefi nbp ipxe.efi, 0:12 a ipxe script /ipxe/bootstrap.ipxe, 0:12 a ipxe script ipxe.efi ^ ~3, 0:20 a ipxe "+
+			"none/not_found /missing, 0:20 a ipxe script /menu.ipxe ~4, 6:00 x",
 	)
 	if got := s.told(); !slices.Equal(got, []string{"failed script a /missing"}) {
 		t.Errorf("%q", got)

@@ -53,14 +53,18 @@ func TestCommandsOf(t *testing.T) {
 	}{
 		"smartos": {smartos, Options{}, "kernel ${base}/u -B console=text,smartos=true || goto " +
 			"failed\nmodule ${base}/m type=rootfs name=ramdisk || goto failed\nboot || goto failed"},
-		"with a password":  {smartos, Options{RootShadow: shadow}, "kernel ${base}/u -B console=text,root_shadow='" + seedHash + "',smartos=true || goto failed"},
-		"rescue":           {smartos, Options{RootShadow: shadow}, "kernel ${base}/u -B console=text,root_shadow='" + seedHash + "',noimport=true || goto failed"},
-		"on a serial port": {smartos, Options{Console: Console{Port: 'b'}}, `kernel ${base}/u -B console=ttyb,ttyb-mode="115200,8,n,1,-",smartos=true || goto failed`},
+		"with a password": {smartos, Options{RootShadow: shadow}, "kernel ${base}/u -B console=text,root_shadow='" +
+			seedHash + "',smartos=true || goto failed"},
+		"rescue": {smartos, Options{RootShadow: shadow}, "kernel ${base}/u -B console=text,root_shadow='" +
+			seedHash + "',noimport=true || goto failed"},
+		"on a serial port": {smartos, Options{Console: Console{Port: 'b'}},
+			`kernel ${base}/u -B console=ttyb,ttyb-mode="115200,8,n,1,-",smartos=true || goto failed`},
 		"with arguments": {smartos, Options{Args: "-kd a=b -v"}, "kernel ${base}/u -B " +
 			"console=text,smartos=true,a=b -kd -v || goto failed"},
 		"linux": {linux, Options{}, "kernel ${base}/k initrd=i console=ttyS9 quiet || goto failed\ninitrd " +
 			"${base}/i || goto failed\nboot || goto failed"},
-		"linux, serial": {linux, Options{Console: Console{Port: 'a', Speed: 9600}, Args: "x=1"}, "kernel ${base}/k initrd=i quiet console=tty0 console=ttyS0,9600 x=1 || goto failed"},
+		"linux, serial": {linux, Options{Console: Console{Port: 'a', Speed: 9600}, Args: "x=1"},
+			"kernel ${base}/k initrd=i quiet console=tty0 console=ttyS0,9600 x=1 || goto failed"},
 		"linux, screen": {linux, Options{Console: Console{Port: 't'}, RootShadow: shadow}, "kernel ${base}/k " +
 			"initrd=i quiet console=tty0 || goto failed"},
 		"arm64, serial": {arm, Options{Console: Console{Port: 'a'}}, "kernel ${base}/k initrd=i console=ttyS9 " +
@@ -106,7 +110,8 @@ func TestSplitProperties(t *testing.T) {
 
 func TestParseConsole(t *testing.T) {
 	for in, want := range map[string]Console{
-		"": {}, "text": {Port: 't'}, "ttya": {Port: 'a'}, "ttyd,9600": {Port: 'd', Speed: 9600}, "ttyS0": {Port: 'a'}, "ttyS3,1500000": {Port: 'd', Speed: 1500000},
+		"": {}, "text": {Port: 't'}, "ttya": {Port: 'a'}, "ttyd,9600": {Port: 'd', Speed: 9600}, "ttyS0": {Port: 'a'},
+		"ttyS3,1500000": {Port: 'd', Speed: 1500000},
 	} {
 		got, err := ParseConsole(in)
 		if err != nil || got != want {

@@ -29,7 +29,8 @@ var everything = []string{
 
 var smartOSes = []string{
 	"smartos/20130808T195337Z" + unix, "smartos/20130808T195337Z" + archive,
-	"smartos/20240104T000552Z" + unix, "smartos/20240104T000552Z" + archive, "smartos/20240104T000552Z" + archive + ".hash",
+	"smartos/20240104T000552Z" + unix, "smartos/20240104T000552Z" + archive, "smartos/20240104T000552Z" + archive +
+		".hash",
 	"memtest86/memtest86-5.01",
 }
 
@@ -51,7 +52,8 @@ func TestWants(t *testing.T) {
 		put("http/"+f, "x")
 	}
 	for kernel, want := range map[string][]string{
-		"/smartos/20240104T000552Z" + unix:  {"/smartos/20240104T000552Z" + unix, "/smartos/20240104T000552Z" + archive, "/smartos/20240104T000552Z" + archive + ".hash"},
+		"/smartos/20240104T000552Z" + unix: {"/smartos/20240104T000552Z" + unix, "/smartos/20240104T000552Z" + archive,
+			"/smartos/20240104T000552Z" + archive + ".hash"},
 		"/memtest/memtest86+x64.efi":        {"/memtest/memtest86+x64.efi"},
 		"/alpine/3.20/boot/vmlinuz-lts":     {"/alpine/3.20/boot/vmlinuz-lts", "/alpine/3.20/boot/initramfs-lts"},
 		"/alpine/3.20/boot/modloop-lts":     nil,

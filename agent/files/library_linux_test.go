@@ -32,7 +32,8 @@ func TestUnreadableFile(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = syscall.Setfsuid(0); runtime.UnlockOSThread() })
 	}
-	for name, want := range map[string]boot.Artifact{"undionly.kpxe": boot.NBP, "x/undionly.kpxe": boot.NBP, "folder/vmlinuz": boot.Kernel} {
+	for name, want := range map[string]boot.Artifact{"undionly.kpxe": boot.NBP, "x/undionly.kpxe": boot.NBP,
+		"folder/vmlinuz": boot.Kernel} {
 		_, err := s.Open(tftp(name))
 		var no *NotOpened
 		if !errors.As(err, &no) || !errors.Is(err, fs.ErrPermission) || no.Artifact != want ||

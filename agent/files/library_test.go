@@ -493,7 +493,8 @@ func TestNewRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, addr := range map[string]netip.Addr{
-		"next-server": {}, `next-server "0.0.0.0"`: netip.IPv4Unspecified(), `"fe80::1%eth0"`: netip.MustParseAddr("fe80::1%eth0"),
+		"next-server": {}, `next-server "0.0.0.0"`: netip.IPv4Unspecified(),
+		`"fe80::1%eth0"`: netip.MustParseAddr("fe80::1%eth0"),
 	} {
 		c := good
 		c.NextServer = addr

@@ -73,7 +73,8 @@ func (s *Store) Add(ctx context.Context, o Order) (in Installed, err error) {
 		return Installed{}, err
 	}
 	m := Manifest{
-		Key: key, Recipe: r.Name, Version: o.Version, Arch: o.Arch, Title: o.Title, Args: o.Args, Installs: r.Installs, Added: s.now().UTC().Truncate(time.Second),
+		Key: key, Recipe: r.Name, Version: o.Version, Arch: o.Arch, Title: o.Title, Args: o.Args, Installs: r.Installs,
+		Added: s.now().UTC().Truncate(time.Second),
 	}
 	m.Verified = m.Added
 	for _, src := range sources {

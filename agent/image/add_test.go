@@ -88,7 +88,10 @@ func TestNoChecksumIsPublished(t *testing.T) {
 func TestChecksumThatCannotBeCompared(t *testing.T) {
 	page := []byte("<!DOCTYPE html><html><body>Welcome to our network. Please log in.</body></html>")
 	for name, publish := range map[string]func(*imagetest.Mirror, string){
-		"a page in place of each list": func(m *imagetest.Mirror, at string) { m.Put(at+"sha256sums.txt", page); m.Put(at+"md5sums.txt", page) },
+		"a page in place of each list": func(m *imagetest.Mirror, at string) {
+			m.Put(at+"sha256sums.txt", page)
+			m.Put(at+"md5sums.txt", page)
+		},
 		"a list of other files": func(m *imagetest.Mirror, at string) {
 			m.Put(at+"md5sums.txt", []byte(imagetest.SumLine("md5", "other.tgz", nil)))
 		},
@@ -389,7 +392,8 @@ func TestFromURL(t *testing.T) {
 			Args:    []string{"quiet"},
 		},
 	)
-	want := "generic-rescue | rescue | x86 bios=generic/rescue/amd64/kernel efi=generic/rescue/amd64/kernel | initrd=initramfs-6.12.img initrd=initrd-extra.img quiet" +
+	want := "generic-rescue | rescue | x86 bios=generic/rescue/amd64/kernel efi=generic/rescue/amd64/kernel | " +
+		"initrd=initramfs-6.12.img initrd=initrd-extra.img quiet" +
 		" | generic/rescue/amd64/initrds/initramfs-6.12.img  | generic/rescue/amd64/initrds/initrd-extra.img"
 	if got := b.items(); !slices.Contains(got, want) {
 		t.Errorf("got %q\nwant %q", got, want)

@@ -52,9 +52,12 @@ func TestDownloadGoesOn(t *testing.T) {
 		{"cut once", imagetest.File{Cuts: []int{70_000}}, []string{"", "bytes=70000-"}, 200_000},
 		{"cut twice", imagetest.File{Cuts: []int{70_000, 30_000}}, []string{"", "bytes=70000-", "bytes=100000-"}, 200_000},
 		{"cut before the first byte", imagetest.File{Cuts: []int{0}}, []string{"", ""}, 200_000},
-		{"the server knows no ranges", imagetest.File{Cuts: []int{70_000}, NoRange: true}, []string{"", "bytes=70000-"}, 270_000},
-		{"nothing says that it is the same file", imagetest.File{Cuts: []int{70_000}, NoValidator: true}, []string{"", ""}, 270_000},
-		{"a weak validator does not say it either", imagetest.File{Cuts: []int{70_000}, ETag: `W/"x"`}, []string{"", ""}, 270_000},
+		{"the server knows no ranges", imagetest.File{Cuts: []int{70_000}, NoRange: true}, []string{"", "bytes=70000-"},
+			270_000},
+		{"nothing says that it is the same file", imagetest.File{Cuts: []int{70_000}, NoValidator: true}, []string{"", ""},
+			270_000},
+		{"a weak validator does not say it either", imagetest.File{Cuts: []int{70_000}, ETag: `W/"x"`}, []string{"", ""},
+			270_000},
 		{"without a length", imagetest.File{Cuts: []int{70_000}, Unsized: true}, []string{"", "bytes=70000-"}, 200_000},
 		{"the server stops sending", imagetest.File{Stall: 150_000}, []string{"", "bytes=150000-"}, 200_000},
 		{"the server is busy at first", imagetest.File{Fails: []int{503, 429, 500}}, []string{"", "", "", ""}, 200_000},
@@ -97,7 +100,9 @@ func TestDownloadGoesOnInTheNextRun(t *testing.T) {
 	}{
 		{"as it was", func(*bench) {}, body, "bytes=60000-", 140_000},
 		{"the file has changed", func(b *bench) { b.mirror.Put("f", other) }, other, "bytes=60000-", len(other)},
-		{"the file is shorter than what came", func(b *bench) { b.mirror.Put("f", other[:10]) }, other[:10], "bytes=60000-", 10},
+		{"the file is shorter than what came", func(b *bench) {
+			b.mirror.Put("f", other[:10])
+		}, other[:10], "bytes=60000-", 10},
 		{"the note is gone", func(b *bench) {
 			for _, name := range b.partialNames() {
 				if strings.HasSuffix(name, ".json") {
@@ -187,11 +192,15 @@ func TestDownloadsThatFail(t *testing.T) {
 	}{
 		{"not there", imagetest.File{Fails: []int{404, 404}}, ErrNotFound, "answers 404", 1},
 		{"forbidden", imagetest.File{Fails: []int{403, 403}}, ErrDownload, "answers 403 Forbidden", 1},
-		{"broken for good", imagetest.File{Fails: []int{500, 500, 500, 500, 500, 500}}, ErrDownload, "500 Internal Server Error (after 5 tries)", 5},
-		{"always cut at the same place", imagetest.File{Body: noise(100_000), Cuts: []int{500, 0, 0, 0, 0, 0}}, ErrDownload, "the connection was cut (after 5 tries)", 5},
-		{"it stops, and does not go on", imagetest.File{Body: noise(100), NoRange: true, Stall: 50}, ErrDownload, "nothing came for 200ms (after 5 tries)", 5},
+		{"broken for good", imagetest.File{Fails: []int{500, 500, 500, 500, 500, 500}}, ErrDownload,
+			"500 Internal Server Error (after 5 tries)", 5},
+		{"always cut at the same place", imagetest.File{Body: noise(100_000), Cuts: []int{500, 0, 0, 0, 0, 0}}, ErrDownload,
+			"the connection was cut (after 5 tries)", 5},
+		{"it stops, and does not go on", imagetest.File{Body: noise(100), NoRange: true, Stall: 50}, ErrDownload,
+			"nothing came for 200ms (after 5 tries)", 5},
 		{"a redirect to itself", imagetest.File{Redirect: "/f"}, ErrDownload, "more than 10 redirects", 11},
-		{"a redirect to another scheme", imagetest.File{Redirect: "ftp://mirror.lan/f"}, ErrDownload, "which has the scheme ftp", 1},
+		{"a redirect to another scheme", imagetest.File{Redirect: "ftp://mirror.lan/f"}, ErrDownload,
+			"which has the scheme ftp", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
@@ -312,7 +321,8 @@ func TestPasswordsAreNotShown(t *testing.T) {
 }
 
 func FuzzContentRange(f *testing.F) {
-	for _, s := range []string{"bytes 10-99/100", "bytes */100", "bytes 0-0/*", "bytes -/", "", "bytes 9999999999999999999-1/1"} {
+	for _, s := range []string{"bytes 10-99/100", "bytes */100", "bytes 0-0/*", "bytes -/", "",
+		"bytes 9999999999999999999-1/1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

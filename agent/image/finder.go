@@ -240,8 +240,9 @@ func (s *search) installed(images []Image) []Installed {
 			i = len(out)
 			at[dir] = i
 			in := Installed{
-				Key: m.Key, Recipe: m.Recipe, Version: m.Version, Arch: m.Arch, Title: m.Title, Dir: dir, Bytes: m.bytes(), Installs: m.Installs,
-				Added: m.Added, Verified: m.Verified, Fault: m.Fault, Checked: len(m.Sources) > 0,
+				Key: m.Key, Recipe: m.Recipe, Version: m.Version, Arch: m.Arch, Title: m.Title, Dir: dir, Bytes: m.bytes(),
+				Installs: m.Installs,
+				Added:    m.Added, Verified: m.Verified, Fault: m.Fault, Checked: len(m.Sources) > 0,
 			}
 			for _, src := range m.Sources {
 				in.Checked = in.Checked && src.Checked != ""
@@ -254,7 +255,8 @@ func (s *search) installed(images []Image) []Installed {
 		m, dir, managed := s.above(cmp.Or(img.Dir, "."))
 		if !managed {
 			out = append(out, Installed{
-				Key: img.Key, Version: img.Version, Title: img.Title, Dir: img.Dir, Bytes: s.bytes(img), Items: []string{img.Key}, Installs: img.Installs,
+				Key: img.Key, Version: img.Version, Title: img.Title, Dir: img.Dir, Bytes: s.bytes(img), Items: []string{img.Key},
+				Installs: img.Installs,
 			})
 			continue
 		}

@@ -59,11 +59,14 @@ func TestFindLayouts(t *testing.T) {
 	}{
 		{"SmartOS, two versions, newest first",
 			[]string{
-				"smartos/20130808T195337Z" + unix, "smartos/20130808T195337Z" + archive, "smartos/20130808T195337Z" + archive + ".hash",
-				"smartos/20240104T000552Z" + unix, "smartos/20240104T000552Z" + archive, "smartos/20240104T000552Z" + archive + ".hash",
+				"smartos/20130808T195337Z" + unix, "smartos/20130808T195337Z" + archive, "smartos/20130808T195337Z" + archive +
+					".hash",
+				"smartos/20240104T000552Z" + unix, "smartos/20240104T000552Z" + archive, "smartos/20240104T000552Z" + archive +
+					".hash",
 			}, []string{
 				"smartos-20240104T000552Z | SmartOS 20240104T000552Z | x86 bios=smartos/20240104T000552Z" + unix +
-					" efi= | -B console=text,smartos=true | smartos/20240104T000552Z" + archive + " type=rootfs name=ramdisk | smartos/20240104T000552Z" +
+					" efi= | -B console=text,smartos=true | smartos/20240104T000552Z" + archive +
+					" type=rootfs name=ramdisk | smartos/20240104T000552Z" +
 					archive + ".hash type=hash name=ramdisk",
 				"smartos-20130808T195337Z | SmartOS 20130808T195337Z | x86 bios=smartos/20130808T195337Z" + unix +
 					" efi= | -B console=text,smartos=true | smartos/20130808T195337Z" + archive,
@@ -71,19 +74,24 @@ func TestFindLayouts(t *testing.T) {
 		{"SmartOS with half of it missing, or not renamed to platform",
 			[]string{
 				"smartos/20130808T195337Z" + unix, "smartos/20130405T010449Z" + archive,
-				"smartos/platform-20130405T010449Z/i86pc/kernel/amd64/unix", "smartos/platform-20130405T010449Z/i86pc/amd64/boot_archive",
+				"smartos/platform-20130405T010449Z/i86pc/kernel/amd64/unix",
+				"smartos/platform-20130405T010449Z/i86pc/amd64/boot_archive",
 			}, nil},
 		{"SmartOS newer, no hash", []string{"os/joyent_20240104T000552Z" + unix, "os/joyent_20240104T000552Z" + archive},
-			[]string{"smartos-joyent_20240104T000552Z | SmartOS joyent_20240104T000552Z | x86 bios=os/joyent_20240104T000552Z" + unix +
+			[]string{"smartos-joyent_20240104T000552Z | SmartOS joyent_20240104T000552Z | x86 bios=os/joyent_20240104T000552Z" +
+				unix +
 				" efi= | -B console=text,smartos=true | os/joyent_20240104T000552Z" + archive}},
 		{"memtest86+ of Debian",
-			[]string{"memtest/memtest86+x64.bin", "memtest/memtest86+x64.efi", "memtest/memtest86+ia32.bin", "memtest/memtest86+ia32.efi"},
+			[]string{"memtest/memtest86+x64.bin", "memtest/memtest86+x64.efi", "memtest/memtest86+ia32.bin",
+				"memtest/memtest86+ia32.efi"},
 			[]string{
-				"memtest-memtest86_x64 | Memory test (memtest86+x64) | x86 bios=memtest/memtest86+x64.bin efi=memtest/memtest86+x64.efi |",
+				"memtest-memtest86_x64 | Memory test (memtest86+x64) | x86 bios=memtest/memtest86+x64.bin " +
+					"efi=memtest/memtest86+x64.efi |",
 				"memtest-memtest86_ia32 | Memory test (memtest86+ia32) | x86 bios=memtest/memtest86+ia32.bin efi= |",
 			}},
 		{"memtest86+ of old, and what only looks like one",
-			[]string{"memtest86/memtest86-5.01", "memtest86/memtest86.iso", "memtest86/memtest", "memtest86/memtest64.efi", "memtest86/memtest.txt"},
+			[]string{"memtest86/memtest86-5.01", "memtest86/memtest86.iso", "memtest86/memtest", "memtest86/memtest64.efi",
+				"memtest86/memtest.txt"},
 			[]string{
 				"memtest-memtest86-5.01 | Memory test (memtest86-5.01) | x86 bios=memtest86/memtest86-5.01 efi= |",
 				"memtest-memtest64 | Memory test (memtest64) | x86 bios= efi=memtest86/memtest64.efi |",
@@ -94,65 +102,112 @@ func TestFindLayouts(t *testing.T) {
 				"debian/bookworm/debian-installer/arm64/linux", "debian/bookworm/debian-installer/arm64/initrd.gz",
 				"debian/sid/debian-installer/amd64/linux",
 			}, []string{
-				"debian-bookworm-arm64 | Debian installer (bookworm/arm64) | arm64 bios= efi=debian/bookworm/debian-installer/arm64/linux | initrd=initrd.gz | debian/bookworm/debian-installer/arm64/initrd.gz",
-				"debian-bookworm-amd64 | Debian installer (bookworm/amd64) | x86 bios=debian/bookworm/debian-installer/amd64/linux efi=debian/bookworm/debian-installer/amd64/linux | initrd=initrd.gz | debian/bookworm/debian-installer/amd64/initrd.gz",
+				"debian-bookworm-arm64 | Debian installer (bookworm/arm64) | arm64 bios= " +
+					"efi=debian/bookworm/debian-installer/arm64/linux | initrd=initrd.gz | " +
+					"debian/bookworm/debian-installer/arm64/initrd.gz",
+				"debian-bookworm-amd64 | Debian installer (bookworm/amd64) | x86 " +
+					"bios=debian/bookworm/debian-installer/amd64/linux efi=debian/bookworm/debian-installer/amd64/linux | " +
+					"initrd=initrd.gz | debian/bookworm/debian-installer/amd64/initrd.gz",
 			}},
 		{"Ubuntu, with and without its ISO image",
-			[]string{"ubuntu/24.04/amd64/linux", "ubuntu/24.04/amd64/initrd", "ubuntu/24.04/amd64/ubuntu-24.04-live-server-amd64.iso",
+			[]string{"ubuntu/24.04/amd64/linux", "ubuntu/24.04/amd64/initrd",
+				"ubuntu/24.04/amd64/ubuntu-24.04-live-server-amd64.iso",
 				"ubuntu/22.04/amd64/linux", "ubuntu/22.04/amd64/initrd"},
-			[]string{"ubuntu-24.04-amd64 | Ubuntu installer (24.04/amd64) | x86 bios=ubuntu/24.04/amd64/linux efi=ubuntu/24.04/amd64/linux | initrd=initrd ip=dhcp url=/ubuntu/24.04/amd64/ubuntu-24.04-live-server-amd64.iso | ubuntu/24.04/amd64/initrd"}},
+			[]string{"ubuntu-24.04-amd64 | Ubuntu installer (24.04/amd64) | x86 bios=ubuntu/24.04/amd64/linux " +
+				"efi=ubuntu/24.04/amd64/linux | initrd=initrd ip=dhcp url=/ubuntu/24.04/amd64/ubuntu-24.04-live-server-amd64.iso " +
+				"| ubuntu/24.04/amd64/initrd"}},
 		{"Fedora, with and without its second stage",
-			[]string{"fedora/40/x86_64/images/pxeboot/vmlinuz", "fedora/40/x86_64/images/pxeboot/initrd.img", "fedora/40/x86_64/images/install.img",
+			[]string{"fedora/40/x86_64/images/pxeboot/vmlinuz", "fedora/40/x86_64/images/pxeboot/initrd.img",
+				"fedora/40/x86_64/images/install.img",
 				"fedora/39/images/pxeboot/vmlinuz", "fedora/39/images/pxeboot/initrd.img"},
-			[]string{"fedora-40-x86_64 | Fedora or RHEL installer (40/x86_64) | x86 bios=fedora/40/x86_64/images/pxeboot/vmlinuz efi=fedora/40/x86_64/images/pxeboot/vmlinuz | initrd=initrd.img ip=dhcp inst.repo=/fedora/40/x86_64 | fedora/40/x86_64/images/pxeboot/initrd.img"}},
+			[]string{"fedora-40-x86_64 | Fedora or RHEL installer (40/x86_64) | x86 " +
+				"bios=fedora/40/x86_64/images/pxeboot/vmlinuz efi=fedora/40/x86_64/images/pxeboot/vmlinuz | initrd=initrd.img " +
+				"ip=dhcp inst.repo=/fedora/40/x86_64 | fedora/40/x86_64/images/pxeboot/initrd.img"}},
 		{"Fedora at the top",
 			[]string{"images/pxeboot/vmlinuz", "images/pxeboot/initrd.img", "images/install.img"},
-			[]string{"fedora | Fedora or RHEL installer | x86 bios=images/pxeboot/vmlinuz efi=images/pxeboot/vmlinuz | initrd=initrd.img ip=dhcp inst.repo=/. | images/pxeboot/initrd.img"}},
+			[]string{"fedora | Fedora or RHEL installer | x86 bios=images/pxeboot/vmlinuz efi=images/pxeboot/vmlinuz | " +
+				"initrd=initrd.img ip=dhcp inst.repo=/. | images/pxeboot/initrd.img"}},
 		{"Alpine from an ISO image and from a mirror",
-			[]string{"alpine/3.20/boot/vmlinuz-lts", "alpine/3.20/boot/initramfs-lts", "alpine/3.20/boot/modloop-lts", "alpine/3.20/apks/x86_64/APKINDEX.tar.gz",
-				"alpine/v3.19/releases/aarch64/netboot/vmlinuz-virt", "alpine/v3.19/releases/aarch64/netboot/initramfs-virt", "alpine/v3.19/releases/aarch64/netboot/modloop-virt"},
+			[]string{"alpine/3.20/boot/vmlinuz-lts", "alpine/3.20/boot/initramfs-lts", "alpine/3.20/boot/modloop-lts",
+				"alpine/3.20/apks/x86_64/APKINDEX.tar.gz",
+				"alpine/v3.19/releases/aarch64/netboot/vmlinuz-virt", "alpine/v3.19/releases/aarch64/netboot/initramfs-virt",
+				"alpine/v3.19/releases/aarch64/netboot/modloop-virt"},
 			[]string{
-				"alpine-v3.19-aarch64-virt | Alpine Linux virt (v3.19/aarch64/virt) | arm64 bios= efi=alpine/v3.19/releases/aarch64/netboot/vmlinuz-virt | initrd=initramfs-virt ip=dhcp modules=loop,squashfs modloop=/alpine/v3.19/releases/aarch64/netboot/modloop-virt | alpine/v3.19/releases/aarch64/netboot/initramfs-virt",
-				"alpine-3.20-lts | Alpine Linux lts (3.20/lts) | x86 bios=alpine/3.20/boot/vmlinuz-lts efi=alpine/3.20/boot/vmlinuz-lts | initrd=initramfs-lts ip=dhcp modules=loop,squashfs modloop=/alpine/3.20/boot/modloop-lts alpine_repo=/alpine/3.20/apks | alpine/3.20/boot/initramfs-lts",
+				"alpine-v3.19-aarch64-virt | Alpine Linux virt (v3.19/aarch64/virt) | arm64 bios= " +
+					"efi=alpine/v3.19/releases/aarch64/netboot/vmlinuz-virt | initrd=initramfs-virt ip=dhcp modules=loop,squashfs " +
+					"modloop=/alpine/v3.19/releases/aarch64/netboot/modloop-virt | " +
+					"alpine/v3.19/releases/aarch64/netboot/initramfs-virt",
+				"alpine-3.20-lts | Alpine Linux lts (3.20/lts) | x86 bios=alpine/3.20/boot/vmlinuz-lts " +
+					"efi=alpine/3.20/boot/vmlinuz-lts | initrd=initramfs-lts ip=dhcp modules=loop,squashfs " +
+					"modloop=/alpine/3.20/boot/modloop-lts alpine_repo=/alpine/3.20/apks | alpine/3.20/boot/initramfs-lts",
 			}},
 		{"Flatcar and Talos",
-			[]string{"flatcar/amd64-usr/flatcar_production_pxe.vmlinuz", "flatcar/amd64-usr/flatcar_production_pxe_image.cpio.gz", "talos/v1.7/vmlinuz-arm64", "talos/v1.7/initramfs-arm64.xz"},
+			[]string{"flatcar/amd64-usr/flatcar_production_pxe.vmlinuz",
+				"flatcar/amd64-usr/flatcar_production_pxe_image.cpio.gz", "talos/v1.7/vmlinuz-arm64",
+				"talos/v1.7/initramfs-arm64.xz"},
 			[]string{
-				"flatcar-amd64-usr | Flatcar Linux (amd64-usr) | x86 bios=flatcar/amd64-usr/flatcar_production_pxe.vmlinuz efi=flatcar/amd64-usr/flatcar_production_pxe.vmlinuz | initrd=flatcar_production_pxe_image.cpio.gz flatcar.first_boot=1 | flatcar/amd64-usr/flatcar_production_pxe_image.cpio.gz",
-				"talos-v1.7-arm64 | Talos Linux (v1.7/arm64) | arm64 bios= efi=talos/v1.7/vmlinuz-arm64 | initrd=initramfs-arm64.xz talos.platform=metal init_on_alloc=1 slab_nomerge pti=on | talos/v1.7/initramfs-arm64.xz",
+				"flatcar-amd64-usr | Flatcar Linux (amd64-usr) | x86 bios=flatcar/amd64-usr/flatcar_production_pxe.vmlinuz " +
+					"efi=flatcar/amd64-usr/flatcar_production_pxe.vmlinuz | initrd=flatcar_production_pxe_image.cpio.gz " +
+					"flatcar.first_boot=1 | flatcar/amd64-usr/flatcar_production_pxe_image.cpio.gz",
+				"talos-v1.7-arm64 | Talos Linux (v1.7/arm64) | arm64 bios= efi=talos/v1.7/vmlinuz-arm64 | " +
+					"initrd=initramfs-arm64.xz talos.platform=metal init_on_alloc=1 slab_nomerge pti=on | " +
+					"talos/v1.7/initramfs-arm64.xz",
 			}},
 		{"openSUSE, and one without its system",
-			[]string{"opensuse/15.6/boot/x86_64/loader/linux", "opensuse/15.6/boot/x86_64/loader/initrd", "opensuse/15.6/boot/x86_64/root",
-				"opensuse/15.6/boot/aarch64/linux", "opensuse/15.6/boot/aarch64/initrd", "opensuse/15.6/boot/aarch64/root", "x/boot/x86_64/loader/linux", "x/boot/x86_64/loader/initrd"},
+			[]string{"opensuse/15.6/boot/x86_64/loader/linux", "opensuse/15.6/boot/x86_64/loader/initrd",
+				"opensuse/15.6/boot/x86_64/root",
+				"opensuse/15.6/boot/aarch64/linux", "opensuse/15.6/boot/aarch64/initrd", "opensuse/15.6/boot/aarch64/root",
+				"x/boot/x86_64/loader/linux", "x/boot/x86_64/loader/initrd"},
 			[]string{
-				"opensuse-15.6-x86_64 | openSUSE installer (15.6/x86_64) | x86 bios=opensuse/15.6/boot/x86_64/loader/linux efi=opensuse/15.6/boot/x86_64/loader/linux | initrd=initrd netsetup=dhcp install=/opensuse/15.6 | opensuse/15.6/boot/x86_64/loader/initrd",
-				"opensuse-15.6-aarch64 | openSUSE installer (15.6/aarch64) | arm64 bios= efi=opensuse/15.6/boot/aarch64/linux | initrd=initrd netsetup=dhcp install=/opensuse/15.6 | opensuse/15.6/boot/aarch64/initrd",
+				"opensuse-15.6-x86_64 | openSUSE installer (15.6/x86_64) | x86 bios=opensuse/15.6/boot/x86_64/loader/linux " +
+					"efi=opensuse/15.6/boot/x86_64/loader/linux | initrd=initrd netsetup=dhcp install=/opensuse/15.6 | " +
+					"opensuse/15.6/boot/x86_64/loader/initrd",
+				"opensuse-15.6-aarch64 | openSUSE installer (15.6/aarch64) | arm64 bios= efi=opensuse/15.6/boot/aarch64/linux | " +
+					"initrd=initrd netsetup=dhcp install=/opensuse/15.6 | opensuse/15.6/boot/aarch64/initrd",
 			}},
 		{"Proxmox with the ISO image in its initrd, and its disc, which cannot be booted so",
 			[]string{"proxmox/8.4/pxeboot/linux26", "proxmox/8.4/pxeboot/initrd", "disc/boot/linux26", "disc/boot/initrd.img"},
-			[]string{"proxmox-8.4 | Proxmox VE installer (8.4) | x86 bios=proxmox/8.4/pxeboot/linux26 efi=proxmox/8.4/pxeboot/linux26 | initrd=initrd vga=791 video=vesafb:ywrap,mtrr ramdisk_size=16777216 rw quiet splash=silent | proxmox/8.4/pxeboot/initrd"}},
+			[]string{"proxmox-8.4 | Proxmox VE installer (8.4) | x86 bios=proxmox/8.4/pxeboot/linux26 " +
+				"efi=proxmox/8.4/pxeboot/linux26 | initrd=initrd vga=791 video=vesafb:ywrap,mtrr ramdisk_size=16777216 rw quiet " +
+				"splash=silent | proxmox/8.4/pxeboot/initrd"}},
 		{"Arch, and one without its system",
-			[]string{"2026.11.01/arch/boot/x86_64/vmlinuz-linux", "2026.11.01/arch/boot/x86_64/initramfs-linux.img", "2026.11.01/arch/x86_64/airootfs.sfs",
+			[]string{"2026.11.01/arch/boot/x86_64/vmlinuz-linux", "2026.11.01/arch/boot/x86_64/initramfs-linux.img",
+				"2026.11.01/arch/x86_64/airootfs.sfs",
 				"x/arch/boot/x86_64/vmlinuz-linux", "x/arch/boot/x86_64/initramfs-linux.img"},
-			[]string{"arch-2026.11.01 | Arch Linux (2026.11.01) | x86 bios=2026.11.01/arch/boot/x86_64/vmlinuz-linux efi=2026.11.01/arch/boot/x86_64/vmlinuz-linux | initrd=initramfs-linux.img ip=dhcp archisobasedir=arch archiso_http_srv=/2026.11.01/ | 2026.11.01/arch/boot/x86_64/initramfs-linux.img"}},
+			[]string{"arch-2026.11.01 | Arch Linux (2026.11.01) | x86 bios=2026.11.01/arch/boot/x86_64/vmlinuz-linux " +
+				"efi=2026.11.01/arch/boot/x86_64/vmlinuz-linux | initrd=initramfs-linux.img ip=dhcp archisobasedir=arch " +
+				"archiso_http_srv=/2026.11.01/ | 2026.11.01/arch/boot/x86_64/initramfs-linux.img"}},
 		{"Arch at the top",
 			[]string{"arch/boot/x86_64/vmlinuz-linux", "arch/boot/x86_64/initramfs-linux.img", "arch/x86_64/airootfs.erofs"},
-			[]string{"arch | Arch Linux | x86 bios=arch/boot/x86_64/vmlinuz-linux efi=arch/boot/x86_64/vmlinuz-linux | initrd=initramfs-linux.img ip=dhcp archisobasedir=arch archiso_http_srv=/. | arch/boot/x86_64/initramfs-linux.img"}},
+			[]string{"arch | Arch Linux | x86 bios=arch/boot/x86_64/vmlinuz-linux efi=arch/boot/x86_64/vmlinuz-linux | " +
+				"initrd=initramfs-linux.img ip=dhcp archisobasedir=arch archiso_http_srv=/. | " +
+				"arch/boot/x86_64/initramfs-linux.img"}},
 		{"Clonezilla, and Debian's live disc",
-			[]string{"clonezilla/3.2/live/vmlinuz", "clonezilla/3.2/live/initrd.img", "clonezilla/3.2/live/filesystem.squashfs", "clonezilla/3.2/Clonezilla-Live-Version",
-				"d/live/vmlinuz-6.12-arm64", "d/live/initrd.img-6.12-arm64", "d/live/filesystem.squashfs", "e/live/vmlinuz", "e/live/initrd.img"},
+			[]string{"clonezilla/3.2/live/vmlinuz", "clonezilla/3.2/live/initrd.img",
+				"clonezilla/3.2/live/filesystem.squashfs", "clonezilla/3.2/Clonezilla-Live-Version",
+				"d/live/vmlinuz-6.12-arm64", "d/live/initrd.img-6.12-arm64", "d/live/filesystem.squashfs", "e/live/vmlinuz",
+				"e/live/initrd.img"},
 			[]string{
-				"clonezilla-3.2 | Clonezilla live (3.2) | x86 bios=clonezilla/3.2/live/vmlinuz efi=clonezilla/3.2/live/vmlinuz | initrd=initrd.img boot=live components union=overlay username=user noswap edd=on ocs_live_run=ocs-live-general ocs_live_batch=no net.ifnames=0 fetch=/clonezilla/3.2/live/filesystem.squashfs | clonezilla/3.2/live/initrd.img",
-				"debian-live-d-live-6.12-arm64 | Debian live (d/live-6.12-arm64) | arm64 bios= efi=d/live/vmlinuz-6.12-arm64 | initrd=initrd.img-6.12-arm64 boot=live components union=overlay username=user fetch=/d/live/filesystem.squashfs | d/live/initrd.img-6.12-arm64",
+				"clonezilla-3.2 | Clonezilla live (3.2) | x86 bios=clonezilla/3.2/live/vmlinuz efi=clonezilla/3.2/live/vmlinuz | " +
+					"initrd=initrd.img boot=live components union=overlay username=user noswap edd=on ocs_live_run=ocs-live-general " +
+					"ocs_live_batch=no net.ifnames=0 fetch=/clonezilla/3.2/live/filesystem.squashfs | clonezilla/3.2/live/initrd.img",
+				"debian-live-d-live-6.12-arm64 | Debian live (d/live-6.12-arm64) | arm64 bios= efi=d/live/vmlinuz-6.12-arm64 | " +
+					"initrd=initrd.img-6.12-arm64 boot=live components union=overlay username=user " +
+					"fetch=/d/live/filesystem.squashfs | d/live/initrd.img-6.12-arm64",
 			}},
 		{"casper with its ISO image, and without",
-			[]string{"ubuntu/24.04/ubuntu-24.04-desktop-amd64.iso", "ubuntu/24.04/casper/vmlinuz", "ubuntu/24.04/casper/initrd", "ubuntu/24.04/casper/filesystem.squashfs", "x/casper/vmlinuz", "x/casper/initrd"},
-			[]string{"casper-24.04 | Ubuntu live (24.04) | x86 bios=ubuntu/24.04/casper/vmlinuz efi=ubuntu/24.04/casper/vmlinuz | initrd=initrd ip=dhcp boot=casper url=/ubuntu/24.04/ubuntu-24.04-desktop-amd64.iso | ubuntu/24.04/casper/initrd"}},
+			[]string{"ubuntu/24.04/ubuntu-24.04-desktop-amd64.iso", "ubuntu/24.04/casper/vmlinuz",
+				"ubuntu/24.04/casper/initrd", "ubuntu/24.04/casper/filesystem.squashfs", "x/casper/vmlinuz", "x/casper/initrd"},
+			[]string{"casper-24.04 | Ubuntu live (24.04) | x86 bios=ubuntu/24.04/casper/vmlinuz " +
+				"efi=ubuntu/24.04/casper/vmlinuz | initrd=initrd ip=dhcp boot=casper " +
+				"url=/ubuntu/24.04/ubuntu-24.04-desktop-amd64.iso | ubuntu/24.04/casper/initrd"}},
 		{"memtest86+ 8",
 			[]string{"memtest/mt86p_810_x86_64", "memtest/mt86p_810_i586", "memtest/mt86p_810_la64"},
-			[]string{"memtest-mt86p_810_x86_64 | Memory test (mt86p_810_x86_64) | x86 bios=memtest/mt86p_810_x86_64 efi=memtest/mt86p_810_x86_64 |"}},
+			[]string{"memtest-mt86p_810_x86_64 | Memory test (mt86p_810_x86_64) | x86 bios=memtest/mt86p_810_x86_64 " +
+				"efi=memtest/mt86p_810_x86_64 |"}},
 		{"names that a menu would have to quote",
-			[]string{"$(x)/memtest86+x64.bin", "a b/memtest86+x64.bin", "${ip}/memtest86+x64.bin", "a;b/memtest86+x64.bin", "ä/memtest86+x64.bin", "x\ny/memtest86+x64.bin", ".hidden/memtest86+x64.bin"},
+			[]string{"$(x)/memtest86+x64.bin", "a b/memtest86+x64.bin", "${ip}/memtest86+x64.bin", "a;b/memtest86+x64.bin",
+				"ä/memtest86+x64.bin", "x\ny/memtest86+x64.bin", ".hidden/memtest86+x64.bin"},
 			nil},
 		{"keys that would be the same",
 			[]string{"a+b/memtest86+x64.bin", "a=b/memtest86+x64.bin"},
@@ -200,7 +255,9 @@ func TestFindSeesChanges(t *testing.T) {
 	age := func() { // as if the last change were long ago, so that the search is not made again for its freshness
 		t.Helper()
 		old := time.Now().Add(-time.Hour)
-		if err := filepath.WalkDir(dir, func(p string, _ os.DirEntry, _ error) error { return os.Chtimes(p, old, old) }); err != nil {
+		if err := filepath.WalkDir(dir, func(p string, _ os.DirEntry, _ error) error {
+			return os.Chtimes(p, old, old)
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -250,7 +307,9 @@ func BenchmarkFindUnchanged(b *testing.B) {
 		top := fmt.Sprintf("smartos/201308%02dT195337Z/platform/i86pc/", i)
 		put(b, dir, top+"kernel/amd64/unix", top+"amd64/boot_archive")
 	}
-	if err := filepath.WalkDir(dir, func(p string, _ os.DirEntry, _ error) error { return os.Chtimes(p, old, old) }); err != nil {
+	if err := filepath.WalkDir(dir, func(p string, _ os.DirEntry, _ error) error {
+		return os.Chtimes(p, old, old)
+	}); err != nil {
 		b.Fatal(err)
 	}
 	f := NewFinder(dir)

@@ -55,10 +55,11 @@ type Manifest struct {
 
 // Source is where a file came from, and what it was checked against.
 type Source struct {
-	From    string `json:"from"`   // a URL without its password, or a path
-	SHA256  string `json:"sha256"` // of the file as it came
-	Bytes   int64  `json:"bytes"`
-	Checked string `json:"checked,omitempty"` // "SHA-256 in https://…/sha256sums.txt", or that it is such a list; "": nothing was published to check it against
+	From   string `json:"from"`   // a URL without its password, or a path
+	SHA256 string `json:"sha256"` // of the file as it came
+	Bytes  int64  `json:"bytes"`
+	// "SHA-256 in https://…/sha256sums.txt", or that it is such a list; "": nothing was published to check it against
+	Checked string `json:"checked,omitempty"`
 }
 
 // FileSum is a file of the image as it was added.

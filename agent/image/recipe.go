@@ -24,22 +24,24 @@ type Recipe struct {
 	Version string   `yaml:"version"` // regular expression for the whole of a version
 	Example string   `yaml:"example"` // a version, for people who gave a wrong one
 	// Arch has the maker's name for each processor, amd64 and arm64. None: the images are for amd64.
-	Arch    map[string]string `yaml:"arch"`
-	Mirrors []string          `yaml:"mirrors"` // URLs, the best first. None: the files are the user's own, and --from names them
-	Latest  *Latest           `yaml:"latest"`  // how the newest version is found; nil: it cannot be
+	Arch map[string]string `yaml:"arch"`
+	// URLs, the best first. None: the files are the user's own, and --from names them
+	Mirrors []string `yaml:"mirrors"`
+	Latest  *Latest  `yaml:"latest"` // how the newest version is found; nil: it cannot be
 	// Words are more words for templates, each of which another one decides.
 	Words map[string]Word `yaml:"words"`
 	// PerArch has, by amd64 or arm64, what its maker publishes elsewhere for that processor.
 	PerArch map[string]Elsewhere `yaml:"per_arch"`
 	Folder  string               `yaml:"folder"` // template; below the tree of HTTP
 	// Installs: left alone it overwrites the machine's disk.
-	Installs bool     `yaml:"installs"`
-	Files    []File   `yaml:"files"`
-	Private  []string `yaml:"private"` // templates of URLs below a mirror; kept where they are not served, if they are there
-	Drop     []string `yaml:"drop"`    // patterns of path.Match; what an archive has under these paths is left out
-	Need     []string `yaml:"need"`    // templates of paths without which nothing boots
-	Hashed   []Hashed `yaml:"hashed"`
-	Boot     []Boot   `yaml:"boot"` // none: the layout of the files says how it boots
+	Installs bool   `yaml:"installs"`
+	Files    []File `yaml:"files"`
+	// templates of URLs below a mirror; kept where they are not served, if they are there
+	Private []string `yaml:"private"`
+	Drop    []string `yaml:"drop"` // patterns of path.Match; what an archive has under these paths is left out
+	Need    []string `yaml:"need"` // templates of paths without which nothing boots
+	Hashed  []Hashed `yaml:"hashed"`
+	Boot    []Boot   `yaml:"boot"` // none: the layout of the files says how it boots
 
 	from string // the file that it was read from
 }
@@ -69,8 +71,9 @@ func (r Recipe) forArch(arch string) Recipe {
 
 // Latest is a page or file that names versions.
 type Latest struct {
-	URL  string `yaml:"url"`  // template, below a mirror
-	Find string `yaml:"find"` // regular expression; its first group, or all of it, is a version. The newest that is found counts
+	URL string `yaml:"url"` // template, below a mirror
+	// regular expression; its first group, or all of it, is a version. The newest that is found counts
+	Find string `yaml:"find"`
 	// Needs is the template of the URL of a file, below a mirror. Versions without it are passed over. "": each will
 	// do.
 	Needs string `yaml:"needs"`
@@ -81,13 +84,15 @@ type Latest struct {
 
 // File is one file that is fetched.
 type File struct {
-	Name  string `yaml:"name"`  // template
-	Match string `yaml:"match"` // regular expression, and template, for other names that it may have in lists and in --from
+	Name string `yaml:"name"` // template
+	// regular expression, and template, for other names that it may have in lists and in --from
+	Match string `yaml:"match"`
 	// Prefer is a regular expression, and template, for the path below --from of the one to take where several fit.
-	Prefer   string `yaml:"prefer"`
-	URL      string `yaml:"url"`      // template, below a mirror; {file} is the name that was found. "": {file}
-	Sums     []Sums `yaml:"sums"`     // lists of checksums, the best first
-	To       string `yaml:"to"`       // template of its path in the image's folder; for an archive a folder. "": its own name
+	Prefer string `yaml:"prefer"`
+	URL    string `yaml:"url"`  // template, below a mirror; {file} is the name that was found. "": {file}
+	Sums   []Sums `yaml:"sums"` // lists of checksums, the best first
+	// template of its path in the image's folder; for an archive a folder. "": its own name
+	To       string `yaml:"to"`
 	Unpack   bool   `yaml:"unpack"`   // it is an archive: tar, tar.gz, tar.bz2 or zip
 	Strip    int    `yaml:"strip"`    // how many folders are cut off the front of its paths
 	Optional bool   `yaml:"optional"` // nothing is amiss where it is not there
@@ -114,12 +119,13 @@ type Hashed struct {
 
 // Boot is one item of the menu.
 type Boot struct {
-	Key     string       `yaml:"key"`     // what follows the image's key; "" for one
-	Title   string       `yaml:"title"`   // template; "": the recipe's
-	Kind    Kind         `yaml:"kind"`    // "": linux
-	BIOS    string       `yaml:"bios"`    // template of a path or pattern in the folder; "": not for BIOS
-	EFI     string       `yaml:"efi"`     // the same for EFI
-	Args    []string     `yaml:"args"`    // templates; {url:PATH} is the URL of a path in the folder, at the end of its argument
+	Key   string `yaml:"key"`   // what follows the image's key; "" for one
+	Title string `yaml:"title"` // template; "": the recipe's
+	Kind  Kind   `yaml:"kind"`  // "": linux
+	BIOS  string `yaml:"bios"`  // template of a path or pattern in the folder; "": not for BIOS
+	EFI   string `yaml:"efi"`   // the same for EFI
+	// templates; {url:PATH} is the URL of a path in the folder, at the end of its argument
+	Args    []string     `yaml:"args"`
 	Modules []BootModule `yaml:"modules"` // those that are not there are left out
 }
 

@@ -26,8 +26,10 @@ func TestBuiltInRecipes(t *testing.T) {
 	}
 	media := t.TempDir()
 	for name, text := range map[string]string{
-		"win/Boot/BCD": "bcd", "win/Boot/boot.sdi": "sdi", "win/sources/boot.wim": "wim", "win/bootmgr": "mgr", "win/bootmgr.efi": "efi",
-		"mfsbsd.iso": "iso", "disk/mfsbsd.iso": "iso", "disk/memdisk": "memdisk", "linux/vmlinuz-6.12": "kernel", "linux/initrd.img-6.12": "initrd",
+		"win/Boot/BCD": "bcd", "win/Boot/boot.sdi": "sdi", "win/sources/boot.wim": "wim", "win/bootmgr": "mgr",
+		"win/bootmgr.efi": "efi",
+		"mfsbsd.iso":      "iso", "disk/mfsbsd.iso": "iso", "disk/memdisk": "memdisk", "linux/vmlinuz-6.12": "kernel",
+		"linux/initrd.img-6.12": "initrd",
 	} {
 		p := filepath.Join(media, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o755), os.WriteFile(p, []byte(text), 0o644)); err != nil {
@@ -37,22 +39,45 @@ func TestBuiltInRecipes(t *testing.T) {
 	done := map[string]bool{}
 	schematic := strings.Repeat("5a", 32)
 	for _, o := range []Order{
-		{Recipe: "smartos", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishSmartOS(t, "20250101T000000Z") })},
+		{Recipe: "smartos", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) {
+			m.PublishSmartOS(t, "20250101T000000Z")
+		})},
 		{Recipe: "smartos", Version: stamp, Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishOldSmartOS(t, stamp) })},
 		{Recipe: "memtest86+", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishMemtest(t, "7.20") })},
-		{Recipe: "debian", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishDebian("trixie", "amd64") })},
-		{Recipe: "debian", Version: "bookworm", Arch: "arm64", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishDebian("bookworm", "arm64") })},
-		{Recipe: "memtest86+", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishMemtest8(t, "8.10") })},
-		{Recipe: "smartos-netboot", Version: "20260430T145637Z", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishUnpackedSmartOS("20260430T145637Z") })},
-		{Recipe: "talos-factory", Version: "v1.14.0-" + schematic, Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishTalosFactory(schematic, "v1.14.0") })},
-		{Recipe: "ubuntu", Version: "latest", Arch: "arm64", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishUbuntuARM(t, "noble", "24.04", "24.04.3") })},
-		{Recipe: "ubuntu", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishUbuntu(t, "24.04", "24.04.1") })},
+		{Recipe: "debian", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) {
+			m.PublishDebian("trixie", "amd64")
+		})},
+		{Recipe: "debian", Version: "bookworm", Arch: "arm64", Mirrors: mirror(func(m *imagetest.Mirror) {
+			m.PublishDebian("bookworm", "arm64")
+		})},
+		{Recipe: "memtest86+", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) {
+			m.PublishMemtest8(t, "8.10")
+		})},
+		{Recipe: "smartos-netboot", Version: "20260430T145637Z", Mirrors: mirror(func(m *imagetest.Mirror) {
+			m.PublishUnpackedSmartOS("20260430T145637Z")
+		})},
+		{Recipe: "talos-factory", Version: "v1.14.0-" + schematic, Mirrors: mirror(func(m *imagetest.Mirror) {
+			m.PublishTalosFactory(schematic, "v1.14.0")
+		})},
+		{Recipe: "ubuntu", Version: "latest", Arch: "arm64", Mirrors: mirror(func(m *imagetest.Mirror) {
+			m.PublishUbuntuARM(t, "noble", "24.04", "24.04.3")
+		})},
+		{Recipe: "ubuntu", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) {
+			m.PublishUbuntu(t, "24.04", "24.04.1")
+		})},
 		{Recipe: "fedora", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishFedora("42", "x86_64") })},
-		{Recipe: "alpine", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishAlpine(t, "3.22.1", "x86_64") })},
-		{Recipe: "flatcar", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishFlatcar("4230.2.0", "amd64-usr") })},
+		{Recipe: "alpine", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) {
+			m.PublishAlpine(t, "3.22.1", "x86_64")
+		})},
+		{Recipe: "flatcar", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) {
+			m.PublishFlatcar("4230.2.0", "amd64-usr")
+		})},
 		{Recipe: "talos", Version: "latest", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishTalos("v1.10.4") })},
-		{Recipe: "talos", Version: "v1.9.0", Arch: "arm64", Mirrors: mirror(func(m *imagetest.Mirror) { m.PublishTalos("v1.9.0") })},
-		{Recipe: "generic", Version: "rescue", From: []string{filepath.Join(media, "linux")}, Title: "Our rescue system", Args: []string{"console=ttyS0", "quiet"}},
+		{Recipe: "talos", Version: "v1.9.0", Arch: "arm64", Mirrors: mirror(func(m *imagetest.Mirror) {
+			m.PublishTalos("v1.9.0")
+		})},
+		{Recipe: "generic", Version: "rescue", From: []string{filepath.Join(media, "linux")}, Title: "Our rescue system",
+			Args: []string{"console=ttyS0", "quiet"}},
 		{Recipe: "iso", Version: "mfsbsd-14.1", From: []string{filepath.Join(media, "mfsbsd.iso")}},
 		{Recipe: "iso", Version: "mfsbsd-in-memory", From: []string{filepath.Join(media, "disk")}},
 		{Recipe: "wimboot", Version: "windows-pe", From: []string{filepath.Join(media, "win")},
@@ -157,10 +182,13 @@ func TestRecipesThatAreWrong(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"a.yaml": "name: A b\nversion: '('\nfiles: []\n",
-		"b.yaml": "name: b\ntitle: B {release}\nversion: '\\d+'\nfolder: b\nmirrors: [ftp://x]\narch: {mips: mips}\nlatest: {find: '('}\n" +
-			"files:\n  - {to: ../x, sums: [{as: x}], strip: 1}\nneed: [/etc/passwd]\ndrop: ['[']\nboot:\n  - {kind: magic, args: ['{url:../x}'], modules: [{}]}\n",
+		"b.yaml": "name: b\ntitle: B {release}\nversion: '\\d+'\nfolder: b\nmirrors: [ftp://x]\narch: {mips: " +
+			"mips}\nlatest: {find: '('}\n" +
+			"files:\n  - {to: ../x, sums: [{as: x}], strip: 1}\nneed: [/etc/passwd]\ndrop: ['[']\nboot:\n  - {kind: magic, " +
+			"args: ['{url:../x}'], modules: [{}]}\n",
 		"c.yaml": "name: c\ntitel: C\n",
-		"w.yaml": "name: w\ntitle: W\nversion: x\nfolder: w/{version}\nfiles: [{name: k, prefer: '('}]\nwords: {arch: {of: release, is: {a: ../b}}}\n" +
+		"w.yaml": "name: w\ntitle: W\nversion: x\nfolder: w/{version}\nfiles: [{name: k, prefer: '('}]\nwords: {arch: {of: " +
+			"release, is: {a: ../b}}}\n" +
 			"per_arch: {arm64: {mirrors: [ftp://x]}}\n",
 		"d.yml":  ":\n-",
 		"e.yaml": "name: e\ntitle: E\nversion: x\nfolder: e/{version}\nfiles: [{name: k}]\nboot: [{bios: k}]\n",
@@ -176,11 +204,16 @@ func TestRecipesThatAreWrong(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	for _, want := range []string{
-		dir + `/a.yaml: name: invalid "A b"`, "title: is not set", "files: has none", `version: "(" is not a regular expression`,
-		dir + "/b.yaml: arch: unknown \"mips\"", "mirrors[0]: ", "folder: \"b\" is not one for each version", `title: "B {release}" has no word {release}`, "latest.find: ",
-		"files[0]: has neither name nor match", `files[0].to: "../x" is not a path below`, "files[0].strip: ", "files[0].sums[0].url: is not set", "need[0]: ", "drop[0]: ",
-		`boot[0].kind: unknown "magic"`, "boot[0]: has neither bios nor efi", `boot[0].args[0]: "../x" is not a path`, "boot[0].modules[0].path: is not set",
-		dir + "/w.yaml: words: {arch} cannot be one", "words.arch.of: {release} is not a word", `words.arch.is: "../b" cannot stand`, "files[0].prefer: ",
+		dir + `/a.yaml: name: invalid "A b"`, "title: is not set", "files: has none",
+		`version: "(" is not a regular expression`,
+		dir + "/b.yaml: arch: unknown \"mips\"", "mirrors[0]: ", "folder: \"b\" is not one for each version",
+		`title: "B {release}" has no word {release}`, "latest.find: ",
+		"files[0]: has neither name nor match", `files[0].to: "../x" is not a path below`, "files[0].strip: ",
+		"files[0].sums[0].url: is not set", "need[0]: ", "drop[0]: ",
+		`boot[0].kind: unknown "magic"`, "boot[0]: has neither bios nor efi", `boot[0].args[0]: "../x" is not a path`,
+		"boot[0].modules[0].path: is not set",
+		dir + "/w.yaml: words: {arch} cannot be one", "words.arch.of: {release} is not a word",
+		`words.arch.is: "../b" cannot stand`, "files[0].prefer: ",
 		`per_arch: "arm64" is not in arch`, "per_arch.arm64.mirrors[0]: ", "per_arch.arm64.files: has none",
 		dir + "/c.yaml: line 2: unknown key titel", dir + "/d.yml: ",
 	} {
@@ -203,14 +236,17 @@ func TestRecipesThatAreWrong(t *testing.T) {
 func TestOwnRecipe(t *testing.T) {
 	b := newBench(t)
 	put(t, b.root, "recipes/talos.yaml")
-	text := "name: talos\ntitle: Our Talos {version}\nversion: 'ours-\\d+'\nmirrors: [" + b.mirror.URL + "]\nfolder: ours/{version}\nfiles: [{name: kernel, url: 'k/{version}/{file}'}]\nboot: [{efi: kernel, args: ['at={url:.}']}]\n"
+	text := "name: talos\ntitle: Our Talos {version}\nversion: 'ours-\\d+'\nmirrors: [" + b.mirror.URL +
+		"]\nfolder: ours/{version}\nfiles: [{name: kernel, url: 'k/{version}/{file}'}]\nboot: [{efi: kernel, args: " +
+		"['at={url:.}']}]\n"
 	if err := os.WriteFile(filepath.Join(b.root, "recipes/talos.yaml"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	b.mirror.Put("k/ours-7/kernel", []byte("k"))
 	b.open()
 	b.add(Order{Recipe: "talos", Version: "ours-7"})
-	if diff := cmp.Diff([]string{"talos-ours-7 | Our Talos ours-7 | x86 bios= efi=ours/ours-7/kernel | at=/ours/ours-7"}, b.items()); diff != "" {
+	if diff := cmp.Diff([]string{"talos-ours-7 | Our Talos ours-7 | x86 bios= efi=ours/ours-7/kernel | at=/ours/ours-7"},
+		b.items()); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -266,7 +266,9 @@ func (s *Store) Remove(key string) (Installed, error) {
 	if err := os.Rename(dir, gone); err != nil {
 		return in, fmt.Errorf("removing %s: %w", in.Key, err)
 	}
-	for up := filepath.Dir(dir); up != s.Dir && strings.HasPrefix(up, s.Dir) && os.Remove(up) == nil; up = filepath.Dir(up) { // empty folders above
+	// empty folders above
+	for up := filepath.Dir(dir); up != s.Dir && strings.HasPrefix(up, s.Dir) &&
+		os.Remove(up) == nil; up = filepath.Dir(up) {
 	}
 	if s.PrivateDir != "" {
 		os.RemoveAll(filepath.Join(s.PrivateDir, in.Key))

@@ -137,7 +137,8 @@ func pick(list []listed, names []string, match *regexp.Regexp) (listed, bool) {
 			continue
 		}
 		if c := cmp.Or(cmp.Compare(r, bestRank), version.Compare(path.Base(l.name), path.Base(best.name)),
-			cmp.Compare(slices.Index(algorithms, best.sum.kind()), slices.Index(algorithms, l.sum.kind()))); c > 0 || best.name == "" {
+			cmp.Compare(slices.Index(algorithms, best.sum.kind()), slices.Index(algorithms, l.sum.kind()))); c > 0 ||
+			best.name == "" {
 			best, bestRank = l, r
 		}
 	}

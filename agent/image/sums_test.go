@@ -32,7 +32,8 @@ func TestLists(t *testing.T) {
 		{"sha256sum", sha256 + "  a\n" + sha256 + " *b/c\n", []listed{{"a", checksum(sha256)}, {"b/c", checksum(sha256)}}},
 		{"capitals and ./", strings.ToUpper(md5) + "  ./a\r\n", []listed{{"a", checksum(md5)}}},
 		{"BSD", "SHA512 (a b) = " + sha512 + "\nSHA1(c)=" + sha1, []listed{{"a b", checksum(sha512)}, {"c", checksum(sha1)}}},
-		{"InRelease", "SHA256:\n " + sha256 + "     1234 main/x/SHA256SUMS\n", []listed{{"main/x/SHA256SUMS", checksum(sha256)}}},
+		{"InRelease", "SHA256:\n " + sha256 + "     1234 main/x/SHA256SUMS\n",
+			[]listed{{"main/x/SHA256SUMS", checksum(sha256)}}},
 		{".treeinfo", "[checksums]\nimages/a = sha256:" + sha256 + "\n", []listed{{"images/a", checksum(sha256)}}},
 		{"one alone", sha256 + "\n", []listed{{nameless, checksum(sha256)}}},
 		{"no list", "<html>404 not found</html>\n# SHA1 HASH\nabc  a\n" + sha256[1:] + "  a\n", nil},
@@ -53,7 +54,8 @@ func TestPick(t *testing.T) {
 		{
 			"deep/linux",
 			sum("sha256", "deep"),
-		}, {"gtk/linux", sum("sha256", "gtk")}, {"u-24.04.1.gz", sum("sha256", "u1")}, {"u-24.04.10.gz", sum("sha256", "u10")}, {"u-24.04.2.gz", sum("sha256", "u2")},
+		}, {"gtk/linux", sum("sha256", "gtk")}, {"u-24.04.1.gz", sum("sha256", "u1")},
+		{"u-24.04.10.gz", sum("sha256", "u10")}, {"u-24.04.2.gz", sum("sha256", "u2")},
 	}
 	for _, c := range []struct {
 		names []string
@@ -88,7 +90,8 @@ func TestPick(t *testing.T) {
 
 func FuzzParseSums(f *testing.F) {
 	sum := imagetest.Sum("sha256", nil)
-	for _, s := range []string{sum + "  a\n", "SHA256 (a) = " + sum, "a = sha256:" + sum, " " + sum + " 12 a/b", sum, "# x"} {
+	for _, s := range []string{sum + "  a\n", "SHA256 (a) = " + sum, "a = sha256:" + sum, " " + sum + " 12 a/b", sum,
+		"# x"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, list []byte) {

@@ -86,7 +86,8 @@ func TestSync(t *testing.T) {
 	}
 	needed := map[string]string{"smartos-" + stamps[0]: "a profile boots it"}
 	want := []string{
-		"add smartos-20250101T000000Z", "add debian-trixie-arm64", "remove smartos-" + stamp + " 2 are kept", "spare smartos-" + stamps[0] + " a profile boots it",
+		"add smartos-20250101T000000Z", "add debian-trixie-arm64", "remove smartos-" + stamp + " 2 are kept",
+		"spare smartos-" + stamps[0] + " a profile boots it",
 	}
 	before := b.served()
 	did, err := b.sync(wants, needed, true)
@@ -114,7 +115,8 @@ func TestSync(t *testing.T) {
 	for _, in := range all {
 		keys = append(keys, in.Key)
 	}
-	if diff := cmp.Diff([]string{"smartos-20250101T000000Z", "smartos-20240101T000000Z", "smartos-" + stamps[0], "smartos-20100101T000000Z", "debian-trixie-arm64", "talos-v1.2.3"}, keys); diff != "" ||
+	if diff := cmp.Diff([]string{"smartos-20250101T000000Z", "smartos-20240101T000000Z", "smartos-" + stamps[0],
+		"smartos-20100101T000000Z", "debian-trixie-arm64", "talos-v1.2.3"}, keys); diff != "" ||
 		err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
@@ -124,7 +126,8 @@ func TestSync(t *testing.T) {
 	if did, err = b.sync(wants, needed, false); err != nil || did[1] != "update debian-trixie-arm64 title or arguments" {
 		t.Errorf("%q, %v", did, err)
 	}
-	if now := len(b.mirror.Asked("dists/trixie/main/installer-arm64/current/images/netboot/debian-installer/arm64/linux")); now != asked {
+	if now := len(b.mirror.Asked(
+		"dists/trixie/main/installer-arm64/current/images/netboot/debian-installer/arm64/linux")); now != asked {
 		t.Error("it was fetched again")
 	}
 	if got := strings.Join(b.items(), "\n"); !strings.Contains(got, "debian-trixie-arm64 | Ours (arm64) | arm64") ||

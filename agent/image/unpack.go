@@ -78,7 +78,9 @@ func cleanMember(name string) (string, error) {
 	switch {
 	case strings.HasPrefix(name, "/"):
 		return "", refuse(name, "is an absolute path")
-	case len(name) > 4096 || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }):
+	case len(name) > 4096 || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool {
+		return r < ' ' || r == 0x7f || r == '\\'
+	}):
 		return "", refuse(name, "is not a name that an image may have")
 	}
 	for part := range strings.SplitSeq(name, "/") {

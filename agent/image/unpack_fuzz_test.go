@@ -16,7 +16,8 @@ import (
 
 // entryTypes are the letters of a described archive.
 var entryTypes = map[byte]byte{
-	'f': tar.TypeReg, 'd': tar.TypeDir, 's': tar.TypeSymlink, 'h': tar.TypeLink, 'c': tar.TypeChar, 'b': tar.TypeBlock, 'p': tar.TypeFifo,
+	'f': tar.TypeReg, 'd': tar.TypeDir, 's': tar.TypeSymlink, 'h': tar.TypeLink, 'c': tar.TypeChar, 'b': tar.TypeBlock,
+	'p': tar.TypeFifo,
 }
 
 // described makes a tar archive, or a zip, of one line for each entry: "fNAME|BODY", "dNAME", "sNAME|TARGET",
@@ -58,7 +59,8 @@ func described(text string, asZip bool) []byte {
 // limits.
 func FuzzUnpack(f *testing.F) {
 	for _, text := range []string{
-		"fa/b|x\nsl|a/b", "f../a|x", "da\nfa/b|x", "fa|x\nhb|a", "sd|..\nfd/evil|x", "sl|l", "cnull", "fa|1\nfa/b|2", "sa|b\nsb|..\nha|b", "f/etc/x|y",
+		"fa/b|x\nsl|a/b", "f../a|x", "da\nfa/b|x", "fa|x\nhb|a", "sd|..\nfd/evil|x", "sl|l", "cnull", "fa|1\nfa/b|2",
+		"sa|b\nsb|..\nha|b", "f/etc/x|y",
 	} {
 		f.Add(text, false, uint16(0), byte(0))
 		f.Add(text, true, uint16(40), byte(1))

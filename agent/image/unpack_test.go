@@ -60,19 +60,24 @@ func TestHostileArchives(t *testing.T) {
 		{"backslashes", []e{{Name: `..\evil`, Body: "x"}}, "not a name that an image may have"},
 		{"not UTF-8", []e{{Name: "a\xd0b", Body: "x"}}, "not a name that an image may have"},
 		{"control characters", []e{{Name: "a\x1b[2Jb", Body: "x"}}, "not a name that an image may have"},
-		{"link out, relative", []e{{Name: "l", Type: tar.TypeSymlink, Link: "../" + filepath.Base(outside)}}, "out of the folder"},
+		{"link out, relative", []e{{Name: "l", Type: tar.TypeSymlink, Link: "../" + filepath.Base(outside)}},
+			"out of the folder"},
 		{"link out, absolute", []e{{Name: "l", Type: tar.TypeSymlink, Link: outside}}, "out of the folder"},
-		{"link out by way of another", []e{{Name: "d/"}, {Name: "d/up", Type: tar.TypeSymlink, Link: ".."}, {Name: "d/out", Type: tar.TypeSymlink, Link: "up/../target"}}, "not there or not in the folder"},
+		{"link out by way of another", []e{{Name: "d/"}, {Name: "d/up", Type: tar.TypeSymlink, Link: ".."},
+			{Name: "d/out", Type: tar.TypeSymlink, Link: "up/../target"}}, "not there or not in the folder"},
 		{"link to nothing", []e{{Name: "l", Type: tar.TypeSymlink, Link: "nowhere"}}, "not there"},
 		{"link to itself", []e{{Name: "l", Type: tar.TypeSymlink, Link: "l"}}, "not there"},
-		{"file through a link", []e{{Name: "d", Type: tar.TypeSymlink, Link: "."}, {Name: "d/evil", Body: "x"}}, "which is not a folder"},
-		{"link through a link", []e{{Name: "d", Type: tar.TypeSymlink, Link: "."}, {Name: "d/evil", Type: tar.TypeSymlink, Link: "x"}}, "which is not a folder"},
+		{"file through a link", []e{{Name: "d", Type: tar.TypeSymlink, Link: "."}, {Name: "d/evil", Body: "x"}},
+			"which is not a folder"},
+		{"link through a link", []e{{Name: "d", Type: tar.TypeSymlink, Link: "."},
+			{Name: "d/evil", Type: tar.TypeSymlink, Link: "x"}}, "which is not a folder"},
 		{"file over a link", []e{{Name: "l", Type: tar.TypeSymlink, Link: "."}, {Name: "l", Body: "x"}}, "is a duplicate"},
 		{"link over a file", []e{{Name: "l", Body: "x"}, {Name: "l", Type: tar.TypeSymlink, Link: "."}}, "is a duplicate"},
 		{"hard link out", []e{{Name: "l", Type: tar.TypeLink, Link: "../target"}}, "leads out of the folder"},
 		{"hard link, absolute", []e{{Name: "l", Type: tar.TypeLink, Link: outside}}, "is an absolute path"},
 		{"hard link to what is not in it", []e{{Name: "l", Type: tar.TypeLink, Link: "nowhere"}}, "is not a file before it"},
-		{"hard link to a link", []e{{Name: "s", Type: tar.TypeSymlink, Link: "x"}, {Name: "l", Type: tar.TypeLink, Link: "s"}}, "cannot be made"},
+		{"hard link to a link", []e{{Name: "s", Type: tar.TypeSymlink, Link: "x"},
+			{Name: "l", Type: tar.TypeLink, Link: "s"}}, "cannot be made"},
 		{"character device", []e{{Name: "null", Type: tar.TypeChar}}, "a device, a FIFO or the like"},
 		{"block device", []e{{Name: "sda", Type: tar.TypeBlock}}, "a device, a FIFO or the like"},
 		{"FIFO", []e{{Name: "pipe", Type: tar.TypeFifo}}, "a device, a FIFO or the like"},
@@ -82,7 +87,8 @@ func TestHostileArchives(t *testing.T) {
 		{"a file over a folder", []e{{Name: "a/b", Body: "1"}, {Name: "a", Body: "2"}}, "is a duplicate"},
 		{"too many files", wide, "more than 100 files"},
 		{"too large", []e{{Name: "bomb", Body: strings.Repeat("\x00", 1<<20+1)}}, "more than 1.0 MiB"},
-		{"too large together", []e{{Name: "a", Body: strings.Repeat("\x00", 1<<19)}, {Name: "b", Body: strings.Repeat("\x00", 1<<19+1)}}, "more than 1.0 MiB"},
+		{"too large together", []e{{Name: "a", Body: strings.Repeat("\x00", 1<<19)},
+			{Name: "b", Body: strings.Repeat("\x00", 1<<19+1)}}, "more than 1.0 MiB"},
 		{"larger than it is", []e{{Name: "a", Body: "x", Size: 1 << 10}}, "ends too early"},
 		{"our manifest", []e{{Name: "x/" + manifestName, Body: "{}"}}, "keeps for itself"},
 	} {
@@ -144,7 +150,8 @@ func TestArchivesOfAllKinds(t *testing.T) {
 	links := append([]imagetest.Entry{{Name: "top/l", Type: tar.TypeSymlink, Link: "d/b"}}, entries...)
 	links = append(links, imagetest.Entry{Name: "top/h", Type: tar.TypeLink, Link: "top/a"})
 	for name, archive := range map[string][]byte{
-		"tar": plain, "tar.gz": imagetest.Gzip(t, plain), "tar.gz in two members": append(imagetest.Gzip(t, plain[:700]), imagetest.Gzip(t, plain[700:])...),
+		"tar": plain, "tar.gz": imagetest.Gzip(t, plain), "tar.gz in two members": append(imagetest.Gzip(t, plain[:700]),
+			imagetest.Gzip(t, plain[700:])...),
 		"zip": imagetest.Zip(t, entries[1], entries[2], entries[3]), "with links": imagetest.TGZ(t, links...),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -179,8 +186,10 @@ func TestArchivesThatAreDamaged(t *testing.T) {
 	flipped := bytes.Clone(whole)
 	flipped[len(flipped)/2] ^= 0xff
 	for name, archive := range map[string][]byte{
-		"nothing": nil, "text": []byte("<html>404</html>"), "cut": whole[:len(whole)-2000], "a byte is another": flipped, "xz": []byte("\xfd7zXZ\x00rest"),
-		"gzip of nothing": imagetest.Gzip(t, nil), "a zip that is cut": imagetest.Zip(t, imagetest.Entry{Name: "a", Body: "x"})[:40],
+		"nothing": nil, "text": []byte("<html>404</html>"), "cut": whole[:len(whole)-2000], "a byte is another": flipped,
+		"xz":              []byte("\xfd7zXZ\x00rest"),
+		"gzip of nothing": imagetest.Gzip(t, nil), "a zip that is cut": imagetest.Zip(t,
+			imagetest.Entry{Name: "a", Body: "x"})[:40],
 	} {
 		if _, err := unpacked(t, archive, anImage, 1<<30, 0); !errors.Is(err, ErrArchive) {
 			t.Errorf("%s: %v", name, err)

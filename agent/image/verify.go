@@ -80,7 +80,8 @@ func (s *Store) Verify(ctx context.Context, key string) (Verification, error) {
 	if fault := v.Fault(); fault != "" {
 		return v, fmt.Errorf("%w: %s: %s", ErrDamaged, in.Key, fault)
 	}
-	s.report.step(fmt.Sprintf("%s is as it was added: %s, %s", in.Key, filesText(v.Files), humanize.IBytes(uint64(v.Bytes))))
+	s.report.step(fmt.Sprintf("%s is as it was added: %s, %s", in.Key, filesText(v.Files),
+		humanize.IBytes(uint64(v.Bytes))))
 	return v, nil
 }
 

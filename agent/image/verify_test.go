@@ -26,7 +26,8 @@ func TestVerify(t *testing.T) {
 		t.Errorf("after it was verified: %+v", in)
 	}
 	dir := filepath.Join(b.Dir, in.Dir, "platform/i86pc")
-	if err := errors.Join(os.WriteFile(filepath.Join(dir, "amd64/boot_archive"), []byte("rot"), 0o644), os.WriteFile(filepath.Join(dir, "answers"), nil, 0o644)); err != nil {
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "amd64/boot_archive"), []byte("rot"), 0o644),
+		os.WriteFile(filepath.Join(dir, "answers"), nil, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	v, err = b.Verify(context.Background(), in.Key)

@@ -79,7 +79,8 @@ func TestBuild(t *testing.T) {
 			t.Errorf("%s: progress was %q", target, lines)
 		}
 		record, err := ReadBuilt(filepath.Join(dir, name))
-		if err != nil || record != built || built.File != filepath.Join(dir, name) || built.Size != int64(len(got)) || built.Script != "mine.ipxe" ||
+		if err != nil || record != built || built.File != filepath.Join(dir, name) || built.Size != int64(len(got)) ||
+			built.Script != "mine.ipxe" ||
 			built.ScriptSHA256 != sum(text) ||
 			built.Source != filepath.Join(source, "src") ||
 			time.Since(built.Time) > time.Minute {

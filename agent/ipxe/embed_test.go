@@ -55,7 +55,8 @@ func TestEmbedScript(t *testing.T) {
 
 // What fits the placeholder is chosen by length: the address of next-server besides the menu's URL, or only the latter.
 func TestEmbeddedUsesTheRoom(t *testing.T) {
-	for addr, fallback := range map[string]bool{"10.0.0.7:80": true, "192.168.100.100:80": true, "255.255.255.255:65535": false, "[2001:db8:1111:2222:3333:4444:5555:6666]:65535": false} {
+	for addr, fallback := range map[string]bool{"10.0.0.7:80": true, "192.168.100.100:80": true,
+		"255.255.255.255:65535": false, "[2001:db8:1111:2222:3333:4444:5555:6666]:65535": false} {
 		text := string(destination("http://" + strings.TrimSuffix(addr, ":80")).short(ChainAuto))
 		if got := strings.Contains(text, "chain tftp://${next-server}/autoexec.ipxe ||\n"); got != fallback ||
 			len(text) > roomEmbedded {

@@ -150,7 +150,8 @@ func TestCausesAreBounded(t *testing.T) {
 	}
 	b.Reset()
 	h.Flush()
-	if want := fmt.Sprintf("level=WARN msg=\"lines left out\" of=\"other causes\" count=%d\n", 20000-maxCauses-warnings); b.String() != want {
+	if want := fmt.Sprintf("level=WARN msg=\"lines left out\" of=\"other causes\" count=%d\n",
+		20000-maxCauses-warnings); b.String() != want {
 		t.Errorf("%q, want %q", b.String(), want)
 	}
 }
@@ -213,7 +214,8 @@ func TestFieldsAreCut(t *testing.T) {
 		"number": {slog.Int("k", 42), "k=42"},
 		"took":   {slog.Duration("k", time.Second), "k=1s"},
 		"addr":   {slog.Any("k", netip.MustParseAddrPort("10.0.0.1:69")), "k=10.0.0.1:69"},
-		"stack":  {slog.String("stack", "a\n\tb\x1b"+long), `stack="a\n\tb` + "\uFFFD" + strings.Repeat("x", 994) + `… (9006 bytes more)"`},
+		"stack": {slog.String("stack", "a\n\tb\x1b"+long), `stack="a\n\tb` + "\uFFFD" + strings.Repeat("x", 994) +
+			`… (9006 bytes more)"`},
 	} {
 		var b bytes.Buffer
 		slog.New(New(noTime(&b, slog.LevelInfo), Config{Long: map[string]int{"stack": 1001}})).

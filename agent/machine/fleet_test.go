@@ -363,7 +363,8 @@ func TestCanaryProfileIsWarnedOf(t *testing.T) {
 		{Host{MACs: []string{mac1}}, 0},
 	} {
 		w := newWorld(t, book(t, []Host{tt.host}, profile))
-		if n := strings.Count(w.log.String(), `msg="host is not a canary: give it the label canary: \"true\""`); n != tt.want {
+		if n := strings.Count(w.log.String(),
+			`msg="host is not a canary: give it the label canary: \"true\""`); n != tt.want {
 			t.Errorf("%+v: %d warnings, want %d:\n%s", tt.host, n, tt.want, &w.log)
 		}
 	}
@@ -379,7 +380,8 @@ func TestInvalidCanaryResults(t *testing.T) {
 		Profile{Name: "p", Image: "smartos"},
 	)
 	for _, text := range []string{"", "[]",
-		`{"item":"smartos-1","good":"2020-01-01T00:00:00Z"}`, `{"item":"smartos-2","booted":"2030-01-01T00:00:00Z"}`, `{"item":"smartos-2","stood_ns":-1}`} {
+		`{"item":"smartos-1","good":"2020-01-01T00:00:00Z"}`, `{"item":"smartos-2","booted":"2030-01-01T00:00:00Z"}`,
+		`{"item":"smartos-2","stood_ns":-1}`} {
 		w := newWorld(t, b, old1, old2)
 		if err := os.MkdirAll(filepath.Join(w.dir, "state", "canary"), 0o755); err != nil {
 			t.Fatal(err)

@@ -39,7 +39,8 @@ var everything = []string{
 
 var smartOSes = []string{
 	"smartos/20130808T195337Z" + unix, "smartos/20130808T195337Z" + archive,
-	"smartos/20240104T000552Z" + unix, "smartos/20240104T000552Z" + archive, "smartos/20240104T000552Z" + archive + ".hash",
+	"smartos/20240104T000552Z" + unix, "smartos/20240104T000552Z" + archive, "smartos/20240104T000552Z" + archive +
+		".hash",
 	"memtest86/memtest86-5.01",
 }
 
@@ -228,7 +229,9 @@ func BenchmarkMenu(b *testing.B) {
 		s.put("http/smartos/"+v+archive, "x")
 	}
 	old := time.Now().Add(-time.Hour)
-	if err := filepath.WalkDir(s.root, func(p string, _ os.DirEntry, _ error) error { return os.Chtimes(p, old, old) }); err != nil {
+	if err := filepath.WalkDir(s.root, func(p string, _ os.DirEntry, _ error) error {
+		return os.Chtimes(p, old, old)
+	}); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {

@@ -38,7 +38,8 @@ func TestNeighbours(t *testing.T) {
 	})
 	server.Do(func() {
 		n := New(slog.New(slog.DiscardHandler))
-		for addr, want := range map[string]string{"10.77.0.9": client.MAC("eth0"), "fd77::9": client.MAC("eth0"), "10.77.0.200": "", "127.0.0.1": ""} {
+		for addr, want := range map[string]string{"10.77.0.9": client.MAC("eth0"), "fd77::9": client.MAC("eth0"),
+			"10.77.0.200": "", "127.0.0.1": ""} {
 			if got := n.MAC(netip.MustParseAddr(addr)); got != want {
 				t.Errorf("%s is %q, want %q", addr, got, want)
 			}
@@ -73,18 +74,25 @@ func TestEntryOf(t *testing.T) {
 		message rtnetlink.NeighMessage
 		want    string
 	}{
-		"reachable":           {rtnetlink.NeighMessage{State: 0x02, Attributes: attributes}, "10.0.0.9 52:54:00:00:00:01 0s"},
-		"confirmed":           {rtnetlink.NeighMessage{State: 0x02, Attributes: aged(150, 9000)}, "10.0.0.9 52:54:00:00:00:01 1.5s"},
-		"updated":             {rtnetlink.NeighMessage{State: 0x04, Attributes: aged(6000, 20)}, "10.0.0.9 52:54:00:00:00:01 200ms"},
-		"no answer":           {rtnetlink.NeighMessage{State: 0x01, Attributes: attributes}, ""},
-		"failed":              {rtnetlink.NeighMessage{State: 0x20, Attributes: attributes}, ""},
-		"needs none":          {rtnetlink.NeighMessage{State: 0x40, Attributes: attributes}, ""},
-		"without attributes":  {rtnetlink.NeighMessage{State: 0x02}, ""},
-		"no address":          {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{LLAddress: mac}}, ""},
-		"InfiniBand":          {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{Address: ip, LLAddress: make([]byte, 20)}}, ""},
-		"all zero":            {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{Address: ip, LLAddress: make([]byte, 6)}}, ""},
-		"a tunnel over IPv6":  {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{Address: ip, LLAddress: make([]byte, 16)}}, ""},
-		"address of 3 octets": {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{Address: ip[:3], LLAddress: mac}}, ""},
+		"reachable": {rtnetlink.NeighMessage{State: 0x02, Attributes: attributes}, "10.0.0.9 52:54:00:00:00:01 0s"},
+		"confirmed": {rtnetlink.NeighMessage{State: 0x02, Attributes: aged(150, 9000)},
+			"10.0.0.9 52:54:00:00:00:01 1.5s"},
+		"updated": {rtnetlink.NeighMessage{State: 0x04, Attributes: aged(6000, 20)},
+			"10.0.0.9 52:54:00:00:00:01 200ms"},
+		"no answer":          {rtnetlink.NeighMessage{State: 0x01, Attributes: attributes}, ""},
+		"failed":             {rtnetlink.NeighMessage{State: 0x20, Attributes: attributes}, ""},
+		"needs none":         {rtnetlink.NeighMessage{State: 0x40, Attributes: attributes}, ""},
+		"without attributes": {rtnetlink.NeighMessage{State: 0x02}, ""},
+		"no address": {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{LLAddress: mac}},
+			""},
+		"InfiniBand": {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{Address: ip,
+			LLAddress: make([]byte, 20)}}, ""},
+		"all zero": {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{Address: ip,
+			LLAddress: make([]byte, 6)}}, ""},
+		"a tunnel over IPv6": {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{Address: ip,
+			LLAddress: make([]byte, 16)}}, ""},
+		"address of 3 octets": {rtnetlink.NeighMessage{State: 0x02, Attributes: &rtnetlink.NeighAttributes{Address: ip[:3],
+			LLAddress: mac}}, ""},
 	} {
 		got := ""
 		if e, ok := entryOf(tc.message); ok {

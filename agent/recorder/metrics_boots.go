@@ -56,10 +56,12 @@ func newBootMetrics(reg prometheus.Registerer, native bool) *bootMetrics {
 			[]string{"stage"},
 		),
 		droppedEvents: prometheus.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "boot_events_dropped_total", Help: "Requests that are in no boot, since too many waited to be looked at; they were served.",
+			Namespace: namespace, Name: "boot_events_dropped_total",
+			Help: "Requests that are in no boot, since too many waited to be looked at; they were served.",
 		}),
 		storeErrors: prometheus.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "store_errors_total", Help: "Times that boots could not be written to disk, or the file not be opened.",
+			Namespace: namespace, Name: "store_errors_total",
+			Help: "Times that boots could not be written to disk, or the file not be opened.",
 		}),
 		deliveries: counters(
 			"webhook_deliveries_total",

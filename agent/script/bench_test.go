@@ -16,7 +16,8 @@ func BenchmarkRunLargeMenu(b *testing.B) {
 	t.WriteString("choose --timeout 30000 --default item0 x || goto start\ngoto ${x}\n")
 	for i := range 200 {
 		fmt.Fprintf(&t, ":item%d\nset version %d\niseq ${platform} efi && set kind efi || set kind bios\n"+
-			"kernel ${base}/${version}/${kind}/vmlinuz quiet ||\ninitrd ${base}/${version}/initrd ||\nboot || goto start\n", i, i)
+			"kernel ${base}/${version}/${kind}/vmlinuz quiet ||\ninitrd ${base}/${version}/initrd ||\nboot || goto start\n", i,
+			i)
 	}
 	text := []byte(t.String())
 	for b.Loop() {

@@ -54,27 +54,35 @@ func TestReferences(t *testing.T) {
 		{"both architectures", "cpuid --ext 29 && set arch x86_64 || set arch i386\nkernel /os/${arch}/vmlinuz\nboot\n", bios,
 			"/os/x86_64/vmlinuz /os/i386/vmlinuz", 0},
 		{"architecture by platform", "iseq ${platform} efi && set f e || set f p\nkernel /${f}\nboot\n", efi, "/e", 0},
-		{"an image by its name", "imgfetch --name linux /live/vmlinuz\nimgselect linux\nimgargs linux quiet\nboot linux\n", bios,
+		{"an image by its name", "imgfetch --name linux /live/vmlinuz\nimgselect linux\nimgargs linux quiet\nboot linux\n",
+			bios,
 			"/live/vmlinuz", 0},
 		{"what || catches", "chain --autofree boot.cfg ||\nchain host/default.ipxe || goto menu\n:menu\nexit\n", bios,
 			"/boot/boot.cfg? /boot/host/default.ipxe?", 0},
-		{"next-server", "set boot-url http://${next-server}\nkernel ${boot-url}/vmlinuz\ninitrd ${boot-url}/initrd\nboot\n", bios,
+		{"next-server", "set boot-url http://${next-server}\nkernel ${boot-url}/vmlinuz\ninitrd ${boot-url}/initrd\nboot\n",
+			bios,
 			"/vmlinuz /initrd", 0},
 		{"one kernel line for every item", "menu\nitem a A\nitem b B\nchoose x || exit\ngoto ${x}\n" +
 			":a\nset kernel /a/vmlinuz\ngoto go\n:b\nset kernel /b/vmlinuz\ngoto go\n:go\nkernel ${kernel}\nboot\n", bios,
 			"/a/vmlinuz /b/vmlinuz", 0},
-		{"the choice is a part of the name", "menu\nitem 13 Thirteen\nitem 12 Twelve\nchoose ver || exit 0\nkernel /os-${ver}/vmlinuz\nboot\n",
+		{"the choice is a part of the name",
+			"menu\nitem 13 Thirteen\nitem 12 Twelve\nchoose ver || exit 0\nkernel /os-${ver}/vmlinuz\nboot\n",
 			bios, "/os-13/vmlinuz /os-12/vmlinuz", 0},
-		{"goto or chain", ":start\nmenu Main\nitem linux Linux\nitem tools Tools\nchoose menu || goto bye\ngoto ${menu} ||\n" +
+		{"goto or chain", ":start\nmenu Main\nitem linux Linux\nitem tools Tools\nchoose menu || goto bye\ngoto ${menu} " +
+			"||\n" +
 			"chain ${menu}.ipxe || goto start\n:bye\nexit 0\n", bios, "/boot/linux.ipxe? /boot/tools.ipxe?", 0},
-		{"by the machine's address", "kernel /hosts/${net0/mac:hexhyp}/vmlinuz ||\nchain /default.ipxe\n", bios, "/default.ipxe", 1},
-		{"options with values", "menu -n m T\nitem -m m --key 0x61 -k a b Text\nitem --form m f F\nsanboot --drive 0x80 -e extra /disk.iso\n", bios,
+		{"by the machine's address", "kernel /hosts/${net0/mac:hexhyp}/vmlinuz ||\nchain /default.ipxe\n", bios,
+			"/default.ipxe", 1},
+		{"options with values",
+			"menu -n m T\nitem -m m --key 0x61 -k a b Text\nitem --form m f F\nsanboot --drive 0x80 -e extra /disk.iso\n", bios,
 			"/disk.iso", 0},
 		{"a shim is for UEFI", "kernel /k\nshim /shimx64.efi ||\nboot\n", bios, "/k", 0},
 		{"the same under UEFI", "kernel /k\nshim /shimx64.efi ||\nboot\n", efi, "/k /shimx64.efi?", 0},
-		{"what cannot be known goes both ways", "iseq ${manufacturer} HP && goto hp ||\nchain /other\nexit\n:hp\nchain /hp\n", bios,
+		{"what cannot be known goes both ways",
+			"iseq ${manufacturer} HP && goto hp ||\nchain /other\nexit\n:hp\nchain /hp\n", bios,
 			"/hp /other", 0},
-		{"a test that was made already", "iseq ${asset} a && set f /a || set f /b\niseq ${asset} a && imgfetch ${f} || imgfetch /c\n", bios,
+		{"a test that was made already",
+			"iseq ${asset} a && set f /a || set f /b\niseq ${asset} a && imgfetch ${f} || imgfetch /c\n", bios,
 			"/a? /c", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -102,7 +110,8 @@ func TestReferences(t *testing.T) {
 // A file is missed where the script cannot do without it, or the item that was chosen cannot.
 func TestBroken(t *testing.T) {
 	r := run(t, "#!ipxe\nchain own.ipxe || goto menu\n:menu\nchain common.ipxe ||\nmenu\nitem a A\nitem b B\nitem c C\n"+
-		"choose x || exit\ngoto ${x}\n:a\nkernel /a || goto menu\ninitrd /a.img || initrd /a2.img || goto menu\nboot || goto menu\n"+
+		"choose x || exit\ngoto ${x}\n:a\nkernel /a || goto menu\ninitrd /a.img || initrd /a2.img || goto menu\nboot || "+
+		"goto menu\n"+
 		":b\nchain tool.efi || goto menu\ngoto menu\n:c\nsanboot /c.iso || goto menu\n", bios)
 	var broken []string
 	for _, ref := range r.References {
@@ -195,7 +204,8 @@ func FuzzRun(f *testing.F) {
 		f.Add(v.Script, v.Served["c.ipxe"])
 	}
 	f.Add(
-		"#!ipxe\nmenu\nitem a${net0/mac} A\nchoose --default ${x} y && goto ${y} || shell\n:a\nsanboot http://h/${y:uristring}\n",
+		"#!ipxe\nmenu\nitem a${net0/mac} A\nchoose --default ${x} y && goto ${y} || shell\n:a\nsanboot "+
+			"http://h/${y:uristring}\n",
 		"#!ipxe\nexit ${n}\n",
 	)
 	f.Fuzz(func(t *testing.T, text, chained string) {

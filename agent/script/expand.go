@@ -51,10 +51,14 @@ func readable(text string) string {
 
 // machineOnly are settings that only the machine has. Others that nobody set are empty.
 var machineOnly = []string{
-	"mac", "uuid", "serial", "asset", "manufacturer", "product", "board-serial", "cpuvendor", "cpumodel", "memsize", "unixtime", "errno",
-	"chip", "busid", "bustype", "busloc", "linktype", "mtu", "ifname", "hwaddr", "sysmac", "username", "password", "keymap", "user-class",
-	"vendor-class", "scriptlet", "cwuri", "cwduri", "ip6", "gateway6", "dns6", "version", "platform", "buildarch", "next-server", "filename",
-	"ip", "gateway", "netmask", "dns", "domain", "hostname", "root-path", "ntp", "ntp-server", "dhcp-server", "dhcp-server-identifier",
+	"mac", "uuid", "serial", "asset", "manufacturer", "product", "board-serial", "cpuvendor", "cpumodel", "memsize",
+	"unixtime", "errno",
+	"chip", "busid", "bustype", "busloc", "linktype", "mtu", "ifname", "hwaddr", "sysmac", "username", "password",
+	"keymap", "user-class",
+	"vendor-class", "scriptlet", "cwuri", "cwduri", "ip6", "gateway6", "dns6", "version", "platform", "buildarch",
+	"next-server", "filename",
+	"ip", "gateway", "netmask", "dns", "domain", "hostname", "root-path", "ntp", "ntp-server", "dhcp-server",
+	"dhcp-server-identifier",
 	"len6", "bootfile", "syslog", "priority", "skip-san-boot", "keep-san", "gateway-ip",
 }
 

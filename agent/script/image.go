@@ -122,7 +122,8 @@ func (r *runner) fetch(s *state, word string, c parsed, number int) *state {
 		return fail(s)
 	}
 	about := Reference{
-		URL: u.String(), Role: c.role, Item: s.item(), When: s.when, Args: readable(strings.Join(rest(c), " ")), Script: where, Line: number,
+		URL: u.String(), Role: c.role, Item: s.item(), When: s.when, Args: readable(strings.Join(rest(c), " ")),
+		Script: where, Line: number,
 	}
 	ref := r.reference(about)
 	r.moved(s, word, about)

@@ -37,15 +37,19 @@ func TestLint(t *testing.T) {
 		name, script string
 		want         []string // line and code
 	}{
-		{"clean", "#!ipxe\n:a\nmenu x\nitem --key b b text\nitem --gap -- c\nchoose --default b --timeout 1 t && goto ${t} ||\n:b\ngoto a\n", nil},
+		{"clean", "#!ipxe\n:a\nmenu x\nitem --key b b text\nitem --gap -- c\nchoose --default b --timeout 1 t && goto ${t} " +
+			"||\n:b\ngoto a\n", nil},
 		{"CRLF", "#!ipxe\r\n:a\r\ngoto a\r\n", nil},
 		{"no label", "#!ipxe\necho a || goto nowhere\n", []string{"2 no-label"}},
 		{"after &&", "#!ipxe\nisset ${x} && goto a ||\ngoto b ; goto c\n:b\n", []string{"3 no-label"}},
 		{"comment", "#!ipxe\n# goto a\necho b # goto c\n#\n", nil},
 		{"a # within a word", "#!ipxe\ngoto a#b\n", []string{"2 no-label"}},
 		{"dynamic", "#!ipxe\ngoto ${target} ||\ngoto a-${x}\n", nil},
-		{"item without label", "#!ipxe\nmenu\nitem one Text\nitem --key t -- two Text\nitem three\nitem\nchoose x && goto ${x} || exit\n:one\n:two\n", nil},
-		{"item without label, not caught", "#!ipxe\nmenu\nitem one Text\nitem two\nchoose x || exit\ngoto ${x}\n:one\n", []string{"6 no-label"}},
+		{"item without label",
+			"#!ipxe\nmenu\nitem one Text\nitem --key t -- two Text\nitem three\nitem\nchoose x && goto ${x} || " +
+				"exit\n:one\n:two\n", nil},
+		{"item without label, not caught", "#!ipxe\nmenu\nitem one Text\nitem two\nchoose x || exit\ngoto ${x}\n:one\n",
+			[]string{"6 no-label"}},
 		{"item of a script that does not go there", "#!ipxe\nmenu\nitem one Text\nchoose x && chain http://h/${x} ||\n", nil},
 		{"items of several menus", "#!ipxe\nitem --menu m one Text\nchoose --menu m --default=one x ||\n", nil},
 		{"default is no item", "#!ipxe\nmenu\nitem one Text\nchoose --default two x ||\n", []string{"4 no-item"}},
@@ -53,12 +57,17 @@ func TestLint(t *testing.T) {
 		{"twice", "#!ipxe\n:a\necho\n:a\n", []string{"4 same-label"}},
 		{"continued", "#!ipxe\necho a \\\n  b || goto \\\n  nowhere\n", []string{"2 no-label"}},
 		{"not a script", "shell\n", []string{"1 not-a-script"}},
-		{"Linux may have long lines", "#!ipxe\nkernel http://h/" + strings.Repeat("a", 600) + "\ninitrd http://h/i\nboot\n", nil},
-		{"multiboot may not", "#!ipxe\nset r http://h/" + strings.Repeat("a", 300) + "\nkernel ${r}/unix -B x=y\nmodule ${r}/boot_archive\nboot || goto e\n:e\n", []string{"3 long-command-line"}},
-		{"settings within settings", "#!ipxe\nset a " + strings.Repeat("a", 200) + "\nset b ${a}${a}\nkernel --name u ${b}\nmodule ${a}\nboot\n", []string{"4 long-command-line"}},
-		{"each kernel for itself", "#!ipxe\nset r " + strings.Repeat("a", 200) + "\niseq ${x} 1 && goto b ||\nkernel ${r}\nmodule ${r}\nboot\n:b\nkernel ${r}\nmodule ${r}\nboot\n", nil},
+		{"Linux may have long lines", "#!ipxe\nkernel http://h/" + strings.Repeat("a", 600) + "\ninitrd http://h/i\nboot\n",
+			nil},
+		{"multiboot may not", "#!ipxe\nset r http://h/" + strings.Repeat("a", 300) +
+			"\nkernel ${r}/unix -B x=y\nmodule ${r}/boot_archive\nboot || goto e\n:e\n", []string{"3 long-command-line"}},
+		{"settings within settings", "#!ipxe\nset a " + strings.Repeat("a", 200) +
+			"\nset b ${a}${a}\nkernel --name u ${b}\nmodule ${a}\nboot\n", []string{"4 long-command-line"}},
+		{"each kernel for itself", "#!ipxe\nset r " + strings.Repeat("a", 200) +
+			"\niseq ${x} 1 && goto b ||\nkernel ${r}\nmodule ${r}\nboot\n:b\nkernel ${r}\nmodule ${r}\nboot\n", nil},
 		{"a setting of itself", "#!ipxe\nset a ${a}${a}\nkernel ${a}\nmodule ${a}\nboot\n", nil},
-		{"words are missing", "#!ipxe\ngoto\nset\nitem\nchoose\nchoose --default\nkernel\nmodule\nitem --key\n;\n|| &&\n", []string{"2 arguments", "3 unreachable"}},
+		{"words are missing", "#!ipxe\ngoto\nset\nitem\nchoose\nchoose --default\nkernel\nmodule\nitem --key\n;\n|| &&\n",
+			[]string{"2 arguments", "3 unreachable"}},
 	} {
 		var got []string
 		for _, f := range Lint([]byte(tc.script)) {
@@ -74,7 +83,8 @@ func TestLint(t *testing.T) {
 }
 
 func FuzzLint(f *testing.F) {
-	for _, s := range []string{"#!ipxe\n:a\ngoto a\n", "#!ipxe\nset a ${b}\nset b ${a}${a}\nkernel ${a}\nmodule ${b}\n", "#!ipxe\nitem --key\nchoose -d\n\\\n\\", "\xef\xbb\xbf#!ipxe\n"} {
+	for _, s := range []string{"#!ipxe\n:a\ngoto a\n", "#!ipxe\nset a ${b}\nset b ${a}${a}\nkernel ${a}\nmodule ${b}\n",
+		"#!ipxe\nitem --key\nchoose -d\n\\\n\\", "\xef\xbb\xbf#!ipxe\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {

@@ -37,7 +37,8 @@ const (
 // Run runs a script in every way that it can take on the machine, and says what it fetches. base is its own URL.
 func Run(text []byte, base *url.URL, m Machine, load Load) Report {
 	r := runner{
-		load: load, got: map[string]got{}, seed: maphash.MakeSeed(), seen: map[uint64]bool{}, visits: map[[3]int]int{}, scripts: map[string]*loaded{},
+		load: load, got: map[string]got{}, seed: maphash.MakeSeed(), seen: map[uint64]bool{}, visits: map[[3]int]int{},
+		scripts:   map[string]*loaded{},
 		collector: collector{index: map[string]int{}},
 	}
 	r.Complete = true

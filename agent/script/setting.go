@@ -8,7 +8,8 @@ import (
 
 // types are those that a setting can have.
 var types = []string{
-	"string", "uristring", "ipv4", "ipv6", "dnssl", "int8", "int16", "int32", "uint8", "uint16", "uint32", "hex", "hexhyp", "hexraw",
+	"string", "uristring", "ipv4", "ipv6", "dnssl", "int8", "int16", "int32", "uint8", "uint16", "uint32", "hex",
+	"hexhyp", "hexraw",
 	"base64", "uuid", "guid", "busdevfn",
 }
 

@@ -40,7 +40,8 @@ func TestCheckArgs(t *testing.T) {
 			t.Errorf("%q: %v", ok, err)
 		}
 	}
-	for _, bad := range []string{"a ; b", "a && b", "a || b", "#a", "a #b", "a\nb", "a\tb", "Größe", "a\x00", `a \`, "\x7f"} {
+	for _, bad := range []string{"a ; b", "a && b", "a || b", "#a", "a #b", "a\nb", "a\tb", "Größe", "a\x00", `a \`,
+		"\x7f"} {
 		if CheckArgs(bad) == nil {
 			t.Errorf("%q is let through", bad)
 		}

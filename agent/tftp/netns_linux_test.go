@@ -146,7 +146,8 @@ func TestLossIsMadeUpByTheServer(t *testing.T) {
 	h := s.Host("server", "eth1", "10.77.0.1/24")
 	ch := s.Host("client", "eth1", "10.77.0.9/24")
 	p := servingIn(h, "0.0.0.0:69")
-	rule := "table ip t { chain c { type filter hook input priority 0; meta l4proto udp numgen random mod 100 < 5 drop; }; }"
+	rule := "table ip t { chain c { type filter hook input priority 0; meta l4proto udp numgen random mod 100 < 5 drop; " +
+		"}; }"
 	if out, err := ch.Run("nft", rule); err != nil {
 		t.Fatalf("nft: %v: %s", err, out)
 	}

@@ -91,7 +91,8 @@ func TestActions(t *testing.T) {
 		{"a name that points here (DNS rebinding)", "/api/v1/check", "", []string{"Host", "evil.example"}, 421},
 		{"a name that ends like ours", "/api/v1/check", "", []string{"Host", "evil.pxe.example.org"}, 421},
 		{"a name that begins like an address", "/api/v1/check", "", []string{"Host", "127.0.0.1.evil.example"}, 421},
-		{"another site's page", "/api/v1/check", "", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}, 403},
+		{"another site's page", "/api/v1/check", "", []string{"Sec-Fetch-Site", "cross-site", "Origin",
+			"https://evil.example"}, 403},
 		{"an old browser on another site's page", "/api/v1/check", "", []string{"Origin", "https://evil.example"}, 403},
 		{"a form", "/api/v1/check", "", []string{"Content-Type", "text/plain"}, 415},
 		{"no MAC", "/api/v1/once", `{"mac":"x","item":"debian-12"}`, nil, 400},
@@ -119,7 +120,8 @@ func TestActions(t *testing.T) {
 			t.Errorf("%s: WWW-Authenticate is %q", test.what, resp.Header.Get("WWW-Authenticate"))
 		}
 	}
-	if want := []string{"52:54:00:12:34:ab debian-12", "52:54:00:12:34:ab "}; d.checks != 5 || !slices.Equal(d.once, want) {
+	if want := []string{"52:54:00:12:34:ab debian-12", "52:54:00:12:34:ab "}; d.checks != 5 ||
+		!slices.Equal(d.once, want) {
 		t.Errorf("done: %d checks, %q", d.checks, d.once)
 	}
 	if strings.Contains(s.log.String(), theToken) {
@@ -137,7 +139,9 @@ func TestReadOnlyWithoutAToken(t *testing.T) {
 	d := &deeds{}
 	s := newSite(t, func(c *Config) { c.Actions = d })
 	for _, path := range []string{"/api/v1/token", "/api/v1/check", "/api/v1/once"} {
-		if resp, body := s.post(path, `{"mac":"52:54:00:12:34:56","item":"a"}`, "Authorization", "Bearer "); resp.StatusCode != 403 || !strings.Contains(body, "page.token_file") {
+		if resp, body := s.post(path, `{"mac":"52:54:00:12:34:56","item":"a"}`, "Authorization",
+			"Bearer "); resp.StatusCode != 403 ||
+			!strings.Contains(body, "page.token_file") {
 			t.Errorf("%s: %s %q", path, resp.Status, body)
 		}
 	}

@@ -20,8 +20,16 @@ var bootStart = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func someBoot(n int, change func(*boot.Boot)) boot.Boot {
 	at := bootStart.Add(time.Duration(n) * time.Second)
-	b := boot.Boot{ID: fmt.Sprintf("%010d", n), MAC: "52:54:00:00:00:01", Addr: netip.MustParseAddr("10.0.0.9"), Arch: "x86_64",
-		Started: at, Updated: at, Stages: []boot.Span{}, Files: []boot.Fetch{}}
+	b := boot.Boot{
+		ID:      fmt.Sprintf("%010d", n),
+		MAC:     "52:54:00:00:00:01",
+		Addr:    netip.MustParseAddr("10.0.0.9"),
+		Arch:    "x86_64",
+		Started: at,
+		Updated: at,
+		Stages:  []boot.Span{},
+		Files:   []boot.Fetch{},
+	}
 	if change != nil {
 		change(&b)
 	}
@@ -49,17 +57,18 @@ func TestBootsAPI(t *testing.T) {
 	feed.Set(someBoot(2, func(b *boot.Boot) { b.MAC = "52:54:00:00:00:02"; ended(boot.Stalled)(b) }))
 	feed.Set(someBoot(3, func(b *boot.Boot) { b.Files = []boot.Fetch{{Name: "</script>\n\x1b[31m"}} }))
 	for path, want := range map[string]string{
-		BootsPath:                                         "3 2 1",
-		BootsPath + "?limit=2":                            "3 2",
-		BootsPath + "?mac=52-54-00-00-00-02":              "2",
-		BootsPath + "?result=booted":                      "1",
-		BootsPath + "?result=under-way":                   "3",
-		BootsPath + "?result=failed":                      "",
-		BootsPath + "?limit=0":                            `limit "0" is not a number from 1 to 1000`,
-		BootsPath + "?limit=1001":                         `limit "1001" is not a number from 1 to 1000`,
-		BootsPath + "?mac=x":                              `mac "x" is not an Ethernet address such as 52:54:00:12:34:56`,
-		BootsPath + "?result=x":                           `result "x" is not one of under-way, [booted stalled looped failed local_disk]`,
-		BootsPath + "?result=" + strings.Repeat("x", 900): `result "` + strings.Repeat("x", 40) + `" is not one of under-way, [booted stalled looped failed local_disk]`,
+		BootsPath:                            "3 2 1",
+		BootsPath + "?limit=2":               "3 2",
+		BootsPath + "?mac=52-54-00-00-00-02": "2",
+		BootsPath + "?result=booted":         "1",
+		BootsPath + "?result=under-way":      "3",
+		BootsPath + "?result=failed":         "",
+		BootsPath + "?limit=0":               `limit "0" is not a number from 1 to 1000`,
+		BootsPath + "?limit=1001":            `limit "1001" is not a number from 1 to 1000`,
+		BootsPath + "?mac=x":                 `mac "x" is not an Ethernet address such as 52:54:00:12:34:56`,
+		BootsPath + "?result=x":              `result "x" is not one of under-way, [booted stalled looped failed local_disk]`,
+		BootsPath + "?result=" + strings.Repeat("x", 900): `result "` + strings.Repeat("x", 40) +
+			`" is not one of under-way, [booted stalled looped failed local_disk]`,
 	} {
 		resp, body := s.do("GET", path)
 		var answer struct {
@@ -73,7 +82,8 @@ func TestBootsAPI(t *testing.T) {
 		for _, b := range answer.Boots {
 			ids = append(ids, strings.TrimLeft(b.ID, "0"))
 		}
-		if got := strings.Join(ids, " ") + answer.Error; got != want || (resp.StatusCode == 200) != (answer.Error == "") || answer.Error == "" && answer.Boots == nil {
+		if got := strings.Join(ids, " ") + answer.Error; got != want || (resp.StatusCode == 200) != (answer.Error == "") ||
+			answer.Error == "" && answer.Boots == nil {
 			t.Errorf("%s: %d %q, want %q", path, resp.StatusCode, got, want)
 		}
 		if strings.ContainsAny(body, "\x1b<") {
@@ -82,10 +92,12 @@ func TestBootsAPI(t *testing.T) {
 	}
 	resp, body := s.do("GET", BootsPath+"/0000000002")
 	var b boot.Boot
-	if err := json.Unmarshal([]byte(body), &b); err != nil || b.MAC != "52:54:00:00:00:02" || resp.Header.Get("Cache-Control") != "no-store" {
+	if err := json.Unmarshal([]byte(body), &b); err != nil || b.MAC != "52:54:00:00:00:02" ||
+		resp.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%v: %s", err, body)
 	}
-	for method, path := range map[string]string{"GET": BootsPath + "/9", "POST": BootsPath, "DELETE": BootsPath + "/0000000002", "PUT": EventsPath} {
+	for method, path := range map[string]string{"GET": BootsPath + "/9", "POST": BootsPath, "DELETE": BootsPath +
+		"/0000000002", "PUT": EventsPath} {
 		if resp, body := s.do(method, path); resp.StatusCode != 404 && resp.StatusCode != 405 {
 			t.Errorf("%s %s: %d %s", method, path, resp.StatusCode, body)
 		}
@@ -164,7 +176,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// A stream begins with all boots that are kept, as they are once changes are told: nothing falls between the list and the first change.
+// A stream begins with all boots that are kept, as they are once changes are told: nothing falls between the list and
+// the first change.
 func TestStreamBeginsWithAllBoots(t *testing.T) {
 	s, feed := newBootSite(t, nil)
 	for n := range streamBoots + 1 {
@@ -211,7 +224,8 @@ func TestStreamsAreBounded(t *testing.T) {
 	for range 3 {
 		all = append(all, follow(t, s))
 	}
-	if resp, _ := s.do("GET", EventsPath); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+	if resp, _ := s.do("GET", EventsPath); resp.StatusCode != http.StatusServiceUnavailable ||
+		resp.Header.Get("Retry-After") == "" {
 		t.Errorf("a fourth one: status %d", resp.StatusCode)
 	}
 	feed.Set(someBoot(1, nil))

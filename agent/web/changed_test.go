@@ -13,8 +13,8 @@ import (
 	"pxeagent/agent/files"
 )
 
-// A file that is written to while it is sent is not taken for a whole one: its last bytes never come. One that another takes the name of
-// is sent to its old end.
+// A file that is written to while it is sent is not taken for a whole one: its last bytes never come. One that another
+// takes the name of is sent to its old end.
 func TestFileThatChangesWhileItIsSent(t *testing.T) {
 	t.Parallel()
 	const size = 64 << 20 // more than the sockets' buffers have room for
@@ -35,11 +35,21 @@ func TestFileThatChangesWhileItIsSent(t *testing.T) {
 		outcome boot.Outcome
 		want    string
 	}{
-		"rewritten in place":          {func(t *testing.T, p string) { rewrite(t, p, []byte(strings.Repeat("new.", size/4)), 0) }, "", boot.Failed, ""},
-		"rewritten, and now longer":   {func(t *testing.T, p string) { rewrite(t, p, []byte("more"), os.O_APPEND) }, "", boot.Failed, ""},
-		"truncated":                   {func(t *testing.T, p string) { rewrite(t, p, []byte("new."), os.O_TRUNC) }, "", boot.Failed, ""},
-		"a range of it":               {func(t *testing.T, p string) { rewrite(t, p, []byte("new."), 0) }, "bytes=4-", boot.Failed, ""},
-		"several ranges of it":        {func(t *testing.T, p string) { rewrite(t, p, []byte("new."), 0) }, "bytes=4-40000000,0-20000000", boot.Failed, ""},
+		"rewritten in place": {func(t *testing.T, p string) {
+			rewrite(t, p, []byte(strings.Repeat("new.", size/4)), 0)
+		}, "", boot.Failed, ""},
+		"rewritten, and now longer": {func(t *testing.T, p string) {
+			rewrite(t, p, []byte("more"), os.O_APPEND)
+		}, "", boot.Failed, ""},
+		"truncated": {func(t *testing.T, p string) {
+			rewrite(t, p, []byte("new."), os.O_TRUNC)
+		}, "", boot.Failed, ""},
+		"a range of it": {func(t *testing.T, p string) {
+			rewrite(t, p, []byte("new."), 0)
+		}, "bytes=4-", boot.Failed, ""},
+		"several ranges of it": {func(t *testing.T, p string) {
+			rewrite(t, p, []byte("new."), 0)
+		}, "bytes=4-40000000,0-20000000", boot.Failed, ""},
 		"replaced by rename":          {replace, "", boot.OK, old},
 		"removed":                     {func(t *testing.T, p string) { remove(t, p) }, "", boot.OK, old},
 		"left alone":                  {func(*testing.T, string) {}, "", boot.OK, old},

@@ -53,7 +53,16 @@ func TestCrookedPathsAreNoRedirects(t *testing.T) {
 		resp, body := s.do(http.MethodGet, path)
 		tr := s.next(t)
 		if resp.StatusCode != want.status || want.body != "" && body != want.body || tr.Artifact != want.artifact {
-			t.Errorf("%s: %s, %.60q, %s; want %d, %q, %s", path, resp.Status, body, tr.Artifact, want.status, want.body, want.artifact)
+			t.Errorf(
+				"%s: %s, %.60q, %s; want %d, %q, %s",
+				path,
+				resp.Status,
+				body,
+				tr.Artifact,
+				want.status,
+				want.body,
+				want.artifact,
+			)
 		}
 		if name, _, _ := strings.Cut(path, "?"); tr.Name != strings.NewReplacer("%2e", ".", "%ff", "\xff").Replace(name) {
 			t.Errorf("%s: told %q, want the path as it was sent", path, tr.Name)
@@ -64,7 +73,8 @@ func TestCrookedPathsAreNoRedirects(t *testing.T) {
 // An action by a crooked path is guarded as by the straight one.
 func TestCrookedPathsOfActions(t *testing.T) {
 	s := newSite(t, func(c *Config) { c.Actions, c.Gate = &deeds{}, NewGate(theToken) })
-	for _, path := range []string{"/api/v1/check", "//api/v1/check", "/./api/v1/check", "/x/../api/v1/check", "/API/V1/check",
+	for _, path := range []string{"/api/v1/check", "//api/v1/check", "/./api/v1/check", "/x/../api/v1/check",
+		"/API/V1/check",
 		`/api\v1\check`} {
 		for token, want := range map[string]int{"wrong": http.StatusUnauthorized, theToken: http.StatusAccepted} {
 			resp, _ := s.do(http.MethodPost, path, "Content-Type", "application/json", "Authorization", "Bearer "+token)

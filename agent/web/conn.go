@@ -8,16 +8,17 @@ import (
 	"time"
 )
 
-// stallLimit is how long a client may acknowledge nothing of what it is sent. However slow it is, an image arrives as long
-// as it takes some of it in that time.
+// stallLimit is how long a client may acknowledge nothing of what it is sent. However slow it is, an image arrives as
+// long as it takes some of it in that time.
 const stallLimit = 60 * time.Second
 
-// looks is how often in stallLimit a write is begun anew. One that waits is not woken before a third of the socket's buffer is
-// free, which is megabytes: with a slow client that takes minutes. One that begins finds what the client has made room for.
+// looks is how often in stallLimit a write is begun anew. One that waits is not woken before a third of the socket's
+// buffer is free, which is megabytes: with a slow client that takes minutes. One that begins finds what the client has
+// made room for.
 const looks = 4
 
-// conn is a connection of a Listener. Its writes, of files by the kernel's own copying (sendfile) among them, go on as long as the
-// client acknowledges something: nothing else makes room in the socket's buffer.
+// conn is a connection of a Listener. Its writes, of files by the kernel's own copying (sendfile) among them, go on as
+// long as the client acknowledges something: nothing else makes room in the socket's buffer.
 type conn struct {
 	*net.TCPConn
 	stall   time.Duration
@@ -70,8 +71,8 @@ func (c *conn) ReadFrom(src io.Reader) (int64, error) {
 	})
 }
 
-// send calls step with the number of bytes that were sent before, until there is no more to send or the client stalls. The
-// error is os.ErrDeadlineExceeded then.
+// send calls step with the number of bytes that were sent before, until there is no more to send or the client stalls.
+// The error is os.ErrDeadlineExceeded then.
 func (c *conn) send(step func(done int64) (int64, error)) (done int64, err error) {
 	since := time.Now()
 	for {

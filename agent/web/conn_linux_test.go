@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel wakes nobody before a third of a socket's buffer is free. A slow client acknowledges many times until then, and has not
-// stalled.
+// The kernel wakes nobody before a third of a socket's buffer is free. A slow client acknowledges many times until
+// then, and has not stalled.
 func TestProgressIsWhatTheClientAcknowledges(t *testing.T) {
 	t.Parallel()
 	const stall, size, piece = 400 * time.Millisecond, 4000 << 10, 40 << 10

@@ -19,7 +19,8 @@ import (
 	"pxeagent/deploy/lab"
 )
 
-// narrow connects with a receive buffer of so many bytes, and sends a request. What is not read is soon not acknowledged either.
+// narrow connects with a receive buffer of so many bytes, and sends a request. What is not read is soon not
+// acknowledged either.
 func (s *site) narrow(buffer int, request string) net.Conn {
 	s.t.Helper()
 	c, err := net.Dial("tcp", s.addr)
@@ -39,7 +40,8 @@ func (s *site) narrow(buffer int, request string) net.Conn {
 func TestStalledClient(t *testing.T) {
 	t.Parallel()
 	const stall = 300 * time.Millisecond
-	for _, path := range []string{"/big.iso", "/ipxe.efi", "/ipxe.efi\r\nRange: bytes=0-500000,1-500000"} { // sendfile, and what is in memory
+	// sendfile, and what is in memory
+	for _, path := range []string{"/big.iso", "/ipxe.efi", "/ipxe.efi\r\nRange: bytes=0-500000,1-500000"} {
 		s := newSiteStalling(t, stall, nil)
 		s.put("http/big.iso", make([]byte, 64<<20))
 		path, header, _ := strings.Cut(path, "\r\n")
@@ -50,7 +52,10 @@ func TestStalledClient(t *testing.T) {
 		if path != "/big.iso" {
 			repeat = 10 // which is more than the socket's buffers have room for
 		}
-		s.narrow(4<<10, strings.Repeat("GET "+path+" HTTP/1.1\r\nHost: x\r\nUser-Agent: UefiHttpBoot/1.0\r\n"+header+"\r\n", repeat))
+		s.narrow(
+			4<<10,
+			strings.Repeat("GET "+path+" HTTP/1.1\r\nHost: x\r\nUser-Agent: UefiHttpBoot/1.0\r\n"+header+"\r\n", repeat),
+		)
 		for { // nothing is read
 			tr := s.next(t)
 			if tr.Outcome == boot.OK {
@@ -64,8 +69,8 @@ func TestStalledClient(t *testing.T) {
 	}
 }
 
-// A client that takes a little each time is slower than any limit for a piece, and still gets it all, byte by byte: of a file that the
-// kernel copies, and of what is in memory.
+// A client that takes a little each time is slower than any limit for a piece, and still gets it all, byte by byte: of
+// a file that the kernel copies, and of what is in memory.
 func TestSlowClientIsNotStalled(t *testing.T) {
 	t.Parallel()
 	const stall, size, piece = 400 * time.Millisecond, 10 << 20, 128 << 10

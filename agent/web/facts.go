@@ -21,7 +21,8 @@ var errForm = errors.New("no form of facts")
 // form reports whether a POST is iPXE's way to tell a script the facts of its machine (its command params).
 func form(r *http.Request) bool {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return r.Method == http.MethodPost && err == nil && kind == "application/x-www-form-urlencoded" && strings.HasSuffix(strings.ToLower(r.URL.Path), ".ipxe")
+	return r.Method == http.MethodPost && err == nil && kind == "application/x-www-form-urlencoded" &&
+		strings.HasSuffix(strings.ToLower(r.URL.Path), ".ipxe")
 }
 
 // tell puts into an ask what the request tells of its machine: in a form, or else in the query.
@@ -46,8 +47,9 @@ func tell(a *boot.Ask, r *http.Request) error {
 	return nil
 }
 
-// pairs reads facts as iPXE writes them. No + stands for a blank, and iPXE of 2019 writes & and ; in a value as they are: what is no fact's
-// name and = belongs to the value before. Where a fact is told twice the first counts, so that no value can replace another fact.
+// pairs reads facts as iPXE writes them. No + stands for a blank, and iPXE of 2019 writes & and ; in a value as they
+// are: what is no fact's name and = belongs to the value before. Where a fact is told twice the first counts, so that
+// no value can replace another fact.
 func pairs(text string) map[string]string {
 	out := map[string]string{}
 	last := ""

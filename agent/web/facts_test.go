@@ -19,21 +19,31 @@ const (
 )
 
 func TestFactsAsIPXESendsThem(t *testing.T) {
-	all := boot.Facts{MAC: "52:54:00:12:34:56", UUID: "8a1f7d6e-0c5b-4d3e-9f2a-1b2c3d4e5f60", Serial: "S N", Asset: "A7", Product: "X+Y #1 z;q=100%",
-		Manufacturer: "Acme & Sons", Platform: "pcbios", Arch: "i386"}
+	all := boot.Facts{
+		MAC:          "52:54:00:12:34:56",
+		UUID:         "8a1f7d6e-0c5b-4d3e-9f2a-1b2c3d4e5f60",
+		Serial:       "S N",
+		Asset:        "A7",
+		Product:      "X+Y #1 z;q=100%",
+		Manufacturer: "Acme & Sons",
+		Platform:     "pcbios",
+		Arch:         "i386",
+	}
 	for name, tc := range map[string]struct {
 		method, target, body string
 		want                 boot.Facts
 		told                 bool
 	}{
-		"query of 2019":          {"GET", "/ipxe/bootstrap.ipxe?" + query2019, "", all, true},
-		"query of 2025":          {"GET", "/ipxe/bootstrap.ipxe?" + query2025, "", all, true},
-		"form of 2025":           {"POST", "/ipxe/bootstrap.ipxe", form2025, boot.Facts{MAC: all.MAC, Product: all.Product, Serial: all.Serial, Asset: all.Asset}, true},
-		"nothing":                {"GET", "/ipxe/bootstrap.ipxe", "", boot.Facts{}, false},
-		"an empty form":          {"POST", "/ipxe/bootstrap.ipxe", "", boot.Facts{}, false},
-		"empty facts":            {"GET", "/ipxe/bootstrap.ipxe?mac=", "", boot.Facts{}, true},
-		"something else":         {"GET", "/ipxe/bootstrap.ipxe?v=3&x", "", boot.Facts{}, false},
-		"the first of two":       {"GET", "/x?serial=A&mac=52-54-00-12-34-56&serial=B&c&mac=52-54-00-00-00-00", "", boot.Facts{Serial: "A", MAC: all.MAC}, true},
+		"query of 2019": {"GET", "/ipxe/bootstrap.ipxe?" + query2019, "", all, true},
+		"query of 2025": {"GET", "/ipxe/bootstrap.ipxe?" + query2025, "", all, true},
+		"form of 2025": {"POST", "/ipxe/bootstrap.ipxe", form2025,
+			boot.Facts{MAC: all.MAC, Product: all.Product, Serial: all.Serial, Asset: all.Asset}, true},
+		"nothing":        {"GET", "/ipxe/bootstrap.ipxe", "", boot.Facts{}, false},
+		"an empty form":  {"POST", "/ipxe/bootstrap.ipxe", "", boot.Facts{}, false},
+		"empty facts":    {"GET", "/ipxe/bootstrap.ipxe?mac=", "", boot.Facts{}, true},
+		"something else": {"GET", "/ipxe/bootstrap.ipxe?v=3&x", "", boot.Facts{}, false},
+		"the first of two": {"GET", "/x?serial=A&mac=52-54-00-12-34-56&serial=B&c&mac=52-54-00-00-00-00", "",
+			boot.Facts{Serial: "A", MAC: all.MAC}, true},
 		"escapes that are none":  {"GET", "/x?serial=A%zz&asset=%00", "", boot.Facts{Serial: "A%zz"}, true},
 		"a query beside a form":  {"POST", "/ipxe/bootstrap.ipxe?serial=Q", "asset=F", boot.Facts{Asset: "F"}, true},
 		"a MAC that is no MAC":   {"GET", "/x?mac=%24%7Bnet0%2Fmac%7D&platform=efi", "", boot.Facts{Platform: "efi"}, true},
@@ -91,7 +101,8 @@ func TestOnlyScriptsTakeForms(t *testing.T) {
 	}
 }
 
-// iPXE is asked for its facts first, and given its own menu when it has told them; whoever is no iPXE is shown the menu at once.
+// iPXE is asked for its facts first, and given its own menu when it has told them; whoever is no iPXE is shown the menu
+// at once.
 func TestFirstStepThenMenu(t *testing.T) {
 	s := newSite(t, nil)
 	const stock = "iPXE/1.0.0+git-20190125.36a4c85-5.1"
@@ -115,7 +126,8 @@ func TestFirstStepThenMenu(t *testing.T) {
 		t.Errorf("for a person: told %+v\n%s", tr, menu)
 	}
 	resp, body := s.do("GET", "/ipxe/local?mac=52-54-00-12-34-56", ua, stock)
-	if tr := s.next(t); resp.StatusCode != 200 || body != "#!ipxe\n" || tr.Artifact != boot.Script || tr.Facts.MAC != "52:54:00:12:34:56" {
+	if tr := s.next(t); resp.StatusCode != 200 || body != "#!ipxe\n" || tr.Artifact != boot.Script ||
+		tr.Facts.MAC != "52:54:00:12:34:56" {
 		t.Errorf("the mark of the local disk: %s %q, told %+v", resp.Status, body, tr)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Gate lets those act who have the token. The token is sent as Authorization: Bearer (RFC 6750 section 2.1), which no browser
-// adds by itself, so that another site's page cannot act for whoever looks at it.
+// Gate lets those act who have the token. The token is sent as Authorization: Bearer (RFC 6750 section 2.1), which no
+// browser adds by itself, so that another site's page cannot act for whoever looks at it.
 type Gate struct {
 	digest [sha256.Size]byte
 	hosts  []string
@@ -38,8 +38,8 @@ const (
 	maxRequest = 4 << 10
 )
 
-// NewGate makes a gate for a token. A request must be sent to an IP address, to localhost or to one of hosts: a name that somebody else
-// let point here (DNS rebinding) is none of them.
+// NewGate makes a gate for a token. A request must be sent to an IP address, to localhost or to one of hosts: a name
+// that somebody else let point here (DNS rebinding) is none of them.
 func NewGate(token string, hosts ...string) *Gate {
 	return &Gate{digest: sha256.Sum256([]byte(token)), hosts: hosts, cross: http.NewCrossOriginProtection(), now: time.Now,
 		wrong: map[netip.Prefix]tries{}}

@@ -14,8 +14,8 @@ import (
 	"pxeagent/agent/menu"
 )
 
-// pageFiles are what the page is made of. Each panel is written once, in a script; page.html has its heading and an empty
-// box.
+// pageFiles are what the page is made of. Each panel is written once, in a script; page.html has its heading and an
+// empty box.
 //
 //go:embed page
 var pageFiles embed.FS
@@ -31,8 +31,8 @@ var (
 	// pageIcon is the data of the icon's URL.
 	pageIcon = template.URL(url.PathEscape(pageFile("icon.svg")))
 
-	// pagePolicy is the page's Content-Security-Policy. Nothing is loaded from anywhere, no text is ever turned into markup or
-	// script, no form leads anywhere, and no other page may show this one in a frame.
+	// pagePolicy is the page's Content-Security-Policy. Nothing is loaded from anywhere, no text is ever turned into
+	// markup or script, no form leads anywhere, and no other page may show this one in a frame.
 	pagePolicy = strings.Join([]string{
 		"default-src 'none'", "script-src " + hashOf(pageJS), "style-src " + hashOf(pageCSS), "connect-src 'self'",
 		"img-src data:", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",

@@ -31,10 +31,13 @@ func (s *server) document(r *http.Request) (name string, ok bool) {
 	return s.Documents.FindDocument(name)
 }
 
-// provision answers with a document. Why it was refused is for the log: whoever is refused learns nothing of other machines.
+// provision answers with a document. Why it was refused is for the log: whoever is refused learns nothing of other
+// machines.
 func (s *server) provision(w http.ResponseWriter, r *http.Request, name string, t *boot.Transfer) {
 	t.Artifact = boot.Other
-	d, err := s.Documents.Document(machine.Request{Name: name, Addr: t.Client.Addr(), Facts: boot.ReadFacts(r.URL.Query().Get)})
+	d, err := s.Documents.Document(
+		machine.Request{Name: name, Addr: t.Client.Addr(), Facts: boot.ReadFacts(r.URL.Query().Get)},
+	)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		t.Artifact, t.Outcome, t.Err = boot.NoFile, boot.NotFound, err

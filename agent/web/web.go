@@ -191,7 +191,12 @@ func under(p, folder string) bool {
 
 // ask is the request in the words of package boot. An address that cannot be read stays zero.
 func ask(r *http.Request) boot.Ask {
-	a := boot.Ask{Proto: boot.HTTP, Name: r.URL.Path, Class: boot.ClassifyHTTP(r.UserAgent()), Check: r.Header.Get(boot.CheckHeader) != ""}
+	a := boot.Ask{
+		Proto: boot.HTTP,
+		Name:  r.URL.Path,
+		Class: boot.ClassifyHTTP(r.UserAgent()),
+		Check: r.Header.Get(boot.CheckHeader) != "",
+	}
 	a.Client, _ = netip.ParseAddrPort(r.RemoteAddr)
 	a.Client = netip.AddrPortFrom(a.Client.Addr().Unmap(), a.Client.Port())
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {

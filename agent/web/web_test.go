@@ -103,7 +103,12 @@ func newSiteStalling(t testing.TB, stall time.Duration, change func(*Config)) *s
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Files: lib, Observer: s.watcher, Log: slog.New(slog.NewTextHandler(&s.log, nil)), Gatherer: prometheus.NewRegistry()}
+	c := Config{
+		Files:    lib,
+		Observer: s.watcher,
+		Log:      slog.New(slog.NewTextHandler(&s.log, nil)),
+		Gatherer: prometheus.NewRegistry(),
+	}
 	c.Guard = guard.New(c.Log)
 	if change != nil {
 		change(&c)
@@ -167,7 +172,8 @@ func random(n int) []byte {
 
 const ua = "User-Agent"
 
-const linkHint = "leads out of the folder; mount what it leads to in its place (mount --bind), or use a relative link " +
+const linkHint = "leads out of the folder; mount what it leads to in its place (mount --bind), or use a relative " +
+	"link " +
 	"that stays in the folder"
 
 func TestRequests(t *testing.T) {
@@ -199,34 +205,62 @@ func TestRequests(t *testing.T) {
 		body         string // where it is short
 		want         told
 	}{
-		{"GET", "/kernel/vmlinuz", nil, 200, "application/octet-stream", 10, "0123456789", told{boot.Tool, boot.Kernel, boot.OK, 10, false}},
-		{"HEAD", "/kernel/vmlinuz", nil, 200, "application/octet-stream", 10, "", told{boot.Tool, boot.Kernel, boot.SizeProbe, 0, false}},
-		{"GET", "/kernel/vmlinuz", []string{"Range", "bytes=3-5"}, 206, "application/octet-stream", 3, "345", told{boot.Tool, boot.Kernel, boot.OK, 3, false}},
-		{"GET", "/kernel/vmlinuz", []string{"Range", "bytes=-2"}, 206, "application/octet-stream", 2, "89", told{boot.Tool, boot.Kernel, boot.OK, 2, false}},
-		{"HEAD", "/kernel/vmlinuz", []string{"Range", "bytes=3-5"}, 206, "application/octet-stream", 3, "", told{boot.Tool, boot.Kernel, boot.SizeProbe, 0, false}},
-		{"GET", "/kernel/vmlinuz", []string{"Range", "bytes=10-"}, 416, "text/plain; charset=utf-8", -1, "invalid range: failed to overlap\n", told{boot.Tool, boot.Kernel, boot.Refused, 33, false}},
-		{"HEAD", "/ipxe.efi", []string{ua, "UefiHttpBoot/1.0"}, 200, "application/efi", efiSize, "", told{boot.UEFI, boot.NBP, boot.SizeProbe, 0, false}},
-		{"GET", "/ipxe.efi", []string{ua, "UefiHttpBoot/1.0"}, 200, "application/efi", efiSize, "", told{boot.UEFI, boot.NBP, boot.OK, efiSize, false}},
-		{"GET", "//EFI//IPXE.efi", []string{ua, "UefiHttpBoot/1.0"}, 200, "application/efi", efiSize, "", told{boot.UEFI, boot.NBP, boot.OK, efiSize, false}},
-		{"GET", "/undionly.kpxe", []string{ua, "UefiHttpBoot/1.0"}, 200, "application/octet-stream", 93955, "", told{boot.UEFI, boot.NBP, boot.OK, 93955, false}},
-		{"GET", "/a%20b/%C3%A9.iso", nil, 200, "application/vnd.efi-iso", 3, "iso", told{boot.Tool, boot.Image, boot.OK, 3, false}},
-		{"GET", "/page.html", nil, 200, "application/octet-stream", 25, "<script>alert(1)</script>", told{boot.Tool, boot.Other, boot.OK, 25, false}},
-		{"GET", "/healthz", nil, 200, "text/plain; charset=utf-8", 3, "ok\n", told{boot.Tool, boot.Internal, boot.OK, 3, false}},
-		{"HEAD", "/healthz", nil, 200, "text/plain; charset=utf-8", 3, "", told{boot.Tool, boot.Internal, boot.SizeProbe, 3, false}},
-		{"GET", "/readyz", nil, 200, "text/plain; charset=utf-8", 3, "ok\n", told{boot.Tool, boot.Internal, boot.OK, 3, false}},
-		{"GET", "/metrics", nil, 200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", 0, "", told{boot.Tool, boot.Internal, boot.OK, 0, false}},
-		{"GET", "/nothing", nil, 404, "text/plain; charset=utf-8", 10, "not found\n", told{boot.Tool, boot.NoFile, boot.NotFound, 10, false}},
-		{"HEAD", "/nothing", nil, 404, "text/plain; charset=utf-8", 10, "", told{boot.Tool, boot.NoFile, boot.NotFound, 10, false}},
-		{"GET", "/kernel/", nil, 403, "text/plain; charset=utf-8", 8, "refused\n", told{boot.Tool, boot.Kernel, boot.Refused, 8, false}},
-		{"GET", "/out", nil, 403, "text/plain; charset=utf-8", 8, "refused\n", told{boot.Tool, boot.Other, boot.Refused, 8, false}},
-		{"GET", "/fifo", nil, 403, "text/plain; charset=utf-8", 8, "refused\n", told{boot.Tool, boot.Other, boot.Refused, 8, false}},
-		{"GET", "/bad.ipxe", nil, 403, "text/plain; charset=utf-8", 8, "refused\n", told{boot.Tool, boot.Script, boot.Refused, 8, false}},
-		{"GET", "/%2e%2e/%2e%2e/etc/passwd", nil, 403, "text/plain; charset=utf-8", 8, "refused\n", told{boot.Tool, boot.Other, boot.Refused, 8, false}},
-		{"GET", "/..%2fetc%2fpasswd", nil, 403, "text/plain; charset=utf-8", 8, "refused\n", told{boot.Tool, boot.Other, boot.Refused, 8, false}},
-		{"GET", "/%00", nil, 404, "text/plain; charset=utf-8", 10, "not found\n", told{boot.Tool, boot.NoFile, boot.NotFound, 10, false}},
-		{"POST", "/kernel/vmlinuz", nil, 405, "text/plain; charset=utf-8", 17, "only GET and HEAD\n"[:17], told{boot.Tool, boot.NoFile, boot.Refused, 18, false}},
-		{"PUT", "/metrics", nil, 405, "text/plain; charset=utf-8", 17, "only GET and HEAD\n"[:17], told{boot.Tool, boot.NoFile, boot.Refused, 18, false}},
-		{"DELETE", "/", nil, 405, "text/plain; charset=utf-8", 17, "only GET and HEAD\n"[:17], told{boot.Tool, boot.NoFile, boot.Refused, 18, false}},
+		{"GET", "/kernel/vmlinuz", nil, 200, "application/octet-stream", 10, "0123456789",
+			told{boot.Tool, boot.Kernel, boot.OK, 10, false}},
+		{"HEAD", "/kernel/vmlinuz", nil, 200, "application/octet-stream", 10, "",
+			told{boot.Tool, boot.Kernel, boot.SizeProbe, 0, false}},
+		{"GET", "/kernel/vmlinuz", []string{"Range", "bytes=3-5"}, 206, "application/octet-stream", 3, "345",
+			told{boot.Tool, boot.Kernel, boot.OK, 3, false}},
+		{"GET", "/kernel/vmlinuz", []string{"Range", "bytes=-2"}, 206, "application/octet-stream", 2, "89",
+			told{boot.Tool, boot.Kernel, boot.OK, 2, false}},
+		{"HEAD", "/kernel/vmlinuz", []string{"Range", "bytes=3-5"}, 206, "application/octet-stream", 3, "",
+			told{boot.Tool, boot.Kernel, boot.SizeProbe, 0, false}},
+		{"GET", "/kernel/vmlinuz", []string{"Range", "bytes=10-"}, 416, "text/plain; charset=utf-8", -1,
+			"invalid range: failed to overlap\n", told{boot.Tool, boot.Kernel, boot.Refused, 33, false}},
+		{"HEAD", "/ipxe.efi", []string{ua, "UefiHttpBoot/1.0"}, 200, "application/efi", efiSize, "",
+			told{boot.UEFI, boot.NBP, boot.SizeProbe, 0, false}},
+		{"GET", "/ipxe.efi", []string{ua, "UefiHttpBoot/1.0"}, 200, "application/efi", efiSize, "",
+			told{boot.UEFI, boot.NBP, boot.OK, efiSize, false}},
+		{"GET", "//EFI//IPXE.efi", []string{ua, "UefiHttpBoot/1.0"}, 200, "application/efi", efiSize, "",
+			told{boot.UEFI, boot.NBP, boot.OK, efiSize, false}},
+		{"GET", "/undionly.kpxe", []string{ua, "UefiHttpBoot/1.0"}, 200, "application/octet-stream", 93955, "",
+			told{boot.UEFI, boot.NBP, boot.OK, 93955, false}},
+		{"GET", "/a%20b/%C3%A9.iso", nil, 200, "application/vnd.efi-iso", 3, "iso",
+			told{boot.Tool, boot.Image, boot.OK, 3, false}},
+		{"GET", "/page.html", nil, 200, "application/octet-stream", 25, "<script>alert(1)</script>",
+			told{boot.Tool, boot.Other, boot.OK, 25, false}},
+		{"GET", "/healthz", nil, 200, "text/plain; charset=utf-8", 3, "ok\n",
+			told{boot.Tool, boot.Internal, boot.OK, 3, false}},
+		{"HEAD", "/healthz", nil, 200, "text/plain; charset=utf-8", 3, "",
+			told{boot.Tool, boot.Internal, boot.SizeProbe, 3, false}},
+		{"GET", "/readyz", nil, 200, "text/plain; charset=utf-8", 3, "ok\n",
+			told{boot.Tool, boot.Internal, boot.OK, 3, false}},
+		{"GET", "/metrics", nil, 200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", 0, "",
+			told{boot.Tool, boot.Internal, boot.OK, 0, false}},
+		{"GET", "/nothing", nil, 404, "text/plain; charset=utf-8", 10, "not found\n",
+			told{boot.Tool, boot.NoFile, boot.NotFound, 10, false}},
+		{"HEAD", "/nothing", nil, 404, "text/plain; charset=utf-8", 10, "",
+			told{boot.Tool, boot.NoFile, boot.NotFound, 10, false}},
+		{"GET", "/kernel/", nil, 403, "text/plain; charset=utf-8", 8, "refused\n",
+			told{boot.Tool, boot.Kernel, boot.Refused, 8, false}},
+		{"GET", "/out", nil, 403, "text/plain; charset=utf-8", 8, "refused\n",
+			told{boot.Tool, boot.Other, boot.Refused, 8, false}},
+		{"GET", "/fifo", nil, 403, "text/plain; charset=utf-8", 8, "refused\n",
+			told{boot.Tool, boot.Other, boot.Refused, 8, false}},
+		{"GET", "/bad.ipxe", nil, 403, "text/plain; charset=utf-8", 8, "refused\n",
+			told{boot.Tool, boot.Script, boot.Refused, 8, false}},
+		{"GET", "/%2e%2e/%2e%2e/etc/passwd", nil, 403, "text/plain; charset=utf-8", 8, "refused\n",
+			told{boot.Tool, boot.Other, boot.Refused, 8, false}},
+		{"GET", "/..%2fetc%2fpasswd", nil, 403, "text/plain; charset=utf-8", 8, "refused\n",
+			told{boot.Tool, boot.Other, boot.Refused, 8, false}},
+		{"GET", "/%00", nil, 404, "text/plain; charset=utf-8", 10, "not found\n",
+			told{boot.Tool, boot.NoFile, boot.NotFound, 10, false}},
+		{"POST", "/kernel/vmlinuz", nil, 405, "text/plain; charset=utf-8", 17, "only GET and HEAD\n"[:17],
+			told{boot.Tool, boot.NoFile, boot.Refused, 18, false}},
+		{"PUT", "/metrics", nil, 405, "text/plain; charset=utf-8", 17, "only GET and HEAD\n"[:17],
+			told{boot.Tool, boot.NoFile, boot.Refused, 18, false}},
+		{"DELETE", "/", nil, 405, "text/plain; charset=utf-8", 17, "only GET and HEAD\n"[:17],
+			told{boot.Tool, boot.NoFile, boot.Refused, 18, false}},
 	} {
 		name := tc.method + " " + tc.path + " " + strings.Join(tc.header, " ")
 		resp, body := s.do(tc.method, tc.path, tc.header...)
@@ -245,8 +279,18 @@ func TestRequests(t *testing.T) {
 			t.Errorf("%s: told (-want +got)\n%s", name, diff)
 		}
 		h := resp.Header
-		if resp.StatusCode != tc.status || h.Get("Content-Type") != tc.contentType || tc.length >= 0 && resp.ContentLength != tc.length && tc.path != "/metrics" {
-			t.Errorf("%s: %s, %q, length %d; want %d, %q, %d", name, resp.Status, h.Get("Content-Type"), resp.ContentLength, tc.status, tc.contentType, tc.length)
+		if resp.StatusCode != tc.status || h.Get("Content-Type") != tc.contentType ||
+			tc.length >= 0 && resp.ContentLength != tc.length && tc.path != "/metrics" {
+			t.Errorf(
+				"%s: %s, %q, length %d; want %d, %q, %d",
+				name,
+				resp.Status,
+				h.Get("Content-Type"),
+				resp.ContentLength,
+				tc.status,
+				tc.contentType,
+				tc.length,
+			)
 		}
 		if h.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: browsers may guess the type", name)
@@ -260,7 +304,8 @@ func TestRequests(t *testing.T) {
 		if tc.path == "/out" && !strings.HasSuffix(tr.Err.Error(), linkHint) {
 			t.Errorf("%s: error %q, want it to end in %q", name, tr.Err, linkHint)
 		}
-		if tr.Proto != boot.HTTP || !tr.Client.Addr().IsLoopback() || tr.Local.String() != s.addr || tr.Start.IsZero() || tr.Took <= 0 {
+		if tr.Proto != boot.HTTP || !tr.Client.Addr().IsLoopback() || tr.Local.String() != s.addr || tr.Start.IsZero() ||
+			tr.Took <= 0 {
 			t.Errorf("%s: told %+v", name, tr)
 		}
 	}
@@ -276,15 +321,21 @@ func TestBreakerByUserAgent(t *testing.T) {
 		for _, method := range []string{"HEAD", "GET"} {
 			resp, body := s.do(method, name, ua, stock)
 			tr := s.next(t)
-			if method == "GET" && !strings.HasPrefix(body, "#!ipxe\nchain -r "+s.url+"/ipxe/bootstrap.ipxe ||\n") || resp.ContentLength > 512 {
+			if method == "GET" && !strings.HasPrefix(body, "#!ipxe\nchain -r "+s.url+"/ipxe/bootstrap.ipxe ||\n") ||
+				resp.ContentLength > 512 {
 				t.Errorf("%s %s: %d bytes\n%.200s", method, name, resp.ContentLength, body)
 			}
-			if !tr.LoopBroken || tr.Artifact != boot.Script || tr.Class != boot.IPXE || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") || resp.Header.Get("Vary") != ua {
+			if !tr.LoopBroken || tr.Artifact != boot.Script || tr.Class != boot.IPXE ||
+				!strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") ||
+				resp.Header.Get("Vary") != ua {
 				t.Errorf("%s %s: told %+v, header %v", method, name, tr, resp.Header)
 			}
 		}
 	}
-	if _, body := s.do("GET", "/ipxe/bootstrap.ipxe?platform=pcbios&buildarch=i386", ua, stock); script.Validate([]byte(body)) != nil || !strings.Contains(body, "\nset base "+s.url+"\n") {
+	if _, body := s.do("GET", "/ipxe/bootstrap.ipxe?platform=pcbios&buildarch=i386", ua, stock); script.Validate(
+		[]byte(body),
+	) != nil ||
+		!strings.Contains(body, "\nset base "+s.url+"\n") {
 		t.Errorf("the menu is\n%s", body)
 	}
 	if tr := s.next(t); tr.LoopBroken || tr.Artifact != boot.Script || tr.Outcome != boot.OK {
@@ -333,7 +384,13 @@ func TestNetworks(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := &watcher{ended: make(chan boot.Transfer, 1)}
-	h := New(Config{Files: lib, Observer: w, Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("fe80::/64")}})
+	h := New(
+		Config{
+			Files:    lib,
+			Observer: w,
+			Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("fe80::/64")},
+		},
+	)
 	for remote, want := range map[string]int{
 		"10.0.0.9:1":            200,
 		"[::ffff:10.0.0.9]:1":   200, // as a socket for both families has it
@@ -385,7 +442,8 @@ func TestReadyAndMetrics(t *testing.T) {
 func TestIndexPage(t *testing.T) {
 	s := newSite(t, nil)
 	resp, body := s.do("GET", "/")
-	for _, want := range []string{`href="/ipxe/bootstrap.ipxe"`, `href="/snp-arm64.efi"`, `href="/metrics"`, `href="/readyz"`} {
+	for _, want := range []string{`href="/ipxe/bootstrap.ipxe"`, `href="/snp-arm64.efi"`, `href="/metrics"`,
+		`href="/readyz"`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q:\n%s", want, body)
 		}
@@ -479,7 +537,8 @@ func TestClientThatGoesAway(t *testing.T) {
 	}
 	cancel()
 	resp.Body.Close()
-	if tr := s.next(t); tr.Outcome != boot.Aborted || tr.Artifact != boot.Image || tr.Err == nil || tr.Bytes < 1000 || tr.Bytes >= 32<<20 {
+	if tr := s.next(t); tr.Outcome != boot.Aborted || tr.Artifact != boot.Image || tr.Err == nil || tr.Bytes < 1000 ||
+		tr.Bytes >= 32<<20 {
 		t.Errorf("told %+v", tr)
 	}
 }
@@ -510,7 +569,9 @@ func TestKernelCopiesFiles(t *testing.T) {
 	rec := &recorder{ResponseWriter: httptest.NewRecorder()}
 	New(Config{Files: lib, Observer: s.watcher}).ServeHTTP(rec, httptest.NewRequest("GET", "/big.iso", nil))
 	// sendfile(2) is used for a file behind one LimitedReader and for nothing else.
-	want := []string{"*os.File, at most 1048576"} // and the tail, which was read before it was looked whether the file is the same
+	want := []string{
+		"*os.File, at most 1048576",
+	} // and the tail, which was read before it was looked whether the file is the same
 	if diff := cmp.Diff(want, rec.sources); diff != "" {
 		t.Error(diff)
 	}
@@ -531,7 +592,8 @@ func TestCurl(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	run := func(args ...string) string {
 		t.Helper()
-		b, err := exec.Command(curl, append([]string{"--silent", "--show-error", "--fail", "--max-time", "20"}, args...)...).CombinedOutput()
+		b, err := exec.Command(curl, append([]string{"--silent", "--show-error", "--fail", "--max-time", "20"}, args...)...).
+			CombinedOutput()
 		if err != nil {
 			t.Errorf("curl %v: %v\n%s", args, err, b)
 		}
@@ -560,16 +622,25 @@ func TestCurl(t *testing.T) {
 	if got := run("--range", "100-199", s.url+"/images/disk.img"); got != string(data[100:200]) {
 		t.Error("a range is not what lies there")
 	}
-	if got := run("--head", s.url+"/images/disk.img"); !strings.Contains(got, "Content-Length: "+strconv.Itoa(len(data))+"\r\n") || !strings.Contains(got, "Accept-Ranges: bytes\r\n") {
+	if got := run("--head", s.url+"/images/disk.img"); !strings.Contains(
+		got,
+		"Content-Length: "+strconv.Itoa(len(data))+"\r\n",
+	) ||
+		!strings.Contains(got, "Accept-Ranges: bytes\r\n") {
 		t.Errorf("HEAD:\n%s", got)
 	}
 	// Two on one connection, by HTTP/1.0 and with paths as they are.
-	if got := run("-o", out, s.url+"/images/disk.img", "-o", out, s.url+"/images/disk.img", "--write-out", "%{num_connects} "); !strings.HasPrefix(got, "1 0 ") {
+	if got := run("-o", out, s.url+"/images/disk.img", "-o", out, s.url+"/images/disk.img", "--write-out",
+		"%{num_connects} "); !strings.HasPrefix(
+		got,
+		"1 0 ",
+	) {
 		t.Errorf("connections made: %q", got)
 	}
 	run("--http1.0", "-o", out, s.url+"/images/disk.img")
 	same("HTTP/1.0")
-	if got := run("--path-as-is", "-o", os.DevNull, "--write-out", "%{http_code} %{redirect_url}", s.url+"//x/..//x/./undionly.kpxe"); got != "200 " {
+	if got := run("--path-as-is", "-o", os.DevNull, "--write-out", "%{http_code} %{redirect_url}",
+		s.url+"//x/..//x/./undionly.kpxe"); got != "200 " {
 		t.Errorf("a crooked path: %q", got)
 	}
 }
@@ -610,7 +681,9 @@ func benchmark(b *testing.B, path string, size int64) {
 	s.put("http/big.img", make([]byte, 64<<20))
 	s.put("http/ipxe/bootstrap.ipxe", []byte("#!ipxe\n"+strings.Repeat("#", 300)))
 	b.SetBytes(size)
-	client := &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 20, ReadBufferSize: 256 << 10}}
+	client := &http.Client{
+		Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 20, ReadBufferSize: 256 << 10},
+	}
 	b.SetParallelism(2)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {

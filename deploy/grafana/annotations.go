@@ -45,8 +45,9 @@ func annotations() []annotation {
 	reloaded.UseValueForTime = true
 	return []annotation{
 		{ // Grafana's own: what people write into the dashboard
-			Name: "Annotations & Alerts", Datasource: source{"grafana", "-- Grafana --"}, Enable: true, Hide: true, IconColor: "rgba(0, 211, 255, 1)",
-			BuiltIn: 1, Type: "dashboard",
+			Name: "Annotations & Alerts", Datasource: source{"grafana", "-- Grafana --"}, Enable: true, Hide: true,
+			IconColor: "rgba(0, 211, 255, 1)",
+			BuiltIn:   1, Type: "dashboard",
 			Target: map[string]any{"limit": 100, "matchAny": false, "tags": []string{}, "type": "dashboard"},
 		},
 		reloaded,

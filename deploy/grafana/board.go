@@ -40,7 +40,8 @@ func newPanel(kind, title, description string, queries ...query) *panel {
 		Type: kind, Title: title, Description: description, Datasource: prometheus(),
 		FieldConfig: &fieldConfig{
 			Defaults: field{
-				Unit: "short", Color: map[string]any{"mode": "palette-classic"}, Mappings: []mapping{}, Links: []link{{"Live page", livePage, true}},
+				Unit: "short", Color: map[string]any{"mode": "palette-classic"}, Mappings: []mapping{},
+				Links:      []link{{"Live page", livePage, true}},
 				Thresholds: steps("green"),
 			},
 			Overrides: []override{},

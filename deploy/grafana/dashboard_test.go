@@ -189,7 +189,8 @@ func TestDashboardByGrafanasSchema(t *testing.T) {
 		t.Errorf("graphTooltip is %v", tip)
 	}
 	for _, l := range objects(t, "links", d["links"]) {
-		for _, k := range []string{"asDropdown", "icon", "includeVars", "keepTime", "tags", "targetBlank", "title", "tooltip", "type", "url"} {
+		for _, k := range []string{"asDropdown", "icon", "includeVars", "keepTime", "tags", "targetBlank", "title",
+			"tooltip", "type", "url"} {
 			if _, there := l[k]; !there {
 				t.Errorf("link %v has no %s", l["title"], k)
 			}

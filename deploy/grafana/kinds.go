@@ -22,7 +22,8 @@ func legend(calcs ...string) map[string]any {
 func stat(title, description string, queries ...query) *panel {
 	p := newPanel("stat", title, description, queries...).instant().from("green")
 	p.Options = map[string]any{
-		"reduceOptions": last(), "colorMode": "background", "graphMode": "none", "justifyMode": "auto", "textMode": "auto", "orientation": "auto",
+		"reduceOptions": last(), "colorMode": "background", "graphMode": "none", "justifyMode": "auto", "textMode": "auto",
+		"orientation": "auto",
 	}
 	return p
 }
@@ -31,8 +32,10 @@ func stat(title, description string, queries ...query) *panel {
 func lines(title, description string, queries ...query) *panel {
 	p := newPanel("timeseries", title, description, queries...).atLeast(0)
 	p.FieldConfig.Defaults.Custom = map[string]any{
-		"drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 1, "fillOpacity": 10, "gradientMode": "none", "showPoints": "auto", "pointSize": 4,
-		"spanNulls": false, "stacking": map[string]any{"mode": "none", "group": "A"}, "axisPlacement": "auto", "axisLabel": "",
+		"drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 1, "fillOpacity": 10, "gradientMode": "none",
+		"showPoints": "auto", "pointSize": 4,
+		"spanNulls": false, "stacking": map[string]any{"mode": "none", "group": "A"}, "axisPlacement": "auto",
+		"axisLabel":         "",
 		"scaleDistribution": map[string]any{"type": "linear"}, "thresholdsStyle": map[string]any{"mode": "off"},
 		"hideFrom": map[string]any{"legend": false, "tooltip": false, "viz": false},
 	}
@@ -79,7 +82,8 @@ func ranking(title, description string, queries ...query) *panel {
 	p := newPanel("bargauge", title, description, queries...).instant().atLeast(0)
 	p.FieldConfig.Defaults.Color = map[string]any{"mode": "continuous-BlPu"}
 	p.Options = map[string]any{
-		"reduceOptions": last(), "displayMode": "gradient", "orientation": "horizontal", "showUnfilled": true, "valueMode": "color",
+		"reduceOptions": last(), "displayMode": "gradient", "orientation": "horizontal", "showUnfilled": true,
+		"valueMode":    "color",
 		"minVizHeight": 10, "minVizWidth": 0,
 	}
 	return p
@@ -132,7 +136,8 @@ func table(title, description string, columns []column, queries ...query) *panel
 		"inspect":     false,
 	}
 	p.Options = map[string]any{
-		"showHeader": true, "cellHeight": "sm", "sortBy": []map[string]any{{"displayName": columns[0].heading, "desc": false}},
+		"showHeader": true, "cellHeight": "sm", "sortBy": []map[string]any{{"displayName": columns[0].heading,
+			"desc": false}},
 	}
 	names, order, kept := map[string]string{}, map[string]int{}, []string{}
 	for i, c := range columns {

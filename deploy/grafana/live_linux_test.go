@@ -103,7 +103,8 @@ profiles:
 	)
 	l.Serve()
 	l.prom = startPrometheus(t, l.Site, l.Addr+":81")
-	l.prom.until("the agent is scraped, and DHCP sends machines elsewhere", `pxeagent_dhcp_in_sync{instance="`+l.agent+`"} == bool 0`,
+	l.prom.until("the agent is scraped, and DHCP sends machines elsewhere",
+		`pxeagent_dhcp_in_sync{instance="`+l.agent+`"} == bool 0`,
 		30*time.Second)
 	l.Must(0, "configure")
 	l.prom.until("DHCP sends machines here", `pxeagent_dhcp_in_sync{instance="`+l.agent+`"} == 1`, 30*time.Second)

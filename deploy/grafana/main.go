@@ -55,8 +55,10 @@ func build() dashboard {
 	agents(b)
 	return dashboard{
 		UID: "pxeagent", Title: "pxeagent: network boot", Tags: []string{"pxeagent", "pxe", "network boot"},
-		Description: "Boots from the network: how they end, how long they take and where they stop; transfers, DHCP probes, images, disk. " +
-			"Quantiles and the heatmap read classic histograms: with metrics.native set the series that end in _bucket are gone, and those panels are empty.",
+		Description: "Boots from the network: how they end, how long they take and where they stop; transfers, DHCP " +
+			"probes, images, disk. " +
+			"Quantiles and the heatmap read classic histograms: with metrics.native set the series that end in _bucket are " +
+			"gone, and those panels are empty.",
 		Editable: true, GraphTooltip: sharedCrosshair, Refresh: "30s", SchemaVersion: schemaVersion, Version: 1,
 		Time:       span{"now-6h", "now"},
 		Timepicker: map[string]any{},

@@ -42,7 +42,8 @@ func agents(b *board) {
 	b.place(6, 7,
 		bars(
 			"Store and webhook",
-			"Boots that could not be written to disk, requests that are in no boot since too many came at once, and boots posted to the webhook, by outcome.",
+			"Boots that could not be written to disk, requests that are in no boot since too many came at once, and boots "+
+				"posted to the webhook, by outcome.",
 			query{`sum(increase(pxeagent_store_errors_total{<agents>}[$__rate_interval]))`, "not stored"},
 			query{`sum(increase(pxeagent_boot_events_dropped_total{<agents>}[$__rate_interval]))`, "requests in no boot"},
 			query{

@@ -20,7 +20,8 @@ func boots(b *board) {
 	b.place(12, 9,
 		bars(
 			"Boots by result",
-			"Boots that ended: booted, sent on to the local disk, stalled (no further request), failed (a file was not to be had) or looped.",
+			"Boots that ended: booted, sent on to the local disk, stalled (no further request), failed (a file was not to be "+
+				"had) or looped.",
 			query{
 				`sum by (result) (increase(pxeagent_boots_total{<boots>}[$__rate_interval]))`,
 				"{{result}}",
@@ -68,7 +69,8 @@ func duration(b *board) {
 	b.place(12, 9,
 		heat(
 			"Time to boot",
-			"Machines that booted, by the time from their first request until they had all that they boot. Reads classic buckets: empty with metrics.native.",
+			"Machines that booted, by the time from their first request until they had all that they boot. Reads classic "+
+				"buckets: empty with metrics.native.",
 			query{
 				`sum by (le) (increase(pxeagent_boot_duration_seconds_bucket{<arch>}[$__rate_interval]))`,
 				"{{le}}",
@@ -78,7 +80,8 @@ func duration(b *board) {
 	b.place(12, 9,
 		lines(
 			"Time to boot, quantiles",
-			"Half, nine of ten, and ninety-nine of a hundred boots took no longer than this. Gaps are times without boots. Reads classic buckets.",
+			"Half, nine of ten, and ninety-nine of a hundred boots took no longer than this. Gaps are times without boots. "+
+				"Reads classic buckets.",
 			query{
 				`histogram_quantile(0.5, sum by (le) (rate(pxeagent_boot_duration_seconds_bucket{<arch>}[$__rate_interval])))`,
 				"half",

@@ -7,7 +7,8 @@ func images(b *board) {
 	b.place(16, 9,
 		table(
 			"Images",
-			"Boot images on disk: their size, when they were added, whether their files are as their manifest says and when that was last compared.",
+			"Boot images on disk: their size, when they were added, whether their files are as their manifest says and when "+
+				"that was last compared.",
 			[]column{
 				{"image", "Image", nil},
 				{"Value #A", "Size", []property{shownAs("bytes")}},
@@ -45,7 +46,8 @@ func images(b *board) {
 	b.place(8, 7,
 		states(
 			"Images verified",
-			"Of those that were compared with their manifest: an image that turns red was changed on disk, or the disk is failing.",
+			"Of those that were compared with their manifest: an image that turns red was changed on disk, or the disk is "+
+				"failing.",
 			"as it was added",
 			"differs",
 			query{

@@ -20,7 +20,8 @@ func transfers(b *board) {
 	b.place(8, 8,
 		bars(
 			"HTTP connections refused",
-			"Of addresses that have as many open as one may have. Machines need few; hundreds mean a flood or many machines behind one NAT.",
+			"Of addresses that have as many open as one may have. Machines need few; hundreds mean a flood or many machines "+
+				"behind one NAT.",
 			query{
 				`sum by (instance) (increase(pxeagent_http_connections_refused_total{<agents>}[$__rate_interval]))`,
 				"{{instance}}",

@@ -17,7 +17,8 @@ func trouble(b *board) {
 	b.place(6, 8,
 		bars(
 			"Loops",
-			"Seen: machines that load iPXE again and again. Broken: requests of iPXE for itself that were answered with the script, so that there is no loop.",
+			"Seen: machines that load iPXE again and again. Broken: requests of iPXE for itself that were answered with the "+
+				"script, so that there is no loop.",
 			query{`sum(increase(pxeagent_loops_seen_total{<agents>}[$__rate_interval]))`, "seen"},
 			query{
 				`sum by (protocol) (increase(pxeagent_loops_broken_total{<agents>}[$__rate_interval]))`,
@@ -28,7 +29,8 @@ func trouble(b *board) {
 	b.place(12, 8,
 		bars(
 			"Requests that went wrong",
-			"Requests of machines that were refused, broken off, timed out, or asked for what does not exist. That only a file's size was wanted is no failure.",
+			"Requests of machines that were refused, broken off, timed out, or asked for what does not exist. That only a "+
+				"file's size was wanted is no failure.",
 			query{
 				`sum by (protocol, outcome) (increase(pxeagent_requests_total{<agents>,outcome!~"ok|size_probe",artifact!="internal"}[$__rate_interval]))`,
 				"{{protocol}} {{outcome}}",
@@ -38,7 +40,8 @@ func trouble(b *board) {
 	b.place(12, 8,
 		ranking(
 			"Quirks of firmware put right",
-			"Oddities in the names that machines asked for in the time range, by kind. They cost nothing; they tell what the DHCP server or the firmware does.",
+			"Oddities in the names that machines asked for in the time range, by kind. They cost nothing; they tell what the "+
+				"DHCP server or the firmware does.",
 			query{
 				`sort_desc(sum by (kind) (increase(pxeagent_quirks_absorbed_total{<agents>}[$__range])))`,
 				"{{kind}}",

@@ -86,7 +86,8 @@ func variables() []variable {
 	page.Hide, page.Multi, page.IncludeAll, page.SkipURLSync, page.Current = hidden, false, false, true, nil
 	return []variable{
 		{
-			Type: "datasource", Name: "datasource", Label: "Prometheus", Description: "Data source of all panels", Query: "prometheus", Refresh: onLoad,
+			Type: "datasource", Name: "datasource", Label: "Prometheus", Description: "Data source of all panels",
+			Query: "prometheus", Refresh: onLoad,
 			Options: []any{},
 		},
 		job, instance, arch, profile, page,

@@ -22,7 +22,8 @@ func TestVariables(t *testing.T) {
 		if name == "" || known[name] {
 			t.Errorf("variable %q is there twice, or has no name", name)
 		}
-		for _, k := range []string{"label", "description", "query", "refresh", "options", "hide", "skipUrlSync", "multi", "includeAll", "regex"} {
+		for _, k := range []string{"label", "description", "query", "refresh", "options", "hide", "skipUrlSync", "multi",
+			"includeAll", "regex"} {
 			if _, there := v[k]; !there {
 				t.Errorf("variable %s has no %s", name, k)
 			}
@@ -163,7 +164,8 @@ func TestAnnotations(t *testing.T) {
 			t.Errorf("annotation %s is one query to Grafana 10 and another to later ones: %v", name, a)
 		}
 	}
-	for _, want := range []string{"Annotations & Alerts", "Configuration taken up", "Configuration changed", "DHCP changed its mind"} {
+	for _, want := range []string{"Annotations & Alerts", "Configuration taken up", "Configuration changed",
+		"DHCP changed its mind"} {
 		if !names[want] {
 			t.Errorf("there is no annotation %s", want)
 		}

@@ -39,7 +39,8 @@ func StartBrowser(t testing.TB) *Browser {
 		chromedp.UserDataDir(t.TempDir()),
 		chromedp.WSURLReadTimeout(60*time.Second),
 	)
-	for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "disable-default-apps", "disable-extensions",
+	for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update",
+		"disable-sync", "disable-default-apps", "disable-extensions",
 		"disable-dev-shm-usage", "hide-scrollbars", "mute-audio", "no-proxy-server"} {
 		options = append(options, chromedp.Flag(flag, true))
 	}

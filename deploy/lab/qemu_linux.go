@@ -69,7 +69,8 @@ func (s *Segment) Boot(q QEMU) *Machine {
 	}
 	args := []string{
 		"-machine", "q35,accel=tcg,graphics=off", "-cpu", "qemu64", "-m", "512",
-		"-display", "none", "-vga", "std", "-monitor", "none", "-qmp", "unix:" + filepath.Join(dir, "qmp") + ",server=on,wait=off", "-serial", "stdio", "-no-reboot",
+		"-display", "none", "-vga", "std", "-monitor", "none", "-qmp", "unix:" + filepath.Join(dir, "qmp") +
+			",server=on,wait=off", "-serial", "stdio", "-no-reboot",
 	}
 	for n, c := range q.More {
 		args = append(args, s.plug(q, c, fmt.Sprintf("more%d", n), "romfile=")...)

@@ -76,7 +76,8 @@ func (m *Mirror) PublishDebian(suite, arch string) {
 		) + SumLine("sha256", "./netboot/debian-installer/"+arch+"/linux", linux)
 	m.Put(at+"SHA256SUMS", []byte(list))
 	release := fmt.Sprintf(
-		"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: Debian\nSuite: stable\nCodename: %s\nMD5Sum:\n %s %d main/installer-%s/current/images/SHA256SUMS\nSHA256:\n %s %d main/installer-%[4]s/current/images/SHA256SUMS\n",
+		"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: Debian\nSuite: stable\nCodename: %s\nMD5Sum:\n %s %d "+
+			"main/installer-%s/current/images/SHA256SUMS\nSHA256:\n %s %d main/installer-%[4]s/current/images/SHA256SUMS\n",
 		suite,
 		Sum("md5", []byte(list)),
 		len(list),
@@ -124,7 +125,8 @@ func (m *Mirror) PublishFedora(release, arch string) {
 func (m *Mirror) PublishAlpine(t testing.TB, version, arch string) {
 	branch := version[:strings.LastIndexByte(version, '.')]
 	var entries []Entry
-	for _, f := range []string{"vmlinuz-lts", "initramfs-lts", "modloop-lts", "vmlinuz-virt", "initramfs-virt", "modloop-virt"} {
+	for _, f := range []string{"vmlinuz-lts", "initramfs-lts", "modloop-lts", "vmlinuz-virt", "initramfs-virt",
+		"modloop-virt"} {
 		entries = append(entries, Entry{Name: "boot/" + f, Body: f})
 	}
 	name, archive := "alpine-netboot-"+version+"-"+arch+".tar.gz", TGZ(t, entries...)

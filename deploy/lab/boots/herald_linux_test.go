@@ -49,7 +49,8 @@ var builtHerald = sync.OnceValues(func() (h herald, err error) {
 		err = failed
 		return string(b)
 	}
-	const compile = "gcc -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fno-ident -fcf-protection=none -mno-sse -Os -Wall -Wextra -Werror "
+	const compile = "gcc -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fno-ident " +
+		"-fcf-protection=none -mno-sse -Os -Wall -Wextra -Werror "
 	h.bios = make("bios", compile+"-m32 -march=i386 -fno-pie -no-pie -static -nostdlib "+
 		"-Wl,-n,--build-id=none,-Ttext=0x100000,-e,start,-z,noexecstack,--no-warn-rwx-segments -o OUT testdata/herald/bios.c")
 	make("efi.o", compile+"-m64 -fpie -mno-red-zone -c -o OUT testdata/herald/efi.c")

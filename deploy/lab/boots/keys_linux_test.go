@@ -11,7 +11,8 @@ import (
 func (s *room) bootUndionly(mac string) *lab.Machine {
 	s.T.Helper()
 	lab.Need(s.T, "curl")
-	if out, err := s.Box.Run("curl", "-sS", "-o", s.Path("root/tftp/first.kpxe"), "tftp://"+s.Addr+"/undionly.kpxe"); err != nil {
+	if out, err := s.Box.Run("curl", "-sS", "-o", s.Path("root/tftp/first.kpxe"),
+		"tftp://"+s.Addr+"/undionly.kpxe"); err != nil {
 		s.T.Fatalf("fetching undionly.kpxe: %v: %s", err, out)
 	}
 	m := s.Seg.Boot(lab.QEMU{MAC: mac})

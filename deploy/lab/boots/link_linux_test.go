@@ -62,7 +62,8 @@ func TestBIOSBootsOnALossyLink(t *testing.T) {
 		menuByHTTP,
 		step{proto: "http", file: "/" + archive},
 	)
-	if diff := cmp.Diff(s.smartosTold("-B console=text,smartos=true", noise), got, cmp.AllowUnexported(told{}, module{})); diff != "" {
+	if diff := cmp.Diff(s.smartosTold("-B console=text,smartos=true", noise), got,
+		cmp.AllowUnexported(told{}, module{})); diff != "" {
 		t.Errorf("what the kernel was told (-want +got)\n%s", diff)
 	}
 	if n := s.lost(); n < 10 {
@@ -103,7 +104,8 @@ func TestPowerIsLostWhileTheImageLoads(t *testing.T) {
 	s.Serve()
 	s.behind(dnsmasq)
 	s.rules(
-		"table ip link {\n chain out { type filter hook output priority 0; tcp sport 80 limit rate over 400 kbytes/second burst 4 mbytes drop; }\n}\n",
+		"table ip link {\n chain out { type filter hook output priority 0; tcp sport 80 limit rate over 400 kbytes/second " +
+			"burst 4 mbytes drop; }\n}\n",
 	)
 	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:03:05"})
 	m.WaitOutput(bootLimit, `/boot_archive\.\.\. +\d`)
@@ -116,7 +118,8 @@ func TestPowerIsLostWhileTheImageLoads(t *testing.T) {
 		t.Errorf("the boot has the result %q before anyone can know", before.Result)
 	}
 	got := s.boots(s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:03:05"}), step{proto: "http", file: "/" + archive})
-	if diff := cmp.Diff(s.smartosTold("-B console=text,smartos=true", noise), got, cmp.AllowUnexported(told{}, module{})); diff != "" {
+	if diff := cmp.Diff(s.smartosTold("-B console=text,smartos=true", noise), got,
+		cmp.AllowUnexported(told{}, module{})); diff != "" {
 		t.Errorf("what the kernel was told (-want +got)\n%s", diff)
 	}
 }
@@ -128,7 +131,8 @@ func TestPowerIsLostWhileIPXELoads(t *testing.T) {
 	s := newRoom(t, "", "chain: tftp\n")
 	s.behind(isc, "undionly.kpxe", "ipxe.efi")
 	s.rules(
-		"table ip link {\n chain out { type filter hook output priority 0; meta length > 1000 udp sport != 67 limit rate over 20/second burst 50 packets drop; }\n}\n",
+		"table ip link {\n chain out { type filter hook output priority 0; meta length > 1000 udp sport != 67 limit rate " +
+			"over 20/second burst 50 packets drop; }\n}\n",
 	)
 	const mac = "52:54:00:77:03:06"
 	m := s.Seg.Boot(lab.QEMU{MAC: mac, UEFI: true})

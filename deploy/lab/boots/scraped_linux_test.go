@@ -24,7 +24,8 @@ func TestPrometheusSeesAMachineBoot(t *testing.T) {
 	s.Must(0, "configure")
 	s.Write(
 		"prometheus.yml",
-		"global: {scrape_interval: 1s}\nscrape_configs: [{job_name: pxeagent, static_configs: [{targets: ['"+site.Addr+":80']}]}]\n",
+		"global: {scrape_interval: 1s}\nscrape_configs: [{job_name: pxeagent, static_configs: [{targets: "+
+			"['"+site.Addr+":80']}]}]\n",
 	)
 	p := s.Box.Start(
 		"prometheus",
