@@ -1,6 +1,7 @@
 package guide
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -103,6 +104,49 @@ func sections(text string) (names []string) {
 		}
 	}
 	return names
+}
+
+// architecture.md lists every package, and the paths and tests that it names exist.
+func TestArchitecture(t *testing.T) {
+	text := read(t, "architecture.md")
+	named := map[string]bool{}
+	for _, m := range regexp.MustCompile("`([A-Za-z][^` ]*)`").FindAllStringSubmatch(text, -1) {
+		named[m[1]] = true
+		top, _, isPath := strings.Cut(m[1], "/")
+		if !isPath || !slices.Contains([]string{"agent", "cmd", "deploy", "dnsmasq", "pfsense"}, top) || strings.Contains(m[1], "NAME") {
+			continue
+		}
+		if found, err := filepath.Glob("../../" + m[1]); err != nil || len(found) == 0 {
+			t.Errorf("architecture.md names %s: it does not exist", m[1])
+		}
+	}
+	tests := ""
+	for _, top := range []string{"agent", "cmd", "deploy", "dnsmasq", "pfsense"} {
+		err := filepath.WalkDir("../../"+top, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, "_test.go") {
+				tests += read(t, path)
+			}
+			if err != nil || !d.IsDir() {
+				return err
+			}
+			if d.Name() == "testdata" {
+				return filepath.SkipDir
+			}
+			folder, _ := filepath.Rel("../..", path)
+			if code, _ := filepath.Glob(path + "/*.go"); len(code) > 0 && !named[folder] {
+				t.Errorf("architecture.md does not list the package %s", folder)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	for name := range named {
+		if strings.HasPrefix(name, "Test") && !strings.Contains(tests, "func "+name+"(") {
+			t.Errorf("architecture.md names the test %s: it does not exist", name)
+		}
+	}
 }
 
 func TestBlocks(t *testing.T) {
