@@ -14,68 +14,6 @@ import (
 	"pxeagent/deploy/lab/site"
 )
 
-// The road of a site's operator, with everything in Dnsmasq's own namespace.
-func TestConfigureAgainRevert(t *testing.T) {
-	s := site.New(t, site.Leasing, "")
-	before := tree(s, "dnsmasq.d")
-	s.Must(cli.NotServing.Exit, "configure")
-	if tree(s, "dnsmasq.d") != before || s.Restarts() != 1 {
-		t.Fatal("a refused configure wrote something")
-	}
-	s.Serve()
-
-	out := s.Must(cli.Differs.Exit, "configure", "--dry-run")
-	for _, want := range []string{"next-server", "undionly.kpxe", "ipxe.efi", "http://" + site.Addr + "/ipxe/bootstrap.ipxe"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("the plan does not show %q:\n%s", want, out)
-		}
-	}
-	if tree(s, "dnsmasq.d") != before {
-		t.Fatal("a dry run wrote something")
-	}
-
-	s.Must(0, "configure")
-	written, restarts := tree(s, "dnsmasq.d"), s.Restarts()
-	if restarts != 2 || !strings.Contains(written, "pxeagent-eth1.conf") || strings.Count(written, "\n== ") != strings.Count(before, "\n== ")+1 {
-		t.Fatalf("%d starts of dnsmasq, and in its folder:\n%s", restarts, written)
-	}
-	s.Must(0, "probe")
-	s.Must(0, "check")
-
-	out = s.Must(0, "configure")
-	if tree(s, "dnsmasq.d") != written || s.Restarts() != restarts {
-		t.Errorf("the second configure wrote or restarted:\n%s", out)
-	}
-	if !strings.Contains(out, "nothing was written") {
-		t.Errorf("the second configure does not say so:\n%s", out)
-	}
-
-	s.Must(cli.Differs.Exit, "revert", "--dry-run")
-	s.Must(0, "revert")
-	if got := tree(s, "dnsmasq.d"); got != before {
-		t.Errorf("after revert:\n%s\nwant:\n%s", got, before)
-	}
-	s.Must(cli.NoJournal.Exit, "revert")
-	s.Must(cli.Wrong.Exit, "probe")
-}
-
-func TestRevertRefusesAfterAForeignEdit(t *testing.T) {
-	s := site.New(t, site.Leasing, "")
-	s.Serve()
-	s.Must(0, "configure")
-	drop := "dnsmasq.d/pxeagent-eth1.conf"
-	edited := s.Read(drop) + "dhcp-option=tag:eth1,42,10.77.0.1\n"
-	s.Write(drop, edited)
-	out := s.Must(cli.Changed.Exit, "revert")
-	if s.Read(drop) != edited {
-		t.Errorf("the edit is gone:\n%s", out)
-	}
-	s.Must(0, "revert", "--discard-later-changes")
-	if _, err := os.Stat(s.Path(drop)); err == nil {
-		t.Error("the drop-in is still there")
-	}
-}
-
 func TestConfigureNextToConflicts(t *testing.T) {
 	s := site.New(t, site.Leasing, "")
 	s.Write("dnsmasq.d/old.conf", "dhcp-boot=pxelinux.0,,10.77.0.250\n")

@@ -128,66 +128,6 @@ func TestFirewallFromFlags(t *testing.T) {
 	}
 }
 
-// Each way in which a firewall can fail has its exit code and its words.
-func TestFirewallFails(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		flags string
-		fault pfsensetest.Kind
-		code  cli.Code
-		text  string
-	}{
-		{"wrong password", "--password-file wrong", "", backend.Login, `rejected the login of user "pxeagent" by REST`},
-		{"wrong password, XML-RPC", "--password-file wrong --transport xmlrpc", "", backend.Login, "by XML-RPC"},
-		{"no privilege", "", pfsensetest.NoPrivilege, backend.Privilege, "needs api-v2-diagnostics-command-prompt-post"},
-		{"no privilege, XML-RPC", "--transport xmlrpc", pfsensetest.NoPrivilege, backend.Privilege, "needs system-xmlrpc-ha-sync"},
-		{"access list", "", pfsensetest.NotAllowed, backend.Privilege, "does not admit this machine"},
-		{"no package", "--transport rest", pfsensetest.NoPackage, backend.NoPackage, "not installed"},
-		{"no package, API key", "--api-key-file key", pfsensetest.NoPackage, backend.NoPackage, "not installed"},
-		{"read-only", "", pfsensetest.ReadOnly, backend.ReadOnly, "read-only mode"},
-		{"switched off", "", pfsensetest.Disabled, backend.Unavailable, "turn the REST API on"},
-		{"PHP down", "--transport xmlrpc", pfsensetest.Down, backend.Unavailable, "503"},
-		{"cut", "", pfsensetest.CutBefore, backend.Unreachable, "the connection was closed"},
-		{"fatal", "", pfsensetest.Fatal, backend.Firewall, "did not complete the program"},
-		{"fatal, XML-RPC", "--transport xmlrpc", pfsensetest.Fatal, backend.Firewall, "did not complete the program"},
-		{"thrown", "--transport xmlrpc", pfsensetest.Throw, backend.Firewall, "Unhandled PHP Exception"},
-		{"no result", "--transport xmlrpc", pfsensetest.NoResult, backend.Firewall, "returned no result"},
-		{"a lost chunk", "", pfsensetest.LoseChunk, backend.Firewall, "upload was incomplete"},
-		{"a changed chunk", "", pfsensetest.ChangeChunk, backend.Firewall, "upload was incomplete"},
-		{"no such interface", "--interface dmz", "", cli.NoInterface, `"ADMIN" (opt1, igb2)`},
-		{"another certificate", "--tls-sha256=" + strings.Repeat("00", 32), "", backend.Certificate, "somebody else answers"},
-	} {
-		s := newFirewallSite(t, pfsensetest.Options{})
-		if c.fault != "" {
-			s.fw.Order(pfsensetest.Fault{Kind: c.fault})
-		}
-		line := "status --next-server 10.99.0.7 " + c.flags
-		if !strings.Contains(line, "--interface") {
-			line += " --interface admin"
-		}
-		r := s.run("", line)
-		if r.code != c.code || !strings.Contains(r.stderr, c.text) || !strings.Contains(r.stderr, "hint: ") {
-			t.Errorf("%s: exit %v (%s), want %s with %q\n%s%s", c.name, r.code, r.code, c.code, c.text, r.stdout, r.stderr)
-		}
-		if n := s.fw.Writes() + s.fw.Loads(); n != 0 {
-			t.Errorf("%s: something was written or loaded", c.name)
-		}
-	}
-}
-
-func TestFirewallWithoutLogin(t *testing.T) {
-	s := newFirewallSite(t, pfsensetest.Options{})
-	for _, args := range [][]string{{"--user", "pxeagent"}, {"--password-file", "password"}, {"--transport", "rest"}} {
-		r := s.plain("", append([]string{"pfsense", "interfaces", "--pfsense", s.fw.URL().String(), s.pin()}, args...)...)
-		if r.code != cli.Usage || !strings.Contains(r.stderr, "no credentials for the firewall") || !strings.Contains(r.stderr, "--password-file") || len(s.fw.Requests()) != 0 {
-			t.Errorf("%q: exit %v\n%s%s", args, r.code, r.stdout, r.stderr)
-		}
-	}
-	if r := s.plain("", "pfsense", "interfaces"); r.code != cli.Usage || !strings.Contains(r.stderr, "--pfsense https://fw.lan") {
-		t.Errorf("no firewall: exit %v\n%s%s", r.code, r.stdout, r.stderr)
-	}
-}
-
 // What the plan refuses, each with its exit code.
 func TestFirewallRefuses(t *testing.T) {
 	section := func(edit func(pfsensetest.Tree)) func(pfsensetest.Tree) {
@@ -242,27 +182,6 @@ func TestFirewallRefuses(t *testing.T) {
 	s.fw.SetDirty(true)
 	if r := s.run("", "configure"+wish); r.code != backend.Unapplied || !strings.Contains(r.stderr, "apply or discard") {
 		t.Errorf("saved and not applied: exit %v\n%s%s", r.code, r.stdout, r.stderr)
-	}
-}
-
-// A refused login is sent once: not for the second interface, not by the next run, not by another command, not the other way in.
-func TestFirewallRefusesLogin(t *testing.T) {
-	s := newFirewallSite(t, pfsensetest.Options{LockOut: 4})
-	two := "status --password-file wrong --interface admin,lan --next-server 10.99.0.7 --json"
-	if r := s.run("", two); r.code != backend.Login || s.fw.Refused() != 1 {
-		t.Fatalf("exit %v, %d refused\n%s%s", r.code, s.fw.Refused(), r.stdout, r.stderr)
-	}
-	for _, line := range []string{two, "configure --password-file wrong" + wish, "pfsense interfaces --password-file wrong --transport xmlrpc", "revert --password-file wrong --interface admin"} {
-		r := s.run("", line)
-		if r.code != backend.Login || !strings.Contains(r.stderr+r.stdout, "--retry-auth") || s.fw.Refused() != 1 {
-			t.Errorf("%s: exit %v, %d refused\n%s%s", line, r.code, s.fw.Refused(), r.stdout, r.stderr)
-		}
-	}
-	if r := s.run("", two+" --retry-auth"); r.code != backend.Login || s.fw.Refused() != 2 {
-		t.Errorf("--retry-auth: exit %v, %d refused\n%s%s", r.code, s.fw.Refused(), r.stdout, r.stderr)
-	}
-	if r := s.run("", "pfsense interfaces"); r.code != cli.Done {
-		t.Errorf("the right one: exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
 
@@ -360,23 +279,6 @@ func TestLearnedNetwork(t *testing.T) {
 	write(t, "state/networks.json", "null")
 	if _, err := at(eth1); err == nil || !strings.Contains(err.Error(), "networks.json") {
 		t.Errorf("spoiled: %v", err)
-	}
-}
-
-func TestStatusJSON(t *testing.T) {
-	s := newFirewallSite(t, pfsensetest.Options{})
-	r := s.run("", "status --interface admin,lan --next-server 10.99.0.7 --json")
-	var said struct {
-		Networks []status `json:"networks"`
-	}
-	if err := json.Unmarshal([]byte(r.stdout), &said); err != nil {
-		t.Fatalf("%v\n%s", err, r.stdout)
-	}
-	if len(said.Networks) != 2 || r.code != cli.Differs || said.Networks[0].Settings != differs || said.Networks[0].Wire != notAsked || len(said.Networks[0].Changes) == 0 {
-		t.Errorf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
-	}
-	if _, err := os.Stat("state"); !os.IsNotExist(err) {
-		t.Errorf("status wrote to the state folder: %v", err)
 	}
 }
 

@@ -14,43 +14,6 @@ import (
 	"pxeagent/cmd/pxeagent/config"
 )
 
-func TestCommandLine(t *testing.T) {
-	isolate(t)
-	for _, c := range []struct {
-		args           string
-		code           cli.Code
-		stdout, stderr string // beginnings; "" for nothing at all
-	}{
-		{"", cli.Done, "pxeagent points a site's own DHCP server at itself", ""},
-		{"config", cli.Done, "Check and show the configuration", ""},
-		{"config check", cli.Done, "ok: no file, ", ""},
-		{"config check --json", cli.Done, "{\n  \"file\": \"\",\n  \"ok\": true\n}\n", ""},
-		{"config check --tftp 69", cli.Usage, "", "pxeagent: serve.tftp: \"69\" has no colon; want :69 (--tftp) [usage]\n"},
-		{"config check --tftp 69 --http 80", cli.Usage, "", "pxeagent: 2 mistakes in the configuration [usage]\n  serve.tftp: "},
-		{"config chekc", cli.Usage, "", "pxeagent: pxeagent config has no command \"chekc\" [usage]\nhint: did you mean `pxeagent config check`?\n"},
-		{"configg", cli.Usage, "", "pxeagent: pxeagent has no command \"configg\" [usage]\nhint: did you mean `pxeagent config`?\n"},
-		{"dance", cli.Usage, "", "pxeagent: pxeagent has no command \"dance\" [usage]\nhint: `pxeagent --help` lists the commands\n"},
-		{"config check now", cli.Usage, "", "pxeagent: pxeagent config check takes no argument, and was given \"now\" [usage]\nhint: `pxeagent config check --help` lists its flags\n"},
-		{"config check --nexd-server x", cli.Usage, "", "pxeagent: unknown flag: --nexd-server [usage]\nhint: `pxeagent config check --help` lists the flags\n"},
-		{"config check --tftp", cli.Usage, "", "pxeagent: flag needs an argument: --tftp [usage]\n"},
-		{"version", cli.Done, "pxeagent ", ""},
-		{"version --json", cli.Done, "{\n  \"version\": ", ""},
-		{"--version", cli.Done, "pxeagent ", ""},
-		{"exit-codes", cli.Done, "  0  done, or nothing to do\n     done             done, or nothing to do", ""},
-		{"exit-codes --markdown", cli.Done, "| exit | code | meaning |\n|---:|---|---|\n| 0 | `done` |", ""},
-		{"help exit-codes", cli.Done, "An exit code says what a script would do next", ""},
-		{"completion bash", cli.Done, "# bash completion", ""},
-	} {
-		r := pxeagent(strings.Fields(c.args)...)
-		begins := func(got, want string) bool {
-			return want == "" && got == "" || want != "" && strings.HasPrefix(got, want)
-		}
-		if r.code != c.code || !begins(r.stdout, c.stdout) || !begins(r.stderr, c.stderr) {
-			t.Errorf("pxeagent %s: exit %v\nstdout: %.200s\nstderr: %s", c.args, r.code, r.stdout, r.stderr)
-		}
-	}
-}
-
 // Every command says what it does, takes --help, and names in its examples only flags that it has.
 func TestEveryCommandHasHelp(t *testing.T) {
 	isolate(t)

@@ -230,13 +230,14 @@ func firewallFails(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// firewall-saw N writes|loads|rejected-logins
+// firewall-saw N writes|loads|rejected-logins|requests
 func firewallSaw(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: firewall-saw N writes|loads|rejected-logins")
+		ts.Fatalf("usage: firewall-saw N writes|loads|rejected-logins|requests")
 	}
 	fw := sessionOf(ts).firewall
-	count := map[string]func() int{"writes": fw.Writes, "loads": fw.Loads, "rejected-logins": fw.Refused}[args[1]]
+	count := map[string]func() int{"writes": fw.Writes, "loads": fw.Loads, "rejected-logins": fw.Refused,
+		"requests": func() int { return len(fw.Requests()) }}[args[1]]
 	if count == nil {
 		ts.Fatalf("unknown: %s", args[1])
 	}
