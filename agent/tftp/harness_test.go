@@ -86,6 +86,16 @@ func (r *record) wait(t *testing.T, want boot.Outcome) boot.Transfer {
 	return tr
 }
 
+// finished is the next transfer of that file that ended well; others are passed over.
+func (r *record) finished(t *testing.T, name string) boot.Transfer {
+	t.Helper()
+	for {
+		if tr := r.next(t); tr.Name == name && tr.Outcome == boot.OK {
+			return tr
+		}
+	}
+}
+
 // running is a server under test.
 type running struct {
 	*Server

@@ -33,9 +33,15 @@ func byTool(args ...string) func(*testing.T, netip.AddrPort, string) ([]byte, er
 		for i, a := range args {
 			filled[i] = fill.Replace(a)
 		}
-		cmd := exec.CommandContext(t.Context(), filled[0], filled[1:]...)
-		cmd.WaitDelay = time.Second
-		out, err := cmd.CombinedOutput()
+		var out []byte
+		var err error
+		for range 5 {
+			cmd := exec.CommandContext(t.Context(), filled[0], filled[1:]...)
+			cmd.WaitDelay = time.Second
+			if out, err = cmd.CombinedOutput(); !bytes.Contains(out, []byte("unexpected OACK")) {
+				break // atftp ends at an OACK that is sent again, as it is where a busy machine answers late
+			}
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%v: %w: %s", filled, err, out)
 		}
@@ -162,8 +168,7 @@ func TestPeersFetchEveryLength(t *testing.T) {
 					if !bytes.Equal(got, pattern(n)) {
 						t.Errorf("%d bytes: got %d", n, len(got))
 					}
-					tr := s.record.wait(t, boot.OK)
-					if tr.Bytes != int64(n) {
+					if tr := s.record.finished(t, fmt.Sprint(n)); tr.Bytes != int64(n) {
 						t.Errorf("%d bytes: %d acknowledged", n, tr.Bytes)
 					}
 				}

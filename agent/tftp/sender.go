@@ -53,8 +53,12 @@ type packets struct {
 }
 
 func newSender(t terms, last int64) sender {
+	timer := newResend(t.timeout)
+	if t.window > 1 {
+		timer = timer.flights() // for the OACK too: atftp ends a transfer at a second one
+	}
 	return sender{
-		window: window{size: t.window}, oack: len(t.oack) > 0, last: last, timer: newResend(t.timeout),
+		window: window{size: t.window}, oack: len(t.oack) > 0, last: last, timer: timer,
 		pace: pace{most: mostSpread / time.Duration(t.window)}, once: true,
 	}
 }
