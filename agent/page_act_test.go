@@ -144,6 +144,7 @@ func TestLivePageByKeyboard(t *testing.T) {
 	s.machine(1, boot.Facts{}).script()
 	unlock(b, pageToken)
 	b.Until(unlocked + ` && ` + card("lab-1") + ` && document.querySelector(".screen")`)
+	b.Until(`!document.getElementById("check-now").disabled`) // as it is while a check runs
 	lab.Eval[bool](b, `(() => {
 		document.querySelector("a, button, input, select, summary, [tabindex]").focus();
 		scrollTo(0, 0);
