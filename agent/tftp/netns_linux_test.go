@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -97,6 +98,56 @@ func dialingIn(t *testing.T, h *lab.Host, from, server string) *client {
 	}
 	t.Cleanup(func() { c.conn.Close() })
 	return c
+}
+
+// Whatever blksize is asked for, a block with its headers fits one frame of the interface that it leaves by, so the
+// kernel makes no fragments, which many firmwares cannot put together.
+func TestBlocksFitTheFrame(t *testing.T) {
+	for _, mtu := range []int{576, 1400, 1500, 9000} {
+		for _, mode := range []string{"", " single"} {
+			t.Run(fmt.Sprintf("MTU %d%s", mtu, mode), func(t *testing.T) {
+				server, machine := lab.NewHost(t, "server"), lab.NewHost(t, "client")
+				size := fmt.Sprint(mtu)
+				server.IP("link", "add", "eth1", "mtu", size, "type", "veth",
+					"peer", "name", "eth1", "mtu", size, "netns", machine.Netns())
+				for h, addr := range map[*lab.Host]string{server: "10.77.0.1/24", machine: "10.77.0.9/24"} {
+					h.IP("addr", "add", addr, "dev", "eth1")
+					h.IP("link", "set", "eth1", "up")
+				}
+				p := servingIn(server, "0.0.0.0:69"+mode)
+				c := dialingIn(t, machine, "10.77.0.9", "10.77.0.1:69")
+				block := mtu - 20 - 8 - 4 // less the headers of IP, UDP and TFTP
+				c.ask("1m", "blksize=65464")
+				c.oack(fmt.Sprintf("blksize=%d", block))
+				c.ack(0)
+				if got := len(c.data(1)); got != block {
+					t.Errorf("a block of %d bytes, want %d", got, block)
+				}
+				c.abort(0)
+				p.WaitOutput(limit, "ended aborted file=1m")
+				if n := fragmentsMade(t, server); n != "0" {
+					t.Errorf("%s fragments were made", n)
+				}
+			})
+		}
+	}
+}
+
+// fragmentsMade is how many IPv4 fragments the kernel has made in h's namespace.
+func fragmentsMade(t *testing.T, h *lab.Host) string {
+	t.Helper()
+	out, err := h.Run("cat", "/proc/net/snmp")
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	// A line of names, then a line of numbers.
+	names, numbers, _ := strings.Cut(out, "\n")
+	numbers, _, _ = strings.Cut(numbers, "\n")
+	i := slices.Index(strings.Fields(names), "FragCreates")
+	if i < 0 {
+		t.Fatalf("no FragCreates in %s", out)
+	}
+	return strings.Fields(numbers)[i]
 }
 
 // A machine with several addresses answers from the one that was asked, else OVMF fails; its blocks fit the Ethernet

@@ -300,7 +300,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	}
 }
 
-func TestBlocksFitTheFrame(t *testing.T) {
+func TestMaxBlksize(t *testing.T) {
 	s := serving(t, Config{Opener: shelf{"f": file(nil)}, MaxBlksize: 1468})
 	c := dialing(t, s.addr)
 	c.ask("f", "blksize=65464")
