@@ -14,12 +14,12 @@ import (
 
 // machineFlags name a machine by what iPXE tells of it.
 type machineFlags struct {
-	told    map[string]*config.FlagText // by the fact's name
+	facts   map[string]*config.FlagText // by the fact's name
 	address string
 }
 
 func (m *machineFlags) addTo(flags *pflag.FlagSet) {
-	m.told = map[string]*config.FlagText{}
+	m.facts = map[string]*config.FlagText{}
 	for _, f := range []struct{ flag, fact, arg, usage string }{
 		{"mac", "mac", "MAC", "of the card that it boots from"},
 		{"uuid", "uuid", "UUID", "of the system"},
@@ -32,14 +32,14 @@ func (m *machineFlags) addTo(flags *pflag.FlagSet) {
 	} {
 		value := &config.FlagText{Arg: f.arg}
 		flags.Var(value, f.flag, f.usage)
-		m.told[f.fact] = value
+		m.facts[f.fact] = value
 	}
 	flags.StringVar(&m.address, "address", "", "`ADDR` that it asks from")
 }
 
 // read checks the flags.
 func (m *machineFlags) read() (boot.Facts, netip.Addr, error) {
-	get := func(name string) string { return strings.TrimSpace(m.told[name].String()) }
+	get := func(name string) string { return strings.TrimSpace(m.facts[name].String()) }
 	f := boot.ReadFacts(get)
 	wrong := func(flag, value, want string) error {
 		return cli.Usagef("`pxeagent menu show --help` lists the flags", "--%s: %q is %s", flag, value, want)

@@ -35,7 +35,7 @@ type network struct {
 // address is no error. find asks the DHCP server about a network; nil: it is not asked.
 func (l loaded) networks(needNext bool, find func(name string) (backend.Network, error)) ([]network, error) {
 	if len(l.Config.Interfaces) == 0 {
-		return nil, cli.Failure{Code: cli.Usage, Err: errors.New("interface: none is set"),
+		return nil, cli.Failure{Code: cli.Usage, Err: errors.New("interface: not set"),
 			Hints: []string{"name the network that is to boot: --interface eth1, or interface: in the file"}}
 	}
 	nics, err := localNICs()

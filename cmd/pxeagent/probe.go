@@ -143,7 +143,7 @@ func parseServer(s string) (netip.AddrPort, error) {
 	}
 	at, err := netip.ParseAddrPort(s)
 	if err != nil || !at.Addr().Is4() {
-		return at, cli.Usagef("for example --server 10.0.0.1", "--server: %q is no IPv4 address, with or without a port", s)
+		return at, cli.Usagef("for example --server 10.0.0.1", "--server: invalid IPv4 address %q, with or without a port", s)
 	}
 	return at, nil
 }
@@ -192,7 +192,7 @@ func newCheckCmd(a *app) *cobra.Command {
 		Use:   "check",
 		Short: "Walk a machine's whole road: offer, NBP, script, every file that the script names",
 		Long: `Probe each network, then go on as the machines would: fetch the boot file from the
-next-server they are told, then the script, as iPXE asks for it, then ask for every kernel
+next-server that they are offered, then the script, as iPXE asks for it, then ask for every kernel
 and image that the script names. Each step is shown as soon as it is known. Says which is
 missing, and exits 2 if one is. Gives a network a minute after its offers; nothing is
 asked of a loopback or link-local address that the configuration does not name.`,
@@ -207,26 +207,26 @@ asked of a loopback or link-local address that the configuration does not name.`
 			if err != nil {
 				return err
 			}
-			roads := map[string][]check.Step{}
+			paths := map[string][]check.Step{}
 			code := cli.Done
 			for _, k := range asks {
-				told := func(h check.Step) { printStep(a.stdout, h) }
+				each := func(h check.Step) { printStep(a.stdout, h) }
 				if asJSON {
-					told = nil
+					each = nil
 				} else {
 					fmt.Fprintln(a.stdout, k.name)
 				}
-				steps, err := walk(cmd.Context(), k, told)
+				steps, err := walk(cmd.Context(), k, each)
 				if err != nil {
 					return err
 				}
-				roads[k.name] = steps
+				paths[k.name] = steps
 				if !check.Complete(steps) {
 					code = cli.Wrong
 				}
 			}
 			if asJSON {
-				if err := cli.WriteJSON(a.stdout, map[string]any{"networks": roads}); err != nil {
+				if err := cli.WriteJSON(a.stdout, map[string]any{"networks": paths}); err != nil {
 					return err
 				}
 			}
@@ -238,8 +238,8 @@ asked of a loopback or link-local address that the configuration does not name.`
 	return cmd
 }
 
-// walk probes one network and goes the boot path of each client that something is wanted for. told is called with each step.
-func walk(ctx context.Context, k asking, told func(check.Step)) ([]check.Step, error) {
+// walk probes one network and goes the boot path of each client that something is wanted for. each is called with each step.
+func walk(ctx context.Context, k asking, each func(check.Step)) ([]check.Step, error) {
 	if k.want == (dhcp.Boot{}) {
 		return nil, cli.Failure{Code: cli.Usage, Err: errors.New("dhcp.backend: none; it is not known which machines are to boot here"),
 			Hints: []string{"set dhcp.backend (--backend)"}}
@@ -249,7 +249,7 @@ func walk(ctx context.Context, k asking, told func(check.Step)) ([]check.Step, e
 	if err != nil {
 		return nil, err
 	}
-	c := check.Config{NextServer: k.want.NextServer, Told: told, Guard: k.config.Guard}
+	c := check.Config{NextServer: k.want.NextServer, Told: each, Guard: k.config.Guard}
 	steps := check.Walk(ctx, c, k.config.Clients, report.Offers)
 	return steps, ctx.Err()
 }

@@ -112,7 +112,7 @@ func newRootCmd(a *app) *cobra.Command {
 		Use:   "pxeagent",
 		Short: "Make a network bootable: configure its DHCP server, prove it, serve the boot",
 		Long: `pxeagent points a site's own DHCP server at itself, proves on the wire that machines
-are told so, and serves them: TFTP, HTTP, the iPXE menu and images.
+are sent there, and serves them: TFTP, HTTP, the iPXE menu and images.
 
 Every flag is also a key of the configuration file (` + strings.Join(config.Paths, " or ") + `)
 and an environment variable: --next-server is next_server and PXEAGENT_NEXT_SERVER.

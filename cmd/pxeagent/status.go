@@ -62,7 +62,7 @@ not in that network, the wire is not asked, and the line says so.`,
 	return cmd
 }
 
-// status is one network's wish, settings and wire.
+// status is one network's desired settings, actual settings and wire.
 type status struct {
 	Interface string           `json:"interface"`
 	Server    string           `json:"server,omitempty"`
@@ -79,7 +79,7 @@ type status struct {
 
 // What a part of a status is.
 const (
-	asWished = "as-wished"
+	inSync   = "as-wished" // of status --json, where it stays as it has always been
 	differs  = "differs"
 	silent   = "silent"
 	notAsked = "not-asked"
@@ -120,7 +120,7 @@ func (l loaded) status(ctx context.Context, n network, log *slog.Logger) status 
 }
 
 func (st *status) settings(p dhcp.Plan) {
-	st.Settings = asWished
+	st.Settings = inSync
 	if !p.Empty() {
 		st.Settings = differs
 	}
@@ -132,7 +132,7 @@ func (st *status) wire(v dhcp.Verdict) {
 	st.Verdict = &v
 	switch {
 	case v.Agrees() && len(v.Foreign) == 0:
-		st.Wire = asWished
+		st.Wire = inSync
 	case v.Own == 0 && v.Other == 0:
 		st.Wire = silent
 	default:
@@ -145,7 +145,7 @@ func (st status) code() cli.Code {
 	switch {
 	case st.err != nil:
 		return st.failure.Code
-	case st.Settings != asWished, st.Wire != asWished && st.Wire != notAsked, slices.ContainsFunc(st.Problems, refuses):
+	case st.Settings != inSync, st.Wire != inSync && st.Wire != notAsked, slices.ContainsFunc(st.Problems, refuses):
 		return cli.Differs
 	}
 	return cli.Done
@@ -160,7 +160,7 @@ func (st status) print(w io.Writer) {
 	}
 	fmt.Fprintln(w, name)
 	fmt.Fprintf(w, "  %-9s %s\n", "settings", map[string]string{
-		asWished: "in sync", differs: "differ from the desired ones", unknown: "not known",
+		inSync: "in sync", differs: "differ from the desired ones", unknown: "not known",
 	}[st.Settings])
 	printChanges(w, st.Changes)
 	for _, p := range st.Problems {
@@ -171,7 +171,7 @@ func (st status) print(w io.Writer) {
 		fmt.Fprintf(w, "  %-9s %s (%s)\n", mark, p.Text, p.Code)
 	}
 	fmt.Fprintf(w, "  %-9s %s\n", "wire", map[string]string{
-		asWished: "in sync", differs: "differs from what is desired", silent: "no DHCP server answers", notAsked: "not asked: this machine is not in that network",
+		inSync: "in sync", differs: "differs from what is desired", silent: "no DHCP server answers", notAsked: "not asked: this machine is not in that network",
 	}[st.Wire])
 	if st.Verdict == nil {
 		return

@@ -106,10 +106,10 @@ func TestMistakesInKeys(t *testing.T) {
 		}},
 		{"mode", "", "--dnsmasq-mode=relay", []string{`dhcp.dnsmasq.mode: unknown value "relay": use server or proxy (--dnsmasq-mode)`}},
 		{"fingerprint that is not hex", "", "--tls-sha256=abcx", []string{
-			`dhcp.pfsense.tls_sha256: "abcx" is not hex; want the 64 digits of a SHA-256 (--tls-sha256)`,
+			`dhcp.pfsense.tls_sha256: invalid SHA-256 "abcx": want 64 hex digits (--tls-sha256)`,
 		}},
 		{"short fingerprint", "", "--tls-sha256=ab:cd", []string{
-			`dhcp.pfsense.tls_sha256: "ab:cd" is 2 bytes; want the 32 of a SHA-256 (--tls-sha256)`,
+			`dhcp.pfsense.tls_sha256: invalid SHA-256 "ab:cd": it has 2 bytes, want 32 (--tls-sha256)`,
 		}},
 	} {
 		_, err := loadArgs(t, c.file, strings.Fields(c.args)...)
@@ -131,8 +131,8 @@ func TestFirewallURL(t *testing.T) {
 		"fw.lan":                    `"fw.lan" has no scheme; want https://fw.lan`,
 		"http://fw.lan":             `"http://fw.lan" is not https, and would send credentials in the clear; want https://fw.lan`,
 		"https://me:hunter2@fw.lan": "holds a user or a password; want https://HOST, with dhcp.pfsense.user and dhcp.pfsense.password_file",
-		"https://":                  `invalid URL "https://"; want one such as https://fw.lan`,
-		"https://fw lan/":           `invalid URL "https://fw lan/"; want one such as https://fw.lan`,
+		"https://":                  `invalid URL "https://": want one such as https://fw.lan`,
+		"https://fw lan/":           `invalid URL "https://fw lan/": want one such as https://fw.lan`,
 		"https://fw.lan/api?x":      `"https://fw.lan/api?x" has more than a host and a port; want https://fw.lan`,
 		"https://fw.lan:99999":      `"https://fw.lan:99999" has port 99999; want a number from 1 to 65535`,
 	} {

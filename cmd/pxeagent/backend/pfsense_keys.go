@@ -100,7 +100,7 @@ func parseFirewallURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Hostname() == "":
-		return nil, fmt.Errorf("invalid URL %q; want one such as https://fw.lan", s)
+		return nil, fmt.Errorf("invalid URL %q: want one such as https://fw.lan", s)
 	case u.Scheme != "https":
 		return nil, fmt.Errorf("%q is not https, and would send credentials in the clear; want https://%s", s, u.Host)
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":

@@ -58,7 +58,7 @@ func unknownVariable(name string, variables []string) string {
 		rests = append(rests, strings.TrimPrefix(n, envPrefix))
 	}
 	if best := cli.Nearest(strings.TrimPrefix(name, envPrefix), rests); best != "" {
-		return "there is no such variable; did you mean " + envPrefix + best + "?"
+		return "unknown variable; did you mean " + envPrefix + best + "?"
 	}
-	return "there is no such variable; `pxeagent config show` lists the keys, and each is a variable"
+	return "unknown variable; `pxeagent config show` lists the keys, and each is a variable"
 }

@@ -219,12 +219,12 @@ func (s *Schema) unknownKey(name string) string {
 		for _, src := range s.secrets {
 			files = append(files, src.FileKey)
 		}
-		return "there is no such key: secrets do not stand in this file; name a file that holds it in " + eitherOf(files)
+		return "unknown key: secrets do not stand in this file; name a file that holds it in " + eitherOf(files)
 	}
 	if near := s.nearKey(name); near != "" {
-		return "there is no such key; did you mean " + near + "?"
+		return "unknown key; did you mean " + near + "?"
 	}
-	return "there is no such key"
+	return "unknown key"
 }
 
 // describe says what n is. It does not repeat a text: it may be a secret in the wrong place.

@@ -83,7 +83,7 @@ func ParseMirror(s string) (string, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("%q is no URL; want https://host/path", s)
+		return "", fmt.Errorf("invalid URL %q: want https://host/path", s)
 	case u.Scheme == "":
 		return "", fmt.Errorf("%q has no scheme; want https://%s", s, strings.TrimLeft(s, "/"))
 	case u.Scheme != "http" && u.Scheme != "https":
@@ -101,7 +101,7 @@ func ParseMirror(s string) (string, error) {
 func parseKeep(s string) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 || n > 1000 {
-		return 0, fmt.Errorf("%q is no number of versions; want 1 to 1000", s)
+		return 0, fmt.Errorf("invalid number of versions %q: want 1 to 1000", s)
 	}
 	return n, nil
 }
@@ -112,7 +112,7 @@ func ParseSHA256(s string) (string, error) {
 	for word := range strings.SplitSeq(s, ",") {
 		sum, err := ParseFingerprint(strings.TrimSpace(word))
 		if err != nil {
-			return "", fmt.Errorf("%q is no SHA-256; want 64 hex digits", strings.TrimSpace(word))
+			return "", fmt.Errorf("invalid SHA-256 %q: want 64 hex digits", strings.TrimSpace(word))
 		}
 		out = append(out, fmt.Sprintf("%x", *sum))
 	}

@@ -50,11 +50,11 @@ mirrors:
 	file := filepath.Join(dir, "pxeagent.yaml")
 	want := []string{
 		"images[0]: has no recipe; `pxeagent image recipes` lists them (" + file + ":2)",
-		`images[1].keep: "0" is no number of versions; want 1 to 1000 (` + file + ":3)",
-		"images[2].keeps: there is no such key; did you mean keep? (" + file + ":4)",
+		`images[1].keep: invalid number of versions "0": want 1 to 1000 (` + file + ":3)",
+		"images[2].keeps: unknown key; did you mean keep? (" + file + ":4)",
 		"images[3]: has from and no version; name the version that it is (" + file + ":5)",
 		`images[4].from: "ftp://host/disk.iso" has the scheme ftp; want https or http (` + file + ":6)",
-		`images[4].sha256: "abc" is no SHA-256; want 64 hex digits (` + file + ":6)",
+		`images[4].sha256: invalid SHA-256 "abc": want 64 hex digits (` + file + ":6)",
 		`mirrors.smartos: "mirror.lan/smartos" has no scheme; want https://mirror.lan/smartos (` + file + ":8)",
 		`mirrors.debian[1]: "https://u:xxxxx@b.lan/debian" has a user; want a mirror that asks for none (` + file + ":9)",
 	}

@@ -113,7 +113,7 @@ func parseHostMAC(s string) (string, error) {
 func parseHostUUID(s string) (string, error) {
 	id, err := machine.ParseID(s)
 	if err != nil || strings.Contains(string(id), ":") {
-		return "", fmt.Errorf("%q is no UUID; want one such as 8a1f7d6e-0c5b-4d3e-9f2a-1b2c3d4e5f60", s)
+		return "", fmt.Errorf("invalid UUID %q: want one such as 8a1f7d6e-0c5b-4d3e-9f2a-1b2c3d4e5f60", s)
 	}
 	return string(id), nil
 }
@@ -123,7 +123,7 @@ func parseFact(s string) (string, error) {
 	if f := boot.ReadFacts(func(string) string { return s }).Serial; f != "" {
 		return f, nil
 	}
-	return "", fmt.Errorf("%q is nothing that a machine tells; want a line of text, 128 bytes at most", s)
+	return "", fmt.Errorf("invalid text %q: want one line of at most 128 bytes", s)
 }
 
 // parseMachineArgs looks at kernel arguments as they are with every fact in its place.

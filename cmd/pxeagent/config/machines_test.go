@@ -86,10 +86,10 @@ func TestAllMistakesOfMachinesAtOnce(t *testing.T) {
 func TestMistakesOfMachines(t *testing.T) {
 	for _, tt := range []struct{ name, yaml, want string }{
 		{"no list", "hosts: x", "hosts: want a list, not a text (FILE:1)"},
-		{"an unknown key", "hosts:\n- {mack: x}", "hosts[0].mack: there is no such key; did you mean mac? (FILE:2)"},
-		{"a password", "hosts:\n- {mac: 52:54:00:12:34:01, password: x}", "hosts[0].password: there is no such key: secrets do not stand in this file (FILE:2)"},
-		{"a MAC", "hosts:\n- mac: 52:54:00:12:34", `hosts[0].mac: "52:54:00:12:34" is not an Ethernet address; want one such as 02:00:5e:10:00:01 (FILE:2)`},
-		{"a MAC for a UUID", "hosts:\n- uuid: 52:54:00:12:34:01", `hosts[0].uuid: "52:54:00:12:34:01" is no UUID; want one such as 8a1f7d6e-0c5b-4d3e-9f2a-1b2c3d4e5f60 (FILE:2)`},
+		{"an unknown key", "hosts:\n- {mack: x}", "hosts[0].mack: unknown key; did you mean mac? (FILE:2)"},
+		{"a password", "hosts:\n- {mac: 52:54:00:12:34:01, password: x}", "hosts[0].password: unknown key: secrets do not stand in this file (FILE:2)"},
+		{"a MAC", "hosts:\n- mac: 52:54:00:12:34", `hosts[0].mac: invalid MAC address "52:54:00:12:34": want one such as 02:00:5e:10:00:01 (FILE:2)`},
+		{"a MAC for a UUID", "hosts:\n- uuid: 52:54:00:12:34:01", `hosts[0].uuid: invalid UUID "52:54:00:12:34:01": want one such as 8a1f7d6e-0c5b-4d3e-9f2a-1b2c3d4e5f60 (FILE:2)`},
 		{"no address", "hosts:\n- address: 10.0.0.9-10.0.0.1", `hosts[0].address: "10.0.0.9-10.0.0.1" ends before it begins; want 10.0.0.1-10.0.0.9 (FILE:2)`},
 		{"one of a list", "hosts:\n- address:\n  - 10.0.0.1\n  - 10.0.0.1/24", `hosts[0].address[1]: "10.0.0.1/24" is an address within its network; want 10.0.0.0/24 (FILE:4)`},
 		{"names nothing", "hosts:\n- {name: x}", "hosts[0]: names no machine; want mac, uuid, serial, asset, address, manufacturer or product (FILE:2)"},
@@ -102,7 +102,7 @@ func TestMistakesOfMachines(t *testing.T) {
 		{"neither", "profiles:\n  a: {menu: direct}", `profiles.a.menu: unknown value "direct": use show or skip (FILE:2)`},
 		{"arguments", "profiles:\n  a: {image: x, args: 'a={{.Password}}'}",
 			`profiles.a.args: "{{.Password}}" is not known; want one of {{.MAC}}, {{.DashedMAC}}, {{.UUID}}, {{.Serial}}, {{.Asset}}, {{.Addr}}, {{.Host}}, {{.Profile}}, {{.Server}}, {{.Labels.NAME}} (FILE:2)`},
-		{"canary", "profiles:\n  a: {canary: soon}", `profiles.a.canary: "soon" is not a time; want one such as 30s or 5m (FILE:2)`},
+		{"canary", "profiles:\n  a: {canary: soon}", `profiles.a.canary: invalid duration "soon": want one such as 30s or 5m (FILE:2)`},
 		{"console", "profiles:\n  a: {console: tty1}", `profiles.a.console: invalid console "tty1": want text, ttya to ttyd or ttyS0 to ttyS3, optionally with a comma and a speed (FILE:2)`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -46,7 +46,7 @@ func parseHostName(s string) (string, error) {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
 	})
 	if name == "" || len(name) > 253 || odd {
-		return "", fmt.Errorf("%q is no host name; want one such as pxe.example.org, without a port", s)
+		return "", fmt.Errorf("invalid host name %q: want one such as pxe.example.org, without a port", s)
 	}
 	return name, nil
 }
@@ -58,11 +58,11 @@ func parseNextServer(s string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(s)
 	switch {
 	case err != nil:
-		return a, fmt.Errorf("%q is not an IPv4 address; want one such as 10.0.0.7, or auto", s)
+		return a, fmt.Errorf("invalid IPv4 address %q: want one such as 10.0.0.7, or auto", s)
 	case !a.Is4():
 		return a, fmt.Errorf("%q is not IPv4; machines boot from an IPv4 address such as 10.0.0.7", s)
 	case a.IsUnspecified(), a.IsMulticast(), a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return a, fmt.Errorf("%q is not an address that a machine can ask; want this agent's, such as 10.0.0.7", s)
+		return a, fmt.Errorf("%q is not an address that a machine can reach: want this agent's, such as 10.0.0.7", s)
 	}
 	return a, nil
 }
@@ -76,12 +76,12 @@ func parseListen(s string) (netip.AddrPort, error) {
 		if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
 			return netip.AddrPort{}, fmt.Errorf("%q has no port; want ADDR:PORT, such as %s", s, netip.AddrPortFrom(a, 69))
 		}
-		return netip.AddrPort{}, fmt.Errorf("%q is not where one can listen; want :69 or 10.0.0.7:69", s)
+		return netip.AddrPort{}, fmt.Errorf("invalid listening address %q: want :69 or 10.0.0.7:69", s)
 	}
 	var a netip.Addr
 	if host != "" {
 		if a, err = netip.ParseAddr(host); err != nil {
-			return netip.AddrPort{}, fmt.Errorf("%q names %q, which is not an IP address; want :%s or 10.0.0.7:%s", s, host, port, port)
+			return netip.AddrPort{}, fmt.Errorf("%q names %q, which is not an IP address: want :%s or 10.0.0.7:%s", s, host, port, port)
 		}
 	}
 	p, err := parsePort(port)
@@ -103,7 +103,7 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	switch {
 	case err != nil:
-		return p, fmt.Errorf("%q is not a network; want one such as 10.0.0.0/24", s)
+		return p, fmt.Errorf("invalid network %q: want one such as 10.0.0.0/24", s)
 	case p != p.Masked():
 		return p, fmt.Errorf("%q is an address within its network; want %s", s, p.Masked())
 	}
@@ -119,7 +119,7 @@ func parseBool(s string) (bool, error) {
 	case "false":
 		return false, nil
 	}
-	return false, fmt.Errorf("%q is neither true nor false", s)
+	return false, fmt.Errorf("invalid value %q: use true or false", s)
 }
 
 func parseDuration(s string) (time.Duration, error) {
@@ -128,7 +128,7 @@ func parseDuration(s string) (time.Duration, error) {
 		if _, err := strconv.ParseFloat(s, 64); err == nil {
 			return 0, fmt.Errorf("%q has no unit; want %ss", s, s)
 		}
-		return 0, fmt.Errorf("%q is not a time; want one such as 30s or 5m", s)
+		return 0, fmt.Errorf("invalid duration %q: want one such as 30s or 5m", s)
 	}
 	if d < 0 {
 		return 0, fmt.Errorf("%q is negative", s)
@@ -148,7 +148,7 @@ func parseMenuTimeout(s string) (time.Duration, error) {
 func parseBootsKept(s string) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 || n > 10000 {
-		return 0, fmt.Errorf("%q is not a number from 1 to 10000", s)
+		return 0, fmt.Errorf("invalid number %q: want 1 to 10000", s)
 	}
 	return n, nil
 }
@@ -174,7 +174,7 @@ func parseWebhookURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
-		return nil, errors.New("is not a URL that can be posted to; want one such as https://hooks.example.org/boots")
+		return nil, errors.New("invalid URL: want one such as https://hooks.example.org/boots")
 	case u.User != nil:
 		return nil, errors.New("holds a user or a password; want webhook.secret_file, which signs the posts")
 	case u.Fragment != "":
@@ -196,11 +196,11 @@ func parseMAC(s string) (net.HardwareAddr, error) {
 	m, err := net.ParseMAC(s)
 	switch {
 	case err != nil || len(m) != 6:
-		return nil, fmt.Errorf("%q is not an Ethernet address; want one such as 02:00:5e:10:00:01", s)
+		return nil, fmt.Errorf("invalid MAC address %q: want one such as 02:00:5e:10:00:01", s)
 	case m[0]&1 != 0:
-		return nil, fmt.Errorf("%q is a group address; the first byte of a machine's is even, as in 02:00:5e:10:00:01", s)
+		return nil, fmt.Errorf("%q is a group address: the first byte of a machine's is even, as in 02:00:5e:10:00:01", s)
 	case m.String() == "00:00:00:00:00:00":
-		return nil, fmt.Errorf("%q is no machine's address", s)
+		return nil, fmt.Errorf("invalid MAC address %q: all its bytes are zero", s)
 	}
 	return m, nil
 }
@@ -209,10 +209,10 @@ func parseMAC(s string) (net.HardwareAddr, error) {
 func ParseFingerprint(s string) (*[32]byte, error) {
 	b, err := hex.DecodeString(strings.ReplaceAll(s, ":", ""))
 	if err != nil {
-		return nil, fmt.Errorf("%q is not hex; want the 64 digits of a SHA-256", s)
+		return nil, fmt.Errorf("invalid SHA-256 %q: want 64 hex digits", s)
 	}
 	if len(b) != 32 {
-		return nil, fmt.Errorf("%q is %s; want the 32 of a SHA-256", s, cli.Count(len(b), "byte"))
+		return nil, fmt.Errorf("invalid SHA-256 %q: it has %s, want 32", s, cli.Count(len(b), "byte"))
 	}
 	return (*[32]byte)(b), nil
 }

@@ -150,11 +150,11 @@ func (n partNode) fields(take map[string]func(partNode)) {
 		case known:
 			set(e.value)
 		case secretWord.MatchString(e.key):
-			e.value.wrong("there is no such key: secrets do not stand in this file")
+			e.value.wrong("unknown key: secrets do not stand in this file")
 		case near != "":
-			e.value.wrong("there is no such key; did you mean %s?", near)
+			e.value.wrong("unknown key; did you mean %s?", near)
 		default:
-			e.value.wrong("there is no such key; there are %s", strings.Join(names, ", "))
+			e.value.wrong("unknown key; there are %s", strings.Join(names, ", "))
 		}
 	}
 }
