@@ -33,12 +33,13 @@ func (s *Server) Interfaces(ctx context.Context) ([]Interface, error) {
 	return list, nil
 }
 
-// Found is the interface that Config.Interface names.
+// Found is the interface that Config.Interface names. What it read is what the next Plan goes by.
 func (s *Server) Found(ctx context.Context) (Interface, error) {
 	f, p, err := s.readInterface(ctx)
 	if err != nil {
 		return Interface{}, err
 	}
+	s.fresh = &f
 	i := f.describe(p)
 	i.Abilities.NoScript = i.Abilities.NoScript || !s.tellIPXE
 	return i, nil

@@ -51,13 +51,14 @@ func transports(t *testing.T, do func(t *testing.T, transport string)) {
 // written goes on to its end; one that had not says so, and the settings are the old ones.
 func TestOutageAtEachRequest(t *testing.T) {
 	transports(t, func(t *testing.T, transport string) {
+		calm, _ := newClockedSite(t, "isc", transport)
+		total := calm.requests()
 		for _, outage := range []time.Duration{200 * time.Millisecond, 3 * time.Second, 20 * time.Second} {
-			for request := 0; ; request++ {
+			for request := range total {
 				s, clock := newClockedSite(t, "isc", transport)
 				old := s.own()
 				s.Order(pfsensetest.Fault{Kind: pfsensetest.BadGateway, Skip: request, For: outage})
 				err := s.configure(t, clock)
-				total := len(s.Requests())
 				at := fmt.Sprintf("%v at request %d of %d", outage, request+1, total)
 				switch written := s.Writes() > 0; {
 				case err == nil && (!written || s.Loaded() == nil):
@@ -68,9 +69,6 @@ func TestOutageAtEachRequest(t *testing.T) {
 					t.Errorf("%s: %v", at, err)
 				}
 				s.Close()
-				if request+1 >= total {
-					break
-				}
 			}
 		}
 	})
@@ -131,11 +129,18 @@ func TestProxyTimesOutOverPutBack(t *testing.T) {
 // requestsTo is how many requests a fault that counts all of them lets through up to the one that does op.
 func (s *site) requestsTo(op string) int {
 	s.t.Helper()
-	counted := newSite(s.t, s.engine, s.reach.Transport)
-	if err := counted.configure(s.t, &virtual{}); err != nil {
+	calm := newSite(s.t, s.engine, s.reach.Transport)
+	calm.requests()
+	return slices.IndexFunc(calm.Requests(), func(r pfsensetest.Request) bool { return r.Op == op })
+}
+
+// requests is how many a configure takes without faults.
+func (s *site) requests() int {
+	s.t.Helper()
+	if err := s.configure(s.t, &virtual{}); err != nil {
 		s.t.Fatal(err)
 	}
-	return slices.IndexFunc(counted.Requests(), func(r pfsensetest.Request) bool { return r.Op == op })
+	return len(s.Requests())
 }
 
 func (s *site) configure(t *testing.T, v *virtual) error {
@@ -177,4 +182,39 @@ func TestRevertOutlastsOutage(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestFirewallIsReadOnceBeforeItIsWritten: finding the interface and planning are one reading.
+func TestFirewallIsReadOnceBeforeItIsWritten(t *testing.T) {
+	transports(t, func(t *testing.T, transport string) {
+		s := newSite(t, "isc", transport)
+		server := s.open()
+		if _, err := server.Found(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p, err := server.Plan(t.Context(), s.boot("10.99.0.5"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := s.count("read"); n != 1 {
+			t.Errorf("%d readings before the write, want 1", n)
+		}
+		if err := server.Apply(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := server.Plan(t.Context(), s.boot("10.99.0.5")); err != nil || !again.Empty() || s.count("read") != 2 {
+			t.Errorf("reading back: %v, empty %v, %d readings", err, again.Empty(), s.count("read"))
+		}
+		t.Logf("%d requests", len(s.Requests()))
+	})
+}
+
+// count is how many programs of that kind were run.
+func (s *site) count(op string) (n int) {
+	for _, r := range s.Requests() {
+		if r.Op == op {
+			n++
+		}
+	}
+	return n
 }

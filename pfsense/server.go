@@ -29,9 +29,10 @@ var (
 // Server manages the network boot settings of one interface of a pfSense. It implements dhcp.Server.
 type Server struct {
 	transport transport
-	host      string // the firewall's name: "fw.lan"
-	name      string // description, id or device, as configured; "": none, which is enough to list them
-	iface     *iface // the interface of that name; nil until it was read
+	host      string    // the firewall's name: "fw.lan"
+	name      string    // description, id or device, as configured; "": none, which is enough to list them
+	fresh     *firewall // what Found read, for the next Plan; nil: it reads itself
+	iface     *iface    // the interface of that name; nil until it was read
 	wait      time.Duration
 	tellIPXE  bool // give Kea a client class for iPXE where a script is wanted
 	kea       kea

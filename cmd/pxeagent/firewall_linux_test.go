@@ -119,6 +119,18 @@ func TestFirewallOnTheWire(t *testing.T) {
 	}
 }
 
+// On a machine with two networks neither serve nor configure needs the other first: serve answers at each address until
+// the network is known.
+func TestFirstRunOnTwoNetworks(t *testing.T) {
+	lab.NoShort(t)
+	w := newWired(t, "", func(pfsensetest.Tree) {})
+	daemon := w.box.Start(w.cmd, "serve", "--config", w.config())
+	daemon.WaitOutput(20*time.Second, "serving at every address of this machine")
+	daemon.WaitOutput(20*time.Second, "msg=serving ")
+	w.do(cli.Done, []string{"the wire agrees", "proven on the wire"}, "configure")
+	w.do(cli.Done, []string{"10.99.0.7"}, "probe")
+}
+
 // With chain: dhcp a firewall with Kea tells iPXE apart, beside what the site has there; the wire proves it, chain: auto takes it back, and so
 // does revert.
 func TestFirewallTellsIPXE(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -107,11 +108,17 @@ func localAddr(nics []nic, want wantLocal) (local, error) {
 	case len(fits) == 1:
 		return fits[0], nil
 	case len(fits) > 1:
-		var names []string
+		var names, values []string
 		for _, l := range fits {
 			names = append(names, l.device)
+			values = append(values, fmt.Sprintf("%s (or probe.device: %s)", l.addr.Addr(), l.device))
 		}
-		return local{}, noLocal(nics, "next_server: auto fits several devices: %s", strings.Join(names, ", "))
+		f := noLocal(nics, "next_server: auto fits several devices: %s", strings.Join(names, ", "))
+		// The value is known but for the choice.
+		f.Hints[len(f.Hints)-1] = "set next_server (--next-server) to the one that is in that network: " +
+			strings.Join(values, ", ")
+		f.Err = fmt.Errorf("%w: %w", errUnplaced, f.Err)
+		return local{}, f
 	case want.prefix.IsValid():
 		return local{}, noLocal(nics, "next_server: auto, but this machine has no address in %s", want.prefix)
 	case want.network != "":
@@ -119,6 +126,9 @@ func localAddr(nics []nic, want wantLocal) (local, error) {
 	}
 	return local{}, noLocal(nics, "next_server: auto, but this machine has no IPv4 address beyond loopback")
 }
+
+// errUnplaced: this machine is in several networks, and which of them is meant is not known.
+var errUnplaced = errors.New("the network is not known yet")
 
 func findNIC(nics []nic, name string) *nic {
 	for i := range nics {

@@ -47,7 +47,7 @@ func TestLocalAddr(t *testing.T) {
 		{"not in the network", all, wantLocal{device: "eth0", prefix: lan}, "device eth0 has no address in 172.16.0.0/16", have},
 		{"nowhere in the network", all, wantLocal{network: "admin", prefix: other}, "next_server: auto, but this machine has no address in 10.77.0.0/24", have},
 		{"network of unknown place", all, wantLocal{network: "admin"}, `next_server: auto, but no device here is named "admin", so its address is not known`, have},
-		{"nothing to go by", all, wantLocal{}, "next_server: auto fits several devices: eth0, eth1", have},
+		{"nothing to go by", all, wantLocal{}, "the network is not known yet: next_server: auto fits several devices: eth0, eth1", have},
 		{"nothing to go by, one device", all[:2], wantLocal{}, "192.0.2.10 on eth0", ""},
 		{"loopback alone", all[:1], wantLocal{}, "next_server: auto, but this machine has no IPv4 address beyond loopback", "this machine has no IPv4 address beyond loopback"},
 		{"loopback by name", all, wantLocal{device: "lo"}, "127.0.0.1 on lo", ""},
@@ -60,6 +60,13 @@ func TestLocalAddr(t *testing.T) {
 			var f cli.Failure
 			if !errors.As(err, &f) || f.Code != cli.NoInterface || len(f.Hints) != 2 || f.Hints[0] != c.hint || !strings.HasPrefix(f.Hints[1], "set next_server (--next-server)") {
 				t.Errorf("%s: %+v", c.name, f)
+			}
+		}
+		if c.name == "nothing to go by" {
+			const hint = "set next_server (--next-server) to the one that is in that network: " +
+				"192.0.2.10 (or probe.device: eth0), 10.0.0.7 (or probe.device: eth1)"
+			if got := explain(err).Hints[1]; got != hint {
+				t.Errorf("%s: hint %q, want %q", c.name, got, hint)
 			}
 		}
 		if text != c.got || (err != nil) != (c.hint != "") {

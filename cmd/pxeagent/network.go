@@ -71,7 +71,7 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f backend
 	case needNext && !c.NextServer.IsValid() || c.Probe.Device(i) != "":
 		var why cli.Failure
 		if errors.As(err, &why) && l.row.Find != nil && !f.Prefix.IsValid() {
-			why.Hints = append(why.Hints, "or run `pxeagent configure` on this machine first: the DHCP server tells it which addresses that network has")
+			why.Hints = append(why.Hints, "or run `pxeagent configure` on this machine: the DHCP server tells it which addresses that network has")
 			err = why
 		}
 		return n, err

@@ -76,6 +76,10 @@ func (a *app) serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *sl
 	for i := range places {
 		places[i].Base = baseURL(places[i].NextServer, sockets.HTTP())
 	}
+	if len(watches) == 0 && len(c.Interfaces) > 0 {
+		log.Warn("serving at every address of this machine, and probing nowhere: the network is not known yet; "+
+			"`pxeagent configure` finds it out, a restart then probes it", "interface", c.Interfaces)
+	}
 	if len(watches) == 0 {
 		watches = append(watches, unasked(places[0], ipxe.Chain(c.Chain), sockets, c.Probe.Interval))
 	}
@@ -157,6 +161,10 @@ func (l loaded) places() ([]agent.Place, []watch.Network, error) {
 		return []agent.Place{{NextServer: next}}, nil, nil
 	}
 	all, err := l.networks(true, l.recall())
+	if errors.Is(err, errUnplaced) {
+		places, err := everyPlace()
+		return places, nil, err
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -172,6 +180,27 @@ func (l loaded) places() ([]agent.Place, []watch.Network, error) {
 		watches = append(watches, w)
 	}
 	return places, watches, nil
+}
+
+// everyPlace are this machine's addresses: machines are answered with the one that they asked, so that a network need
+// not be known to be served.
+func everyPlace() ([]agent.Place, error) {
+	nics, err := localNICs()
+	if err != nil {
+		return nil, err
+	}
+	var places []agent.Place
+	for _, n := range nics {
+		if n.loopback || !n.up {
+			continue
+		}
+		if at, err := n.local(nics, wantLocal{}); err == nil {
+			for _, a := range append([]netip.Addr{at.addr.Addr()}, at.others...) {
+				places = append(places, agent.Place{NextServer: a})
+			}
+		}
+	}
+	return places, nil
 }
 
 // unasked is a watch of what is served where no interface is set: nobody is asked what DHCP says, and the ports are those that were bound.

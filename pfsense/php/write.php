@@ -50,11 +50,11 @@ $save = function ($wanted, $message) use ($now, $names, $args, $custom, &$result
 };
 
 // Only DHCP is loaded anew. That returns nothing, whatever happened, and a daemon that does not like its settings may be there
-// for a moment; so it is believed when it was seen four times on end, with ten seconds to wait over one second.
+// for a moment; so it is believed when it was seen four times on end, with ten seconds to wait over 0.4 s. The wire is asked after that.
 $load = function () use ($runs, $args) {
 	services_dhcpd_configure('inet');
-	for ($seen = $looks = 0; $seen < 4 && $looks < 40; $looks++) {
-		usleep((int)($args['wait'] * 25000));
+	for ($seen = $looks = 0; $seen < 4 && $looks < 100; $looks++) {
+		usleep((int)($args['wait'] * 10000));
 		$seen = $runs() ? $seen + 1 : 0;
 	}
 	return $seen > 0;
