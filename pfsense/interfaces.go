@@ -16,7 +16,7 @@ type Interface struct {
 	DHCP        bool         `json:"dhcp"`   // the DHCP server is enabled
 	Engine      string       `json:"engine"` // "isc" or "kea", the same for all interfaces
 	Boot        dhcp.Boot    `json:"boot"`
-	// Abilities are what of a Boot the DHCP server can send there. A script is sent only with Config.TellIPXE.
+	// Abilities are what of a Boot the DHCP server can send there. Only Found sets them.
 	Abilities dhcp.Abilities `json:"-"`
 }
 
@@ -40,17 +40,15 @@ func (s *Server) Found(ctx context.Context) (Interface, error) {
 		return Interface{}, err
 	}
 	s.fresh = &f
-	i := f.describe(p)
-	i.Abilities.NoScript = i.Abilities.NoScript || !s.tellIPXE
+	i, can := f.describe(p), f.can(p)
+	i.Abilities = dhcp.Abilities{NoURL: !can.http, OneNBP: can.oneName, NoScript: !can.script || !s.tellIPXE}
 	return i, nil
 }
 
 func (f firewall) describe(p iface) Interface {
 	i := Interface{Description: p.Descr, ID: p.ID, Device: p.Device, Network: p.network().Masked(), Engine: f.Engine}
-	can := f.can(p)
-	i.Abilities = dhcp.Abilities{NoURL: !can.http, OneNBP: can.oneName, NoScript: !can.script}
 	if p.DHCP != nil {
-		i.DHCP, i.Boot = p.DHCP.Enable, f.settings(p).boot(can)
+		i.DHCP, i.Boot = p.DHCP.Enable, f.settings(p).boot(f.can(p))
 	}
 	return i
 }

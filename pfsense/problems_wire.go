@@ -12,9 +12,6 @@ import (
 func (f firewall) contradictions(p iface, want dhcp.Boot) []dhcp.Problem {
 	var list []dhcp.Problem
 	add := func(code, format string, args ...any) { list = append(list, dhcp.Note(code, format, args...)) }
-	contradicts := func(code, format string, args ...any) {
-		list = append(list, dhcp.Refusal(code, format, args...))
-	}
 	s := *p.DHCP
 	next := want.NextServer.String()
 	if s.TFTP != "" && s.TFTP != next {
@@ -33,11 +30,13 @@ func (f firewall) contradictions(p iface, want dhcp.Boot) []dhcp.Problem {
 		case o.Number == "66" && text != next:
 			add("option-66", "a custom option 66 is %q while next-server is %s; some clients prefer option 66", text, next)
 		case o.Number == "67" && !slices.Contains(want.NBP[:], text):
-			contradicts("option-67", "a custom option 67 sends %q to every machine that requests it, and firmware prefers it to the "+
-				"boot file", text)
+			list = append(list, dhcp.Refusal("option-67",
+				"a custom option 67 sends %q to every machine that requests it, and firmware prefers it to the boot file",
+				text))
 		case o.Number == "67" && distinct(want.NBP) > 1:
-			contradicts("option-67", "a custom option 67 sends %q to machines of every architecture, and firmware prefers it to the "+
-				"boot file", text)
+			list = append(list, dhcp.Refusal("option-67",
+				"a custom option 67 sends %q to machines of every architecture, and firmware prefers it to the boot file",
+				text))
 		case o.Number == "60":
 			add("option-60", "a custom option 60 is %q: machines may not recognize the offer as PXE", text)
 		}
@@ -57,13 +56,13 @@ func (f firewall) contradictions(p iface, want dhcp.Boot) []dhcp.Problem {
 func (f firewall) stillBoots(p iface) []dhcp.Problem {
 	var list []dhcp.Problem
 	if p.DHCP.TFTP != "" {
-		list = append(list, dhcp.Refusal("option-66",
+		list = append(list, dhcp.Refusal("still-boots",
 			"the DHCP settings send TFTP server %q in option 66, also with network boot off: empty that field first",
 			p.DHCP.TFTP))
 	}
 	for _, o := range p.DHCP.Options {
 		if (o.Number == "66" || o.Number == "67") && !f.kea() {
-			list = append(list, dhcp.Refusal("option-"+o.Number,
+			list = append(list, dhcp.Refusal("still-boots",
 				"a custom option %s sends %q, also with network boot off: remove it first", o.Number,
 				strings.TrimSpace(o.Value)))
 		}

