@@ -181,7 +181,7 @@ func TestWalkGoesOnFromEachMachinesMenu(t *testing.T) {
 			t.Errorf("%+v", h)
 		}
 	}
-	want := map[firmware.Client]string{firmware.ClientBIOS: "/memtest64.bin /missing ", firmware.ClientEFI64: "/memtest64.efi "}
+	want := map[firmware.Client]string{firmware.ClientBIOS: "/memtest64.bin /missing ", firmware.ClientEFI64: "/memtest64.efi /missing ", firmware.ClientARM64: "/missing "}
 	if !maps.Equal(kernels, want) {
 		t.Errorf("kernels %q, want %q", kernels, want)
 	}

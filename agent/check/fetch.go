@@ -7,17 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"net/netip"
 	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/pin/tftp/v3"
 
-	"pxeagent/agent/boot"
 	"pxeagent/agent/guard"
 )
 
@@ -121,49 +117,3 @@ const (
 	asIPXE     = "iPXE/pxeagent-check"
 	asFirmware = "UefiHttpBoot/1.0"
 )
-
-// httpGet fetches a small file whole, as iPXE would.
-func httpGet(ctx context.Context, client *http.Client, url string) ([]byte, error) {
-	resp, err := httpDo(ctx, client, http.MethodGet, asIPXE, url)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxScript+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("reading %s: %w", url, err)
-	case len(body) > maxScript:
-		return nil, fmt.Errorf("reading %s: over %d bytes", url, maxScript)
-	}
-	return body, nil
-}
-
-// httpSize asks for a file's length in bytes without fetching it; -1 where the server does not say.
-func httpSize(ctx context.Context, client *http.Client, who, url string) (int64, error) {
-	resp, err := httpDo(ctx, client, http.MethodHead, who, url)
-	if err != nil {
-		return -1, err
-	}
-	resp.Body.Close()
-	return resp.ContentLength, nil
-}
-
-// httpDo answers with a response of status 200 and nothing else.
-func httpDo(ctx context.Context, client *http.Client, method, who, url string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("User-Agent", who)
-	req.Header.Set(boot.CheckHeader, "1")
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		resp.Body.Close()
-		return nil, fmt.Errorf("%s %s: status %s", method, url, strconv.Quote(resp.Status))
-	}
-	return resp, nil
-}

@@ -84,8 +84,8 @@ func Serving(ctx context.Context, c Config, want dhcp.Boot, script *url.URL) err
 	c.NextServer = want.NextServer
 	ctx, cancel := c.within(ctx)
 	defer cancel()
-	client := c.client()
-	defer client.CloseIdleConnections()
+	client := newFetcher(c)
+	defer client.client.CloseIdleConnections()
 	var asks []func() error
 	asked := map[string]bool{}
 	for _, a := range firmware.Arches() {
@@ -96,7 +96,7 @@ func Serving(ctx context.Context, c Config, want dhcp.Boot, script *url.URL) err
 		if u := want.URL[a]; u != "" && !asked[u] {
 			asked[u] = true
 			asks = append(asks, func() error {
-				_, err := httpSize(ctx, client, asFirmware, u)
+				_, err := client.size(ctx, asFirmware, u)
 				return err
 			})
 		}
@@ -143,8 +143,8 @@ func nbpThere(ctx context.Context, c Config, next netip.Addr, name string) error
 	return nil
 }
 
-func validScript(ctx context.Context, client *http.Client, u string) error {
-	text, err := httpGet(ctx, client, u)
+func validScript(ctx context.Context, client *fetcher, u string) error {
+	text, err := client.get(ctx, u)
 	if err != nil {
 		return err
 	}

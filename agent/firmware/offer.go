@@ -115,7 +115,8 @@ func (o Offer) whole() Offer {
 		return o
 	}
 	o.Type = typeOffer
-	o.Options = map[byte][]byte{1: {0, 0, 0, 0}} // the mask: everything is in the same network
+	// Everything is in the same network, and there is a DNS server.
+	o.Options = map[byte][]byte{1: {0, 0, 0, 0}, 6: {10, 0, 0, 1}}
 	name, _ := o.BootFile()
 	for _, a := range []netip.Addr{o.Server, o.From, netip.IPv4Unspecified()} {
 		if a.Is4() && !o.NoServerID {

@@ -58,7 +58,7 @@ func reach(k kind, l *Offer, server netip.Addr) string {
 		bits = ones(mask)
 	}
 	network := netip.PrefixFrom(l.YourIP, bits).Masked()
-	if network.Contains(server) {
+	if bits == 0 || network.Contains(server) {
 		return ""
 	}
 	router := l.addr(3)

@@ -25,6 +25,9 @@ func (r *runner) execute(s *state, words []string, number int) *state {
 	case doNothing:
 		return s
 	case doEither:
+		if r.longMode && c.name == "cpuid" && (c.has("ext") || c.has("e")) && c.args[0] == longModeBit {
+			return s
+		}
 		return r.both(s, "")
 	case doNetwork:
 		return r.network(s)

@@ -14,7 +14,12 @@ type Machine struct {
 	// Open: others may have set anything before the script runs, such as a menu that includes it. A setting that the
 	// script does not set is unknown then.
 	Open bool
+	// LongMode: the processor runs 64-bit code, which cpuid --ext 29 tells.
+	LongMode bool
 }
+
+// longModeBit is the bit of the extended features that stands for 64-bit code.
+const longModeBit = "29"
 
 // Chained is what stands behind a URL that a script chains.
 type Chained struct {
@@ -41,7 +46,7 @@ func Run(text []byte, base *url.URL, m Machine, load Load) Report {
 		scripts:   map[string]*loaded{},
 		collector: collector{index: map[string]int{}},
 	}
-	r.Complete = true
+	r.Complete, r.longMode = true, m.LongMode
 	top, err := r.script(text, base)
 	if err != nil {
 		r.find(base.String(), 1, Error, NotScript, "%v", err)
@@ -74,15 +79,16 @@ const (
 
 type runner struct {
 	collector
-	load    Load
-	got     map[string]got
-	seed    maphash.Seed
-	seen    map[uint64]bool
-	visits  map[[3]int]int     // by place
-	scripts map[string]*loaded // by URL
-	order   []*loaded
-	queue   []*state
-	steps   int
+	longMode bool
+	load     Load
+	got      map[string]got
+	seed     maphash.Seed
+	seen     map[uint64]bool
+	visits   map[[3]int]int     // by place
+	scripts  map[string]*loaded // by URL
+	order    []*loaded
+	queue    []*state
+	steps    int
 }
 
 // script parses a script once for each URL.

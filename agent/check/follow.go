@@ -1,0 +1,160 @@
+package check
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"pxeagent/agent/boot"
+	"pxeagent/agent/firmware"
+	"pxeagent/agent/guard"
+	"pxeagent/agent/script"
+)
+
+// errLoop: the program that a script chains is the one that runs it.
+var errLoop = errors.New("the script chains the very NBP that led to it: a chainload loop")
+
+// follow runs a script in every way that it can take on the machine, fetches the scripts that it chains, and asks for
+// every file that it names.
+func (w *walker) follow(client firmware.Client, m script.Machine, text []byte, base *url.URL, loaded nbp) {
+	key := fmt.Sprint(base, m.Settings)
+	if w.followed[key] {
+		return
+	}
+	w.followed[key] = true
+	report := script.Run(text, base, m, func(u string) (script.Chained, bool) { return w.load(client, u, loaded) })
+	files := wanted(report.References, base)
+	asked := make([]chan Step, len(files))
+	for i, f := range files {
+		asked[i] = make(chan Step, 1)
+		if h, done := w.seen[f.key()]; done {
+			h.Took = 0
+			asked[i] <- h
+			continue
+		}
+		go func() {
+			h := Step{Stage: f.stage(), What: f.URL, Bytes: -1}
+			if err := w.Guard.Do(guard.Check, func() error { h = w.askFile(client, f); return nil }); err != nil {
+				h.Text = err.Error()
+			}
+			asked[i] <- h
+		}()
+	}
+	for i, f := range files {
+		h := <-asked[i]
+		w.seen[f.key()] = h
+		h.Client = client
+		if !h.OK && !f.broken {
+			h.OK, h.Optional, h.Text = true, true, "missing, and not needed: "+h.Text
+		}
+		w.add(h)
+	}
+	unknown := slices.DeleteFunc(report.Unknown, tells)
+	if len(unknown) > 0 {
+		w.add(Step{Client: client, Stage: "script", What: base.String(), OK: true, Text: depend(unknown), Bytes: -1})
+	}
+}
+
+// tells reports whether only the query of a URL depends on the machine: by that it tells a server about itself.
+func tells(u script.Unknown) bool {
+	before, _, query := strings.Cut(u.Text, "?")
+	return query && !strings.Contains(before, "${")
+}
+
+// file is one that a script names, however often.
+type file struct {
+	script.Reference
+	broken bool // a script is broken without it
+}
+
+func (f file) stage() string {
+	switch f.Role {
+	case script.Script:
+		return string(boot.Script)
+	case script.Kernel:
+		return string(boot.Kernel)
+	}
+	return string(boot.Image)
+}
+
+func (f file) key() string { return f.stage() + " " + f.URL }
+
+// wanted are the files that are fetched by HTTP, each once, besides the script itself. tftp:// is a script's way back to
+// next-server where HTTP fails; the boot path that is followed is HTTP's.
+func wanted(references []script.Reference, base *url.URL) (files []file) {
+	for _, r := range references {
+		f := file{r, r.Broken()}
+		i := slices.IndexFunc(files, func(o file) bool { return o.key() == f.key() })
+		switch {
+		case !isHTTP(r.URL) || r.URL == base.String():
+		case i >= 0:
+			files[i].broken = files[i].broken || f.broken
+		default:
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+func isHTTP(u string) bool {
+	return strings.HasPrefix(u, "http://") || strings.HasPrefix(u, "https://")
+}
+
+// load gives the interpreter what a script chains: a script, or a program, of which nothing is known but that it is
+// there.
+func (w *walker) load(client firmware.Client, u string, loaded nbp) (c script.Chained, known bool) {
+	if !isHTTP(u) {
+		return c, false
+	}
+	got := w.http.chained(w.ctx, telling(client, u))
+	key := file{Reference: script.Reference{URL: u, Role: script.Script}}.key()
+	if _, done := w.seen[key]; !done {
+		w.seen[key] = w.ask("script", u, func() (int64, string, error) {
+			switch {
+			case got.err != nil:
+				return -1, "", got.err
+			case got.text == nil && sameNBP(u, loaded):
+				return -1, "", errLoop
+			case got.text == nil:
+				return got.size, "a program", nil
+			}
+			return got.size, "", nil
+		})
+	}
+	return script.Chained{Text: got.text, Missing: got.err != nil}, true
+}
+
+// sameNBP reports whether a script's URL is that of the NBP: on the same host, under the same name.
+func sameNBP(u string, loaded nbp) bool {
+	chained, err := url.Parse(u)
+	if err != nil {
+		return false
+	}
+	first, err := url.Parse(loaded.url)
+	return err == nil && chained.Hostname() == first.Hostname() && path.Base(chained.Path) == path.Base(first.Path)
+}
+
+// askFile asks for one file's length, as iPXE.
+func (w *walker) askFile(client firmware.Client, f file) Step {
+	return w.ask(f.stage(), f.URL, func() (int64, string, error) {
+		size, err := w.http.size(w.ctx, asIPXE, telling(client, f.URL))
+		return size, "", err
+	})
+}
+
+// depend says what could not be asked for.
+func depend(unknown []script.Unknown) string {
+	var settings []string
+	for _, u := range unknown {
+		settings = append(settings, u.Settings...)
+	}
+	slices.Sort(settings)
+	what := "URLs depend"
+	if len(unknown) == 1 {
+		what = "URL depends"
+	}
+	return fmt.Sprintf("%d %s on settings of the machine: %s", len(unknown), what, strings.Join(slices.Compact(settings), ", "))
+}
