@@ -60,7 +60,7 @@ type scene struct {
 	box *lab.Host
 }
 
-// mirror is where a host has SmartOS 20130808T195337Z and memtest86+ 7.20 to fetch, as their makers have them.
+// mirror is where a host has images to fetch, as their makers have them. The latest SmartOS is 20130808T195337Z.
 const mirror = "10.77.0.20"
 
 func newScene(t *testing.T) *scene {
@@ -80,6 +80,7 @@ func newScene(t *testing.T) *scene {
 func (s *scene) mirror(h *lab.Host) {
 	s.t.Helper()
 	images := imagetest.NewHandler()
+	images.PublishSmartOS(s.t, "20140101T000000Z")
 	images.PublishSmartOS(s.t, "20130808T195337Z")
 	images.PublishMemtest(s.t, "7.20")
 	var l net.Listener
@@ -103,7 +104,7 @@ cp -a /etc/. "$SCENE/etc"
 mount --bind "$SCENE/etc" /etc
 mount --bind "$SCENE/lib" /var/lib
 mount --bind "$SCENE/mnt" /mnt
-mkdir -p /etc/dnsmasq.d
+mkdir -p /etc/dnsmasq.d /etc/pxeagent /var/lib/pxeagent/tftp /var/lib/pxeagent/http
 cat > /etc/dnsmasq.conf <<END
 port=0
 bind-dynamic
@@ -145,10 +146,26 @@ trap finish EXIT
 cd "$SCENE/work"
 `
 
+// prepared is what some guides take for granted.
+var prepared = map[string]string{
+	"images.md": "echo 'interface: eth1' > /etc/pxeagent/pxeagent.yaml\n",
+	"menu.md": "echo 'interface: eth1' > /etc/pxeagent/pxeagent.yaml\n" + added("smartos 20130808T195337Z", "memtest 7.20") +
+		"printf '#!ipxe\\nprompt Test the memory? && goto memtst ||\\n' > bootstrap.ipxe\n",
+	"machines.md": added("smartos 20130808T195337Z", "smartos 20140101T000000Z"),
+}
+
+// added are the commands that add images.
+func added(images ...string) (script string) {
+	for _, i := range images {
+		script += "pxeagent image add " + i + " --mirror http://" + mirror + " > /dev/null || exit 1\n"
+	}
+	return script
+}
+
 // run runs a guide's commands and writes its files.
 func (s *scene) run(name string, bs []block) {
 	var script strings.Builder
-	script.WriteString(opening)
+	script.WriteString(opening + prepared[name])
 	var all []command
 	for _, b := range bs {
 		if path := b.file(); path != "" {
