@@ -150,7 +150,7 @@ cd "$SCENE/work"
 var prepared = map[string]string{
 	"images.md": "echo 'interface: eth1' > /etc/pxeagent/pxeagent.yaml\n",
 	"menu.md": "echo 'interface: eth1' > /etc/pxeagent/pxeagent.yaml\n" + added("smartos 20130808T195337Z", "memtest 7.20") +
-		"printf '#!ipxe\\nprompt Test the memory? && goto memtst ||\\n' > bootstrap.ipxe\n",
+		"printf '#!ipxe\\nprompt Press a key to test the memory || exit\\ngoto memtst\\n' > bootstrap.ipxe\n",
 	"machines.md": added("smartos 20130808T195337Z", "smartos 20140101T000000Z"),
 }
 
