@@ -107,6 +107,7 @@ var allowed = map[string][]string{
 	// The stand-in firewall speaks to the backend over HTTPS alone.
 	"pfsense/pfsensetest": {},
 	"deploy/grafana":      {},
+	"deploy/release":      {},
 	"deploy/lab":          {},
 	"deploy/lab/site":     {"deploy/lab"},
 	"deploy/lab/boots":    {},

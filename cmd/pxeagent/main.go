@@ -1,3 +1,5 @@
+//go:build !docs
+
 // Command pxeagent points a site's DHCP server at itself and makes the network bootable.
 package main
 

@@ -10,8 +10,8 @@ import (
 	"pxeagent/cmd/pxeagent/cli"
 )
 
-// version is set by release builds: -ldflags "-X main.version=1.2.3".
-var version string
+// These are set by release builds: -ldflags "-X main.version=1.2.3".
+var version, revision, committed string
 
 // build is what this binary was made from.
 type build struct {
@@ -25,7 +25,7 @@ type build struct {
 
 // readBuild asks the binary itself.
 func readBuild() build {
-	b := build{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	b := build{Version: version, Revision: revision, Time: committed, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v := info.Main.Version; b.Version == "" && v != "" && v != "(devel)" {
 			b.Version = v

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// files are those that go into archives and packages as they lie in the sources, by their name there.
+var files = map[string]string{
+	"LICENSE":                       "LICENSE",
+	"NOTICE":                        "NOTICE",
+	"README.md":                     "README.md",
+	"pxeagent.example.yaml":         "deploy/pxeagent.example.yaml",
+	"systemd/pxeagent.service":      "deploy/systemd/pxeagent.service",
+	"systemd/pxeagent.socket":       "deploy/systemd/pxeagent.socket",
+	"systemd/pxeagent.sysusers":     "deploy/systemd/pxeagent.sysusers.conf",
+	"systemd/pxeagent.tmpfiles":     "deploy/systemd/pxeagent.tmpfiles.conf",
+	"grafana/pxeagent.json":         "deploy/grafana/pxeagent.json",
+	"prometheus/pxeagent.rules.yml": "deploy/prometheus/rules.yaml",
+}
+
+// stage gathers in dir what all platforms have in common, as archives have it: the files, the guides, and the man pages
+// and completions made from the commands. What only packages want is in dir/.packages.
+func (r *release) stage(ctx context.Context, dir string) error {
+	for to, from := range files {
+		if err := copyFile(filepath.Join(dir, to), filepath.Join(r.source, from)); err != nil {
+			return err
+		}
+	}
+	guides, err := filepath.Glob(filepath.Join(r.source, "deploy/guide/*.md"))
+	if err != nil {
+		return err
+	}
+	for _, g := range guides {
+		if err := copyFile(filepath.Join(dir, "guide", filepath.Base(g)), g); err != nil {
+			return err
+		}
+	}
+	if err := r.goTool(ctx, []string{"CGO_ENABLED=0"}, "run", "-tags", "docs", "./cmd/pxeagent", dir); err != nil {
+		return err
+	}
+	for _, name := range []string{"copyright", "lintian-overrides", "postinst", "postrm", "prerm"} {
+		if err := copyFile(filepath.Join(dir, forPackages, name), filepath.Join(r.source, "deploy/packages", name)); err != nil {
+			return err
+		}
+	}
+	return r.stagePackages(dir, filepath.Join(dir, forPackages))
+}
+
+// forPackages is the folder of what packages have in another form than archives.
+const forPackages = ".packages"
+
+// stagePackages makes the unit with the path of a packaged program, and compresses what Debian wants compressed.
+func (r *release) stagePackages(shared, dir string) error {
+	unit, err := os.ReadFile(filepath.Join(shared, "systemd/pxeagent.service"))
+	if err != nil {
+		return err
+	}
+	// The lines at the top say how to install it by hand.
+	_, unitText, found := strings.Cut(string(unit), "\n\n")
+	if !found || !strings.Contains(unitText, "=/usr/local/bin/pxeagent ") {
+		return fmt.Errorf("deploy/systemd/pxeagent.service is not what packages are made from: no comment, then /usr/local/bin/pxeagent")
+	}
+	unitText = strings.ReplaceAll(unitText, "=/usr/local/bin/pxeagent ", "=/usr/bin/pxeagent ")
+	if err := writeFile(filepath.Join(dir, "pxeagent.service"), []byte(unitText)); err != nil {
+		return err
+	}
+	pages, err := filepath.Glob(filepath.Join(shared, "man/*.1"))
+	if err != nil {
+		return err
+	}
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			return err
+		}
+		if err := writeCompressed(filepath.Join(dir, "man", filepath.Base(page)+".gz"), text); err != nil {
+			return err
+		}
+	}
+	changes := fmt.Sprintf("pxeagent (%s) unstable; urgency=medium\n\n  * Release %s, made from the sources' commit %.12s.\n\n -- %s  %s\n",
+		debianVersion(r.version), r.version, r.commit, r.maintainer, r.date.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
+	return writeCompressed(filepath.Join(dir, "changelog.gz"), []byte(changes))
+}
+
+// writeCompressed writes a gzip file without name and time.
+func writeCompressed(path string, text []byte) error {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	if _, err := z.Write(text); err != nil {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	return writeFile(path, b.Bytes())
+}
+
+func copyFile(to, from string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return writeFile(to, b)
+}
+
+func writeFile(path string, b []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b, 0o644)
+}
