@@ -79,16 +79,13 @@ func (s *Server) isNamed(field string) bool {
 func (s *Server) ranges(t tree, j judge) []dhcp.Problem {
 	n := j.n
 	leases, proxies := rangesOf(j.lines, s.cfg.Interface, n)
-	onlyKnown := !slices.ContainsFunc(leases, func(r ipv4Range) bool {
-		return !r.static && !slices.Contains(r.tags, "known")
-	})
 	shared := slices.ContainsFunc(j.lines, func(d directive) bool { return d.name == "shared-network" })
 	switch {
 	case s.cfg.Mode == ModeProxy && len(leases) > 0:
 		return []dhcp.Problem{dhcp.Refusal("leases-here",
 			"mode proxy is for networks where another server leases addresses, but this Dnsmasq leases them: %s; set "+
 				"dhcp.dnsmasq.mode to server", leases[0].where())}
-	case s.cfg.Mode == ModeServer && len(leases) > 0 && onlyKnown && j.known == never:
+	case s.cfg.Mode == ModeServer && len(leases) > 0 && leasesToKnown(leases) && j.known == never:
 		return []dhcp.Problem{j.onlyKnown(leases[0].directive)}
 	case s.cfg.Mode == ModeServer && len(leases) == 0 && len(t.unread) == 0 && !shared:
 		if len(proxies) > 0 {

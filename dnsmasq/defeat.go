@@ -102,6 +102,25 @@ func (j judge) ignored(d directive, tags []string) (dhcp.Problem, bool) {
 		d.where(), names(who)), true
 }
 
+// silence is the line for which Dnsmasq may make the probe no offer; "" if it should.
+func (j judge) silence() string {
+	leases, _ := rangesOf(j.lines, j.iface, j.n)
+	if len(leases) > 0 && leasesToKnown(leases) && j.known == some {
+		return "only known machines get addresses: " + leases[0].where()
+	}
+	for _, d := range j.lines {
+		if tags, _ := d.tags(); d.name == "dhcp-ignore" && j.meets(tags, firmware.ClientBIOS) == some {
+			return "machines that match are never answered: " + d.where()
+		}
+	}
+	return ""
+}
+
+// leasesToKnown reports whether all of the ranges are for machines that a dhcp-host line names.
+func leasesToKnown(leases []ipv4Range) bool {
+	return !slices.ContainsFunc(leases, func(r ipv4Range) bool { return !r.static && !slices.Contains(r.tags, "known") })
+}
+
 func (j judge) onlyKnown(d directive) dhcp.Problem {
 	return dhcp.Refusal("only-known", "only known machines get addresses: %s; set probe.mac (--probe-mac) to the MAC address "+
 		"of one that a dhcp-host line names, so that the offers can be verified", d.where())

@@ -3,6 +3,7 @@ package dnsmasq
 import (
 	"net"
 	"os"
+	"strings"
 	"testing"
 
 	"pxeagent/agent/firmware"
@@ -49,6 +50,27 @@ func TestOnlyKnownMachinesGetAddresses(t *testing.T) {
 		s.apply(testBoot(nextUp))
 		wantOffers(t, s.discovers(t.Context(), []firmware.Client{firmware.ClientBIOS}),
 			`bios udp: undionly.kpxe in option 67, server 10.77.0.7, option 60 "", proxy false`)
+	}
+}
+
+// Whether the probe is a known machine cannot be read: the plan goes on, and knows why if it is not.
+func TestHostsInAnotherFile(t *testing.T) {
+	s := newSite(t, ModeServer, "dhcp-range=10.77.0.0,static,255.255.255.0\n")
+	s.write("hosts", "02:70:78:65:00:02,10.77.0.60\n")
+	s.write("dnsmasq.d/hosts.conf", "dhcp-hostsfile="+s.path("hosts")+"\n")
+	s.restart()
+	s.cfg.ProbeMAC = probeMAC
+	p := s.apply(testBoot(nextUp))
+	if want := "only known machines get addresses: dhcp-range=10.77.0.0,static,255.255.255.0 (" +
+		s.path("dnsmasq.conf") + ":6)"; p.Silence != want {
+		t.Errorf("silence %q, want %q", p.Silence, want)
+	}
+	p = newSite(t, ModeServer, leasing+"dhcp-mac=set:no,02:70:78:65:*:*\ndhcp-ignore=tag:no\n").plan(testBoot(nextUp))
+	if !strings.Contains(p.Silence, "never answered: dhcp-ignore=tag:no (") {
+		t.Errorf("silence %q", p.Silence)
+	}
+	if p := newSite(t, ModeServer, leasing).plan(testBoot(nextUp)); p.Silence != "" {
+		t.Errorf("silence %q", p.Silence)
 	}
 }
 

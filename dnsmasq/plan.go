@@ -52,6 +52,7 @@ func (s *Server) Plan(_ context.Context, want dhcp.Boot) (dhcp.Plan, error) {
 	}
 	p.Problems = append(p.Problems, s.daemonProblems(t)...)
 	p.Problems = append(p.Problems, s.problems(t.tree, n, d)...)
+	p.Silence = s.judge(t.tree, n, d).silence()
 	return p, nil
 }
 

@@ -53,7 +53,7 @@ func (r *run) configure(ctx context.Context, c Configure) error {
 		if _, err := r.baseline(ctx); err != nil {
 			r.step(StepBaseline, err, "looked at the wire")
 		}
-		return nil
+		return r.reached()
 	case r.journal == nil:
 		return errors.New("configuring without a journal")
 	case plan.Empty():
@@ -69,6 +69,9 @@ func (r *run) configure(ctx context.Context, c Configure) error {
 	before, err := r.baseline(ctx)
 	if err != nil {
 		return fmt.Errorf("probing before the change: %w", err)
+	}
+	if err := r.reached(); err != nil {
+		return err
 	}
 	return r.change(ctx, before)
 }

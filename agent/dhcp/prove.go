@@ -94,7 +94,7 @@ func (r *run) judge(ctx context.Context, v Verdict, err error, was record) error
 	case v.Agrees():
 		return r.foreign()
 	case v.Contradicts():
-		return r.putBack(ctx, fmt.Errorf("after %v %s", r.within, joinFindings(v.Wrong)), was)
+		return r.putBack(ctx, fmt.Errorf("after %v %s%s", r.within, joinFindings(v.Wrong), r.blame(v.Wrong)), was)
 	}
 	if lost := r.lost(v); len(lost) > 0 {
 		return r.putBack(ctx, fmt.Errorf("after %v %s, and it did before the change", r.within, joinFindings(lost)), was)

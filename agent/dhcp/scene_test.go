@@ -3,6 +3,7 @@ package dhcp_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -236,3 +237,19 @@ type unreadable struct {
 }
 
 func (u unreadable) Plan(context.Context, dhcp.Boot) (dhcp.Plan, error) { return dhcp.Plan{}, u.err }
+
+// leased makes every offer one of that address, with a mask of 24 bits and no router.
+func leased(addr string) func([]firmware.Offer) []firmware.Offer {
+	return func(offers []firmware.Offer) []firmware.Offer {
+		for i, o := range offers {
+			server := o.Server.As4()
+			o.YourIP, o.Type = netip.MustParseAddr(addr), 2
+			o.Options = map[byte][]byte{1: {255, 255, 255, 0}, 54: server[:]}
+			if o.Option67 != "" {
+				o.Options[67] = []byte(o.Option67)
+			}
+			offers[i] = o
+		}
+		return offers
+	}
+}

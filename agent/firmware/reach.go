@@ -50,6 +50,12 @@ func (d *decider) fetch(k kind, server netip.Addr, name string, named *Offer) {
 	}
 }
 
+// Unreached says why a machine that takes the lease o cannot send to server, and nothing where it can.
+func (o Offer) Unreached(server netip.Addr) string {
+	lease := o.whole()
+	return reach(o.Client.kind(), &lease, server)
+}
+
 // reach says why a machine with the lease l cannot send to server, and nothing where it can. The way back and firewalls
 // are not known.
 func reach(k kind, l *Offer, server netip.Addr) string {
