@@ -50,6 +50,28 @@ func TestNextServerIsInTheLeasedNetwork(t *testing.T) {
 	}
 }
 
+// Beside a proxy another server leases the addresses: its own offers tell whether machines reach next-server.
+func TestNextServerOutsideAnothersLeases(t *testing.T) {
+	lab.Need(t, "dhcpd")
+	s := site.New(t, "", "")
+	s.Box.IP("addr", "add", "192.168.50.1/24", "dev", "eth1")
+	if out, err := s.Box.Run(s.Path("restart")); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s.Seg.Host("isc", "eth2", "192.168.50.2/24").ISC(
+		"authoritative; subnet 192.168.50.0 netmask 255.255.255.0 { range 192.168.50.100 192.168.50.120; ping-check false; }", "eth2")
+	s.Serve()
+	before := tree(s, "dnsmasq.d")
+	for _, more := range [][]string{nil, {"--dry-run"}} {
+		out := s.Must(cli.Refused.Exit, append([]string{"configure", "--dnsmasq-mode", "proxy"}, more...)...)
+		want := "cannot reach next-server: " + site.Addr + " is outside the machine's network 192.168.50.0/24"
+		if !strings.Contains(out, want) || tree(s, "dnsmasq.d") != before {
+			t.Errorf("want %q and nothing written:\n%s", want, out)
+		}
+	}
+	s.Must(cli.Differs.Exit, "configure", "--dnsmasq-mode", "proxy", "--next-server", "192.168.50.1", "--dry-run")
+}
+
 func TestARestartThatFailsPutsBack(t *testing.T) {
 	s := site.New(t, site.Leasing, "")
 	s.Serve()
