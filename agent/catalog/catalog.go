@@ -23,7 +23,7 @@ const OwnScript = "ipxe/bootstrap.ipxe"
 const maxOwn = 1 << 20
 
 var (
-	// ErrUnknownItem: there is no such item.
+	// ErrUnknownItem: no item has this key.
 	ErrUnknownItem = errors.New("unknown menu item")
 	// ErrNotOnce: an item cannot be booted once.
 	ErrNotOnce = errors.New("cannot be booted once, because a machine fetches nothing for it")
@@ -129,7 +129,7 @@ func (c *Catalog) images() ([]image.Image, error) {
 	return found.Images, nil
 }
 
-// Items are what machines can be told to boot: the items of the menu in the user's own script where there is one, else
+// Items are what machines can boot: the items of the menu in the user's own script where there is one, else
 // those of List.
 func (c *Catalog) Items() ([]Item, error) {
 	l, err := c.List()

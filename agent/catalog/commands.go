@@ -9,7 +9,8 @@ import (
 	"pxeagent/agent/script"
 )
 
-// Options are how an item is to be booted, besides what it says itself. Items that are no image's heed none of them.
+// Options are how an item is to be booted, besides what it says itself. Items that do not come from an image ignore
+// them.
 type Options struct {
 	Console    Console
 	RootShadow Shadow
@@ -50,8 +51,8 @@ func (i Item) Commands(o Options) string {
 	return commandsOf(img, o, i.rescue)
 }
 
-// commandLine is how much of BIOS iPXE's 512 bytes an image needs with these arguments for its kernel; 0 where the
-// limit is none of its.
+// commandLine is how much of BIOS iPXE's 512 bytes an image needs with these arguments for its kernel; 0 where that
+// limit does not apply to it.
 func commandLine(base string, i image.Image, args string) int {
 	if !i.Multiboot {
 		return 0

@@ -13,7 +13,7 @@ import (
 // seedHash is the one in the menu that a person wrote by hand.
 const seedHash = "$5$rbGKkqrW$c3rJPrkPCAc.Idnw0Tv0Grc3A6oHJuL131C2H4ykuXA"
 
-// What a kernel of each kind is told.
+// The command line that a kernel of each kind gets.
 func TestCommandsOf(t *testing.T) {
 	shadow, err := ParseShadow(seedHash)
 	if err != nil {

@@ -57,7 +57,7 @@ func (l *Listing) fragments(texts []Text) []Item {
 	var items []Item
 	for _, t := range texts {
 		if len(items) == maxFragments {
-			l.leaveOut("fragments", "%s has more than %d scripts: the others are no items", FragmentDir, maxFragments)
+			l.leaveOut("fragments", "%s has more than %d scripts: the others are ignored", FragmentDir, maxFragments)
 			break
 		}
 		base := path.Base(t.Name)

@@ -8,7 +8,8 @@ import (
 	"regexp"
 )
 
-// Shadow is the hash of a password, as crypt(3) writes it. It prints as "(hidden)". The zero Shadow is none.
+// Shadow is the hash of a password, as crypt(3) writes it. It prints as "(hidden)". The zero Shadow means that no
+// password is set.
 type Shadow struct{ hash string }
 
 // hidden stands wherever a secret would be shown.
@@ -53,7 +54,7 @@ func (s Shadow) property() string {
 	return "root_shadow='" + s.hash + "'"
 }
 
-// shadowProperty finds the property in a script, whoever wrote it there.
+// shadowProperty finds the property in a script, ours or the user's.
 var shadowProperty = regexp.MustCompile(`(root_shadow=)('[^'\n]*'|"[^"\n]*"|[^\s,]*)`)
 
 // Mask is a script as people may see it: without the hash.

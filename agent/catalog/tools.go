@@ -3,7 +3,7 @@ package catalog
 // Local is the key of the item that boots the machine's own disk.
 const Local = "local"
 
-// reserved are labels of the menu that are no items.
+// reserved are labels of the menu that do not stand for items.
 var reserved = []string{"start", "failed"}
 
 // tools are the items that are always there, behind all others.
@@ -32,7 +32,7 @@ const toMenu = "set menu-timeout 0\ngoto start"
 // LocalPath is where a machine says, by asking for it, that it goes on to its own disk.
 const LocalPath = "/ipxe/local"
 
-// localDisk leaves for the machine's own disk. That is told to the server first, which may be gone: it is given 2 s to
+// localDisk leaves for the machine's own disk. The server is notified first, which may be gone: it has 2 s to
 // answer.
 //
 // Under BIOS leaving iPXE leads to whatever the firmware tries next, perhaps the next network card and this menu

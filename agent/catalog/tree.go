@@ -21,7 +21,7 @@ const maxListed = 4096
 // since it is the operator who says where it is.
 type Tree string
 
-// ErrRefused: what has a name is no plain file, or lies outside the tree.
+// ErrRefused: not a regular file, or outside the tree.
 var ErrRefused = errors.New("refused")
 
 var errEscapes = errors.New("outside the folder")

@@ -20,7 +20,7 @@ func (c *Catalog) Wants(kernel string, base *url.URL) []string {
 		return nil
 	}
 	for _, i := range images {
-		if kernel != "/" && (kernel == "/"+i.BIOS || kernel == "/"+i.EFI) { // "" is no path
+		if kernel != "/" && (kernel == "/"+i.BIOS || kernel == "/"+i.EFI) { // "" is not a path
 			files := []string{kernel}
 			for _, m := range i.Modules {
 				files = append(files, "/"+m.Path)
@@ -40,7 +40,7 @@ func (c *Catalog) Wants(kernel string, base *url.URL) []string {
 }
 
 // Booting are the keys of the items whose kernel, or disk image where they have none, has this URL path, unescaped.
-// base is as for Wants: what an item's script fetches from elsewhere is none of ours.
+// base is as for Wants: what an item's script fetches from elsewhere is left out.
 func (c *Catalog) Booting(file string, base *url.URL) []string {
 	if file == LocalPath {
 		return []string{Local}

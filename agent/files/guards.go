@@ -77,7 +77,7 @@ func (l *Library) Explain(tells, url LoopGuard) []LoopGuards {
 
 func (l *Library) leftOut() string { return "left out by chain: " + string(l.chain) }
 
-// universalGuard is what becomes of an asker that was told the one name that the DHCP server has for all.
+// universalGuard is the guard for a client that was sent the one name that the DHCP server has for all.
 func (l *Library) universalGuard(proto boot.Proto, nbp string) LoopGuard {
 	w := LoopGuard{Name: "universal", Used: l.universal}
 	switch {

@@ -31,7 +31,8 @@ type Config struct {
 	NextServer netip.Addr
 	Menu       *menu.Builder // of the same Root, with the URL under which machines reach us by HTTP
 	Chain      ipxe.Chain    // "" is ipxe.ChainAuto
-	// Except are networks in which whoever looks like iPXE is no iPXE: its request for an NBP is answered with the NBP.
+	// Except are networks in which clients that look like iPXE are not iPXE: their request for an NBP is answered with the
+	// NBP.
 	Except []netip.Prefix
 	// Universal: whatever name of an NBP is asked for, BIOS and UEFI machines are given the one that they can run.
 	Universal bool
@@ -53,7 +54,7 @@ type Library struct {
 	logged    logging.Once
 }
 
-// New fails where NextServer is no address.
+// New fails if NextServer is not a valid address.
 func New(c Config) (*Library, error) {
 	leads, err := ipxe.NewDestination(c.Menu.ScriptURL(), c.NextServer)
 	if err != nil {

@@ -618,7 +618,7 @@ func BenchmarkOpenUsers(b *testing.B) {
 	}
 }
 
-// A user's own script is served byte for byte and at once, whoever asks.
+// A user's own script is served byte for byte and at once, to every client.
 func TestOwnScript(t *testing.T) {
 	const text = "#!ipxe\r\nset x ${y}\r\nmenu Mine\r\n"
 	s := newSite(t, Config{})

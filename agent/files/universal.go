@@ -7,7 +7,7 @@ import (
 	"pxeagent/agent/ipxe"
 )
 
-// universal is the name of the NBP that an asker of this kind can run, for DHCP servers that can send one name only.
+// universal is the name of the NBP that a client of this kind can run, for DHCP servers that can send one name only.
 // Where the kind is not known, what was asked for is what comes: undionly.kpxe is the best single name, since it is old
 // BIOS ROMs whose requests are the least alike, and UEFI's never look like another's.
 //

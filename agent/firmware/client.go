@@ -30,7 +30,7 @@ func (a Arch) String() string {
 // Arches lists every Arch in order.
 func Arches() []Arch { return []Arch{BIOS, EFI32, EFI64, ARM32, ARM64} }
 
-// Client is a kind of asker whose answer pxeagent checks on the wire.
+// Client is a kind of DHCP client; pxeagent checks what each is offered on the wire.
 type Client uint8
 
 const (

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// httpURL is the URL in an offer for UEFI HTTP boot, nil where the offer is none. Without HTTPClient in option 60 a URL
-// is ignored.
+// httpURL is the URL in an offer for UEFI HTTP boot, nil where the offer is not one. Without HTTPClient in option 60 a
+// URL is ignored.
 func (r *Offer) httpURL() *url.URL {
 	if !r.isHTTP() || r.Type == 0 || !r.server().IsValid() {
 		return nil

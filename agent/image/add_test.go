@@ -83,8 +83,8 @@ func TestNoChecksumIsPublished(t *testing.T) {
 	}
 }
 
-// A list that should name the file and does not, or is not there, is no reason to do without: nothing is fetched, and
-// --sha256 is the way out.
+// A list that should name the file and does not, or is not there, is not a reason to go on without checking: nothing is
+// fetched, and --sha256 is the way out.
 func TestChecksumThatCannotBeCompared(t *testing.T) {
 	page := []byte("<!DOCTYPE html><html><body>Welcome to our network. Please log in.</body></html>")
 	for name, publish := range map[string]func(*imagetest.Mirror, string){

@@ -8,7 +8,7 @@ type Event struct {
 	Done, Total int64
 }
 
-// reporter tells whoever wants to know. The zero reporter tells nobody.
+// reporter passes events to a callback. The zero reporter drops them.
 type reporter func(Event)
 
 func (r reporter) step(text string) {

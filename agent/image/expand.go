@@ -9,7 +9,7 @@ import (
 // version's pattern.
 type vocabulary map[string]string
 
-// wordRE is a word of a template. What repeats in a pattern, a{2}, is none.
+// wordRE is a word of a template. A repetition in a pattern, a{2}, is not a word.
 var wordRE = regexp.MustCompile(`\{[a-z]+\}`)
 
 // expand puts the words in. A word that is not known stays, for checkTemplate to find.

@@ -154,7 +154,7 @@ func shownURL(s string) string {
 }
 
 // again runs try until it succeeds, fails for good, or has failed attempts times in a row. moved says whether the last
-// try came further, which gives it all attempts anew.
+// try came further, which gives it all attempts again.
 func (f *fetcher) again(ctx context.Context, try func() (moved bool, err error)) error {
 	pause := &backoff.ExponentialBackOff{InitialInterval: f.wait, Multiplier: 2, MaxInterval: longestWait}
 	pause.Reset()
@@ -218,7 +218,7 @@ func (f *fetcher) there(ctx context.Context, from string) error {
 	return err
 }
 
-// contentRange reads "bytes 10-99/100"; total is -1 where it is not told.
+// contentRange reads "bytes 10-99/100"; total is -1 where it is unknown.
 func contentRange(s string) (start, total int64, ok bool) {
 	s, ok = strings.CutPrefix(s, "bytes ")
 	span, size, cut := strings.Cut(s, "/")

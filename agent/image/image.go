@@ -34,7 +34,7 @@ type Image struct {
 	Dir      string    // the folder that is added, verified and removed as one
 	Added    time.Time // when it was switched over to
 	Verified time.Time // when its files were last found to be as they were added
-	// Installs: left alone it overwrites the machine's disk, so it is no default that anyone should choose lightly.
+	// Installs: left alone it overwrites the machine's disk, so think twice before making it the default.
 	Installs bool
 	// NoImport: it takes SmartOS's noimport=true, so that a menu may offer a twin that leaves the pools alone.
 	NoImport bool

@@ -164,7 +164,7 @@ func (b *bench) workState() string {
 	return out.String()
 }
 
-// On a disk that fills up, what was there stays, and what could not be written is told as that.
+// On a disk that fills up, what was there stays, and the error says that the disk is full.
 func TestDiskFull(t *testing.T) {
 	if os.Geteuid() != 0 {
 		lab.Missing(t, "root (to mount a small tmpfs)")

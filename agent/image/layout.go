@@ -45,7 +45,7 @@ var layouts = []struct {
 	{"memtest", memtest, "memtest86+x64.{bin,efi}, memtest64.{bin,efi}, memtest86-5.01, mt86p_810_x86_64"},
 }
 
-// typedModules is the first SmartOS that is told what each module is. Older ones take the first
+// typedModules is the first SmartOS that reads the type of each module. Older ones take the first
 // module for the boot archive, and newer ones do so as well when nothing is said.
 const typedModules = "20170101T000000Z"
 

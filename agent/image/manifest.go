@@ -208,5 +208,5 @@ func (m Manifest) mark(img *Image, dir string) {
 	}
 }
 
-// noManifest: the folder has none, which is no error.
+// noManifest: the folder has no manifest, which is not an error.
 func noManifest(err error) bool { return errors.Is(err, fs.ErrNotExist) }

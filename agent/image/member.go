@@ -34,8 +34,8 @@ const (
 	other // a device, a FIFO, a socket
 )
 
-// members calls do for each entry of an archive, in its order, until one fails. The kind of the archive is told by its
-// first bytes; count is told how much of it was read.
+// members calls do for each entry of an archive, in its order, until one fails. The kind of the archive is known by its
+// first bytes; count gets how much of it was read.
 func members(file io.ReaderAt, size int64, count io.Writer, do func(member) error) error {
 	in := bufio.NewReaderSize(io.TeeReader(io.NewSectionReader(file, 0, size), count), 1<<16)
 	head, err := in.Peek(512)

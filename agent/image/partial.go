@@ -25,15 +25,15 @@ type partials string
 // keepPartial is how long a download that was given up may be gone on with.
 const keepPartial = 14 * 24 * time.Hour
 
-// farther is how much one try must bring for the tries to be counted anew, in bytes: a server that hands out a byte at
-// a time is given up.
+// farther is how much one try must bring for the count of tries to start over, in bytes: a server that hands out a byte
+// at a time is given up.
 const farther = 1 << 20
 
 // validator is what tells whether the file at a URL is still the same one.
 type validator struct {
 	URL  string `json:"url"`
 	Tag  string `json:"if_range"` // a strong ETag, else the Last-Modified; "": it cannot be gone on with
-	Size int64  `json:"size"`     // -1: not told
+	Size int64  `json:"size"`     // -1: unknown
 }
 
 // partial is one such download.

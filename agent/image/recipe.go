@@ -97,7 +97,7 @@ type File struct {
 	Strip    int    `yaml:"strip"`    // how many folders are cut off the front of its paths
 	Optional bool   `yaml:"optional"` // nothing is amiss where it is not there
 	Many     bool   `yaml:"many"`     // every file in --from that fits is taken, and To is a folder
-	// Instead: it is on no mirror; where --from has it, the files that are no such ones are not needed.
+	// Instead: it is on no mirror; where --from has it, the other files are not needed.
 	Instead bool `yaml:"instead"`
 	// Fill: where --from does not have it, it comes from a mirror.
 	Fill bool `yaml:"fill"`

@@ -14,7 +14,7 @@ import (
 	"pxeagent/agent/image/imagetest"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // Every built-in recipe, against a mirror that is laid out as its maker's: what the menu has then.
 func TestBuiltInRecipes(t *testing.T) {

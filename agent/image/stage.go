@@ -163,7 +163,7 @@ func (s *Store) measure(root *os.Root) ([]FileSum, error) {
 	return out, nil
 }
 
-// checkHashed compares files of an image with the checksums that lie beside them. What has none beside it is told.
+// checkHashed compares files of an image with the checksums that lie beside them. Files without one are reported.
 func (s *Store) checkHashed(all []Hashed, words vocabulary, root *os.Root, has func(string) bool) error {
 	for _, h := range all {
 		file, by := words.expand(h.File), words.expand(h.By)

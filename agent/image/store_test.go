@@ -34,7 +34,7 @@ func newBench(t testing.TB) *bench {
 	return b
 }
 
-// open opens the store anew, as another run of the command does.
+// open opens the store again, as another run of the command does.
 func (b *bench) open() {
 	b.t.Helper()
 	mirrors := map[string][]string{}
@@ -66,7 +66,7 @@ func (b *bench) open() {
 	b.fetch.wait, b.fetch.stall = time.Millisecond, 200*time.Millisecond
 }
 
-// said reports whether some step was told that has the text in it.
+// said reports whether the text was in a reported step.
 func (b *bench) said(text string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -80,7 +80,7 @@ const nameless = "-"
 const maxList = 16 << 20
 
 // parseSums reads a list as sha256sum and its kin write it, in BSD's form, as in Debian's InRelease (with sizes) or as
-// in Fedora's .treeinfo. What is none of these is passed over.
+// in Fedora's .treeinfo. Other lines are skipped.
 func parseSums(list []byte) []listed {
 	var out []listed
 	add := func(name, digits string) {

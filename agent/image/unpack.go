@@ -39,7 +39,7 @@ func newUnpacker(root *os.Root, max limits, room int64, drop []string) *unpacker
 	return &unpacker{root: root, max: max, left: max, room: room, drop: drop, files: map[string]bool{}}
 }
 
-// refuse is for what is not taken from anyone.
+// refuse is for entries that are rejected in every archive.
 func refuse(name, format string, args ...any) error {
 	return fmt.Errorf("%w: %q %s", ErrArchive, name, fmt.Sprintf(format, args...))
 }

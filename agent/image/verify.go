@@ -21,7 +21,7 @@ type Verification struct {
 	Bytes   int64    `json:"bytes"`
 	Missing []string `json:"missing,omitempty"`
 	Changed []string `json:"changed,omitempty"`
-	// Extra files were not there when it was added. They are no fault: an answer file or an overlay may have been put
+	// Extra files were not there when it was added. They are not a problem: an answer file or an overlay may have been put
 	// there on purpose.
 	Extra []string `json:"extra,omitempty"`
 	// Unknown: it was put there by hand, and nothing beside it says what its files should be.

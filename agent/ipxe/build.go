@@ -27,7 +27,7 @@ type Build struct {
 	Script []byte // what is embedded; it must be valid
 	Named  string // what the record calls the script
 	Dir    string // where the result goes; made where it is missing
-	// Progress is told each line that make prints; nil: nobody is.
+	// Progress is called with each line that make prints; nil: no reports.
 	Progress func(line string)
 }
 
@@ -39,7 +39,7 @@ var Targets = map[string]string{
 }
 
 var (
-	// ErrNoSource: the folder is no source tree of iPXE.
+	// ErrNoSource: the folder is not a source tree of iPXE.
 	ErrNoSource = errors.New("not an iPXE source tree")
 	// ErrNoTools: programs that the build needs are not installed. The text names them.
 	ErrNoTools = errors.New("not installed")

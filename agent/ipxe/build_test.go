@@ -141,7 +141,7 @@ func TestBuildThatFailsKeepsWhatWasThere(t *testing.T) {
 		t.Errorf("a make that leaves the script out: %v", err)
 	}
 	if err := build(ctx, "bios", "no script\n", nil); !errors.Is(err, script.ErrNotScript) {
-		t.Errorf("a text that is no script: %v", err)
+		t.Errorf("text that is not a script: %v", err)
 	}
 	for _, target := range []string{"../bin/x.efi", "clean", "bin/../x", "bin/-j9", "EMBED=x", ""} {
 		if err := build(ctx, target, text, nil); !errors.Is(err, ErrTarget) {

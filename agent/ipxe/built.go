@@ -21,7 +21,7 @@ type Built struct {
 	Size         int64     `json:"size"`   // bytes
 	Target       string    `json:"target"`
 	Source       string    `json:"source"`             // absolute path of the tree's src
-	Revision     string    `json:"revision,omitempty"` // of the tree, by git describe; "" where it is no clone
+	Revision     string    `json:"revision,omitempty"` // of the tree, by git describe; "" where it is not a clone
 	Script       string    `json:"script"`             // where the script came from
 	ScriptSHA256 string    `json:"script_sha256"`
 	Time         time.Time `json:"time"`
@@ -59,7 +59,7 @@ func (b Build) install(src, name string, made []byte) (Built, error) {
 	return built, nil
 }
 
-// ReadBuilt is the record of an NBP. That there is none, or that it is of another file, is an error.
+// ReadBuilt is the record of an NBP. It is an error if it is missing or belongs to another file.
 func ReadBuilt(file string) (Built, error) {
 	var b Built
 	info, err := os.Stat(file + recordSuffix)

@@ -23,7 +23,7 @@ type Destination struct {
 	NextServer netip.Addr // where machines reach the same by TFTP
 }
 
-// NewDestination fails where nextServer is no address that machines can ask.
+// NewDestination fails if nextServer is not an address that machines can reach.
 func NewDestination(script string, nextServer netip.Addr) (Destination, error) {
 	if !nextServer.IsValid() || nextServer.IsUnspecified() || nextServer.Zone() != "" {
 		return Destination{}, fmt.Errorf("invalid next-server %q: want an address that machines can reach", nextServer)

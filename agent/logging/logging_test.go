@@ -65,7 +65,7 @@ func TestBudgetByCause(t *testing.T) {
 	b.Reset()
 	h.Flush()
 	if b.Len() > 0 {
-		t.Errorf("told twice:\n%s", &b)
+		t.Errorf("logged twice:\n%s", &b)
 	}
 	log.Warn("served", "proto", "tftp", "outcome", "refused")
 	if count("outcome=refused") != 1 {
@@ -101,7 +101,7 @@ func TestRunRenewsEachMinute(t *testing.T) {
 	})
 }
 
-// The lines that are written and those that are counted are all lines, whoever writes them at the same time.
+// The lines that are written and those that are counted add up to all lines, with several writers at the same time.
 func TestNoLineIsLost(t *testing.T) {
 	var b bytes.Buffer
 	h := New(noTime(&b, slog.LevelInfo), Config{By: []string{"outcome"}})
@@ -133,7 +133,7 @@ func TestNoLineIsLost(t *testing.T) {
 	}
 }
 
-// Whoever can choose the message, or a value that causes are told apart by, gets no more memory and lines than others.
+// A client that can choose the message, or a value by which causes are distinguished, gets no more memory or lines.
 func TestCausesAreBounded(t *testing.T) {
 	var b bytes.Buffer
 	h := New(noTime(&b, slog.LevelInfo), Config{By: []string{"outcome"}})

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// pause is how often the table is read at most for addresses that are in it, whoever asks.
+	// pause is how often the table is read at most for addresses that are in it, for all callers together.
 	pause = 250 * time.Millisecond
 	// recent is how long an address counts for the MAC that had it. Linux keeps an entry that nobody uses for as long as
 	// it has room, which is days; the lease may be another machine's by then.

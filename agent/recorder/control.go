@@ -20,8 +20,8 @@ const ControlFile = "pxeagent.sock"
 // maxSocketPath is what a socket's path may have, in bytes: 104 on FreeBSD and 108 on Linux, with a NUL.
 const maxSocketPath = 103
 
-// listenControl takes the socket. One that is there is left over from an agent that is gone: whoever calls this has the
-// folder to himself.
+// listenControl takes the socket. One that is there is left over from an agent that is gone: the caller owns
+// the folder.
 func listenControl(dir string) (net.Listener, error) {
 	path := filepath.Join(dir, ControlFile)
 	if len(path) > maxSocketPath {

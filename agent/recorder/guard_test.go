@@ -34,7 +34,7 @@ func TestRecorderGoesOnAfterAPanic(t *testing.T) {
 		if i < 3 {
 			tr.Name = "/panic"
 		}
-		b.tell(told{ended: &tr})
+		b.tell(requestEvent{ended: &tr})
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

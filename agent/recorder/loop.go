@@ -30,7 +30,7 @@ func (a *loopAlarm) remedy(l boot.Loop) string {
 	case asks(boot.IPXE) && slices.ContainsFunc(a.except, func(n netip.Prefix) bool { return n.Contains(l.Client) }):
 		return "the machine is in serve.chain_except, so its iPXE is given itself again: take its network out"
 	case asks(boot.IPXE) && !a.broken:
-		return "its iPXE is told by DHCP to load itself again: set chain: auto, which answers it with the script"
+		return "DHCP makes its iPXE load itself again: set chain: auto, which answers it with the script"
 	case asks(boot.IPXE):
 		return "its iPXE asks for an NBP by a name that is not known as iPXE's own: name the file undionly.kpxe or ipxe.efi"
 	case asks(boot.Unknown):

@@ -26,7 +26,7 @@ var transferBuckets = []float64{.001, .005, .025, .1, .25, 1, 2.5, 10, 30, 120, 
 func newMetrics(reg prometheus.Registerer, native bool) *metrics {
 	request := []string{"protocol", "artifact", "outcome"}
 	m := &metrics{
-		requests: counters("requests_total", "Finished requests for files, by kind of asker.", append(request, "class")),
+		requests: counters("requests_total", "Finished requests for files, by kind of client.", append(request, "class")),
 		bytes:    counters("sent_bytes_total", "File bytes sent: acknowledged (TFTP) or written (HTTP).", request),
 		duration: histograms(
 			"request_duration_seconds",

@@ -6,7 +6,7 @@ import (
 	"pxeagent/agent/boot"
 )
 
-// bootMetrics are about boots and those who are told of them.
+// bootMetrics are about boots and those who follow them.
 type bootMetrics struct {
 	boots         *prometheus.CounterVec
 	underWay      prometheus.Gauge

@@ -11,8 +11,8 @@ import (
 // Begin counts a request as under way. It never waits.
 func (b *Recorder) Begin(a boot.Ask) {
 	b.metrics.begin(a)
-	if a.Class != boot.Tool { // whose requests are no boots
-		b.tell(told{began: &a, at: time.Now()})
+	if a.Class != boot.Tool { // whose requests are not part of a boot
+		b.tell(requestEvent{began: &a, at: time.Now()})
 	}
 }
 
@@ -21,7 +21,7 @@ func (b *Recorder) Begin(a boot.Ask) {
 func (b *Recorder) End(t boot.Transfer) {
 	b.metrics.end(t)
 	if t.Class != boot.Tool {
-		b.tell(told{ended: &t})
+		b.tell(requestEvent{ended: &t})
 	}
 	level := slog.LevelInfo
 	switch {

@@ -56,8 +56,8 @@ func value(t testing.TB, reg *prometheus.Registry, name string) float64 {
 	return 0
 }
 
-// Requests are told of without waiting, though nobody listens; what finds no room is counted, and the rest is followed
-// later.
+// Requests are reported without waiting, though nobody listens; those that do not fit the queue are counted, and the
+// rest is followed later.
 func TestObserverNeverWaits(t *testing.T) {
 	o, reg := newObserved(t)
 	const n = bootQueue + 1000

@@ -1,5 +1,5 @@
 // Package recorder makes boots of the requests of machines: it follows and keeps them, raises the alarm where a machine
-// loops, and tells the log, the metrics, a webhook and whoever asks.
+// loops, and reports them to the log, the metrics, a webhook and subscribers.
 package recorder
 
 import (
@@ -23,7 +23,7 @@ const (
 	// bootQueue bounds what waits to be looked at, about 2 MB. A transfer never waits for room: what finds none is counted
 	// as dropped.
 	bootQueue = 4096
-	// bootBatch is how many requests are looked at before anyone is told of changes.
+	// bootBatch is how many requests are looked at before changes are published.
 	bootBatch = 256
 	// bootBeat is how often silent machines are looked for.
 	bootBeat = time.Second
@@ -31,8 +31,8 @@ const (
 	menuForEver = time.Hour
 )
 
-// told is a request that began or ended. Exactly one is set.
-type told struct {
+// requestEvent is a request that began or ended. Exactly one is set.
+type requestEvent struct {
 	began *boot.Ask
 	ended *boot.Transfer
 	at    time.Time // began
@@ -41,7 +41,7 @@ type told struct {
 // Recorder makes boots of requests, keeps them, and tells who wants to know. It is the servers' boot.Observer. All but
 // that and the feed is of the goroutine that runs it.
 type Recorder struct {
-	queue   chan told
+	queue   chan requestEvent
 	feed    *boot.Feed
 	tracker *boot.Tracker
 	alarm   *loopAlarm
@@ -52,7 +52,7 @@ type Recorder struct {
 	metrics *metrics
 	guard   *guard.Guard
 	event   func(Event)
-	own     func(boot.Ask) bool // a request that is no machine's
+	own     func(boot.Ask) bool // a request that did not come from a machine
 	maxAge  time.Duration
 	log     *slog.Logger
 }
@@ -67,7 +67,7 @@ func New(c Config) (*Recorder, error) {
 		c.Own = func(boot.Ask) bool { return false }
 	}
 	b := &Recorder{
-		queue: make(chan told, bootQueue), feed: boot.NewFeed(c.Keep),
+		queue: make(chan requestEvent, bootQueue), feed: boot.NewFeed(c.Keep),
 		alarm:   &loopAlarm{broken: c.LoopsBroken, except: c.Except},
 		metrics: newMetrics(c.Metrics, c.Native), guard: c.Guard, event: c.Event, own: c.Own, maxAge: c.MaxAge, log: c.Log,
 	}
@@ -110,7 +110,7 @@ func New(c Config) (*Recorder, error) {
 func (b *Recorder) Feed() *boot.Feed { return b.feed }
 
 // tell never waits.
-func (b *Recorder) tell(t told) {
+func (b *Recorder) tell(t requestEvent) {
 	select {
 	case b.queue <- t:
 	default:
@@ -175,7 +175,7 @@ func (b *Recorder) guarded(f func()) {
 }
 
 // take looks at a request, and at those that wait behind it.
-func (b *Recorder) take(t told) {
+func (b *Recorder) take(t requestEvent) {
 	for n := 1; ; n++ {
 		b.guarded(func() { b.look(t) })
 		if n == bootBatch {
@@ -191,7 +191,7 @@ func (b *Recorder) take(t told) {
 	b.guarded(b.publish)
 }
 
-func (b *Recorder) look(t told) {
+func (b *Recorder) look(t requestEvent) {
 	if t.began != nil {
 		if !b.own(*t.began) {
 			b.tracker.Begin(*t.began, t.at)

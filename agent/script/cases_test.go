@@ -164,7 +164,7 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// A way that leaves the script in failure is told, and a file that could not be fetched is none of them.
+// A branch that leaves the script in failure is reported; a file that could not be fetched is not such a branch.
 func TestFailures(t *testing.T) {
 	r := run(t, "#!ipxe\nimgfetch /a\nmenu\nitem a A\nchoose x\npoweroff\n", bios)
 	if !slices.Equal(r.Failures, []int{5}) {

@@ -192,7 +192,7 @@ func (r *runner) network(s *state) *state {
 	return s
 }
 
-// serverChanged notes that next-server was given anew: iPXE before 2026-03 then takes relative URIs to be there.
+// serverChanged notes that next-server was set again: iPXE before 2026-03 then takes relative URIs to be there.
 func (r *runner) serverChanged(s *state) {
 	if server := s.lookup("next-server"); server != "" && isKnown(server) {
 		s.top().moved = "tftp://" + server + "/"

@@ -150,7 +150,7 @@ func rest(c parsed) []string {
 	return c.args[1:]
 }
 
-// moved records where iPXE before 2026-03 looks for a relative URI once next-server was given anew.
+// moved records where iPXE before 2026-03 looks for a relative URI once next-server was set again.
 func (r *runner) moved(s *state, word string, ref Reference) {
 	base, err := url.Parse(s.top().moved)
 	u, wordErr := url.Parse(word)
@@ -158,7 +158,7 @@ func (r *runner) moved(s *state, word string, ref Reference) {
 		return
 	}
 	r.findHere(s, ref.Line, Warning, RelativeAfterDHCP,
-		"%q is relative: iPXE before March 2026 looks for it at %s, since next-server was given anew", word, base)
+		"%q is relative: iPXE before March 2026 looks for it at %s, since next-server was set again", word, base)
 	if u, err = resolve(base, word); err == nil {
 		ref.URL, ref.When = u.String(), append(ref.When, "iPXE is from before March 2026")
 		r.reference(ref)
@@ -182,11 +182,11 @@ func (r *runner) shim(s *state, c parsed, number int) *state {
 	return r.byName(s, c.args[0], c, number)
 }
 
-// disks are read piece by piece, and are no images. A disk that boots may come back.
+// disks are read piece by piece, and are not images. A disk that boots may come back.
 func (r *runner) disks(s *state, c parsed, number int) *state {
 	for _, a := range c.args {
 		if scheme, _, has := strings.Cut(a, ":"); has && isKnown(a) && !fetchable(scheme) {
-			continue // iscsi, fcp, aoe and others that are no files
+			continue // iscsi, fcp, aoe and others that are not files
 		}
 		if s = r.fetch(s, a, c, number); s.top().failed {
 			return s

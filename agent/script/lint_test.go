@@ -52,7 +52,7 @@ func TestLint(t *testing.T) {
 			[]string{"6 no-label"}},
 		{"item of a script that does not go there", "#!ipxe\nmenu\nitem one Text\nchoose x && chain http://h/${x} ||\n", nil},
 		{"items of several menus", "#!ipxe\nitem --menu m one Text\nchoose --menu m --default=one x ||\n", nil},
-		{"default is no item", "#!ipxe\nmenu\nitem one Text\nchoose --default two x ||\n", []string{"4 no-item"}},
+		{"default is not an item", "#!ipxe\nmenu\nitem one Text\nchoose --default two x ||\n", []string{"4 no-item"}},
 		{"default from a setting", "#!ipxe\nmenu\nitem one Text\nchoose --default ${d} x ||\n", nil},
 		{"twice", "#!ipxe\n:a\necho\n:a\n", []string{"4 same-label"}},
 		{"continued", "#!ipxe\necho a \\\n  b || goto \\\n  nowhere\n", []string{"2 no-label"}},

@@ -36,7 +36,7 @@ type Reference struct {
 }
 
 // Broken reports whether the script is broken where the file cannot be fetched: it ends, or what it was to boot does
-// not boot. A script or file that is tried before a menu is shown, and not missed, is none of that.
+// not boot. A script or file that is tried before a menu is shown, and not missed, is not reported.
 func (r Reference) Broken() bool {
 	switch {
 	case r.Required:
@@ -90,7 +90,7 @@ const (
 	EmptyURI          = "empty-uri"     // fetches the running script again
 	OpenBackslash     = "open-backslash"
 	ParamsMissing     = "params-missing"
-	NoItem            = "no-item"    // the default of choose is no item
+	NoItem            = "no-item"    // the default of choose is not an item
 	NoMenu            = "no-menu"    // choose or item without a menu, or a menu without items
 	Uncaught          = "uncaught"   // choose without ||: the escape key ends the script
 	StaleCopy         = "stale-copy" // chain by a bare name runs the copy of before

@@ -23,7 +23,7 @@ const longModeBit = "29"
 
 // Chained is what stands behind a URL that a script chains.
 type Chained struct {
-	Text    []byte // the script; nil where it is no script
+	Text    []byte // the script; nil where it is not a script
 	Missing bool   // there is nothing: it cannot be fetched
 }
 
@@ -71,7 +71,7 @@ func Run(text []byte, base *url.URL, m Machine, load Load) Report {
 	return r.Report
 }
 
-// What a failure on its way up comes from, where it is no file.
+// What a failure on its way up comes from, where it is not a file.
 const (
 	nothingPending = -1 // a command
 	nothingWrong   = -2 // what may well be: an image that does not start, a machine that does not switch off
@@ -293,7 +293,7 @@ func (r *runner) finish() {
 					continue
 				}
 				r.deadGoto(l, line, c)
-				// What only follows a || that nothing needs today is no more than careful.
+				// What only follows a || that nothing needs today is only a precaution.
 				if !dead && j == 0 {
 					r.find(l.url.String(), line.number, Warning, Unreachable, "never runs: %s", strings.Join(c.words, " "))
 					dead = true

@@ -53,8 +53,8 @@ func dial(local, client netip.AddrPort) (*own, error) {
 	return &own{conn: conn, pc: batching(conn, client.Addr())}, nil
 }
 
-// arm leaves a deadline alone that comes sooner: it ends the read early and is set anew then. With answers that come in
-// time the deadline is so set once in many packets, and not for each.
+// arm leaves a deadline alone that comes sooner: it ends the read early and is then set again. With answers that come
+// in time the deadline is so set once in many packets, and not for each.
 func (l *own) arm(due time.Time) {
 	if l.armed.IsZero() || due.Before(l.armed) {
 		l.armed = due

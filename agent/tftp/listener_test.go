@@ -23,14 +23,14 @@ func TestPortTaken(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Listen(); err == nil {
-		t.Error("no address is no error")
+		t.Error("no error without an address")
 	}
 	// All or none: the first must be free again.
 	free, _ := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
 	addr := free.Addrs()[0]
 	free.Close()
 	if _, err := Listen(addr, l.Addrs()[0]); err == nil {
-		t.Error("a taken second address is no error")
+		t.Error("no error for a second address that is in use")
 	}
 	again, err := Listen(addr)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 )
 
 // netascii gives a text as RFC 764 sends it: LF becomes CR LF and CR becomes CR NUL. tftp-hpa and the BSD clients ask
-// for it when not told otherwise. A read may begin anywhere at or after the beginning of the last one, which is all
+// for it by default. A read may begin anywhere at or after the beginning of the last one, which is all
 // that a transfer needs to send again; where in the file a position of the output is cannot be computed, only
 // remembered.
 type netascii struct {

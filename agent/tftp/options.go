@@ -20,15 +20,15 @@ const (
 type terms struct {
 	blksize int           // payload bytes of a full block
 	window  int           // blocks sent before an ACK is due
-	timeout time.Duration // the client's own wish for the longest wait; 0: none
-	tsize   bool          // the client was told the size
+	timeout time.Duration // the timeout that the client asked for; 0: none
+	tsize   bool          // the size was sent to the client
 	oack    []boot.Option // what was granted, in the client's order and spelling; empty: no OACK
 }
 
 // negotiate grants what can be granted. size is the file's, negative where it is not known before the end (netascii);
-// limit is the largest block that may be sent, window the most blocks in a flight. An option that is unknown, senseless
-// or there twice is left out of the OACK and does not count (RFC 2347). blksize and windowsize may be granted smaller
-// than asked (RFC 2348, RFC 7440 section 3); a blksize above the RFC's limit is taken as a wish for as much as
+// limit is the largest block that may be sent, window the most blocks in a flight. An option that is unknown, malformed
+// or duplicate is left out of the OACK and does not count (RFC 2347). blksize and windowsize may be granted smaller
+// than asked (RFC 2348, RFC 7440 section 3); a blksize above the RFC's limit is taken as asking for as much as
 // possible.
 func negotiate(asked []boot.Option, size int64, limit, window int) terms {
 	t := terms{blksize: defaultSize, window: 1}

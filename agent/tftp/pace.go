@@ -40,7 +40,7 @@ func (p *pace) arrived(took time.Duration, n int) {
 	p.lossy = false
 }
 
-// lost takes how long n blocks of a flight took, of which the last told that one is missing.
+// lost takes how long n blocks of a flight took, of which the last showed that one is missing.
 func (p *pace) lost(took time.Duration, n int) {
 	block := took / time.Duration(n)
 	switch {

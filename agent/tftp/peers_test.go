@@ -76,7 +76,7 @@ func byPin(blksize int) func(*testing.T, netip.AddrPort, string) ([]byte, error)
 		}
 		// On a bad network pin/tftp may not know the size, where the OACK came late.
 		if size, ok := from.(pin.IncomingTransfer).Size(); ok && size != n {
-			return nil, fmt.Errorf("told size %d, got %d", size, n)
+			return nil, fmt.Errorf("tsize is %d, got %d", size, n)
 		}
 		return b.Bytes(), nil
 	}
@@ -212,7 +212,7 @@ func TestPeersHearOfErrors(t *testing.T) {
 	}
 }
 
-// tftp-hpa asks for netascii unless told otherwise, and converts back.
+// tftp-hpa asks for netascii by default, and converts back.
 func TestTextByTFTPHPA(t *testing.T) {
 	if _, err := exec.LookPath("tftp"); err != nil {
 		lab.Missing(t, "tftp")

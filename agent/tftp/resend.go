@@ -6,7 +6,7 @@ const (
 	firstGuess = 50 * time.Millisecond // before anything is known; firmware on a LAN answers in less
 	leastSlack = 20 * time.Millisecond // on top of the round trip: UEFI polls its card each 10 ms
 	// flightGuess and flightSlack are the same for a window. How long a link takes to carry one is not known before it
-	// has, and a lost block in its midst is told of by the next one, so there is no hurry.
+	// has, and a lost block in its midst is reported by the next one, so there is no hurry.
 	flightGuess = time.Second
 	flightSlack = 100 * time.Millisecond
 	// longest is the most between two sends, unless the client's timeout option says otherwise. atftp sends an ACK

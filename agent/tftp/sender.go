@@ -263,8 +263,8 @@ func (s *sender) gap(now time.Duration) packets {
 	return p
 }
 
-// missed is for when the answer to a probe tells what arrived of the flight. As no gap was told of before, the rest was
-// lost.
+// missed is for when the answer to a probe shows what arrived of the flight. As no gap was reported before, the rest
+// was lost.
 func (s *sender) missed() {
 	if s.to-s.acked < int64(min(burst, s.size)) {
 		return

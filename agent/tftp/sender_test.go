@@ -9,7 +9,7 @@ import (
 
 const ms = time.Millisecond
 
-// TestSender is what the RFCs say of what a server sends, told as what came, when, and what is sent then.
+// TestSender is what the RFCs say about what a server sends: what came, when, and what is sent then.
 func TestSender(t *testing.T) {
 	type happens struct {
 		at   time.Duration
@@ -75,7 +75,7 @@ func TestSender(t *testing.T) {
 			{2 * ms, 4, nothing}, {3 * ms, 8, blocks(9, 12)},
 			{3 * ms, 8, nothing},
 		}},
-		{"the numbers begin anew after 65535", 1, 70000, nil},
+		{"the numbers wrap after 65535", 1, 70000, nil},
 	} {
 		s := newSender(terms{window: tt.window, oack: optionList("tsize=0")}, tt.last)
 		if got := s.start(0); got != oack {
@@ -203,7 +203,7 @@ func FuzzSender(f *testing.F) {
 		// From here on nothing is lost.
 		for steps := 0; !s.finished(); steps++ {
 			if steps > 100*(int(end)+size) {
-				t.Fatalf("no end: %d of %d blocks, %+v", has, end, s)
+				t.Fatalf("not finished: %d of %d blocks, %+v", has, end, s)
 			}
 			switch {
 			case len(acks) > 0:

@@ -39,7 +39,7 @@ type File struct {
 // Config is how a Server serves. Opener is needed, all else has a default.
 type Config struct {
 	Opener   Opener
-	Observer boot.Observer // nil: nobody is told
+	Observer boot.Observer // nil: no observer
 	// Networks are those that are served; empty: all. Others get no answer at all.
 	Networks []netip.Prefix
 	// SinglePort sends everything from the listening port, for clients behind NAT or firewalls that do not know TFTP, and
@@ -174,7 +174,7 @@ func (s *Server) finish(t boot.Transfer) {
 	s.Observer.End(t)
 }
 
-// nobody is the Observer where there is none.
+// nobody is the Observer that ignores everything.
 type nobody struct{}
 
 func (nobody) Begin(boot.Ask)    {}

@@ -117,7 +117,7 @@ func TestTooManyTransfers(t *testing.T) {
 		s.record.wait(t, boot.Aborted)
 		b.abort(0)
 		s.record.wait(t, boot.Aborted)
-		// Its place is free as soon as the transfer is told to be over, or in a moment.
+		// Its place is free as soon as the transfer is reported as over, or in a moment.
 		for {
 			c.ask("f", "tsize=0")
 			if b := c.receive(100 * time.Millisecond); b != nil {
@@ -147,7 +147,7 @@ func TestForgedRequestsMakeRoom(t *testing.T) {
 		t.Errorf("got %d bytes", len(got))
 	}
 	one, other := s.record.next(t), s.record.next(t)
-	if one.Outcome == boot.OK { // the one that was evicted may be told of later
+	if one.Outcome == boot.OK { // the one that was evicted may be reported later
 		one, other = other, one
 	}
 	if one.Outcome != boot.TimedOut || !errors.Is(one.Err, errEvicted) || other.Outcome != boot.OK {

@@ -218,7 +218,7 @@ func simulate(t *testing.T, p path, window, clients int, seed uint64) []*receive
 		s.now = e.at
 		e.do()
 		if steps > 20_000_000 || s.now > time.Hour {
-			t.Fatalf("%+v, window %d: no end at %v", p, window, s.now)
+			t.Fatalf("%+v, window %d: not finished at %v", p, window, s.now)
 		}
 	}
 	return all

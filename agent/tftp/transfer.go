@@ -80,7 +80,7 @@ func (t *transfer) signal(s uint32) {
 	}
 }
 
-// restarted reports whether the client, which has sent the same request again, must have been started anew.
+// restarted reports whether the client, which has sent the same request again, must have been restarted.
 func (t *transfer) restarted(now time.Time) bool {
 	return t.answered.Load() && now.Sub(t.end.Start)-time.Duration(t.heard.Load()) > asksAnew
 }
@@ -265,7 +265,7 @@ func (t *transfer) take(r reply, now time.Duration) (boot.Outcome, error) {
 	return "", nil
 }
 
-// probing: the client was told the size, and has not yet said that it wants the file.
+// probing: the size was sent to the client, which has not yet said that it wants the file.
 func (t *transfer) probing() bool { return t.sender.oack && t.terms.tsize }
 
 // arrived is the number of payload bytes that were acknowledged.
@@ -276,7 +276,7 @@ func (t *transfer) arrived() int64 {
 	return t.sender.acked * int64(t.terms.blksize)
 }
 
-// signalled handles what others told.
+// signalled handles signals from other goroutines.
 func (t *transfer) signalled() (boot.Outcome, error) {
 	s := t.signals.Swap(0)
 	switch {

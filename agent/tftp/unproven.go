@@ -16,7 +16,7 @@ type unproven struct {
 	sends map[netip.Addr]int
 }
 
-// unprovenMost is how many addresses are counted. Who forges more in a minute has all of them counted anew, at the
+// unprovenMost is how many addresses are counted. Forging more in a minute resets all counts, at the
 // price of more packets than that lets one of them get.
 const unprovenMost = 16 << 10
 

@@ -56,7 +56,7 @@ func early(rest string) bool {
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }
 
-// cutRun takes the digits, or what is none, from the beginning of s, which is not empty.
+// cutRun takes the leading digits, or the leading non-digits, from the beginning of s, which is not empty.
 func cutRun(s string) (run, rest string) {
 	n := 1
 	for n < len(s) && digit(s[n]) == digit(s[0]) {

@@ -12,7 +12,7 @@ import (
 	"pxeagent/agent/catalog"
 )
 
-// Actions are what whoever has the token may do.
+// Actions are what a holder of the token may do.
 type Actions interface {
 	// Check starts a check of every network, unless one is under way.
 	Check()

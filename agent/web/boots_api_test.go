@@ -140,7 +140,7 @@ func (f *follower) line() string {
 	return strings.TrimSuffix(line, "\n")
 }
 
-// boot is the next one that is told.
+// boot is the next one in the stream.
 func (f *follower) boot() boot.Boot {
 	f.t.Helper()
 	for f.line() != "event: boot" {
@@ -158,7 +158,7 @@ func TestEvents(t *testing.T) {
 	f := follow(t, s)
 	tr := s.next(t)
 	if tr.Artifact != boot.Internal || tr.Outcome != boot.OK {
-		t.Errorf("the observer was told %+v", tr)
+		t.Errorf("the observer got %+v", tr)
 	}
 	for f.line() != ": still here" {
 	}
@@ -176,8 +176,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// A stream begins with all boots that are kept, as they are once changes are told: nothing falls between the list and
-// the first change.
+// A stream begins with all boots that are kept, as they are when changes begin to arrive: nothing falls between the
+// list and the first change.
 func TestStreamBeginsWithAllBoots(t *testing.T) {
 	s, feed := newBootSite(t, nil)
 	for n := range streamBoots + 1 {

@@ -13,8 +13,8 @@ import (
 	"pxeagent/agent/files"
 )
 
-// A file that is written to while it is sent is not taken for a whole one: its last bytes never come. One that another
-// takes the name of is sent to its old end.
+// A file that is written to while it is sent is not sent as if it were complete: its last bytes never come. A file that
+// another one replaces is sent to its old end.
 func TestFileThatChangesWhileItIsSent(t *testing.T) {
 	t.Parallel()
 	const size = 64 << 20 // more than the sockets' buffers have room for
@@ -75,7 +75,7 @@ func TestFileThatChangesWhileItIsSent(t *testing.T) {
 			body, err := io.ReadAll(resp.Body)
 			tr := s.next(t)
 			if tr.Outcome != tc.outcome || tc.outcome == boot.Failed != (tr.Err != nil) {
-				t.Errorf("told %s, %v; want %s", tr.Outcome, tr.Err, tc.outcome)
+				t.Errorf("observed %s, %v; want %s", tr.Outcome, tr.Err, tc.outcome)
 			}
 			if tc.outcome == boot.OK {
 				if err != nil || string(body) != tc.want {
@@ -116,7 +116,7 @@ func TestSmallFileThatChanges(t *testing.T) {
 		}
 	}
 	if tr := s.next(t); tr.Outcome != boot.Failed || !errors.Is(tr.Err, errChanged) || tr.Bytes != 0 {
-		t.Errorf("told %+v", tr)
+		t.Errorf("observed %+v", tr)
 	}
 }
 

@@ -65,7 +65,7 @@ func TestCrookedPathsAreNoRedirects(t *testing.T) {
 			)
 		}
 		if name, _, _ := strings.Cut(path, "?"); tr.Name != strings.NewReplacer("%2e", ".", "%ff", "\xff").Replace(name) {
-			t.Errorf("%s: told %q, want the path as it was sent", path, tr.Name)
+			t.Errorf("%s: observed %q, want the path as it was sent", path, tr.Name)
 		}
 	}
 }

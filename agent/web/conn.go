@@ -12,7 +12,7 @@ import (
 // long as it takes some of it in that time.
 const stallLimit = 60 * time.Second
 
-// looks is how often in stallLimit a write is begun anew. One that waits is not woken before a third of the socket's
+// looks is how often in stallLimit a write is restarted. One that waits is not woken before a third of the socket's
 // buffer is free, which is megabytes: with a slow client that takes minutes. One that begins finds what the client has
 // made room for.
 const looks = 4

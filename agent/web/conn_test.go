@@ -62,7 +62,7 @@ func TestStalledClient(t *testing.T) {
 				continue
 			}
 			if tr.Outcome != boot.TimedOut || !errors.Is(tr.Err, os.ErrDeadlineExceeded) || tr.Took < stall {
-				t.Errorf("%s: told %+v", path, tr)
+				t.Errorf("%s: observed %+v", path, tr)
 			}
 			break
 		}
@@ -102,7 +102,7 @@ func TestSlowClientIsNotStalled(t *testing.T) {
 				t.Errorf("%d bytes came, not the %d that were served", len(body), size)
 			}
 			if tr := s.next(t); tr.Outcome != boot.OK || tr.Bytes != size || tr.Took < 2*stall {
-				t.Errorf("told %+v", tr)
+				t.Errorf("observed %+v", tr)
 			}
 		})
 	}

@@ -15,7 +15,7 @@ import (
 // maxForm bounds a form of facts, in bytes: eight of them, each at most 128 bytes, of which each may be three.
 const maxForm = 8 << 10
 
-// errForm: what was posted is no form that iPXE sends.
+// errForm: the body is not a form as iPXE sends it.
 var errForm = errors.New("no form of facts")
 
 // form reports whether a POST is iPXE's way to tell a script the facts of its machine (its command params).
@@ -48,8 +48,8 @@ func tell(a *boot.Ask, r *http.Request) error {
 }
 
 // pairs reads facts as iPXE writes them. No + stands for a blank, and iPXE of 2019 writes & and ; in a value as they
-// are: what is no fact's name and = belongs to the value before. Where a fact is told twice the first counts, so that
-// no value can replace another fact.
+// are: text that is not the name of a fact and = belongs to the value before. Of duplicate facts the first counts, so
+// that no value can replace another fact.
 func pairs(text string) map[string]string {
 	out := map[string]string{}
 	last := ""

@@ -92,16 +92,17 @@ func TestOnlyScriptsTakeForms(t *testing.T) {
 		}
 		resp.Body.Close()
 		if tr := s.next(t); resp.StatusCode != tc.want || (tr.Outcome == boot.OK) != (tc.want == 200) {
-			t.Errorf("POST %s (%s, %d bytes): %s, told %+v; want %d", tc.path, tc.kind, len(tc.body), resp.Status, tr, tc.want)
+			t.Errorf("POST %s (%s, %d bytes): %s, observed %+v; want %d",
+				tc.path, tc.kind, len(tc.body), resp.Status, tr, tc.want)
 		}
 	}
 	s.do("PUT", "/ipxe/bootstrap.ipxe", "Content-Type", urlencoded)
 	if tr := s.next(t); tr.Outcome != boot.Refused {
-		t.Errorf("PUT: told %+v", tr)
+		t.Errorf("PUT: observed %+v", tr)
 	}
 }
 
-// iPXE is asked for its facts first, and given its own menu when it has told them; whoever is no iPXE is shown the menu
+// iPXE is asked for its facts first, and given its own menu when it has sent them; other clients are shown the menu
 // at once.
 func TestFirstStepThenMenu(t *testing.T) {
 	s := newSite(t, nil)
@@ -115,7 +116,7 @@ func TestFirstStepThenMenu(t *testing.T) {
 	for _, told := range []string{"?" + query2019, "?mac="} {
 		resp, menu := s.do("GET", path+told, ua, stock)
 		if tr := s.next(t); !strings.Contains(menu, "\nmenu ") || !tr.Told || tr.Artifact != boot.Script || tr.Name != path {
-			t.Errorf("%s: told %+v\n%s", told, tr, menu)
+			t.Errorf("%s: observed %+v\n%s", told, tr, menu)
 		}
 		if resp.Header.Get("Cache-Control") != "no-cache" {
 			t.Errorf("%s: %v", told, resp.Header)
@@ -123,12 +124,12 @@ func TestFirstStepThenMenu(t *testing.T) {
 	}
 	_, menu := s.do("GET", path)
 	if tr := s.next(t); !strings.Contains(menu, "\nmenu ") || tr.Told {
-		t.Errorf("for a person: told %+v\n%s", tr, menu)
+		t.Errorf("for a person: observed %+v\n%s", tr, menu)
 	}
 	resp, body := s.do("GET", "/ipxe/local?mac=52-54-00-12-34-56", ua, stock)
 	if tr := s.next(t); resp.StatusCode != 200 || body != "#!ipxe\n" || tr.Artifact != boot.Script ||
 		tr.Facts.MAC != "52:54:00:12:34:56" {
-		t.Errorf("the mark of the local disk: %s %q, told %+v", resp.Status, body, tr)
+		t.Errorf("the mark of the local disk: %s %q, observed %+v", resp.Status, body, tr)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // Gate lets those act who have the token. The token is sent as Authorization: Bearer (RFC 6750 section 2.1), which no
-// browser adds by itself, so that another site's page cannot act for whoever looks at it.
+// browser adds by itself, so that another site's page cannot act in the name of its visitor.
 type Gate struct {
 	digest [sha256.Size]byte
 	hosts  []string
@@ -39,7 +39,7 @@ const (
 )
 
 // NewGate makes a gate for a token. A request must be sent to an IP address, to localhost or to one of hosts: a name
-// that somebody else let point here (DNS rebinding) is none of them.
+// that somebody else let point here (DNS rebinding) is rejected.
 func NewGate(token string, hosts ...string) *Gate {
 	return &Gate{digest: sha256.Sum256([]byte(token)), hosts: hosts, cross: http.NewCrossOriginProtection(), now: time.Now,
 		wrong: map[netip.Prefix]tries{}}
@@ -100,7 +100,7 @@ func (g *Gate) remember(from netip.Prefix, t tries) {
 	g.wrong[from] = t
 }
 
-// addressOf is what counts as one asker.
+// addressOf is what counts as one client.
 func addressOf(a netip.Addr) netip.Prefix {
 	bits := 64
 	if a = a.Unmap().WithZone(""); a.Is4() {

@@ -14,14 +14,14 @@ type Limits struct {
 	// PerAddress is the same from one address (IPv6: a /64), 1 or more. A whole room may be behind one NAT, and then each
 	// of its machines has one connection, sometimes two: half of Total leaves the other half to everyone else.
 	PerAddress int
-	Refused    func() // called for each connection that was beyond PerAddress; nil: nobody is told
+	Refused    func() // called for each connection that was beyond PerAddress; may be nil
 
 	stall time.Duration // shorter in tests; 0: stallLimit
 }
 
-// Listener is a TCP listener that bounds what any one address, and all together, can have open. Whoever is beyond the
-// limit in all waits in the kernel's queue until another has ended, since the next machine of a room that boots is not
-// to be sent away; whoever is beyond that of an address is disconnected. When all are in use, those that are idle
+// Listener is a TCP listener that bounds what any one address, and all together, can have open. A client beyond the
+// total limit waits in the kernel's queue until another has ended, since the next machine of a room that boots is not
+// to be sent away; one beyond the limit of an address is disconnected. When all are in use, those that are idle
 // between requests are closed.
 type Listener struct {
 	*net.TCPListener

@@ -109,7 +109,7 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 	}
 }
 
-// Beyond the limit in all nobody is refused: whoever comes is answered when another has gone.
+// Beyond the total limit nobody is refused: a new client is answered when another has gone.
 func TestConnectionsInAllWait(t *testing.T) {
 	h := newHall(t, 3, 3)
 	for i := range 3 {

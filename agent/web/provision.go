@@ -31,7 +31,7 @@ func (s *server) document(r *http.Request) (name string, ok bool) {
 	return s.Documents.FindDocument(name)
 }
 
-// provision answers with a document. Why it was refused is for the log: whoever is refused learns nothing of other
+// provision answers with a document. Why it was refused is for the log: a refused client learns nothing about other
 // machines.
 func (s *server) provision(w http.ResponseWriter, r *http.Request, name string, t *boot.Transfer) {
 	t.Artifact = boot.Other

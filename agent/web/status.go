@@ -6,8 +6,8 @@ import (
 	"pxeagent/agent/watch"
 )
 
-// Status is what the page shows beside boots: what is configured, and whether the wire agrees. It has no secrets, and
-// whoever makes it bounds it: see MaxStatus. It is a value that nobody changes.
+// Status is what the page shows beside boots: what is configured, and whether the offers match it. It has no secrets,
+// and its maker bounds its size: see MaxStatus. It is not changed after it was made.
 type Status struct {
 	At       time.Time     `json:"at"`
 	Agent    Running       `json:"agent"`

@@ -42,8 +42,8 @@ type Config struct {
 	Documents Documents
 	// Ready says for /readyz why the agent cannot serve now; nil: it can, always.
 	Ready func() error
-	// Networks are answered, and others are told 403; none: everyone is answered. This machine always is, so
-	// that whoever watches over it can ask /healthz.
+	// Networks are answered, and others get 403; none: everyone is answered. This machine always is, so
+	// that a monitor on it can ask /healthz.
 	Networks []netip.Prefix
 	Log      *slog.Logger // nil: no log
 	Guard    *guard.Guard // hears of requests that panic; nil: nobody does
@@ -142,7 +142,7 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		if h, pattern := s.internal.Handler(c); pattern != "" {
 			t.Artifact = boot.Internal
 			if pattern == EventsPath {
-				end() // who watches for hours is no request under way
+				end() // a stream that lasts for hours is not a request in flight
 			}
 			h.ServeHTTP(w, c)
 		} else if name, ok := s.document(c); ok {
@@ -245,7 +245,7 @@ func (s *server) file(w *writer, r *http.Request, t *boot.Transfer) {
 	h := w.Header()
 	h.Set("Content-Type", f.ContentType)
 	h.Set("ETag", f.ETag)
-	// What is at a name changes with the asker and with the disk: caches must ask again.
+	// What is at a name depends on the client and on the disk: caches must ask again.
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Vary", "User-Agent")
 	ranges := r.Header.Get("Range")

@@ -36,7 +36,7 @@ import (
 	"pxeagent/deploy/lab"
 )
 
-// watcher keeps what an Observer is told.
+// watcher keeps what an Observer is called with.
 type watcher struct {
 	ended chan boot.Transfer
 	mu    sync.Mutex
@@ -47,14 +47,14 @@ func (w *watcher) Begin(boot.Ask) { w.mu.Lock(); w.begun++; w.mu.Unlock() }
 
 func (w *watcher) End(t boot.Transfer) { w.ended <- t }
 
-// next is what was told of the next request that ended.
+// next is the next transfer that ended.
 func (w *watcher) next(t testing.TB) boot.Transfer {
 	t.Helper()
 	select {
 	case tr := <-w.ended:
 		return tr
 	case <-time.After(20 * time.Second):
-		t.Fatal("the observer was not told that the request ended")
+		t.Fatal("the observer was not called when the request ended")
 		return boot.Transfer{}
 	}
 }
@@ -188,7 +188,7 @@ func TestRequests(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(s.root, "http/fifo"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	type told struct {
+	type observed struct {
 		Class      boot.Class
 		Artifact   boot.Artifact
 		Outcome    boot.Outcome
@@ -203,69 +203,69 @@ func TestRequests(t *testing.T) {
 		contentType  string
 		length       int64
 		body         string // where it is short
-		want         told
+		want         observed
 	}{
 		{"GET", "/kernel/vmlinuz", nil, 200, "application/octet-stream", 10, "0123456789",
-			told{boot.Tool, boot.Kernel, boot.OK, 10, false}},
+			observed{boot.Tool, boot.Kernel, boot.OK, 10, false}},
 		{"HEAD", "/kernel/vmlinuz", nil, 200, "application/octet-stream", 10, "",
-			told{boot.Tool, boot.Kernel, boot.SizeProbe, 0, false}},
+			observed{boot.Tool, boot.Kernel, boot.SizeProbe, 0, false}},
 		{"GET", "/kernel/vmlinuz", []string{"Range", "bytes=3-5"}, 206, "application/octet-stream", 3, "345",
-			told{boot.Tool, boot.Kernel, boot.OK, 3, false}},
+			observed{boot.Tool, boot.Kernel, boot.OK, 3, false}},
 		{"GET", "/kernel/vmlinuz", []string{"Range", "bytes=-2"}, 206, "application/octet-stream", 2, "89",
-			told{boot.Tool, boot.Kernel, boot.OK, 2, false}},
+			observed{boot.Tool, boot.Kernel, boot.OK, 2, false}},
 		{"HEAD", "/kernel/vmlinuz", []string{"Range", "bytes=3-5"}, 206, "application/octet-stream", 3, "",
-			told{boot.Tool, boot.Kernel, boot.SizeProbe, 0, false}},
+			observed{boot.Tool, boot.Kernel, boot.SizeProbe, 0, false}},
 		{"GET", "/kernel/vmlinuz", []string{"Range", "bytes=10-"}, 416, "text/plain; charset=utf-8", -1,
-			"invalid range: failed to overlap\n", told{boot.Tool, boot.Kernel, boot.Refused, 33, false}},
+			"invalid range: failed to overlap\n", observed{boot.Tool, boot.Kernel, boot.Refused, 33, false}},
 		{"HEAD", "/ipxe.efi", []string{ua, "UefiHttpBoot/1.0"}, 200, "application/efi", efiSize, "",
-			told{boot.UEFI, boot.NBP, boot.SizeProbe, 0, false}},
+			observed{boot.UEFI, boot.NBP, boot.SizeProbe, 0, false}},
 		{"GET", "/ipxe.efi", []string{ua, "UefiHttpBoot/1.0"}, 200, "application/efi", efiSize, "",
-			told{boot.UEFI, boot.NBP, boot.OK, efiSize, false}},
+			observed{boot.UEFI, boot.NBP, boot.OK, efiSize, false}},
 		{"GET", "//EFI//IPXE.efi", []string{ua, "UefiHttpBoot/1.0"}, 200, "application/efi", efiSize, "",
-			told{boot.UEFI, boot.NBP, boot.OK, efiSize, false}},
+			observed{boot.UEFI, boot.NBP, boot.OK, efiSize, false}},
 		{"GET", "/undionly.kpxe", []string{ua, "UefiHttpBoot/1.0"}, 200, "application/octet-stream", 93955, "",
-			told{boot.UEFI, boot.NBP, boot.OK, 93955, false}},
+			observed{boot.UEFI, boot.NBP, boot.OK, 93955, false}},
 		{"GET", "/a%20b/%C3%A9.iso", nil, 200, "application/vnd.efi-iso", 3, "iso",
-			told{boot.Tool, boot.Image, boot.OK, 3, false}},
+			observed{boot.Tool, boot.Image, boot.OK, 3, false}},
 		{"GET", "/page.html", nil, 200, "application/octet-stream", 25, "<script>alert(1)</script>",
-			told{boot.Tool, boot.Other, boot.OK, 25, false}},
+			observed{boot.Tool, boot.Other, boot.OK, 25, false}},
 		{"GET", "/healthz", nil, 200, "text/plain; charset=utf-8", 3, "ok\n",
-			told{boot.Tool, boot.Internal, boot.OK, 3, false}},
+			observed{boot.Tool, boot.Internal, boot.OK, 3, false}},
 		{"HEAD", "/healthz", nil, 200, "text/plain; charset=utf-8", 3, "",
-			told{boot.Tool, boot.Internal, boot.SizeProbe, 3, false}},
+			observed{boot.Tool, boot.Internal, boot.SizeProbe, 3, false}},
 		{"GET", "/readyz", nil, 200, "text/plain; charset=utf-8", 3, "ok\n",
-			told{boot.Tool, boot.Internal, boot.OK, 3, false}},
+			observed{boot.Tool, boot.Internal, boot.OK, 3, false}},
 		{"GET", "/metrics", nil, 200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", 0, "",
-			told{boot.Tool, boot.Internal, boot.OK, 0, false}},
+			observed{boot.Tool, boot.Internal, boot.OK, 0, false}},
 		{"GET", "/nothing", nil, 404, "text/plain; charset=utf-8", 10, "not found\n",
-			told{boot.Tool, boot.NoFile, boot.NotFound, 10, false}},
+			observed{boot.Tool, boot.NoFile, boot.NotFound, 10, false}},
 		{"HEAD", "/nothing", nil, 404, "text/plain; charset=utf-8", 10, "",
-			told{boot.Tool, boot.NoFile, boot.NotFound, 10, false}},
+			observed{boot.Tool, boot.NoFile, boot.NotFound, 10, false}},
 		{"GET", "/kernel/", nil, 403, "text/plain; charset=utf-8", 8, "refused\n",
-			told{boot.Tool, boot.Kernel, boot.Refused, 8, false}},
+			observed{boot.Tool, boot.Kernel, boot.Refused, 8, false}},
 		{"GET", "/out", nil, 403, "text/plain; charset=utf-8", 8, "refused\n",
-			told{boot.Tool, boot.Other, boot.Refused, 8, false}},
+			observed{boot.Tool, boot.Other, boot.Refused, 8, false}},
 		{"GET", "/fifo", nil, 403, "text/plain; charset=utf-8", 8, "refused\n",
-			told{boot.Tool, boot.Other, boot.Refused, 8, false}},
+			observed{boot.Tool, boot.Other, boot.Refused, 8, false}},
 		{"GET", "/bad.ipxe", nil, 403, "text/plain; charset=utf-8", 8, "refused\n",
-			told{boot.Tool, boot.Script, boot.Refused, 8, false}},
+			observed{boot.Tool, boot.Script, boot.Refused, 8, false}},
 		{"GET", "/%2e%2e/%2e%2e/etc/passwd", nil, 403, "text/plain; charset=utf-8", 8, "refused\n",
-			told{boot.Tool, boot.Other, boot.Refused, 8, false}},
+			observed{boot.Tool, boot.Other, boot.Refused, 8, false}},
 		{"GET", "/..%2fetc%2fpasswd", nil, 403, "text/plain; charset=utf-8", 8, "refused\n",
-			told{boot.Tool, boot.Other, boot.Refused, 8, false}},
+			observed{boot.Tool, boot.Other, boot.Refused, 8, false}},
 		{"GET", "/%00", nil, 404, "text/plain; charset=utf-8", 10, "not found\n",
-			told{boot.Tool, boot.NoFile, boot.NotFound, 10, false}},
+			observed{boot.Tool, boot.NoFile, boot.NotFound, 10, false}},
 		{"POST", "/kernel/vmlinuz", nil, 405, "text/plain; charset=utf-8", 17, "only GET and HEAD\n"[:17],
-			told{boot.Tool, boot.NoFile, boot.Refused, 18, false}},
+			observed{boot.Tool, boot.NoFile, boot.Refused, 18, false}},
 		{"PUT", "/metrics", nil, 405, "text/plain; charset=utf-8", 17, "only GET and HEAD\n"[:17],
-			told{boot.Tool, boot.NoFile, boot.Refused, 18, false}},
+			observed{boot.Tool, boot.NoFile, boot.Refused, 18, false}},
 		{"DELETE", "/", nil, 405, "text/plain; charset=utf-8", 17, "only GET and HEAD\n"[:17],
-			told{boot.Tool, boot.NoFile, boot.Refused, 18, false}},
+			observed{boot.Tool, boot.NoFile, boot.Refused, 18, false}},
 	} {
 		name := tc.method + " " + tc.path + " " + strings.Join(tc.header, " ")
 		resp, body := s.do(tc.method, tc.path, tc.header...)
 		tr := s.next(t)
-		got := told{tr.Class, tr.Artifact, tr.Outcome, tr.Bytes, tr.LoopBroken}
+		got := observed{tr.Class, tr.Artifact, tr.Outcome, tr.Bytes, tr.LoopBroken}
 		if further := slices.Contains(tc.header, "Range"); tr.Further != further {
 			t.Errorf("%s: further is %v", name, !further)
 		}
@@ -276,7 +276,7 @@ func TestRequests(t *testing.T) {
 			}
 		}
 		if diff := cmp.Diff(tc.want, got); diff != "" {
-			t.Errorf("%s: told (-want +got)\n%s", name, diff)
+			t.Errorf("%s: observed (-want +got)\n%s", name, diff)
 		}
 		h := resp.Header
 		if resp.StatusCode != tc.status || h.Get("Content-Type") != tc.contentType ||
@@ -306,7 +306,7 @@ func TestRequests(t *testing.T) {
 		}
 		if tr.Proto != boot.HTTP || !tr.Client.Addr().IsLoopback() || tr.Local.String() != s.addr || tr.Start.IsZero() ||
 			tr.Took <= 0 {
-			t.Errorf("%s: told %+v", name, tr)
+			t.Errorf("%s: observed %+v", name, tr)
 		}
 	}
 	if s.log.Len() > 0 {
@@ -328,7 +328,7 @@ func TestBreakerByUserAgent(t *testing.T) {
 			if !tr.LoopBroken || tr.Artifact != boot.Script || tr.Class != boot.IPXE ||
 				!strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") ||
 				resp.Header.Get("Vary") != ua {
-				t.Errorf("%s %s: told %+v, header %v", method, name, tr, resp.Header)
+				t.Errorf("%s %s: observed %+v, header %v", method, name, tr, resp.Header)
 			}
 		}
 	}
@@ -339,7 +339,7 @@ func TestBreakerByUserAgent(t *testing.T) {
 		t.Errorf("the menu is\n%s", body)
 	}
 	if tr := s.next(t); tr.LoopBroken || tr.Artifact != boot.Script || tr.Outcome != boot.OK {
-		t.Errorf("the menu: told %+v", tr)
+		t.Errorf("the menu: observed %+v", tr)
 	}
 }
 
@@ -355,7 +355,7 @@ func TestConditionalRequests(t *testing.T) {
 		}
 		resp, body := s.do("GET", p, "If-None-Match", tag)
 		if tr := s.next(t); resp.StatusCode != 304 || body != "" || tr.Outcome != boot.OK || tr.Bytes != 0 {
-			t.Errorf("%s: not modified is %s, told %+v", p, resp.Status, tr)
+			t.Errorf("%s: not modified is %s, observed %+v", p, resp.Status, tr)
 		}
 		resp, body = s.do("GET", p, "If-Range", tag, "Range", "bytes=0-1")
 		if s.next(t); resp.StatusCode != 206 || len(body) != 2 {
@@ -432,7 +432,7 @@ func TestReadyAndMetrics(t *testing.T) {
 	}
 	s.next(t)
 	if tr := s.next(t); tr.Outcome != boot.OK || tr.Artifact != boot.Internal {
-		t.Errorf("not ready is an answer, told %+v", tr)
+		t.Errorf("not ready is an answer, observed %+v", tr)
 	}
 	if resp, body := s.do("GET", "/metrics"); resp.StatusCode != 200 || !strings.Contains(body, "\nthings_total 1\n") {
 		t.Errorf("metrics: %s\n%s", resp.Status, body)
@@ -472,7 +472,7 @@ func TestOurOwnFailures(t *testing.T) {
 		t.Errorf("no permission: %s %q", resp.Status, body)
 	}
 	if tr := s.next(t); tr.Outcome != boot.Failed || tr.Artifact != boot.NBP || !errors.Is(tr.Err, fs.ErrPermission) {
-		t.Errorf("no permission: told %+v", tr)
+		t.Errorf("no permission: observed %+v", tr)
 	}
 
 	open = func(boot.Ask) (*files.File, error) { panic("boom") }
@@ -480,7 +480,7 @@ func TestOurOwnFailures(t *testing.T) {
 		t.Error("a panic was answered as if nothing were")
 	}
 	if tr := s.next(t); tr.Outcome != boot.Failed {
-		t.Errorf("panic: told %+v", tr)
+		t.Errorf("panic: observed %+v", tr)
 	}
 	if !strings.Contains(s.log.String(), "boom") || !strings.Contains(s.log.String(), "web_test.go") {
 		t.Errorf("the panic's place is not in the log:\n%s", &s.log)
@@ -500,7 +500,7 @@ func TestOurOwnFailures(t *testing.T) {
 		t.Errorf("half a file was taken for a whole one: %d bytes, %v", n, err)
 	}
 	if tr := s.next(t); tr.Outcome != boot.Failed || !errors.Is(tr.Err, io.ErrUnexpectedEOF) || tr.Bytes != 1000 {
-		t.Errorf("shrinking: told %+v", tr)
+		t.Errorf("shrinking: observed %+v", tr)
 	}
 }
 
@@ -539,7 +539,7 @@ func TestClientThatGoesAway(t *testing.T) {
 	resp.Body.Close()
 	if tr := s.next(t); tr.Outcome != boot.Aborted || tr.Artifact != boot.Image || tr.Err == nil || tr.Bytes < 1000 ||
 		tr.Bytes >= 32<<20 {
-		t.Errorf("told %+v", tr)
+		t.Errorf("observed %+v", tr)
 	}
 }
 
@@ -576,7 +576,7 @@ func TestKernelCopiesFiles(t *testing.T) {
 		t.Error(diff)
 	}
 	if tr := s.next(t); tr.Bytes != 1<<20+tail || tr.Outcome != boot.OK {
-		t.Errorf("told %+v", tr)
+		t.Errorf("observed %+v", tr)
 	}
 }
 
@@ -608,7 +608,7 @@ func TestCurl(t *testing.T) {
 	run("-o", out, s.url+"/images/disk.img")
 	same("whole")
 	if tr := s.next(t); tr.Outcome != boot.OK || tr.Class != boot.Tool || tr.Bytes != int64(len(data)) {
-		t.Errorf("told %+v", tr)
+		t.Errorf("observed %+v", tr)
 	}
 	// Half of it, then the rest.
 	if err := os.Truncate(out, 1<<20+17); err != nil {
@@ -617,7 +617,7 @@ func TestCurl(t *testing.T) {
 	run("--continue-at", "-", "-o", out, s.url+"/images/disk.img")
 	same("resumed")
 	if tr := s.next(t); tr.Bytes != int64(len(data))-(1<<20+17) {
-		t.Errorf("resumed: told %d bytes", tr.Bytes)
+		t.Errorf("resumed: observed %d bytes", tr.Bytes)
 	}
 	if got := run("--range", "100-199", s.url+"/images/disk.img"); got != string(data[100:200]) {
 		t.Error("a range is not what lies there")
@@ -666,7 +666,7 @@ func TestConcurrentDownloads(t *testing.T) {
 	wg.Wait()
 	for range 20 {
 		if tr := s.next(t); tr.Outcome != boot.OK || tr.Bytes != 1<<20 {
-			t.Errorf("told %+v", tr)
+			t.Errorf("observed %+v", tr)
 		}
 	}
 	s.mu.Lock()

@@ -25,18 +25,18 @@ func committed(t *testing.T) object {
 	return d
 }
 
-// objects are the members of a list. A member that is no object fails the test.
+// objects are the members of a list. A member that is not an object fails the test.
 func objects(t *testing.T, where string, in any) []object {
 	t.Helper()
 	all, ok := in.([]any)
 	if !ok {
-		t.Fatalf("%s is no list: %v", where, in)
+		t.Fatalf("%s is not a list: %v", where, in)
 	}
 	var out []object
 	for _, v := range all {
 		o, ok := v.(object)
 		if !ok {
-			t.Fatalf("%s has what is no object: %v", where, v)
+			t.Fatalf("%s has a member that is not an object: %v", where, v)
 		}
 		out = append(out, o)
 	}
@@ -216,7 +216,7 @@ func TestPanelsByGrafanasSchema(t *testing.T) {
 		only(t, where, p, panelKeys)
 		oneOf(t, "type of "+where, p["type"], panelTypes)
 		if titles[where] || title == "" {
-			t.Errorf("%s is there twice, or has no title", where)
+			t.Errorf("%s is a duplicate, or has no title", where)
 		}
 		titles[where] = true
 		if text, _ := p["description"].(string); len(text) < 20 || !strings.HasSuffix(text, ".") {
@@ -231,7 +231,7 @@ func TestPanelsByGrafanasSchema(t *testing.T) {
 		for _, q := range targets {
 			only(t, "a query of "+where, q, targetKeys)
 			if ref, _ := q["refId"].(string); len(ref) != 1 || refs[ref] {
-				t.Errorf("%s: refId %q is there twice, or no letter", where, ref)
+				t.Errorf("%s: refId %q is a duplicate, or not a letter", where, ref)
 			}
 			refs[q["refId"]] = true
 			if expr, _ := q["expr"].(string); expr == "" ||
@@ -320,7 +320,7 @@ func TestPanelsDoNotOverlap(t *testing.T) {
 			return int(v)
 		}
 		if id := number(p, "id"); ids[id] || id < 1 {
-			t.Errorf("%s: id %d is there twice, or none", title, id)
+			t.Errorf("%s: id %d is a duplicate, or missing", title, id)
 		}
 		ids[number(p, "id")] = true
 		g := within(t, title, p, "gridPos")
@@ -329,7 +329,7 @@ func TestPanelsDoNotOverlap(t *testing.T) {
 			t.Errorf("%s is outside of Grafana's 24 columns: %v", title, g)
 		}
 		if p["type"] == "row" && (x != 0 || w != 24 || h != 1) {
-			t.Errorf("the row %s is no row: %v", title, g)
+			t.Errorf("the row %s is not a row: %v", title, g)
 		}
 		for i := x; i < x+w; i++ {
 			for j := y; j < y+h; j++ {

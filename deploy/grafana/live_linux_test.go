@@ -44,8 +44,8 @@ func TestEveryQueryHasDataInARealPrometheus(t *testing.T) {
 	l.rules()
 }
 
-// panicked is the alert that cannot be brought about: nobody knows how to make the daemon panic. rules_test.yaml has its
-// cases.
+// panicked is the alert that cannot be brought about: nobody knows how to make the daemon panic. rules_test.yaml has
+// its cases.
 const panicked = "PxeagentPanicked"
 
 // live is a site with an agent, machines and a Prometheus.
@@ -453,7 +453,7 @@ func (l *live) exemplarsLeadToBoots() {
 			for _, e := range s.Exemplars {
 				seen++
 				if id := e.Labels["boot_id"]; !strings.Contains(l.Get("/api/v1/boots/"+id), `"booted"`) {
-					l.T.Fatalf("the exemplar %q is no boot that came through", id)
+					l.T.Fatalf("the exemplar %q is not a boot that finished", id)
 				}
 			}
 		}

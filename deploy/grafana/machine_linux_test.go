@@ -85,7 +85,7 @@ func (m *machine) menu() {
 	m.fetch("/ipxe/bootstrap.ipxe?" + strings.ReplaceAll(m.facts.Encode(), "+", "%20"))
 }
 
-// Options of TFTP requests, as they are sent by each kind of asker.
+// Options of TFTP requests, as they are sent by each kind of client.
 var (
 	ipxeOptions = []string{"blksize", "1432", "tsize", "0"}
 	uefiOptions = []string{"tsize", "0", "blksize", "1468", "windowsize", "4"}

@@ -7,7 +7,7 @@ func dhcp(b *board) {
 		states(
 			"Offers to each kind of client",
 			"Whether the DHCP offers to machines of this kind are as configured, from the agent's own probes.",
-			"as wished",
+			"as configured",
 			"wrong",
 			query{`min by (interface, client) (pxeagent_probe_offer_ok{<agents>})`, "{{interface}} {{client}}"},
 		),

@@ -38,7 +38,7 @@ func transfers(b *board) {
 	).unit("bytes"))
 	b.place(8, 8,
 		bars(
-			"Requests by kind of asker",
+			"Requests by kind of client",
 			"As recognised by the form of the request: iPXE, UEFI and BIOS firmware, GRUB, pxelinux, tools.",
 			query{
 				`sum by (class) (increase(pxeagent_requests_total{<agents>,artifact!="internal"}[$__rate_interval]))`,

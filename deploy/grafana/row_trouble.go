@@ -6,12 +6,12 @@ func trouble(b *board) {
 	b.place(12, 8,
 		bars(
 			"Boots that stalled or failed, by stage",
-			"The stage that they came to last: nothing was asked for after it, or a file of it was not to be had.",
+			"The last stage that they reached: nothing was requested after it, or one of its files was not found.",
 			query{`sum by (stage) (increase(pxeagent_boots_stalled_total{<agents>}[$__rate_interval]))`, "{{stage}}"},
 		),
 	)
 	b.place(6, 8,
-		ranking("Where boots stall", "Boots that stalled or failed in the time range, by the stage that they came to last.",
+		ranking("Where boots stall", "Boots that stalled or failed in the time range, by the last stage that they reached.",
 			query{`sum by (stage) (increase(pxeagent_boots_stalled_total{<agents>}[$__range]))`, "{{stage}}"}).decimals(0),
 	)
 	b.place(6, 8,
@@ -29,8 +29,8 @@ func trouble(b *board) {
 	b.place(12, 8,
 		bars(
 			"Requests that went wrong",
-			"Requests of machines that were refused, broken off, timed out, or asked for what does not exist. That only a "+
-				"file's size was wanted is no failure.",
+			"Requests of machines that were refused, broken off, timed out, or asked for what does not exist. A request for the "+
+				"size of a file alone is not a failure.",
 			query{
 				`sum by (protocol, outcome) (increase(pxeagent_requests_total{<agents>,outcome!~"ok|size_probe",artifact!="internal"}[$__rate_interval]))`,
 				"{{protocol}} {{outcome}}",

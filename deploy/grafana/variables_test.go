@@ -20,7 +20,7 @@ func TestVariables(t *testing.T) {
 	for _, v := range objects(t, "templating", within(t, "the dashboard", d, "templating")["list"]) {
 		name, _ := v["name"].(string)
 		if name == "" || known[name] {
-			t.Errorf("variable %q is there twice, or has no name", name)
+			t.Errorf("variable %q is a duplicate, or has no name", name)
 		}
 		for _, k := range []string{"label", "description", "query", "refresh", "options", "hide", "skipUrlSync", "multi",
 			"includeAll", "regex"} {

@@ -31,7 +31,7 @@ type File struct {
 	// NoValidator: it has neither ETag nor Last-Modified.
 	NoValidator bool
 	NoRange     bool // the whole of it is sent whatever is asked for
-	Unsized     bool // its length is not told
+	Unsized     bool // no Content-Length is sent
 	// Cuts are the numbers of bytes after which the connection is cut, for one answer after the other; after the last,
 	// nothing is cut.
 	Cuts []int
@@ -166,7 +166,7 @@ func (f File) serve(w *counted, r *http.Request) {
 	f.slowly(w, r)
 }
 
-// slowly sends in pieces, and cuts or stops where it is told to.
+// slowly sends in pieces, and cuts off or stalls where configured.
 func (f File) slowly(w *counted, r *http.Request) {
 	body, start := f.Body, 0
 	if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &start); err == nil && start < len(body) {
