@@ -26,8 +26,9 @@ func newBootsCmd(a *app) *cobra.Command {
 		Long: `List the boots that the daemon on this machine has seen, the newest last. It is asked over
 a socket in state_dir, so both need the same one, and the same user or root.
 Results: booted, stalled, looped, failed, local_disk; under-way for those that have none.`,
-		Example: "  pxeagent boots\n  pxeagent boots --follow\n  pxeagent boots --result stalled --limit 10 --json\n  pxeagent boots show 3f2a",
-		Args:    cli.OneOfItsCommands,
+		Example: "  pxeagent boots\n  pxeagent boots --follow\n  pxeagent boots --result stalled --limit 10 --json\n  " +
+			"pxeagent boots show 3f2a",
+		Args: cli.OneOfItsCommands,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, _, err := a.load(cmd)
 			if err != nil {
@@ -68,13 +69,15 @@ Results: booted, stalled, looped, failed, local_disk; under-way for those that h
 func newBootsShowCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "show ID",
-		Short:   "Show one boot as a timeline, with its files",
-		Long:    "Show one boot as a timeline, with its files. The last characters of its ID do, from four on, where no other boot's ends so.",
+		Use:   "show ID",
+		Short: "Show one boot as a timeline, with its files",
+		Long: "Show one boot as a timeline, with its files. The last characters of its ID do, from four on, where no " +
+			"other boot's ends so.",
 		Example: "  pxeagent boots show 3f2a",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return cli.Usagef("`pxeagent boots` lists boots with their IDs", "boots show wants the ID of one boot, and was given %s", cli.Count(len(args), "argument"))
+				return cli.Usagef("`pxeagent boots` lists boots with their IDs",
+					"boots show wants the ID of one boot, and was given %s", cli.Count(len(args), "argument"))
 			}
 			return nil
 		},
@@ -137,7 +140,8 @@ func (p *bootPrinter) list(all []boot.Boot) error {
 	rows := [][]string{{"STARTED", "MACHINE", "ARCH", "FIRMWARE", "RESULT", "AT", "TOOK", "ITEM", "ID"}}
 	for _, b := range slices.Backward(all) {
 		rows = append(rows, []string{
-			b.Started.Local().Format(timeLayout), b.Machine(), b.Arch, string(b.Firmware), resultText(b), orDash(string(b.At)), took(b), orDash(b.Item), b.ID,
+			b.Started.Local().Format(timeLayout), b.Machine(), b.Arch, string(b.Firmware), resultText(b), orDash(string(b.At)),
+			took(b), orDash(b.Item), b.ID,
 		})
 	}
 	return p.table(rows)

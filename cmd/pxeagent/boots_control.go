@@ -53,10 +53,13 @@ func (d control) get(ctx context.Context, path string) (*http.Response, error) {
 		resp.Body.Close()
 		return nil, fmt.Errorf("asking the daemon: it answered with status %d", resp.StatusCode)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return nil, cli.Failure{Code: cli.NotRunning, Err: fmt.Errorf("the daemon is not running: nothing answers at %s", d.socket),
-			Hints: []string{"start it: `pxeagent serve`, or systemctl start pxeagent", "or name the folder that it uses: state_dir, --state-dir"}}
+		return nil, cli.Failure{Code: cli.NotRunning,
+			Err: fmt.Errorf("the daemon is not running: nothing answers at %s", d.socket),
+			Hints: []string{"start it: `pxeagent serve`, or systemctl start pxeagent",
+				"or name the folder that it uses: state_dir, --state-dir"}}
 	case errors.Is(err, fs.ErrPermission):
-		return nil, cli.Failure{Code: cli.Permission, Err: fmt.Errorf("%s is closed to this user: %w", d.socket, fs.ErrPermission),
+		return nil, cli.Failure{Code: cli.Permission,
+			Err:   fmt.Errorf("%s is closed to this user: %w", d.socket, fs.ErrPermission),
 			Hints: []string{"run this as the user that the daemon runs as, or as root"}}
 	}
 	var u *url.Error
@@ -87,7 +90,8 @@ func (d control) boot(ctx context.Context, id string) (boot.Boot, error) {
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusNotFound {
 		return boot.Boot{}, cli.Failure{Code: cli.NoBoot, Err: fmt.Errorf("there is no boot %q, or it is kept no longer", id),
-			Hints: []string{"`pxeagent boots --limit 1000` lists them; boots.keep and boots.max_age say how many are kept, and how long"}}
+			Hints: []string{"`pxeagent boots --limit 1000` lists them; boots.keep and boots.max_age say how many are kept, " +
+				"and how long"}}
 	}
 	var b boot.Boot
 	if err := json.NewDecoder(resp.Body).Decode(&b); err != nil {
@@ -96,7 +100,8 @@ func (d control) boot(ctx context.Context, id string) (boot.Boot, error) {
 	return b, nil
 }
 
-// follow calls begun once changes are told, and changed with each. It returns when the daemon ends, or with their error.
+// follow calls begun once changes are told, and changed with each. It returns when the daemon ends, or with their
+// error.
 func (d control) follow(ctx context.Context, begun func() error, changed func(boot.Boot) error) error {
 	resp, err := d.get(ctx, web.EventsPath)
 	if err != nil {

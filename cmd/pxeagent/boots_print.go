@@ -145,7 +145,8 @@ func (p *bootPrinter) timeline(b boot.Boot) error {
 	for _, row := range [][2]string{
 		{"address", b.Addr.String()}, {"mac", b.MAC}, {"host", b.Host}, {"profile", b.Profile}, {"item", b.Item},
 		{"machine", plainFacts(b.Facts)}, {"firmware", string(b.Firmware) + ", " + b.Arch},
-		{"began", b.Started.Local().Format(timeLayout)}, {"took", took(b)}, {"why", strings.TrimLeft(why(b), ":, ")}, {"fetching", plainName(b.Fetching)},
+		{"began", b.Started.Local().Format(timeLayout)}, {"took", took(b)}, {"why", strings.TrimLeft(why(b), ":, ")},
+		{"fetching", plainName(b.Fetching)},
 	} {
 		if row[1] != "" {
 			fmt.Fprintf(&t, "  %-9s %s\n", row[0], row[1])
@@ -164,7 +165,8 @@ func (p *bootPrinter) timeline(b boot.Boot) error {
 		t.WriteByte('\n')
 	}
 	for _, f := range b.Files {
-		fmt.Fprintf(&t, "  %8s  %-4s %-12s %-10s %9s %8s  %s\n", "+"+seconds(f.Start.Sub(b.Started)), f.Proto, f.Class, f.Outcome,
+		fmt.Fprintf(&t, "  %8s  %-4s %-12s %-10s %9s %8s  %s\n", "+"+seconds(f.Start.Sub(b.Started)), f.Proto, f.Class,
+			f.Outcome,
 			humanize.IBytes(uint64(f.Bytes)), seconds(f.Took), plainText(f.Name))
 	}
 	if b.More > 0 {

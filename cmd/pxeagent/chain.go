@@ -37,7 +37,8 @@ does for a DHCP server that has one name for all. Asks nobody.`,
 			if err != nil {
 				return rootFailure(l.Config.Serve.Root, err)
 			}
-			e := explained{Chain: l.Config.Chain, Menu: lib.Leads().Script, Universal: l.Config.Serve.Universal, Machines: lib.Explain(l.tellsIPXE(), l.tellsURL())}
+			e := explained{Chain: l.Config.Chain, Menu: lib.Leads().Script, Universal: l.Config.Serve.Universal,
+				Machines: lib.Explain(l.tellsIPXE(), l.tellsURL())}
 			if asJSON {
 				return cli.WriteJSON(a.stdout, e)
 			}
@@ -52,7 +53,8 @@ does for a DHCP server that has one name for all. Asks nobody.`,
 
 // tellsIPXE says whether the DHCP server sends iPXE something else than firmware.
 func (l loaded) tellsIPXE() files.LoopGuard {
-	w := files.LoopGuard{Name: "dhcp", Why: "no DHCP server is configured from here (dhcp.backend, interface), and most cannot"}
+	w := files.LoopGuard{Name: "dhcp",
+		Why: "no DHCP server is configured from here (dhcp.backend, interface), and most cannot"}
 	if l.row.TellsIPXE != nil {
 		w.Used, w.Why = l.row.TellsIPXE(l.Config)
 	}

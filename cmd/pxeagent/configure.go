@@ -28,7 +28,7 @@ from cron and from Ansible.`,
   pxeagent configure --interface admin --pfsense https://fw.lan --user pxeagent --password-file FILE --tls-sha256 HEX`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.eachNetwork(cmd, !off, asJSON, func(ctx context.Context, l loaded, n network, s dhcp.Server, t *teller) (dhcp.Result, error) {
+			run := func(ctx context.Context, l loaded, n network, s dhcp.Server, t *teller) (dhcp.Result, error) {
 				c := dhcp.Configure{Server: s, Want: n.want, DryRun: dryRun, Probe: n.wire(), Report: t.step}
 				if off {
 					c.Want = dhcp.Boot{}
@@ -49,7 +49,8 @@ from cron and from Ansible.`,
 				}
 				r, err := c.Run(ctx)
 				return r, t.end(r, dryRun, err)
-			})
+			}
+			return a.eachNetwork(cmd, !off, asJSON, run)
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only show the plan: exit 0 where all is right, 2 where not")
@@ -72,7 +73,7 @@ decide.`,
 		Example: "  pxeagent revert --interface eth1 --dry-run\n  pxeagent revert --interface eth1",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.eachNetwork(cmd, false, asJSON, func(ctx context.Context, l loaded, n network, s dhcp.Server, t *teller) (dhcp.Result, error) {
+			run := func(ctx context.Context, l loaded, n network, s dhcp.Server, t *teller) (dhcp.Result, error) {
 				j, err := l.journal(n)
 				if err != nil {
 					return dhcp.Result{}, err
@@ -82,10 +83,12 @@ decide.`,
 					Server: s, Journal: j, Probe: n.wire(), Report: t.step, DryRun: dryRun, DiscardLaterChanges: discard,
 				}.Run(ctx)
 				return r, t.end(r, dryRun, err)
-			})
+			}
+			return a.eachNetwork(cmd, false, asJSON, run)
 		},
 	}
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only show what would change: exit 0 where nothing would, 2 where something would")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false,
+		"only show what would change: exit 0 where nothing would, 2 where something would")
 	cmd.Flags().BoolVar(&discard, "discard-later-changes", false, "go back even where somebody changed the settings since")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	a.addFlags(cmd, networkKeys, dhcpKeys)
@@ -107,9 +110,12 @@ func (t *teller) end(r dhcp.Result, dryRun bool, err error) error {
 	return nil
 }
 
+// networkRun is what a command does with one network's DHCP server.
+type networkRun func(context.Context, loaded, network, dhcp.Server, *teller) (dhcp.Result, error)
+
 // eachNetwork does the same for every interface that is configured. One that fails does not keep
 // the others from their turn; the first failure is the exit code.
-func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON bool, do func(context.Context, loaded, network, dhcp.Server, *teller) (dhcp.Result, error)) error {
+func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON bool, do networkRun) error {
 	l, err := a.read(cmd.Flags())
 	if err != nil {
 		return err
@@ -142,7 +148,9 @@ func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON bool, do func(con
 	return cli.Exit(first)
 }
 
-func (a *app) oneNetwork(ctx context.Context, l loaded, log *slog.Logger, n network, asJSON bool, do func(context.Context, loaded, network, dhcp.Server, *teller) (dhcp.Result, error)) (outcome, cli.Code) {
+func (a *app) oneNetwork(
+	ctx context.Context, l loaded, log *slog.Logger, n network, asJSON bool, do networkRun,
+) (outcome, cli.Code) {
 	t := &teller{}
 	s, err := l.server(n)
 	if err != nil {

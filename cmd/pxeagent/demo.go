@@ -37,8 +37,9 @@ func newDemoCmd(a *app) *cobra.Command {
 		Short: "Show the whole of it on this machine: no root, no network, nothing installed",
 		Long: `Run a stand-in pfSense firewall with a DHCP server on loopback, then do to it what configure
 and serve do to a real one: pin its certificate, plan, apply over HTTPS, probe, serve, and walk
-a machine's road from its DHCP offer to the menu, and show what is seen of a boot. All ports are high ones. The firewall is a
-stand-in; all else is what runs on a real network. Exits other than 0 if any step fails.`,
+a machine's boot path from its DHCP offer to the menu, and show what is seen of a boot. All
+ports are high ones. The firewall is a stand-in; all else is what runs on a real network.
+Exits other than 0 if any step fails.`,
 		Example: "  pxeagent demo\n  pxeagent demo --keep",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -77,7 +78,9 @@ type demonstration struct {
 	number  int
 }
 
-func demo(ctx context.Context, start func(dir string) (backend.StandIn, error), out, logs io.Writer, keep bool) (err error) {
+func demo(
+	ctx context.Context, start func(dir string) (backend.StandIn, error), out, logs io.Writer, keep bool,
+) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	d := &demonstration{out: out}
@@ -97,7 +100,8 @@ func demo(ctx context.Context, start func(dir string) (backend.StandIn, error), 
 	}
 	err = d.tour(running)
 	if err == nil && keep {
-		fmt.Fprintf(out, "\nserving until ^C:\n  %s/\n  %s\n  %s/metrics\n  curl tftp://%s/undionly.kpxe -o undionly.kpxe\n%s",
+		fmt.Fprintf(out, "\nserving until ^C:\n  %s/\n  %s\n  %s/metrics\n  curl tftp://%s/undionly.kpxe -o "+
+			"undionly.kpxe\n%s",
 			d.place.Base, watch.ScriptURL(d.place.Base), d.place.Base, d.sockets.TFTP(), d.wall.Visit())
 		<-running.Done()
 	}
@@ -241,7 +245,8 @@ func (d *demonstration) machines(ctx context.Context, report probe.Report) error
 	return nil
 }
 
-// again shows that a second configure, by the way that every pfSense has, writes nothing, and that revert puts back what was there.
+// again shows that a second configure, by the way that every pfSense has, writes nothing, and that revert puts back
+// what was there.
 func (d *demonstration) again(ctx context.Context) error {
 	j, err := dhcp.OpenJournal(filepath.Join(d.dir, "state"), demoJournal)
 	if err != nil {

@@ -19,10 +19,12 @@ import (
 
 // demoMachine is a UEFI machine that boots by HTTP, as the demo plays it.
 var demoMachine = url.Values{
-	"mac": {"52:54:00:00:14:14"}, "platform": {"efi"}, "buildarch": {"x86_64"}, "manufacturer": {"Demo"}, "product": {"Machine 14"},
+	"mac": {"52:54:00:00:14:14"}, "platform": {"efi"}, "buildarch": {"x86_64"}, "manufacturer": {"Demo"},
+	"product": {"Machine 14"},
 }
 
-// boot plays a machine that goes the whole road and on to its own disk, which is the menu's default, and shows what the agent saw of it.
+// boot plays a machine that goes the whole boot path and on to its own disk, which is the menu's default, and shows
+// what the agent saw of it.
 func (d *demonstration) boot(ctx context.Context) error {
 	told := demoMachine.Encode()
 	for _, ask := range []struct{ who, path, query string }{
@@ -43,7 +45,8 @@ func (d *demonstration) boot(ctx context.Context) error {
 	for _, s := range b.Stages {
 		stages = append(stages, fmt.Sprintf("%s %d bytes", s.Stage, s.Bytes))
 	}
-	d.say("boot", "%s, %s: %s: %s in %v", b.MAC, b.Firmware, strings.Join(stages, ", "), b.Result, b.Ended.Sub(b.Started).Round(time.Millisecond))
+	d.say("boot", "%s, %s: %s: %s in %v", b.MAC, b.Firmware, strings.Join(stages, ", "), b.Result,
+		b.Ended.Sub(b.Started).Round(time.Millisecond))
 	return nil
 }
 

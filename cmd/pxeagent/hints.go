@@ -27,14 +27,20 @@ import (
 // endRules are of how a run ended.
 var endRules = []cli.Rule{
 	// The order of package dhcp: where several hold, the first is the one to act on.
-	cli.Ending(dhcp.ErrRevertFailed, cli.RevertFailed, "do that first; once the cause is gone, `pxeagent revert` does it as well"),
+	cli.Ending(dhcp.ErrRevertFailed, cli.RevertFailed,
+		"do that first; once the cause is gone, `pxeagent revert` does it as well"),
 	cli.Ending(dhcp.ErrReverted, cli.PutBack, "`pxeagent probe` shows what each DHCP server offers now"),
-	cli.Ending(dhcp.ErrForeign, cli.Foreign, "turn off network boot at that server, or the server; `pxeagent probe` shows what each one offers"),
-	cli.Ending(dhcp.ErrNotProven, cli.NotProven, "`pxeagent probe` asks again; it can be run on any machine in that network"),
-	cli.Ending(dhcp.ErrRefused, cli.Refused, "correct what the plan names and run it again; --dry-run shows the plan and writes nothing"),
-	cli.Ending(dhcp.ErrNotServing, cli.NotServing, "start `pxeagent serve` at next-server first, or go on all the same with --not-serving-yet"),
+	cli.Ending(dhcp.ErrForeign, cli.Foreign,
+		"turn off network boot at that server, or the server; `pxeagent probe` shows what each one offers"),
+	cli.Ending(dhcp.ErrNotProven, cli.NotProven,
+		"`pxeagent probe` asks again; it can be run on any machine in that network"),
+	cli.Ending(dhcp.ErrRefused, cli.Refused,
+		"correct what the plan names and run it again; --dry-run shows the plan and writes nothing"),
+	cli.Ending(dhcp.ErrNotServing, cli.NotServing,
+		"start `pxeagent serve` at next-server first, or go on all the same with --not-serving-yet"),
 	cli.On(dhcp.ErrLocked, cli.Locked, "wait until it is done: the lock ends with its process"),
-	cli.Ending(dhcp.ErrNoJournal, cli.NoJournal, "run it where it was configured from, with the same state_dir; there is the journal"),
+	cli.Ending(dhcp.ErrNoJournal, cli.NoJournal,
+		"run it where it was configured from, with the same state_dir; there is the journal"),
 	cli.On(dhcp.ErrChanged, cli.Changed,
 		"run it again: it starts from what is there now, and --dry-run shows that first",
 		"`pxeagent revert --discard-later-changes` goes back whatever was changed since"),
@@ -42,23 +48,30 @@ var endRules = []cli.Rule{
 
 // causeRules are of what brought a run to its end.
 var causeRules = []cli.Rule{
-	cli.On(image.ErrNoSpace, cli.NotWritable, "make room, or name another disk in serve.root (--root); `pxeagent image list` says what each image takes, `pxeagent image remove` removes one"),
+	cli.On(image.ErrNoSpace, cli.NotWritable,
+		"make room, or name another disk in serve.root (--root); `pxeagent image list` says what each image takes, "+
+			"`pxeagent image remove` removes one"),
 	cli.On(image.ErrChecksum, cli.Checksum,
 		"what is there was kept; try again, or another mirror: --mirror URL, or mirrors in the configuration",
 		"if the maker's list is at fault, --sha256 gives the checksum that you know to be right"),
 	cli.On(image.ErrUnverified, cli.Checksum,
 		"nothing was added; --sha256 gives the checksum that you know to be right (of several files, separated by commas)",
 		"where a page answers in place of the list, this network asks for a login: see what the list's URL shows"),
-	cli.On(image.ErrAmbiguous, cli.Usage, "name the right one: --from FILE; a second --from may still name the folder with the others"),
-	cli.On(image.ErrArchive, cli.BadImage, "what is there was kept; get the archive from the maker's own mirror, and compare its checksum"),
-	cli.On(image.ErrUnbootable, cli.BadImage, "what is there was kept; see whether the recipe is for this kind of file: `pxeagent image recipes`"),
-	cli.On(image.ErrNoRecipe, cli.NoVersion, "`pxeagent image recipes` lists them; one of your own is a YAML file in recipes/ in serve.root"),
+	cli.On(image.ErrAmbiguous, cli.Usage,
+		"name the right one: --from FILE; a second --from may still name the folder with the others"),
+	cli.On(image.ErrArchive, cli.BadImage,
+		"what is there was kept; get the archive from the maker's own mirror, and compare its checksum"),
+	cli.On(image.ErrUnbootable, cli.BadImage,
+		"what is there was kept; see whether the recipe is for this kind of file: `pxeagent image recipes`"),
+	cli.On(image.ErrNoRecipe, cli.NoVersion,
+		"`pxeagent image recipes` lists them; one of your own is a YAML file in recipes/ in serve.root"),
 	cli.On(image.ErrNoVersion, cli.NoVersion, "`pxeagent image recipes` has a version of each; latest is the newest"),
 	cli.On(image.ErrOrder, cli.Usage, "`pxeagent image add --help` shows how each kind is added"),
 	cli.On(image.ErrRecipe, cli.Usage, "correct the file; deploy/guide/images.md has what stands in a recipe"),
 	cli.On(image.ErrByHand, cli.Refused, "remove its folder below http/ in serve.root yourself"),
 	cli.On(image.ErrNoImage, cli.NoImage, "`pxeagent image list` lists what there is"),
-	cli.On(image.ErrDamaged, cli.Damaged, "fetch it again: `pxeagent image add RECIPE VERSION --replace`; and see to the disk"),
+	cli.On(image.ErrDamaged, cli.Damaged,
+		"fetch it again: `pxeagent image add RECIPE VERSION --replace`; and see to the disk"),
 	cli.On(image.ErrBusy, cli.Locked, "wait until it is done: the lock ends with its process"),
 	cli.On(image.ErrDownload, cli.Download,
 		"run it again: it goes on where it was cut off",
@@ -66,16 +79,20 @@ var causeRules = []cli.Rule{
 	cli.On(image.ErrNotFound, cli.Download, "see that the mirror has it under that path; another mirror: --mirror URL"),
 
 	{Is: cli.IsError(probe.ErrPermission), Code: cli.Permission, Hints: capabilityHints},
-	cli.On(probe.ErrNoDevice, cli.NoInterface, "`ip -br link` lists this machine's devices; probe.device (--probe-device) names the one to ask from"),
-	cli.On(probe.ErrNoAddress, cli.NoInterface, "`ip -br addr` shows which devices have an address; probe.device (--probe-device) names the one to ask from"),
-	cli.On(probe.ErrPortTaken, cli.PortTaken, "as root, `"+whoListens("udp", 67)+"` says which program it is, most likely a DHCP server or relay"),
+	cli.On(probe.ErrNoDevice, cli.NoInterface,
+		"`ip -br link` lists this machine's devices; probe.device (--probe-device) names the one to ask from"),
+	cli.On(probe.ErrNoAddress, cli.NoInterface,
+		"`ip -br addr` shows which devices have an address; probe.device (--probe-device) names the one to ask from"),
+	cli.On(probe.ErrPortTaken, cli.PortTaken,
+		"as root, `"+whoListens("udp", 67)+"` says which program it is, most likely a DHCP server or relay"),
 
 	cli.On(store.ErrLocked, cli.Running, "stop that one first, or give each a state_dir of its own (--state-dir)"),
 	{Is: isRawSocket, Code: cli.Permission, Hints: capabilityHints},
 	{Is: isListen(syscall.EADDRINUSE), Code: cli.PortTaken, Hints: portHints},
 	{Is: cli.IsError(tftp.ErrPortTaken), Code: cli.PortTaken, Hints: func(error) []string { return heldHints("udp", 0) }},
 	{Is: isListen(syscall.EADDRNOTAVAIL), Code: cli.NoInterface, Hints: addressHints},
-	cli.On(agent.ErrInherited, cli.Wrong, "deploy/systemd/pxeagent.socket is a socket unit that fits: UDP for TFTP, one of TCP for HTTP"),
+	cli.On(agent.ErrInherited, cli.Wrong,
+		"deploy/systemd/pxeagent.socket is a socket unit that fits: UDP for TFTP, one of TCP for HTTP"),
 	{Is: isListen(fs.ErrPermission), Code: cli.Permission, Hints: lowPortHints},
 	cli.On(syscall.ENODEV, cli.NoInterface, "`ip link` lists this machine's devices"),
 	{Is: cli.IsError(syscall.ENOSPC, syscall.EDQUOT), Code: cli.NotWritable, Hints: diskHints},
@@ -190,7 +207,8 @@ func diskHints(err error) []string {
 	if p := pathIn(err); p != "" {
 		where = filepath.Dir(p)
 	}
-	return []string{"free some space: `df -h " + where + "` shows how little there is; files are replaced whole or not at all, so the old one is still there"}
+	return []string{"free some space: `df -h " + where + "` shows how little there is; files are replaced whole or not " +
+		"at all, so the old one is still there"}
 }
 
 func readOnlyHints(err error) []string {

@@ -19,7 +19,8 @@ import (
 
 func newHostCmd(a *app) *cobra.Command {
 	return cli.Group("host", "Machines: which host one is, what it boots, boot once",
-		newHostListCmd(a), newHostShowCmd(a), newHostBootCmd(a), newHostAgainCmd(a), newHostApproveCmd(a), newHostRenderCmd(a))
+		newHostListCmd(a), newHostShowCmd(a), newHostBootCmd(a), newHostAgainCmd(a), newHostApproveCmd(a),
+		newHostRenderCmd(a))
 }
 
 // hostKeys are the keys that these commands take as flags.
@@ -49,7 +50,8 @@ func hostArgs(names ...string) cobra.PositionalArgs {
 		if len(args) == len(names) {
 			return nil
 		}
-		return cli.Usagef(fmt.Sprintf("`%s --help` shows how", cmd.CommandPath()), "want %s, and was given %q", strings.Join(names, " and "), args)
+		return cli.Usagef(fmt.Sprintf("`%s --help` shows how", cmd.CommandPath()), "want %s, and was given %q",
+			strings.Join(names, " and "), args)
 	}
 }
 
@@ -59,11 +61,13 @@ func hostID(fleet *machine.Fleet, name string) (machine.ID, []machine.ID, error)
 		if ids := h.IDs(); len(ids) > 0 {
 			return ids[0], ids, nil
 		}
-		return "", nil, cli.Usagef("name the machine by its MAC; `pxeagent boots` shows those that were seen", "host %s has neither mac nor uuid, so it is not one machine", name)
+		return "", nil, cli.Usagef("name the machine by its MAC; `pxeagent boots` shows those that were seen",
+			"host %s has neither mac nor uuid, so it is not one machine", name)
 	}
 	id, err := machine.ParseID(name)
 	if err != nil {
-		return "", nil, cli.Usagef("`pxeagent host list` shows the hosts of the configuration", "there is no host %q, and it is neither a MAC nor a UUID", name)
+		return "", nil, cli.Usagef("`pxeagent host list` shows the hosts of the configuration",
+			"there is no host %q, and it is neither a MAC nor a UUID", name)
 	}
 	f := factsOf(id)
 	return id, fleet.Inventory().Resolve(f, netip.Addr{}).IDs, nil
@@ -113,7 +117,8 @@ func newHostListCmd(a *app) *cobra.Command {
 			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(tw, "HOST\tKNOWN BY\tPROFILE\tLABELS\tBOOTS ONCE")
 			for _, r := range rows {
-				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", hostCell(r.Name), hostCell(strings.Join(r.KnownBy, " ")), hostCell(r.Profile), hostCell(labelText(r.Labels)), hostCell(r.Once))
+				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", hostCell(r.Name), hostCell(strings.Join(r.KnownBy, " ")),
+					hostCell(r.Profile), hostCell(labelText(r.Labels)), hostCell(r.Once))
 			}
 			return tw.Flush()
 		},
@@ -182,7 +187,8 @@ it back. What a machine boots always is said by its profile, in the file.`,
 			case !cancel && len(args) != 2:
 				return cli.Usagef(hint, "want a machine and an image, and was given %q", args)
 			case !cancel && !once:
-				return cli.Usagef("add --once; what a machine boots always is said by its profile, in hosts and profiles of the file", "for how often is not said")
+				return cli.Usagef("add --once; what a machine boots always is said by its profile, in hosts and profiles of the "+
+					"file", "for how often is not said")
 			}
 			return nil
 		},
@@ -258,7 +264,8 @@ func noItem(c agent.Config, name string, err error) error {
 	f := cli.Failure{Code: cli.NoImage, Err: err, Hints: []string{"`pxeagent menu show` lists what there is"}}
 	switch {
 	case errors.Is(err, catalog.ErrNotOnce):
-		return cli.Failure{Code: cli.Usage, Err: err, Hints: []string{"images, scripts in " + catalog.FragmentDir + " and " + catalog.Local + " can be booted once"}}
+		return cli.Failure{Code: cli.Usage, Err: err,
+			Hints: []string{"images, scripts in " + catalog.FragmentDir + " and " + catalog.Local + " can be booted once"}}
 	case !errors.Is(err, catalog.ErrUnknownItem):
 		return rootFailure(c.Root, err)
 	}
@@ -304,7 +311,8 @@ func newHostAgainCmd(a *app) *cobra.Command {
 				fmt.Fprintf(a.stdout, "%s "+word, args[0], p.Image, p.Name)
 			}
 			if !found {
-				return cli.Usagef("`pxeagent host show` says what it boots and why", "%s has no profile with when: once, and has booted nothing for one", args[0])
+				return cli.Usagef("`pxeagent host show` says what it boots and why",
+					"%s has no profile with when: once, and has booted nothing for one", args[0])
 			}
 			return nil
 		},

@@ -93,7 +93,8 @@ daemon need run.`,
 func hostFacts(fleet *machine.Fleet, args []string, facts boot.Facts, addr netip.Addr) (boot.Facts, netip.Addr, error) {
 	if len(args) == 0 {
 		if facts == (boot.Facts{}) && !addr.IsValid() {
-			return facts, addr, cli.Usagef("`pxeagent host list` shows the hosts of the configuration", "want a machine: a MAC, a UUID, the name of a host, or flags")
+			return facts, addr, cli.Usagef("`pxeagent host list` shows the hosts of the configuration",
+				"want a machine: a MAC, a UUID, the name of a host, or flags")
 		}
 		return facts, addr, nil
 	}
@@ -140,8 +141,10 @@ func factsOfHost(h machine.Host, facts boot.Facts, addr netip.Addr) (boot.Facts,
 }
 
 func viewOf(d machine.Decision, menu menu.Menu, facts boot.Facts, addr netip.Addr) hostView {
-	v := hostView{Facts: facts, Addr: addr, Host: d.Host, By: d.By, Line: d.Line, Profile: d.Profile, Labels: d.Labels, Boots: menu.Default, How: when(menu),
-		Once: menu.Choice.Once, SkipMenu: menu.SkipMenu, Args: menu.Choice.Args, Why: menu.Choice.Why, Script: string(menu.Shown)}
+	v := hostView{Facts: facts, Addr: addr, Host: d.Host, By: d.By, Line: d.Line, Profile: d.Profile, Labels: d.Labels,
+		Boots: menu.Default, How: when(menu),
+		Once: menu.Choice.Once, SkipMenu: menu.SkipMenu, Args: menu.Choice.Args, Why: menu.Choice.Why,
+		Script: string(menu.Shown)}
 	if menu.Err != nil {
 		v.Problems = strings.Split(menu.Err.Error(), "\n")
 	}
@@ -201,9 +204,11 @@ for a machine: DOCUMENT is its name without .tmpl. Secrets that it holds are pri
 			if err != nil {
 				return err
 			}
-			d, err := fleet.Preview(machine.Request{Name: args[1], Addr: addr, Facts: facts, Server: strings.TrimSuffix(c.Places[0].Base.String(), "/")})
+			d, err := fleet.Preview(machine.Request{Name: args[1], Addr: addr, Facts: facts,
+				Server: strings.TrimSuffix(c.Places[0].Base.String(), "/")})
 			if errors.Is(err, fs.ErrNotExist) {
-				return cli.Usagef(fmt.Sprintf("templates lie in %s/%s, and are named with .tmpl at their end", c.Root, agent.DocumentsFolder), "there is no document %q", args[1])
+				hint := fmt.Sprintf("templates lie in %s/%s, and are named with .tmpl at their end", c.Root, agent.DocumentsFolder)
+				return cli.Usagef(hint, "there is no document %q", args[1])
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[1], err)

@@ -22,7 +22,8 @@ import (
 
 func newImageCmd(a *app) *cobra.Command {
 	return cli.Group("image", "Fetch, check and keep the images that machines boot",
-		newImageAddCmd(a), newImageListCmd(a), newImageVerifyCmd(a), newImageRemoveCmd(a), newImageDefaultCmd(a), newImageSyncCmd(a), newImageRecipesCmd(a))
+		newImageAddCmd(a), newImageListCmd(a), newImageVerifyCmd(a), newImageRemoveCmd(a), newImageDefaultCmd(a),
+		newImageSyncCmd(a), newImageRecipesCmd(a))
 }
 
 // imageKeys are the keys that the commands take as flags.
@@ -100,7 +101,8 @@ trees that were put there by hand and are known by the names of their files:
 				return err
 			}
 			if asJSON {
-				return cli.WriteJSON(a.stdout, map[string]any{"images": append([]image.Installed{}, all...), "default": l.Config.Menu.Default})
+				return cli.WriteJSON(a.stdout,
+					map[string]any{"images": append([]image.Installed{}, all...), "default": l.Config.Menu.Default})
 			}
 			return printImages(a.stdout, all, l.Config.Menu.Default)
 		},
@@ -126,7 +128,8 @@ func printImages(w io.Writer, all []image.Installed, byDefault string) error {
 			}
 			items = append(items, k)
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", in.Key, cmp.Or(in.Recipe, "(by hand)"), humanize.IBytes(uint64(in.Bytes)), dayText(in.Added), verifiedText(in), cmp.Or(strings.Join(items, ", "), "none"))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", in.Key, cmp.Or(in.Recipe, "(by hand)"), humanize.IBytes(uint64(in.Bytes)),
+			dayText(in.Added), verifiedText(in), cmp.Or(strings.Join(items, ", "), "none"))
 	}
 	return tw.Flush()
 }

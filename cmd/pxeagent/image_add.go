@@ -42,7 +42,8 @@ HTTP_PROXY and NO_PROXY.`,
   pxeagent image add generic rescue --from ./vmlinuz --from ./initrd.img`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return cli.Usagef("`pxeagent image recipes` lists recipes with a version of each; latest is the newest", "image add takes a recipe and a version, and was given %q", args)
+				return cli.Usagef("`pxeagent image recipes` lists recipes with a version of each; latest is the newest",
+					"image add takes a recipe and a version, and was given %q", args)
 			}
 			return nil
 		},
@@ -65,7 +66,8 @@ HTTP_PROXY and NO_PROXY.`,
 			in, err := s.Add(cmd.Context(), o)
 			there := errors.Is(err, image.ErrThere)
 			if there && in.Key == "" {
-				return cli.Failure{Code: cli.Refused, Err: err, Hints: []string{"look what lies there; --replace puts the image in its place"}}
+				return cli.Failure{Code: cli.Refused, Err: err,
+					Hints: []string{"look what lies there; --replace puts the image in its place"}}
 			}
 			if err != nil && !there {
 				return imageFailure(l, err)
@@ -78,8 +80,10 @@ HTTP_PROXY and NO_PROXY.`,
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.From, "from", nil, "file, folder or URL in place of the mirrors (repeatable)")
-	f.StringVar(&o.SHA256, "sha256", "", "SHA-256 that the file must have, in hex, in place of the published ones; of several files, separated by commas")
-	f.StringArrayVar(&o.Mirrors, "mirror", nil, "URL in place of the recipe's mirrors (repeatable: the next one is tried where one fails)")
+	f.StringVar(&o.SHA256, "sha256", "",
+		"SHA-256 that the file must have, in hex, in place of the published ones; of several files, separated by commas")
+	f.StringArrayVar(&o.Mirrors, "mirror", nil,
+		"URL in place of the recipe's mirrors (repeatable: the next one is tried where one fails)")
 	f.StringVar(&o.Arch, "arch", "", "amd64 or arm64; default: amd64")
 	f.StringVar(&o.Title, "title", "", "title in the menu; default: the recipe's")
 	f.StringVar(&args, "args", "", "more arguments for the kernel, separated by blanks")
@@ -121,7 +125,8 @@ func (a *app) added(l loaded, in image.Installed, there bool) error {
 	if there {
 		fmt.Fprintf(a.stdout, "%s is there already; nothing was fetched (--replace fetches it again)\n", in.Key)
 	} else {
-		fmt.Fprintf(a.stdout, "added %s, %s, in the menu as %s\n", in.Key, humanize.IBytes(uint64(in.Bytes)), strings.Join(in.Items, ", "))
+		fmt.Fprintf(a.stdout, "added %s, %s, in the menu as %s\n", in.Key, humanize.IBytes(uint64(in.Bytes)),
+			strings.Join(in.Items, ", "))
 	}
 	if in.Installs {
 		fmt.Fprintln(a.stdout, "note: it installs: a machine that it is chosen on may lose what is on its disk")

@@ -31,7 +31,8 @@ adding an image never changes what machines boot.`,
 		Example: "  pxeagent image default smartos-20130808T195337Z\n  pxeagent image default local",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return cli.Usagef("`pxeagent image list` lists the items of the menu", "image default takes one key, and was given %q", args)
+				return cli.Usagef("`pxeagent image list` lists the items of the menu",
+					"image default takes one key, and was given %q", args)
 			}
 			return nil
 		},
@@ -46,7 +47,8 @@ adding an image never changes what machines boot.`,
 			}
 			from := l.From("menu.default")
 			if !from.InFile() {
-				return cli.Failure{Code: cli.Refused, Err: fmt.Errorf("menu.default is set by %s, which wins over the file", from), Hints: []string{"set it there, or unset that"}}
+				return cli.Failure{Code: cli.Refused, Err: fmt.Errorf("menu.default is set by %s, which wins over the file", from),
+					Hints: []string{"set it there, or unset that"}}
 			}
 			file, before, err := setDefault(l, item)
 			if err != nil {
@@ -61,7 +63,9 @@ adding an image never changes what machines boot.`,
 				fmt.Fprintf(a.stdout, "menu.default is now %s, and was %s (%s)\n", item, before, file)
 			}
 			if installs {
-				fmt.Fprintln(a.stdout, "note: it installs: every machine that boots from the network, and whose profile says nothing else, may lose what is on its disk")
+				fmt.Fprintln(a.stdout,
+					"note: it installs: every machine that boots from the network, and whose profile says nothing else, may lose "+
+						"what is on its disk")
 			}
 			return nil
 		},
@@ -86,7 +90,8 @@ func (l loaded) menuItem(key string) (item string, installs bool, err error) {
 		keys = append(keys, i.Key)
 	}
 	if !slices.Contains(keys, key) {
-		f := cli.Failure{Code: cli.NoImage, Err: fmt.Errorf("the menu has no item %q", key), Hints: []string{"it has " + strings.Join(keys, ", ")}}
+		f := cli.Failure{Code: cli.NoImage, Err: fmt.Errorf("the menu has no item %q", key),
+			Hints: []string{"it has " + strings.Join(keys, ", ")}}
 		if near := cli.Nearest(key, keys); near != "" {
 			f.Hints = []string{"did you mean " + near + "?"}
 		}
@@ -128,10 +133,13 @@ func setDefault(l loaded, item string) (file, before string, err error) {
 	}
 	changed, err := withDefault(text, item)
 	if err != nil {
-		return file, before, cli.Failure{Code: cli.Refused, Err: fmt.Errorf("%s: %w", file, err), Hints: []string{fmt.Sprintf("write it yourself: under menu, `default: %s`", item)}}
+		return file, before, cli.Failure{Code: cli.Refused, Err: fmt.Errorf("%s: %w", file, err),
+			Hints: []string{fmt.Sprintf("write it yourself: under menu, `default: %s`", item)}}
 	}
 	if target, err := os.Readlink(file); err == nil && target != "" {
-		return file, before, cli.Failure{Code: cli.Refused, Err: fmt.Errorf("%s is a link to %s, and would be replaced by a file", file, target), Hints: []string{fmt.Sprintf("write it yourself: under menu, `default: %s`", item)}}
+		return file, before, cli.Failure{Code: cli.Refused,
+			Err:   fmt.Errorf("%s is a link to %s, and would be replaced by a file", file, target),
+			Hints: []string{fmt.Sprintf("write it yourself: under menu, `default: %s`", item)}}
 	}
 	if err := renameio.WriteFile(file, changed, mode, renameio.WithExistingPermissions()); err != nil {
 		return file, before, fmt.Errorf("writing the configuration: %w", err)
@@ -139,8 +147,8 @@ func setDefault(l loaded, item string) (file, before string, err error) {
 	return file, before, nil
 }
 
-// withDefault is text with menu.default set to item and every other byte as it was. It fails where that is not to be had: where menu is written
-// on one line, or as an alias.
+// withDefault is text with menu.default set to item and every other byte as it was. It fails where that is not to be
+// had: where menu is written on one line, or as an alias.
 func withDefault(text []byte, item string) ([]byte, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
@@ -155,7 +163,7 @@ func withDefault(text []byte, item string) ([]byte, error) {
 	line := "default: " + item
 	var out []byte
 	switch {
-	case value != nil && value.Kind == yaml.ScalarNode && value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 && value.Value != "" && !strings.Contains(value.Value, "\n"):
+	case value != nil && onOneLine(value):
 		out = replaceScalar(text, value, item)
 	case value != nil:
 		return nil, errors.New("menu.default is not written on one line")
@@ -166,7 +174,8 @@ func withDefault(text []byte, item string) ([]byte, error) {
 		out = insertLine(text, keyOf(top, "menu").Line+1, "  "+line)
 	case menu != nil:
 		return nil, errors.New("menu is not written with its keys on lines of their own")
-	case top != nil && top.Kind != yaml.MappingNode && top.ShortTag() != "!!null", top != nil && top.Style&yaml.FlowStyle != 0:
+	case top != nil && top.Kind != yaml.MappingNode && top.ShortTag() != "!!null",
+		top != nil && top.Style&yaml.FlowStyle != 0:
 		return nil, errors.New("the file is not written with its keys on lines of their own")
 	default:
 		out = bytes.Clone(text)
@@ -255,4 +264,10 @@ func sameBut(before, after []byte, item string) error {
 		return errors.New("it could not be changed in place")
 	}
 	return nil
+}
+
+// onOneLine: n is a text that is written on one line.
+func onOneLine(n *yaml.Node) bool {
+	plain := n.Kind == yaml.ScalarNode && n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0
+	return plain && n.Value != "" && !strings.Contains(n.Value, "\n")
 }

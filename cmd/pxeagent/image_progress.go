@@ -77,8 +77,10 @@ func totalText(e image.Event) string {
 // newBar is a bar for one long step.
 func newBar(w io.Writer, e image.Event) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(max(e.Total, -1),
-		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(cli.Plain(e.Doing)), progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true),
-		progressbar.OptionShowTotalBytes(true), progressbar.OptionSetPredictTime(true), progressbar.OptionSetElapsedTime(true),
+		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(cli.Plain(e.Doing)),
+		progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true),
+		progressbar.OptionShowTotalBytes(true), progressbar.OptionSetPredictTime(true),
+		progressbar.OptionSetElapsedTime(true),
 		progressbar.OptionSetWidth(20), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionShowCount(),
 		progressbar.OptionOnCompletion(func() { fmt.Fprintln(w) }),
 	)

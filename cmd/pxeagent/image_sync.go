@@ -33,7 +33,8 @@ something is to be done.`,
 				return err
 			}
 			if len(l.Config.Images) == 0 {
-				return cli.Failure{Code: cli.Usage, Err: errors.New("images: the configuration lists none"), Hints: []string{"list them in the file, such as `images: [{recipe: smartos, version: latest, keep: 3}]`"}}
+				return cli.Failure{Code: cli.Usage, Err: errors.New("images: the configuration lists none"),
+					Hints: []string{"list them in the file, such as `images: [{recipe: smartos, version: latest, keep: 3}]`"}}
 			}
 			s, err := l.store(a.newProgress(asJSON).event)
 			if err != nil {
@@ -56,7 +57,8 @@ something is to be done.`,
 			return a.synced(l, all, err, dryRun, asJSON)
 		},
 	}
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and do nothing; latest is asked for all the same")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false,
+		"say what would be done, and do nothing; latest is asked for all the same")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	a.addFlags(cmd, imageKeys)
 	return cmd
@@ -64,7 +66,8 @@ something is to be done.`,
 
 // synced ends a sync.
 func (a *app) synced(l loaded, all []image.Action, err error, dryRun, asJSON bool) error {
-	todo := slices.ContainsFunc(all, func(act image.Action) bool { return act.Do != image.DoNone && act.Do != image.DoSpare })
+	todo := slices.ContainsFunc(all,
+		func(act image.Action) bool { return act.Do != image.DoNone && act.Do != image.DoSpare })
 	if asJSON {
 		if werr := cli.WriteJSON(a.stdout, map[string]any{"actions": all, "dry_run": dryRun}); werr != nil {
 			return werr
@@ -85,7 +88,8 @@ func (a *app) synced(l loaded, all []image.Action, err error, dryRun, asJSON boo
 		}
 		if failed > 1 {
 			f := explain(err)
-			return cli.Failure{Code: f.Code, Err: fmt.Errorf("%s could not be added", cli.Count(failed, "image")), Hints: f.Hints}
+			return cli.Failure{Code: f.Code, Err: fmt.Errorf("%s could not be added", cli.Count(failed, "image")),
+				Hints: f.Hints}
 		}
 		return imageFailure(l, err)
 	case dryRun && todo:
@@ -107,6 +111,7 @@ func (l *loaded) needed(log *slog.Logger) (func(key string) string, error) {
 		return nil, err
 	}
 	// What the menu hides is needed as much, so of its configuration nothing else is told.
-	why, err := agent.Needed(agent.Config{Root: l.Config.Serve.Root, State: l.Config.StateDir, Machines: machines, Menu: menu.Settings{Default: l.Config.Menu.Default}, Log: log})
+	why, err := agent.Needed(agent.Config{Root: l.Config.Serve.Root, State: l.Config.StateDir, Machines: machines,
+		Menu: menu.Settings{Default: l.Config.Menu.Default}, Log: log})
 	return func(key string) string { return why[key] }, err
 }

@@ -78,7 +78,7 @@ func TestImageExitCodes(t *testing.T) {
 		{"add smartos latest --mirror file:///mnt", cli.Usage, `--mirror: "file:///mnt" has the scheme file; want https or http`},
 		{"add iso x --from ftp://mirror.lan/x.iso", cli.Usage, `--from: "ftp://mirror.lan/x.iso" has the scheme ftp`},
 		{"add iso x --from nowhere.iso", cli.Usage, "--from: there is no nowhere.iso"},
-		{"add iso x --from pxeagent.yaml --sha256 12", cli.Usage, `--sha256: "12" is no SHA-256`},
+		{"add iso x --from pxeagent.yaml --sha256 12", cli.Usage, `--sha256: invalid SHA-256 "12"`},
 	} {
 		args := strings.Fields(c.args)
 		if args[0] == "add" {

@@ -71,7 +71,8 @@ where one differs.`,
 				return printImages(a.stdout, nil, "")
 			}
 			if len(errs) > 1 {
-				return cli.Failure{Code: verifyCode(errs), Err: fmt.Errorf("%d of %s are not as they should be", len(errs), cli.Count(len(names), "image"))}
+				return cli.Failure{Code: verifyCode(errs),
+					Err: fmt.Errorf("%d of %s are not as they should be", len(errs), cli.Count(len(names), "image"))}
 			}
 			return errors.Join(errs...)
 		},
@@ -107,7 +108,8 @@ func (v verified) print(a *app) {
 		}
 	}
 	if n := len(v.Extra); n > 0 {
-		fmt.Fprintf(a.stdout, "%s: %s that it did not come with: %s\n", v.Key, cli.Count(n, "file"), cli.Plain(strings.Join(v.Extra[:min(n, 5)], ", ")))
+		fmt.Fprintf(a.stdout, "%s: %s that it did not come with: %s\n", v.Key, cli.Count(n, "file"),
+			cli.Plain(strings.Join(v.Extra[:min(n, 5)], ", ")))
 	}
 }
 
@@ -145,7 +147,8 @@ removed, nor what is the menu's default or named by a profile or a machine's nex
 				}
 				for _, k := range append([]string{in.Key}, in.Items...) {
 					if why := needed(k); why != "" {
-						return cli.Failure{Code: cli.Refused, Err: fmt.Errorf("%s is needed: %s", k, why), Hints: []string{"change that first"}}
+						return cli.Failure{Code: cli.Refused, Err: fmt.Errorf("%s is needed: %s", k, why),
+							Hints: []string{"change that first"}}
 					}
 				}
 			}

@@ -28,8 +28,9 @@ gcc, ld, perl, and the headers of liblzma for BIOS. Nothing is downloaded.
 
 A target is bios (undionly.kpxe), efi64 (ipxe.efi), arm64 (snp-arm64.efi), or one of iPXE's own
 make, such as bin-x86_64-efi/snponly.efi.`,
-		Example: "  pxeagent ipxe build --source ~/ipxe --interface eth1\n  pxeagent ipxe build --source ~/ipxe --script menu.ipxe --target bios --target efi64",
-		Args:    cli.NoArgs,
+		Example: "  pxeagent ipxe build --source ~/ipxe --interface eth1\n  pxeagent ipxe build --source ~/ipxe --script " +
+			"menu.ipxe --target bios --target efi64",
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, _, err := a.load(cmd)
 			if err != nil {
@@ -43,7 +44,8 @@ make, such as bin-x86_64-efi/snponly.efi.`,
 				return err
 			}
 			for _, target := range targets {
-				b := ipxe.Build{Source: source, Target: target, Script: text, Named: named, Dir: filepath.Join(l.Config.Serve.Root, "tftp")}
+				b := ipxe.Build{Source: source, Target: target, Script: text, Named: named,
+					Dir: filepath.Join(l.Config.Serve.Root, "tftp")}
 				if err := a.build(cmd.Context(), b); err != nil {
 					return err
 				}
@@ -73,7 +75,8 @@ func (l loaded) embed(file string) ([]byte, string, error) {
 	}
 	text, err := os.ReadFile(abs)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, "", cli.Usagef("--script takes an iPXE script; without it pxeagent's own is embedded", "--script: %w", err)
+		return nil, "", cli.Usagef("--script takes an iPXE script; without it pxeagent's own is embedded", "--script: %w",
+			err)
 	}
 	return text, abs, err
 }
@@ -102,9 +105,12 @@ func buildFailure(err error) error {
 	var failed *ipxe.MakeError
 	switch {
 	case errors.Is(err, ipxe.ErrNoTools):
-		return cli.Failure{Code: cli.NoProgram, Err: err, Hints: []string{"on Debian: apt install make gcc binutils perl liblzma-dev; for ARM64 on x64 also gcc-aarch64-linux-gnu"}}
+		return cli.Failure{Code: cli.NoProgram, Err: err,
+			Hints: []string{"on Debian: apt install make gcc binutils perl liblzma-dev; for ARM64 on x64 also " +
+				"gcc-aarch64-linux-gnu"}}
 	case errors.Is(err, ipxe.ErrNoSource):
-		return cli.Failure{Code: cli.Usage, Err: err, Hints: []string{"--source takes the folder of a clone or an unpacked archive of iPXE"}}
+		return cli.Failure{Code: cli.Usage, Err: err,
+			Hints: []string{"--source takes the folder of a clone or an unpacked archive of iPXE"}}
 	case errors.Is(err, ipxe.ErrTarget), errors.Is(err, script.ErrNotScript):
 		return cli.Failure{Code: cli.Usage, Err: err}
 	case errors.As(err, &failed):

@@ -24,8 +24,9 @@ func newIPXEScriptCmd(a *app) *cobra.Command {
 		Long: `Print the embedded script in full, as EMBED= of iPXE's own build takes it. It asks DHCP on
 every card, in rounds for at least 32 s, goes to the menu, and where that does not
 answer, to the DHCP server's next-server; in the end it offers a shell.`,
-		Example: "  pxeagent ipxe script --interface eth1 > menu.ipxe\n  make -C ipxe/src bin/undionly.kpxe EMBED=$PWD/menu.ipxe",
-		Args:    cli.NoArgs,
+		Example: "  pxeagent ipxe script --interface eth1 > menu.ipxe\n  make -C ipxe/src bin/undionly.kpxe " +
+			"EMBED=$PWD/menu.ipxe",
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, _, err := a.load(cmd)
 			if err != nil {

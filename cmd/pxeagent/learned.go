@@ -16,8 +16,8 @@ import (
 	"pxeagent/cmd/pxeagent/cli"
 )
 
-// Only configure, revert and status ask the firewall. What configure learns of a network is kept in the state folder, so
-// that serve, probe and check find this machine's place there, know what can be expected of the offers, and need no
+// Only configure, revert and status ask the firewall. What configure learns of a network is kept in the state folder,
+// so that serve, probe and check find this machine's place there, know what can be expected of the offers, and need no
 // login.
 
 // fact is what is known of a network.
@@ -77,7 +77,8 @@ func (l loaded) learned() (map[string]fact, error) {
 		return nil, fmt.Errorf("reading what is known of the networks: %w", err)
 	}
 	if err := json.Unmarshal(text, &known); err != nil || known == nil {
-		return nil, cli.Failure{Code: cli.Unexpected, Err: fmt.Errorf("%s cannot be understood", l.learnedFile()), Hints: []string{"remove it; `pxeagent configure` makes it again"}}
+		return nil, cli.Failure{Code: cli.Unexpected, Err: fmt.Errorf("%s cannot be understood", l.learnedFile()),
+			Hints: []string{"remove it; `pxeagent configure` makes it again"}}
 	}
 	return known, nil
 }
@@ -97,8 +98,8 @@ func (l loaded) recall() func(name string) (backend.Network, error) {
 	}
 }
 
-// place is what is known about the network at index i. Where the firewall was never asked about it, its name says nothing: then only a
-// machine with one network can know its place.
+// place is what is known about the network at index i. Where the firewall was never asked about it, its name says
+// nothing: then only a machine with one network can know its place.
 func (l loaded) place(nics []nic, name string, i int, f backend.Network) wantLocal {
 	want := wantLocal{network: name, device: l.Config.Probe.Device(i), prefix: f.Prefix}
 	if l.row.Find != nil && !f.Asked() && !f.Prefix.IsValid() && findNIC(nics, name) == nil {

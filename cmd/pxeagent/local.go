@@ -122,7 +122,8 @@ func localAddr(nics []nic, want wantLocal) (local, error) {
 	case want.prefix.IsValid():
 		return local{}, noLocal(nics, "next_server: auto, but this machine has no address in %s", want.prefix)
 	case want.network != "":
-		return local{}, noLocal(nics, "next_server: auto, but no device here is named %q, so its address is not known", want.network)
+		return local{}, noLocal(nics, "next_server: auto, but no device here is named %q, so its address is not known",
+			want.network)
 	}
 	return local{}, noLocal(nics, "next_server: auto, but this machine has no IPv4 address beyond loopback")
 }
@@ -179,7 +180,9 @@ func noLocal(nics []nic, format string, args ...any) cli.Failure {
 	} else {
 		f.Hints = append(f.Hints, "this machine's addresses: "+strings.Join(have, ", "))
 	}
-	f.Hints = append(f.Hints, "set next_server (--next-server) to the address at which machines reach this agent, or probe.device (--probe-device) to the device in that network")
+	f.Hints = append(f.Hints,
+		"set next_server (--next-server) to the address at which machines reach this agent, or probe.device "+
+			"(--probe-device) to the device in that network")
 	return f
 }
 

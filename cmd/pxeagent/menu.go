@@ -17,7 +17,8 @@ import (
 )
 
 func newMenuCmd(a *app) *cobra.Command {
-	return cli.Group("menu", "The menu that machines are given", newMenuShowCmd(a), newMenuLintCmd(a), newMenuTemplateCmd(a))
+	return cli.Group("menu", "The menu that machines are given", newMenuShowCmd(a), newMenuLintCmd(a),
+		newMenuTemplateCmd(a))
 }
 
 func newMenuShowCmd(a *app) *cobra.Command {
@@ -100,7 +101,8 @@ func (l loaded) menuAgent() (agent.Config, error) {
 	if len(wrong) > 0 {
 		return agent.Config{}, wrong
 	}
-	return agent.Config{Root: l.Config.Serve.Root, Places: places, Chain: l.Config.Chain, Menu: menu, Machines: machines, State: l.Config.StateDir}, nil
+	return agent.Config{Root: l.Config.Serve.Root, Places: places, Chain: l.Config.Chain, Menu: menu, Machines: machines,
+		State: l.Config.StateDir}, nil
 }
 
 // menuJSON is a menu for --json.
@@ -118,7 +120,8 @@ type menuJSON struct {
 }
 
 func menuOf(m menu.Menu, f boot.Facts, script string) menuJSON {
-	j := menuJSON{Source: m.Source, Title: m.Title, Facts: f, Items: m.Items, Default: m.Default, Timeout: m.Timeout.Seconds(), SkipMenu: m.SkipMenu,
+	j := menuJSON{Source: m.Source, Title: m.Title, Facts: f, Items: m.Items, Default: m.Default,
+		Timeout: m.Timeout.Seconds(), SkipMenu: m.SkipMenu,
 		Choice: m.Choice, Script: script}
 	if m.Err != nil {
 		j.Problems = strings.Split(m.Err.Error(), "\n")

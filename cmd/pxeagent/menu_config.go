@@ -12,10 +12,12 @@ import (
 	"pxeagent/cmd/pxeagent/config"
 )
 
-// menu is the menu as it is configured, with what is secret in it. No secret comes from standard input, which can be read once only.
+// menu is the menu as it is configured, with what is secret in it. No secret comes from standard input, which can be
+// read once only.
 func (l loaded) menu() (menu.Settings, error) {
 	c := l.Config.Menu
-	m := menu.Settings{Title: c.Title, Default: c.Default, Timeout: c.Timeout, Console: c.Console, NoRescue: !c.Rescue, Hide: c.Hide, Entries: c.Entries}
+	m := menu.Settings{Title: c.Title, Default: c.Default, Timeout: c.Timeout, Console: c.Console, NoRescue: !c.Rescue,
+		Hide: c.Hide, Entries: c.Entries}
 	var none io.Reader = strings.NewReader("")
 	secret, err := config.ReadSecret(l.Config, config.RootShadow, none)
 	if errors.Is(err, config.ErrNoSecret) {

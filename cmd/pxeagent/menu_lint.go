@@ -42,7 +42,8 @@ what a BIOS machine would hang on. With no FILE: the
 menus for BIOS, UEFI and ARM64 as they are served, or your own bootstrap.ipxe, and the
 scripts in ` + catalog.FragmentDir + `. A FILE that ends in .tmpl is a template of the menu; - is
 standard input. Exits 2 if something is wrong; warnings alone are none.`,
-		Example: "  pxeagent menu lint\n  pxeagent menu lint ./bootstrap.ipxe\n  pxeagent menu lint ./bootstrap.ipxe.tmpl --json",
+		Example: "  pxeagent menu lint\n  pxeagent menu lint ./bootstrap.ipxe\n  pxeagent menu lint ./bootstrap.ipxe.tmpl " +
+			"--json",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return cli.Usagef("run it once for each", "menu lint takes one file, and was given %q", args)

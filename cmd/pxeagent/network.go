@@ -71,7 +71,8 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f backend
 	case needNext && !c.NextServer.IsValid() || c.Probe.Device(i) != "":
 		var why cli.Failure
 		if errors.As(err, &why) && l.row.Find != nil && !f.Prefix.IsValid() {
-			why.Hints = append(why.Hints, "or run `pxeagent configure` on this machine: the DHCP server tells it which addresses that network has")
+			why.Hints = append(why.Hints,
+				"or run `pxeagent configure` on this machine: the DHCP server tells it which addresses that network has")
 			err = why
 		}
 		return n, err
@@ -91,7 +92,8 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f backend
 }
 
 // ownAddr is the address of several that is in a network in which the DHCP server on this machine leases addresses:
-// machines reach it without a router. Where that cannot be said it is the first; if it is the wrong one, the plan says so.
+// machines reach it without a router. Where that cannot be said it is the first; if it is the wrong one, the plan says
+// so.
 func (l loaded) ownAddr(at local) netip.Addr {
 	if len(at.others) == 0 || l.row.Leased == nil {
 		return at.addr.Addr()

@@ -25,8 +25,10 @@ func (l loaded) page() (agent.Page, error) {
 		return p, nil
 	case err != nil:
 		return p, err
-	case len(token.Reveal()) < minToken || strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }):
-		return p, cli.Failure{Code: cli.Usage, Err: fmt.Errorf("page.token: want at least %d characters of ASCII, without blanks", minToken),
+	case len(token.Reveal()) < minToken || strings.ContainsFunc(token.Reveal(),
+		func(r rune) bool { return r <= ' ' || r > '~' }):
+		return p, cli.Failure{Code: cli.Usage,
+			Err:   fmt.Errorf("page.token: want at least %d characters of ASCII, without blanks", minToken),
 			Hints: []string{"make one: openssl rand -hex 20"}}
 	}
 	hosts := slices.Clone(l.Config.Page.Hosts)

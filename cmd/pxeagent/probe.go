@@ -77,7 +77,8 @@ answers come to port 67 of this machine, which must be free.`,
 	cmd.Flags().StringVar(&server, "server", "", "ask this DHCP server alone, ADDR[:PORT], as a relay agent would")
 	cmd.Flags().BoolVar(&judgeAlone, "any", false, "compare with nothing; only look for what is wrong in itself")
 	cmd.Flags().DurationVar(&limit, "limit", probe.DefaultLimit, "how long to wait for a first offer")
-	cmd.Flags().DurationVar(&quiet, "quiet", probe.DefaultQuiet, "how long nothing new must come before the offers are complete")
+	cmd.Flags().DurationVar(&quiet, "quiet", probe.DefaultQuiet,
+		"how long nothing new must come before the offers are complete")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	a.addFlags(cmd, networkKeys, []string{"dhcp.backend", "serve.http"})
 	return cmd
@@ -116,7 +117,8 @@ func (l loaded) asks(server string, judgeAlone bool) ([]asking, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []asking{{name: server, config: probe.Config{Server: at, Device: l.Config.Probe.Device(0), MAC: l.Config.Probe.MAC, Guard: l.guard}}}, nil
+		return []asking{{name: server,
+			config: probe.Config{Server: at, Device: l.Config.Probe.Device(0), MAC: l.Config.Probe.MAC, Guard: l.guard}}}, nil
 	}
 	all, err := l.networks(false, l.recall())
 	if err != nil {
@@ -150,7 +152,8 @@ func parseServer(s string) (netip.AddrPort, error) {
 
 // print is the probe for a person.
 func (p probed) print(w io.Writer) {
-	fmt.Fprintf(w, "%s, as %s, %d offers in %.1f s\n", p.Interface, p.Report.MAC, len(p.Report.Offers), time.Duration(p.Report.Took).Seconds())
+	fmt.Fprintf(w, "%s, as %s, %d offers in %.1f s\n", p.Interface, p.Report.MAC, len(p.Report.Offers),
+		time.Duration(p.Report.Took).Seconds())
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "CLIENT\tSERVER\tADDRESS\tNEXT-SERVER\tBOOT FILE\tIN\tVIA")
 	for _, a := range p.Report.Asked {
@@ -160,7 +163,8 @@ func (p probed) print(w io.Writer) {
 		}
 		for _, o := range offers {
 			name, where := o.BootFile()
-			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.Client, addr(o.Server), addr(o.YourIP), addr(o.NextServer), cli.Dash(cli.Value(name), name), cli.Dash(where, where), o.Via)
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.Client, addr(o.Server), addr(o.YourIP), addr(o.NextServer),
+				cli.Dash(cli.Value(name), name), cli.Dash(where, where), o.Via)
 		}
 	}
 	tw.Flush()
@@ -238,10 +242,12 @@ asked of a loopback or link-local address that the configuration does not name.`
 	return cmd
 }
 
-// walk probes one network and goes the boot path of each client that something is wanted for. each is called with each step.
+// walk probes one network and goes the boot path of each client that something is wanted for. each is called with each
+// step.
 func walk(ctx context.Context, k asking, each func(check.Step)) ([]check.Step, error) {
 	if k.want == (dhcp.Boot{}) {
-		return nil, cli.Failure{Code: cli.Usage, Err: errors.New("dhcp.backend: none; it is not known which machines are to boot here"),
+		return nil, cli.Failure{Code: cli.Usage,
+			Err:   errors.New("dhcp.backend: none; it is not known which machines are to boot here"),
 			Hints: []string{"set dhcp.backend (--backend)"}}
 	}
 	k.config.Clients = dhcp.ProbeClients(k.want)
@@ -263,6 +269,7 @@ func printStep(w io.Writer, h check.Step) {
 	if h.Bytes >= 0 {
 		size = fmt.Sprintf("%d bytes", h.Bytes)
 	}
-	line := fmt.Sprintf("  %-4s  %-6s  %-6s  %s  %s  %s", mark, h.Client, h.Stage, lineText(h.What), size, lineText(h.Text))
+	line := fmt.Sprintf("  %-4s  %-6s  %-6s  %s  %s  %s", mark, h.Client, h.Stage, lineText(h.What), size,
+		lineText(h.Text))
 	fmt.Fprintln(w, strings.TrimRight(line, " "))
 }

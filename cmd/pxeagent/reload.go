@@ -43,8 +43,8 @@ type reloader struct {
 	pending []string // keys that were said to need a restart
 }
 
-// newReloader takes SIGHUP from here on; run gives it back. The first look at the files comes after l was read from them, so it reads them
-// once more: what changed in between is not missed.
+// newReloader takes SIGHUP from here on; run gives it back. The first look at the files comes after l was read from
+// them, so it reads them once more: what changed in between is not missed.
 func (a *app) newReloader(
 	flags *pflag.FlagSet, served *agent.Agent, l loaded, menu menu.Settings, log *slog.Logger,
 ) *reloader {
@@ -91,7 +91,8 @@ func (r *reloader) files() []string {
 	return append(slices.Clone(paths), r.now.Config.Menu.RootShadowFile)
 }
 
-// stat says in a text which files there are: it changes with them. A file that an editor puts in another's place is another file.
+// stat says in a text which files there are: it changes with them. A file that an editor puts in another's place is
+// another file.
 func (r *reloader) stat() string {
 	var b strings.Builder
 	for _, p := range r.files() {
@@ -158,7 +159,8 @@ func (r *reloader) take(next loaded, asked bool) error {
 		changed = append(changed, config.RootShadow.Key)
 	}
 	if len(pending) > 0 && !slices.Equal(pending, r.pending) {
-		r.log.Warn("The configuration was changed in keys that take effect at the next start only", "keys", pending, "file", next.File)
+		r.log.Warn("The configuration was changed in keys that take effect at the next start only", "keys", pending, "file",
+			next.File)
 	}
 	r.pending = pending
 	switch {
@@ -195,7 +197,8 @@ func (r *reloader) tell(err error, asked bool) {
 	r.agent.ConfigFailed(err)
 }
 
-// compare names the live keys and parts that are not as the agent has them, and the other keys that are not as at the start.
+// compare names the live keys and parts that are not as the agent has them, and the other keys that are not as at the
+// start.
 func (r *reloader) compare(next loaded) (changed, pending []string) {
 	for i, s := range next.Settings {
 		switch name := s.Key.Name; {

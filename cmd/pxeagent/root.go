@@ -120,7 +120,8 @@ A flag wins over a variable, a variable over the file, the file over the default
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.PersistentFlags().Var(&config.FlagText{Arg: "FILE"}, "config", "configuration; default: the first that exists of "+strings.Join(config.Paths, ", "))
+	root.PersistentFlags().Var(&config.FlagText{Arg: "FILE"}, "config",
+		"configuration; default: the first that exists of "+strings.Join(config.Paths, ", "))
 	a.Schema().AddFlags(root.PersistentFlags(), logKeys...)
 	root.PersistentFlags().BoolP("verbose", "v", false, "the same as --log-level debug")
 	root.Flags().Bool("version", false, "print the version")

@@ -86,14 +86,16 @@ func (a *app) serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *sl
 	served, err := agent.New(agent.Config{
 		Sockets: sockets, Root: c.Serve.Root, Places: places, Chain: ipxe.Chain(c.Chain),
 		Menu: menu, Machines: machines, State: c.StateDir,
-		Except: c.Serve.ChainExcept, Universal: c.Serve.Universal, Networks: c.Serve.Networks, SinglePort: c.Serve.SinglePort, Grace: serveGrace,
+		Except: c.Serve.ChainExcept, Universal: c.Serve.Universal, Networks: c.Serve.Networks, SinglePort: c.Serve.SinglePort,
+		Grace:   serveGrace,
 		Watches: watches, Page: page, Boots: boots, Native: c.Metrics.Native, Build: readBuild().info(), Log: log,
 	})
 	if err != nil {
 		sockets.Close()
 		return rootFailure(c.Serve.Root, err)
 	}
-	log.Info("serving", "tftp", sockets.TFTP(), "http", sockets.HTTP(), "root", c.Serve.Root, "script", watch.ScriptURL(places[0].Base))
+	log.Info("serving", "tftp", sockets.TFTP(), "http", sockets.HTTP(), "root", c.Serve.Root, "script",
+		watch.ScriptURL(places[0].Base))
 	reload := a.newReloader(flags, served, l, menu, log)
 	// Not under systemd these do nothing.
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
@@ -172,7 +174,8 @@ func (l loaded) places() ([]agent.Place, []watch.Network, error) {
 	var watches []watch.Network
 	for _, n := range all {
 		places = append(places, agent.Place{NextServer: n.next})
-		w := watch.Network{Interface: n.name, NoProbe: n.device == "", Probe: n.probeConfig(), Want: n.want, Sends: l.recalled(n.name), Every: c.Probe.Interval}
+		w := watch.Network{Interface: n.name, NoProbe: n.device == "", Probe: n.probeConfig(), Want: n.want,
+			Sends: l.recalled(n.name), Every: c.Probe.Interval}
 		if l.row.Local {
 			// It names itself by the address of the device.
 			w.Own, w.Proxy = []netip.Addr{n.own}, l.row.Proxy(c)
@@ -203,9 +206,11 @@ func everyPlace() ([]agent.Place, error) {
 	return places, nil
 }
 
-// unasked is a watch of what is served where no interface is set: nobody is asked what DHCP says, and the ports are those that were bound.
+// unasked is a watch of what is served where no interface is set: nobody is asked what DHCP says, and the ports are
+// those that were bound.
 func unasked(p agent.Place, chain ipxe.Chain, at *agent.Sockets, every time.Duration) watch.Network {
-	return watch.Network{Interface: "any", NoProbe: true, Want: watch.Desired(p.NextServer, p.Base, chain), Every: every, TFTPPort: at.TFTP().Port()}
+	return watch.Network{Interface: "any", NoProbe: true, Want: watch.Desired(p.NextServer, p.Base, chain), Every: every,
+		TFTPPort: at.TFTP().Port()}
 }
 
 // String is for the log.

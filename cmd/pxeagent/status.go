@@ -88,7 +88,8 @@ const (
 
 // status reads and asks; it writes nothing.
 func (l loaded) status(ctx context.Context, n network, log *slog.Logger) status {
-	st := status{Interface: n.name, Settings: unknown, Wire: notAsked, Changes: []dhcp.Change{}, Problems: []dhcp.Problem{}}
+	st := status{Interface: n.name, Settings: unknown, Wire: notAsked, Changes: []dhcp.Change{},
+		Problems: []dhcp.Problem{}}
 	st.err = func() error {
 		s, err := l.server(n)
 		if err != nil {
@@ -171,7 +172,8 @@ func (st status) print(w io.Writer) {
 		fmt.Fprintf(w, "  %-9s %s (%s)\n", mark, p.Text, p.Code)
 	}
 	fmt.Fprintf(w, "  %-9s %s\n", "wire", map[string]string{
-		inSync: "in sync", differs: "differs from what is desired", silent: "no DHCP server answers", notAsked: "not asked: this machine is not in that network",
+		inSync: "in sync", differs: "differs from what is desired", silent: "no DHCP server answers",
+		notAsked: "not asked: this machine is not in that network",
 	}[st.Wire])
 	if st.Verdict == nil {
 		return

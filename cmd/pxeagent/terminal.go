@@ -12,7 +12,8 @@ import (
 
 // newApp prints to stdout and stderr.
 func newApp(stdout, stderr io.Writer) *app {
-	a := &app{stdin: os.Stdin, stdout: cli.NewPrintable(stdout), stderr: cli.NewPrintable(stderr), document: stdout, backends: backend.Table()}
+	a := &app{stdin: os.Stdin, stdout: cli.NewPrintable(stdout), stderr: cli.NewPrintable(stderr), document: stdout,
+		backends: backend.Table()}
 	if terminal(stdout) != nil {
 		a.document = a.stdout
 	}

@@ -101,7 +101,8 @@ type Session struct {
 
 // NewSession works by the configuration c. Secrets may come from stdin.
 func NewSession(c config.Config, flags *pflag.FlagSet, stdin io.Reader, log *slog.Logger) *Session {
-	return &Session{Config: c, Flags: flags, Log: log, stdin: stdin, secrets: map[string]func() (string, error){}, used: map[string]bool{}}
+	return &Session{Config: c, Flags: flags, Log: log, stdin: stdin, secrets: map[string]func() (string, error){},
+		used: map[string]bool{}}
 }
 
 // secret is what src holds, "" where it is not set.

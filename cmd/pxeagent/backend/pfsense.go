@@ -37,7 +37,8 @@ func addRetryAuth(flags *pflag.FlagSet) {
 
 const retryAuth = "retry-auth"
 
-// openPfSense opens the firewall for iface; "" for none. A login is tried again once in a run, not once for each interface.
+// openPfSense opens the firewall for iface; "" for none. A login is tried again once in a run, not once for each
+// interface.
 func openPfSense(s *Session, iface string) (*pfsense.Server, error) {
 	p := pfSenseOf(&s.Config)
 	if p.URL == nil {
@@ -55,7 +56,8 @@ func openPfSense(s *Session, iface string) (*pfsense.Server, error) {
 	})
 }
 
-// findPfSense asks the firewall what it calls name, so that this machine's place there is found by the network's addresses.
+// findPfSense asks the firewall what it calls name, so that this machine's place there is found by the network's
+// addresses.
 func findPfSense(ctx context.Context, s *Session, name string) (Network, error) {
 	server, err := openPfSense(s, name)
 	if err != nil {
@@ -74,16 +76,18 @@ func pfSenseTellsIPXE(c config.Config) (bool, string) {
 		return true, "Kea on pfSense is given a class that knows iPXE by DHCP option 175 and sends it the menu's URL; " +
 			"with ISC's server, or before 2.8 and 25.03, `pxeagent configure` refuses"
 	}
-	return false, "pfSense itself sends iPXE what it sends a ROM; with Kea, from 2.8 and 25.03 on, chain: dhcp has it told apart"
+	return false, "pfSense itself sends iPXE what it sends a ROM; with Kea, from 2.8 and 25.03 on, chain: dhcp has it " +
+		"told apart"
 }
 
 func pfSenseTellsURL(c config.Config, sent bool) string {
 	switch {
 	case sent:
-		return "pfSense with ISC's server then sends option 60 HTTPClient to PXE machines too, whose iPXE is known by HTTP, " +
-			"and with Kea the URL has no effect"
+		return "pfSense with ISC's server then sends option 60 HTTPClient to PXE machines too, whose iPXE is known by " +
+			"HTTP, and with Kea the URL has no effect"
 	case c.DHCP.HTTPBoot == "auto":
-		return "pfSense with ISC's server would send option 60 HTTPClient to PXE machines too, and with Kea the URL would have no effect"
+		return "pfSense with ISC's server would send option 60 HTTPClient to PXE machines too, and with Kea the URL would " +
+			"have no effect"
 	}
 	return ""
 }

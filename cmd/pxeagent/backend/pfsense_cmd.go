@@ -18,7 +18,8 @@ import (
 )
 
 func newPfSenseCmd(h Host) *cobra.Command {
-	return cli.Group("pfsense", "Look at a pfSense firewall: its certificate, its interfaces", newTrustCmd(h), newInterfacesCmd(h))
+	return cli.Group("pfsense", "Look at a pfSense firewall: its certificate, its interfaces", newTrustCmd(h),
+		newInterfacesCmd(h))
 }
 
 func newTrustCmd(h Host) *cobra.Command {
@@ -75,7 +76,8 @@ func atMostOneURL(cmd *cobra.Command, args []string) error {
 	if len(args) <= 1 {
 		return nil
 	}
-	return cli.Usagef("for example `pxeagent pfsense trust https://fw.lan`", "%s takes one URL, and was given %d", cmd.CommandPath(), len(args))
+	return cli.Usagef("for example `pxeagent pfsense trust https://fw.lan`", "%s takes one URL, and was given %d",
+		cmd.CommandPath(), len(args))
 }
 
 // trust is a certificate as a person is to compare it.
@@ -106,7 +108,8 @@ func (t trust) print(w io.Writer) error {
 		fmt.Fprintln(w, "\nIt is the one that is pinned.")
 		return nil
 	case t.Pinned != nil:
-		fmt.Fprintf(w, "\nPinned is another: %s\nIf nobody gave the firewall a new certificate, somebody else answers in its place.\n", pfsense.Fingerprint(*t.Pinned))
+		fmt.Fprintf(w, "\nPinned is another: %s\nIf nobody gave the firewall a new certificate, somebody else answers in "+
+			"its place.\n", pfsense.Fingerprint(*t.Pinned))
 	}
 	_, err := fmt.Fprintf(w, `
 Compare it with what the firewall itself says, on its console or under Diagnostics > Command Prompt:
@@ -158,8 +161,9 @@ func newInterfacesCmd(h Host) *cobra.Command {
 		Long: `Log in to the firewall and list its interfaces: description, id, device, network, whether
 DHCP is on there, which engine serves it, and what machines are told about network boot
 now. Nothing is written. Each of the first three can stand in interface (--interface).`,
-		Example: "  pxeagent pfsense interfaces --pfsense https://fw.lan --user pxeagent --password-file FILE --tls-sha256 HEX",
-		Args:    cli.NoArgs,
+		Example: "  pxeagent pfsense interfaces --pfsense https://fw.lan --user pxeagent --password-file FILE " +
+			"--tls-sha256 HEX",
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			session, err := h.Session(cmd)
 			if err != nil {
@@ -197,7 +201,8 @@ func printInterfaces(w io.Writer, list []pfsense.Interface) error {
 		if i.DHCP {
 			on = "on"
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cli.Dash(cli.Plain(i.Description), i.Description), cli.Plain(i.ID), cli.Plain(i.Device), network, on, cli.Plain(i.Engine), bootText(i.Boot))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cli.Dash(cli.Plain(i.Description), i.Description), cli.Plain(i.ID),
+			cli.Plain(i.Device), network, on, cli.Plain(i.Engine), bootText(i.Boot))
 	}
 	return tw.Flush()
 }

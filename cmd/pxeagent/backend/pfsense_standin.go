@@ -22,8 +22,9 @@ const demoUser = "pxeagent"
 // loopback is any port of 127.0.0.1.
 var loopback = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
 
-// standIn is the firewall of the demonstration. Its network ADMIN is loopback, so that machines there reach this agent. Its DHCP server is
-// asked on a high port and answers the port that it was asked from, in place of the broadcast to port 68 that needs a real network.
+// standIn is the firewall of the demonstration. Its network ADMIN is loopback, so that machines there reach this agent.
+// Its DHCP server is asked on a high port and answers the port that it was asked from, in place of the broadcast to
+// port 68 that needs a real network.
 type standIn struct {
 	*pfsensetest.Firewall
 	dhcp     netip.AddrPort
@@ -50,7 +51,8 @@ func newStandIn(dir string) (StandIn, error) {
 		return nil, err
 	}
 	if s.Firewall, err = pfsensetest.New(pfsensetest.Options{Config: site, Users: []pfsensetest.User{{
-		Name: demoUser, Password: password, Privileges: []string{"api-v2-diagnostics-command-prompt-post", "system-xmlrpc-ha-sync"},
+		Name: demoUser, Password: password,
+		Privileges: []string{"api-v2-diagnostics-command-prompt-post", "system-xmlrpc-ha-sync"},
 	}}}); err != nil {
 		return nil, err
 	}
@@ -74,7 +76,8 @@ func (s *standIn) Trust(ctx context.Context) (string, error) {
 	if shown.SHA256 != s.Fingerprint() {
 		return "", errors.New("the certificate is not the firewall's own")
 	}
-	return fmt.Sprintf("the certificate of %s is pinned, SHA-256 %.23s…", s.URL(), pfsense.Fingerprint(shown.SHA256)), nil
+	pin := pfsense.Fingerprint(shown.SHA256)
+	return fmt.Sprintf("the certificate of %s is pinned, SHA-256 %.23s…", s.URL(), pin), nil
 }
 
 // Open opens the firewall with its certificate pinned.

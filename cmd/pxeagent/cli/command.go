@@ -41,5 +41,6 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return Usagef(fmt.Sprintf("`%s --help` lists its flags", cmd.CommandPath()), "%s takes no argument, and was given %q", cmd.CommandPath(), args[0])
+	return Usagef(fmt.Sprintf("`%s --help` lists its flags", cmd.CommandPath()), "%s takes no argument, and was given %q",
+		cmd.CommandPath(), args[0])
 }

@@ -59,39 +59,46 @@ type Code struct {
 
 // The codes of any DHCP server. Backends have their own besides.
 var (
-	Done         = Code{"done", ExitDone, "done, or nothing to do: all is as it was asked for"}
-	Unexpected   = Code{"unexpected", ExitUnexpected, "an error that has no code of its own"}
-	Differs      = Code{"differs", ExitDiffers, "--dry-run and status: actual settings or offers differ from the desired ones"}
-	Wrong        = Code{"wrong", ExitDiffers, "probe and check: an offer, or a step of the boot path, is wrong"}
-	Menu         = Code{"menu", ExitDiffers, "menu show and menu lint: the menu differs from the configured one, or a script has faults"}
-	Damaged      = Code{"damaged-image", ExitDiffers, "image verify: files are missing, or are not as they were added"}
-	Usage        = Code{"usage", ExitUsage, "the command line or the configuration is wrong"}
-	Refused      = Code{"refused", ExitRefused, "the plan must not be carried out, and says why; nothing was written"}
-	NoJournal    = Code{"no-journal", ExitRefused, "the journal has nothing to revert"}
-	Checksum     = Code{"wrong-checksum", ExitRefused, "image: a file does not match its checksum; nothing was changed"}
-	BadImage     = Code{"bad-image", ExitRefused, "image: an archive is hostile or damaged, or what is in it cannot be booted; nothing was changed"}
+	Done       = Code{"done", ExitDone, "done, or nothing to do: all is as it was asked for"}
+	Unexpected = Code{"unexpected", ExitUnexpected, "an error that has no code of its own"}
+	Differs    = Code{"differs", ExitDiffers,
+		"--dry-run and status: actual settings or offers differ from the desired ones"}
+	Wrong = Code{"wrong", ExitDiffers, "probe and check: an offer, or a step of the boot path, is wrong"}
+	Menu  = Code{"menu", ExitDiffers,
+		"menu show and menu lint: the menu differs from the configured one, or a script has faults"}
+	Damaged   = Code{"damaged-image", ExitDiffers, "image verify: files are missing, or are not as they were added"}
+	Usage     = Code{"usage", ExitUsage, "the command line or the configuration is wrong"}
+	Refused   = Code{"refused", ExitRefused, "the plan must not be carried out, and says why; nothing was written"}
+	NoJournal = Code{"no-journal", ExitRefused, "the journal has nothing to revert"}
+	Checksum  = Code{"wrong-checksum", ExitRefused, "image: a file does not match its checksum; nothing was changed"}
+	BadImage  = Code{"bad-image", ExitRefused,
+		"image: an archive is hostile or damaged, or what is in it cannot be booted; nothing was changed"}
 	NotServing   = Code{"not-serving", ExitNotServing, "nothing answers at next-server; nothing was written"}
 	Changed      = Code{"changed", ExitChanged, "someone else changed the settings meanwhile; theirs were kept"}
 	PutBack      = Code{"put-back", ExitPutBack, "the offers on the wire stayed wrong; the settings from before are back"}
-	RevertFailed = Code{"revert-failed", ExitRevertFailed, "the settings from before could not be put back; the manual steps were printed"}
-	NotProven    = Code{"not-proven", ExitNotProven, "the settings are written, but no offer on the wire could prove them"}
-	NoOffer      = Code{"no-offer", ExitNotProven, "probe: no DHCP server made an offer"}
-	Foreign      = Code{"foreign-server", ExitForeign, "the settings are written and right, and another DHCP server offers something else"}
-	Locked       = Code{"locked", ExitLocked, "another pxeagent works on the same interface or image"}
-	Running      = Code{"already-running", ExitLocked, "serve: another daemon uses the same state_dir"}
-	Permission   = Code{"permission", ExitPermission, "a permission or capability is missing"}
-	NoInterface  = Code{"no-interface", ExitNotFound, "there is no such interface, or it has no fitting address"}
-	Root         = Code{"no-root", ExitNotFound, "the folder to serve is missing or cannot be read"}
-	NoVersion    = Code{"no-version", ExitNotFound, "image: unknown recipe, or its maker has no such version"}
-	NoImage      = Code{"no-image", ExitNotFound, "image: image not found on disk"}
-	NoBoot       = Code{"no-boot", ExitNotFound, "there is no such boot, or it is kept no longer"}
-	PortTaken    = Code{"port-taken", ExitUnavailable, "another program listens on the port"}
-	NoProgram    = Code{"no-program", ExitUnavailable, "a program that is needed is not installed"}
-	NotWritable  = Code{"not-writable", ExitUnavailable, "the disk is full or cannot be written"}
-	Restart      = Code{"restart-failed", ExitUnavailable, "the DHCP server did not restart; its settings are the ones from before"}
-	Download     = Code{"download-failed", ExitUnavailable, "image: no mirror gave the file; what had come is kept, and the next run goes on with it"}
-	NotRunning   = Code{"not-running", ExitUnavailable, "the daemon does not run, or it uses another state_dir"}
-	Interrupted  = Code{"interrupted", ExitInterrupted, "stopped by ^C or SIGTERM before it was done"}
+	RevertFailed = Code{"revert-failed", ExitRevertFailed,
+		"the settings from before could not be put back; the manual steps were printed"}
+	NotProven = Code{"not-proven", ExitNotProven, "the settings are written, but no offer on the wire could prove them"}
+	NoOffer   = Code{"no-offer", ExitNotProven, "probe: no DHCP server made an offer"}
+	Foreign   = Code{"foreign-server", ExitForeign,
+		"the settings are written and right, and another DHCP server offers something else"}
+	Locked      = Code{"locked", ExitLocked, "another pxeagent works on the same interface or image"}
+	Running     = Code{"already-running", ExitLocked, "serve: another daemon uses the same state_dir"}
+	Permission  = Code{"permission", ExitPermission, "a permission or capability is missing"}
+	NoInterface = Code{"no-interface", ExitNotFound, "there is no such interface, or it has no fitting address"}
+	Root        = Code{"no-root", ExitNotFound, "the folder to serve is missing or cannot be read"}
+	NoVersion   = Code{"no-version", ExitNotFound, "image: unknown recipe, or its maker has no such version"}
+	NoImage     = Code{"no-image", ExitNotFound, "image: image not found on disk"}
+	NoBoot      = Code{"no-boot", ExitNotFound, "there is no such boot, or it is kept no longer"}
+	PortTaken   = Code{"port-taken", ExitUnavailable, "another program listens on the port"}
+	NoProgram   = Code{"no-program", ExitUnavailable, "a program that is needed is not installed"}
+	NotWritable = Code{"not-writable", ExitUnavailable, "the disk is full or cannot be written"}
+	Restart     = Code{"restart-failed", ExitUnavailable,
+		"the DHCP server did not restart; its settings are the ones from before"}
+	Download = Code{"download-failed", ExitUnavailable,
+		"image: no mirror gave the file; what had come is kept, and the next run goes on with it"}
+	NotRunning  = Code{"not-running", ExitUnavailable, "the daemon does not run, or it uses another state_dir"}
+	Interrupted = Code{"interrupted", ExitInterrupted, "stopped by ^C or SIGTERM before it was done"}
 )
 
 // Codes are those of any DHCP server.

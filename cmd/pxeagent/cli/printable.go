@@ -50,5 +50,7 @@ func (p *Printable) Write(b []byte) (int, error) {
 // steers reports whether a character does something to a terminal: controls of ASCII and of ISO 6429 (C0 and C1), line
 // and paragraph separators, and what turns the direction of text. Line feeds and tabs are our own.
 func steers(r rune) bool {
-	return unicode.IsControl(r) && r != '\n' && r != '\t' || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r)
+	control := unicode.IsControl(r) && r != '\n' && r != '\t'
+	separator := r == '\u2028' || r == '\u2029'
+	return control || separator || unicode.Is(unicode.Bidi_Control, r)
 }

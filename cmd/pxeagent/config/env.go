@@ -21,7 +21,8 @@ const (
 )
 
 // Kubernetes sets these in every pod of a namespace that has a service named pxeagent.
-var serviceEnv = regexp.MustCompile(`^PXEAGENT_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+var serviceEnv = regexp.MustCompile(
+	`^PXEAGENT_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
 // checkEnviron finds the variables that look like keys and are none. Their values are not
 // shown: they may be secrets.

@@ -90,7 +90,8 @@ func unreadable(path string, err error) error {
 	code, hints := cli.Usage, []string(nil)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		hints = []string{"without --config and PXEAGENT_CONFIG, " + strings.Join(Paths, " and ") + " are looked for, and none is needed"}
+		hints = []string{"without --config and PXEAGENT_CONFIG, " + strings.Join(Paths, " and ") +
+			" are looked for, and none is needed"}
 	case errors.Is(err, syscall.EISDIR):
 		hints = []string{"name the file in it: --config " + filepath.Join(path, "pxeagent.yaml")}
 	case errors.Is(err, fs.ErrPermission):
@@ -106,7 +107,8 @@ func unreadable(path string, err error) error {
 // parseFile takes text apart. What is wrong does not keep the rest from being read, save a
 // syntax error.
 func (s *Schema) parseFile(path string, text []byte) (configFile, Mistakes) {
-	p := fileParser{schema: s, configFile: configFile{path: path, values: map[string]fileValue{}, parts: map[string]*yaml.Node{}}}
+	p := fileParser{schema: s,
+		configFile: configFile{path: path, values: map[string]fileValue{}, parts: map[string]*yaml.Node{}}}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var doc, next yaml.Node
 	err := dec.Decode(&doc)

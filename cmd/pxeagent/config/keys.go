@@ -56,8 +56,9 @@ func networkKeys(all []Backend) []Key {
 			Usage: backendUsage(all),
 			Into:  Choice(func(c *Config) *string { return &c.DHCP.Backend }, backendNames(all)...)},
 		{Name: "dhcp.http_boot", Default: "auto", Arg: "WHEN", Public: true,
-			Usage: "send a URL for UEFI HTTP boot: on, off; auto: on where only machines that do HTTP boot are sent it" + senders(all),
-			Into:  Choice(func(c *Config) *string { return &c.DHCP.HTTPBoot }, "auto", "on", "off")},
+			Usage: "send a URL for UEFI HTTP boot: on, off; auto: on where only machines that do HTTP boot are sent it" +
+				senders(all),
+			Into: Choice(func(c *Config) *string { return &c.DHCP.HTTPBoot }, "auto", "on", "off")},
 	}
 }
 
@@ -94,8 +95,9 @@ var serverKeys = []Key{
 		Usage: "how long the menu waits for a choice; 0: for ever",
 		Into:  One(func(c *Config) *time.Duration { return &c.Menu.Timeout }, parseMenuTimeout)},
 	{Name: "menu.console", Public: true,
-		Usage: "console of the kernels: text, ttya to ttyd or ttyS0 to ttyS3, with a speed behind a comma where it is not 115200; default: each kernel's own",
-		Into:  One(func(c *Config) *catalog.Console { return &c.Menu.Console }, catalog.ParseConsole)},
+		Usage: "console of the kernels: text, ttya to ttyd or ttyS0 to ttyS3, with a speed behind a comma where it is not " +
+			"115200; default: each kernel's own",
+		Into: One(func(c *Config) *catalog.Console { return &c.Menu.Console }, catalog.ParseConsole)},
 	{Name: "menu.rescue", Default: "true", Shape: YesNo, Public: true,
 		Usage: "a second item for each SmartOS that leaves the pools alone",
 		Into:  One(func(c *Config) *bool { return &c.Menu.Rescue }, parseBool)},
@@ -130,8 +132,9 @@ var serverKeys = []Key{
 		Usage: "how long a boot is kept after its end, at least 1h; 0: until there are too many",
 		Into:  One(func(c *Config) *time.Duration { return &c.Boots.MaxAge }, parseMaxAge)},
 	{Name: "boots.stall", Default: "5m",
-		Usage: "how long a machine may ask for nothing before its boot counts as stalled, 10s to 24h; at a menu, its timeout is added",
-		Into:  One(func(c *Config) *time.Duration { return &c.Boots.Stall }, parseStall)},
+		Usage: "how long a machine may ask for nothing before its boot counts as stalled, 10s to 24h; at a menu, its " +
+			"timeout is added",
+		Into: One(func(c *Config) *time.Duration { return &c.Boots.Stall }, parseStall)},
 	{Name: webhookURL,
 		Usage: "where each boot that ended is posted to, as JSON",
 		Into:  One(func(c *Config) **url.URL { return &c.Webhook.URL }, parseWebhookURL)},

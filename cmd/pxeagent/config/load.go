@@ -122,7 +122,8 @@ func (s *Schema) Load(flags *pflag.FlagSet) (Loaded, error) {
 		}
 		s := SetPart{Name: p.name}
 		if there {
-			s.Entries, s.Text, s.From = len(node.Content), canonical(node), Origin{layer: fromFile, file: file.path, line: node.Line}
+			s.Entries, s.Text, s.From = len(node.Content), canonical(node),
+				Origin{layer: fromFile, file: file.path, line: node.Line}
 			if node.Kind == yaml.MappingNode {
 				s.Entries /= 2
 			}

@@ -170,7 +170,8 @@ func (l Loaded) Machines() (*machine.Inventory, Mistakes) {
 	return book, found
 }
 
-// checkMachines is what can be said of hosts and profiles together. Of those that are wrong by themselves nothing more is said.
+// checkMachines is what can be said of hosts and profiles together. Of those that are wrong by themselves nothing more
+// is said.
 func (l *Loaded) checkMachines(wrong Mistakes) Mistakes {
 	spoilt := map[string]bool{}
 	for _, m := range wrong {

@@ -81,7 +81,8 @@ func parseListen(s string) (netip.AddrPort, error) {
 	var a netip.Addr
 	if host != "" {
 		if a, err = netip.ParseAddr(host); err != nil {
-			return netip.AddrPort{}, fmt.Errorf("%q names %q, which is not an IP address: want :%s or 10.0.0.7:%s", s, host, port, port)
+			return netip.AddrPort{},
+				fmt.Errorf("%q names %q, which is not an IP address: want :%s or 10.0.0.7:%s", s, host, port, port)
 		}
 	}
 	p, err := parsePort(port)

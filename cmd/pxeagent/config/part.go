@@ -11,8 +11,8 @@ import (
 	"pxeagent/cmd/pxeagent/cli"
 )
 
-// part is a piece of the file with a shape of its own: lists, and maps whose keys people choose. Such a piece has no flag
-// and no variable. What it sets stays within its own field of Config.
+// part is a piece of the file with a shape of its own: lists, and maps whose keys people choose. Such a piece has no
+// flag and no variable. What it sets stays within its own field of Config.
 type part struct {
 	name  string // as in the file, its sections joined by dots
 	usage string // one line, no full stop
@@ -21,10 +21,14 @@ type part struct {
 
 // The parts in the order in which a person meets them.
 var parts = []part{
-	{"hosts", "machines by mac, uuid, serial, asset, address, manufacturer or product, with name, labels and profile: see Machines", parseHosts},
-	{"profiles", "what machines boot, by name: image, version, args, console, menu, when, timeout, hide, canary, provision: see Machines", parseProfiles},
-	{"menu.items", "what stands in the menu first: headings (group) and items (item, title, args, console, hidden): see The menu", parseEntries},
-	{"images", "what `image sync` brings to disk: recipe, version, arch, keep, from, sha256, mirror, title, args: see Images", parseImages},
+	{"hosts", "machines by mac, uuid, serial, asset, address, manufacturer or product, with name, labels and profile: " +
+		"see Machines", parseHosts},
+	{"profiles", "what machines boot, by name: image, version, args, console, menu, when, timeout, hide, canary, " +
+		"provision: see Machines", parseProfiles},
+	{"menu.items", "what stands in the menu first: headings (group) and items (item, title, args, console, hidden): " +
+		"see The menu", parseEntries},
+	{"images", "what `image sync` brings to disk: recipe, version, arch, keep, from, sha256, mirror, title, args: see " +
+		"Images", parseImages},
 	{"mirrors", "URLs to fetch from in place of a recipe's own, by recipe: see Images", parseMirrors},
 }
 
@@ -142,7 +146,8 @@ func (n partNode) fields(take map[string]func(partNode)) {
 				old.wrong("is the old name of %s, which is set as well", e.key)
 				continue
 			}
-			old.found.warn(old.name, Origin{layer: fromFile, file: n.file, line: old.Line}, "is called %s now, and here %s: %s", e.key, e.key, value.Value)
+			old.found.warn(old.name, Origin{layer: fromFile, file: n.file, line: old.Line}, "is called %s now, and here %s: %s",
+				e.key, e.key, value.Value)
 		}
 		set, known := take[e.key]
 		switch near := cli.Nearest(e.key, names); {

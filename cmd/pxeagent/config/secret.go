@@ -48,7 +48,8 @@ var ErrNoSecret = errors.New("not set")
 // Stdin stands for standard input where a secret's file is named.
 const Stdin = "-"
 
-// ReadSecret finds a secret; stdin is read where its file is "-". One newline at its end is not part of it. ErrNoSecret: there is none.
+// ReadSecret finds a secret; stdin is read where its file is "-". One newline at its end is not part of it.
+// ErrNoSecret: there is none.
 func ReadSecret(c Config, src SecretSource, stdin io.Reader) (Secret, error) {
 	if s := os.Getenv(src.Env); s != "" {
 		return dhcp.NewSecret(s), nil
@@ -62,9 +63,10 @@ func ReadSecret(c Config, src SecretSource, stdin io.Reader) (Secret, error) {
 	}
 	if path == "" {
 		return Secret{}, cli.Failure{
-			Code:  cli.Usage,
-			Err:   fmt.Errorf("%s: %w", src.Key, ErrNoSecret),
-			Hints: []string{fmt.Sprintf("name a file that holds it in %s, or set %s, or give the unit LoadCredential=%s:FILE", src.FileKey, src.Env, src.Credential)},
+			Code: cli.Usage,
+			Err:  fmt.Errorf("%s: %w", src.Key, ErrNoSecret),
+			Hints: []string{fmt.Sprintf("name a file that holds it in %s, or set %s, or give the unit LoadCredential=%s:FILE",
+				src.FileKey, src.Env, src.Credential)},
 		}
 	}
 	if path == Stdin {

@@ -13,7 +13,8 @@ var (
 	// yamlParser are the errors of its parser, which counts lines from 0 where its scanner counts from 1,
 	// and leaves line 0 out. They point to where the broken list or mapping begins; if that is the
 	// first line, to where it breaks.
-	yamlParser = regexp.MustCompile(`^did not find expected (key|node content|'-' indicator|',' or '[]}]'|<document start>)`)
+	yamlParser = regexp.MustCompile(
+		`^did not find expected (key|node content|'-' indicator|',' or '[]}]'|<document start>)`)
 	// yamlAnchor is an error without any line.
 	yamlAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced`)
 )
