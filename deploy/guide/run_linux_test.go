@@ -16,6 +16,7 @@ import (
 	"pxeagent/agent/image/imagetest"
 	"pxeagent/deploy/lab"
 	"pxeagent/deploy/lab/site"
+	"pxeagent/pfsense/pfsensetest"
 )
 
 func TestMain(m *testing.M) { os.Exit(site.Main(m)) }
@@ -39,7 +40,7 @@ func TestGuides(t *testing.T) {
 			continue
 		}
 		if hasCommands(found) {
-			t.Run(strings.TrimSuffix(name, ".md"), func(t *testing.T) { newScene(t).run(name, found) })
+			t.Run(strings.TrimSuffix(name, ".md"), func(t *testing.T) { newScene(t, name).run(name, found) })
 		}
 	}
 }
@@ -58,22 +59,56 @@ type scene struct {
 	t   *testing.T
 	dir string
 	box *lab.Host
+
+	opening string // of the script
+	pin     string // the firewall's certificate, which guides call 0f3c…
 }
 
 // mirror is where a host has images to fetch, as their makers have them. The latest SmartOS is 20130808T195337Z.
 const mirror = "10.77.0.20"
 
-func newScene(t *testing.T) *scene {
+func newScene(t *testing.T, guide string) *scene {
 	t.Parallel()
 	seg := lab.NewSegment(t)
-	s := &scene{t: t, dir: t.TempDir(), box: seg.Host("box", "eth1", "10.77.0.7/24")}
-	s.mirror(seg.Host("mirror", "eth0", mirror+"/24"))
+	s := &scene{t: t, dir: t.TempDir(), opening: opening + withDnsmasq}
 	for _, dir := range []string{"bin", "etc", "lib/misc", "mnt", "out", "work"} {
 		if err := os.MkdirAll(s.path(dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
+	if guide == "pfsense.md" {
+		s.box, s.opening = seg.Host("box", "eth1", "10.99.0.7/24"), opening+withFirewall
+		s.firewall(seg.Host("fw", "igb2", "10.99.0.1/24"))
+		return s
+	}
+	s.box = seg.Host("box", "eth1", "10.77.0.7/24")
+	s.mirror(seg.Host("mirror", "eth0", mirror+"/24"))
 	return s
+}
+
+// firewall starts a stand-in pfSense whose interface ADMIN is the network, until the test ends.
+func (s *scene) firewall(h *lab.Host) {
+	s.t.Helper()
+	const password = "tr0ub4dor and three"
+	if err := os.WriteFile(s.path("password"), []byte(password+"\n"), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	var fw *pfsensetest.Firewall
+	var err error
+	h.Do(func() {
+		if fw, err = pfsensetest.New(pfsensetest.Options{Listen: "10.99.0.1:443", Users: []pfsensetest.User{
+			{Name: "pxeagent", Password: password, Privileges: []string{
+				"system-xmlrpc-ha-sync", "api-v2-diagnostics-command-prompt-post",
+			}},
+		}}); err == nil {
+			err = fw.ServeDHCP("opt1", "igb2")
+		}
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(fw.Close)
+	s.pin = fmt.Sprintf("%x", fw.Fingerprint())
 }
 
 // mirror serves images from a host until the test ends.
@@ -97,15 +132,28 @@ func (s *scene) mirror(h *lab.Host) {
 
 func (s *scene) path(name string) string { return filepath.Join(s.dir, name) }
 
-// opening makes the machine: folders of its own, Dnsmasq, and what restarts it as systemd does on a real one. It ends
-// what it started.
+// opening makes the machine: folders of its own. In the end it ends what was started there.
 const opening = `set -u
 cp -a /etc/. "$SCENE/etc"
 mount --bind "$SCENE/etc" /etc
 mount --bind "$SCENE/lib" /var/lib
 mount --bind "$SCENE/mnt" /mnt
 mkdir -p /etc/dnsmasq.d /etc/pxeagent /var/lib/pxeagent/tftp /var/lib/pxeagent/http
-cat > /etc/dnsmasq.conf <<END
+cd "$SCENE/work"
+finish() {
+  kill $(jobs -p) $(cat "$SCENE/dnsmasq.pid" 2>/dev/null) 2>/dev/null
+  wait
+}
+trap finish EXIT
+`
+
+// withFirewall is what a person does before the guide to pfSense begins.
+const withFirewall = `echo 10.99.0.1 fw.lan >> /etc/hosts
+install -m 600 "$SCENE/password" /etc/pxeagent/pfsense-password
+`
+
+// withDnsmasq starts Dnsmasq, and makes what restarts it as systemd does on a real machine.
+const withDnsmasq = `cat > /etc/dnsmasq.conf <<END
 port=0
 bind-dynamic
 no-ping
@@ -137,13 +185,7 @@ exit 1
 END
 chmod 755 "$SCENE/bin/systemctl"
 PATH=$SCENE/bin:$PATH
-finish() {
-  kill $(jobs -p) $(cat "$SCENE/dnsmasq.pid") 2>/dev/null
-  wait
-}
-trap finish EXIT
 "$SCENE/restart" || exit 1
-cd "$SCENE/work"
 `
 
 // prepared is what some guides take for granted.
@@ -165,12 +207,12 @@ func added(images ...string) (script string) {
 // run runs a guide's commands and writes its files.
 func (s *scene) run(name string, bs []block) {
 	var script strings.Builder
-	script.WriteString(opening + prepared[name])
+	script.WriteString(s.opening + prepared[name])
 	var all []command
 	for _, b := range bs {
 		if path := b.file(); path != "" {
 			fmt.Fprintf(&script, "mkdir -p '%s'\ncat > '%s' <<'END OF FILE'\n%s\nEND OF FILE\n",
-				filepath.Dir(path), path, strings.Join(b.lines, "\n"))
+				filepath.Dir(path), path, strings.ReplaceAll(strings.Join(b.lines, "\n"), "0f3c…", s.pin))
 		}
 		if b.lang != "sh" {
 			continue
