@@ -194,7 +194,7 @@ func newCheckCmd(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Walk a machine's whole road: offer, NBP, script, every file that the script names",
+		Short: "Follow a machine's whole boot path: offer, NBP, script, every file that the script names",
 		Long: `Probe each network, then go on as the machines would: fetch the boot file from the
 next-server that they are offered, then the script, as iPXE asks for it, then ask for every kernel
 and image that the script names. Each step is shown as soon as it is known. Says which is
