@@ -37,7 +37,8 @@ func fills43(d directive) bool {
 		return true
 	case "dhcp-option", "dhcp-option-force":
 		_, rest := d.tags()
-		return len(rest) > 0 && (rest[0] == "43" || rest[0] == "option:vendor-encap" || strings.HasPrefix(rest[0], "vendor:"))
+		return len(rest) > 0 && (rest[0] == "43" || rest[0] == "option:vendor-encap" ||
+			strings.HasPrefix(rest[0], "vendor:"))
 	}
 	return false
 }
@@ -98,8 +99,8 @@ func (j judge) ignored(d directive, tags []string) (dhcp.Problem, bool) {
 	case slices.Contains(tags, "!known"):
 		return j.onlyKnown(d), true
 	}
-	return dhcp.Refusal("ignores-clients", "%s: Dnsmasq never answers %s; remove it, or limit it to other machines by a tag",
-		d.where(), names(who)), true
+	return dhcp.Refusal("ignores-clients",
+		"%s: Dnsmasq never answers %s; remove it, or limit it to other machines by a tag", d.where(), names(who)), true
 }
 
 // silence is the line for which Dnsmasq may make the probe no offer; "" if it should.
@@ -118,22 +119,26 @@ func (j judge) silence() string {
 
 // leasesToKnown reports whether all of the ranges are for machines that a dhcp-host line names.
 func leasesToKnown(leases []ipv4Range) bool {
-	return !slices.ContainsFunc(leases, func(r ipv4Range) bool { return !r.static && !slices.Contains(r.tags, "known") })
+	return !slices.ContainsFunc(leases, func(r ipv4Range) bool {
+		return !r.static && !slices.Contains(r.tags, "known")
+	})
 }
 
 func (j judge) onlyKnown(d directive) dhcp.Problem {
-	return dhcp.Refusal("only-known", "only known machines get addresses: %s; set probe.mac (--probe-mac) to the MAC address "+
-		"of one that a dhcp-host line names, so that the offers can be verified", d.where())
+	return dhcp.Refusal("only-known",
+		"only known machines get addresses: %s; set probe.mac (--probe-mac) to the MAC address of one that a dhcp-host "+
+			"line names, so that the offers can be verified", d.where())
 }
 
-// menu: as a server Dnsmasq sends a machine with a matching pxe-service line to that line's file, to the local disk or to
-// port 4011, whatever dhcp-boot says. As a proxy it puts all matching lines into one menu, and adds each prompt.
+// menu: as a server Dnsmasq sends a machine with a matching pxe-service line to that line's file, to the local disk or
+// to port 4011, whatever dhcp-boot says. As a proxy it puts all matching lines into one menu, and adds each prompt.
 func (j judge) menu(d directive, who []firmware.Client) (dhcp.Problem, bool) {
 	if len(who) == 0 {
 		return dhcp.Problem{}, false
 	}
-	return dhcp.Refusal("boot-menu", "%s: %s would follow that boot menu and not pxeagent's boot files; remove it, or limit it "+
-		"to other machines by a tag", d.where(), names(who)), true
+	return dhcp.Refusal("boot-menu",
+		"%s: %s would follow that boot menu and not pxeagent's boot files; remove it, or limit it to other machines by a tag",
+		d.where(), names(who)), true
 }
 
 // option finds what makes UEFI firmware ask port 4011, where Dnsmasq as a server does not answer, or boot from the local
@@ -159,7 +164,8 @@ func (j judge) option(d directive, tags, rest []string) (dhcp.Problem, bool) {
 		return dhcp.Problem{}, false
 	}
 	return dhcp.Refusal("boot-menu",
-		"%s: with it %s would look for a boot server and not fetch pxeagent's boot files; remove it", d.where(), names(who)), true
+		"%s: with it %s would look for a boot server and not fetch pxeagent's boot files; remove it",
+		d.where(), names(who)), true
 }
 
 // usesFile reports bit 8 of a discovery control as a line has it: 8, 8b, 0x08.

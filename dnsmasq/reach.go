@@ -9,8 +9,8 @@ import (
 	"pxeagent/agent/firmware"
 )
 
-// Leased lists the networks, of those of the interface's addresses, in which this machine's Dnsmasq leases addresses, in
-// the order of its lines. It reads the configuration and writes nothing. Errors are those of Plan.
+// Leased lists the networks, of those of the interface's addresses, in which this machine's Dnsmasq leases addresses,
+// in the order of its lines. It reads the configuration and writes nothing. Errors are those of Plan.
 func (s *Server) Leased() ([]netip.Prefix, error) {
 	n, err := lookNetwork(s.cfg.Interface)
 	if err != nil {
@@ -24,8 +24,9 @@ func (s *Server) Leased() ([]netip.Prefix, error) {
 	return n.networks(leases), nil
 }
 
-// unreached are the problems of machines with a lease in a network that next-server is not in: without a router they cannot
-// reach it at all, and with one only if that has a route. Dnsmasq offers itself as the router unless a line says otherwise.
+// unreached are the problems of machines with a lease in a network that next-server is not in: without a router they
+// cannot reach it at all, and with one only if that has a route. Dnsmasq offers itself as the router unless a line says
+// otherwise.
 func (j judge) unreached() []dhcp.Problem {
 	leases, _ := rangesOf(j.lines, j.iface, j.n)
 	next := j.boot.NextServer
@@ -40,7 +41,8 @@ func (j judge) unreached() []dhcp.Problem {
 		}
 		if line, none := j.noRouter(); none {
 			list = append(list, dhcp.Refusal("unreachable",
-				"machines get addresses in %s, and cannot reach next-server %s: %s offers no router%s", net, next, line.where(), instead))
+				"machines get addresses in %s, and cannot reach next-server %s: %s offers no router%s",
+				net, next, line.where(), instead))
 			continue
 		}
 		list = append(list, dhcp.Note("needs-route",
