@@ -47,7 +47,8 @@ type Guard struct {
 func New(log *slog.Logger) *Guard {
 	g := &Guard{
 		panics: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: "pxeagent", Name: "panics_total", Help: "Panics that ended one request, transfer, probe or check and nothing else, by part.",
+			Namespace: "pxeagent", Name: "panics_total",
+			Help: "Panics that ended one request, transfer, probe or check and nothing else, by part.",
 		}, []string{"part"}),
 		log: log, logged: map[string]bool{},
 	}

@@ -41,7 +41,10 @@ func run() error {
 	if os.Getenv(inside) == "" {
 		return enter()
 	}
-	for _, c := range [][]string{{"ip", "link", "set", "lo", "up"}, {"ip", "addr", "add", client.String() + "/32", "dev", "lo"}} {
+	for _, c := range [][]string{
+		{"ip", "link", "set", "lo", "up"},
+		{"ip", "addr", "add", client.String() + "/32", "dev", "lo"},
+	} {
 		if out, err := exec.Command(c[0], c[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", strings.Join(c, " "), err, out)
 		}
