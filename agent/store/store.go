@@ -189,7 +189,7 @@ func (s *Store) Put(b boot.Boot) {
 	s.pending[b.ID] = b
 }
 
-// Run writes until ctx ends, then what is left, and closes the file. No Put may come after that.
+// Run writes what waits, every two seconds until ctx ends. Close writes what is left then.
 func (s *Store) Run(ctx context.Context) error {
 	tick := time.NewTicker(writeEvery)
 	defer tick.Stop()

@@ -87,7 +87,7 @@ func (l loaded) destination() (ipxe.Destination, error) {
 func (l loaded) serving() ([]agent.Place, error) {
 	all, _, err := l.places()
 	for i := range all {
-		all[i].Base = baseURL(all[i].NextServer, l.Config.Serve.HTTP)
+		all[i].Base = menu.Base(netip.AddrPortFrom(all[i].NextServer, l.Config.Serve.HTTP.Port()))
 	}
 	return all, err
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -48,15 +47,6 @@ type local struct {
 	device string
 	addr   netip.Prefix // IPv4
 	others []netip.Addr // further IPv4 addresses of device in question, not chosen
-}
-
-// String says what was chosen, and of what: "10.0.0.7 on eth1 (not 10.0.0.8)".
-func (l local) String() string {
-	s := fmt.Sprintf("%s on %s", l.addr.Addr(), l.device)
-	if len(l.others) > 0 {
-		s += fmt.Sprintf(" (not %s)", join(l.others))
-	}
-	return s
 }
 
 // in is the first address that is in one of those networks, or the first of all where none is.
@@ -184,15 +174,6 @@ func noLocal(nics []nic, format string, args ...any) cli.Failure {
 		"set next_server (--next-server) to the address at which machines reach this agent, or probe.device "+
 			"(--probe-device) to the device in that network")
 	return f
-}
-
-// baseURL is where HTTP is reached by machines: http://10.0.0.7, http://10.0.0.7:8080.
-func baseURL(nextServer netip.Addr, listen netip.AddrPort) *url.URL {
-	u := &url.URL{Scheme: "http", Host: nextServer.String()}
-	if listen.Port() != 80 {
-		u.Host = netip.AddrPortFrom(nextServer, listen.Port()).String()
-	}
-	return u
 }
 
 func join[T fmt.Stringer](all []T) string {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"fmt"
+	"pxeagent/agent/menu"
 	"pxeagent/cmd/pxeagent/cli"
 )
 
@@ -33,11 +35,11 @@ func TestLocalAddr(t *testing.T) {
 		name string
 		nics []nic
 		want wantLocal
-		got  string // of local.String, or the error
+		got  string // what was chosen, and of what; or the error
 		hint string
 	}{
 		{"named like the network", all, wantLocal{network: "eth0"}, "192.0.2.10 on eth0", ""},
-		{"primary of several", all, wantLocal{network: "eth1"}, "10.0.0.7 on eth1 (not 10.0.0.8, 172.16.0.1)", ""},
+		{"primary of several", all, wantLocal{network: "eth1"}, "10.0.0.7 on eth1 (not [10.0.0.8 172.16.0.1])", ""},
 		{"several, network known", all, wantLocal{network: "eth1", prefix: lan}, "172.16.0.1 on eth1", ""},
 		{"probe.device wins", all, wantLocal{network: "eth0", device: "eth1", prefix: lan}, "172.16.0.1 on eth1", ""},
 		{"by the network's addresses", all, wantLocal{network: "admin", prefix: lan}, "172.16.0.1 on eth1", ""},
@@ -54,7 +56,10 @@ func TestLocalAddr(t *testing.T) {
 		{"no devices", nil, wantLocal{network: "eth0"}, `next_server: auto, but no device here is named "eth0", so its address is not known`, "this machine has no IPv4 address beyond loopback"},
 	} {
 		got, err := localAddr(c.nics, c.want)
-		text := got.String()
+		text := fmt.Sprintf("%s on %s", got.addr.Addr(), got.device)
+		if len(got.others) > 0 {
+			text += fmt.Sprintf(" (not %v)", got.others)
+		}
 		if err != nil {
 			text = err.Error()
 			var f cli.Failure
@@ -106,7 +111,7 @@ func TestBaseURL(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := baseURL(netip.MustParseAddr("10.0.0.7"), l.Config.Serve.HTTP).String(); got != want {
+		if got := menu.Base(netip.AddrPortFrom(netip.MustParseAddr("10.0.0.7"), l.Config.Serve.HTTP.Port())).String(); got != want {
 			t.Errorf("%s: %s, want %s", listen, got, want)
 		}
 	}

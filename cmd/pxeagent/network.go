@@ -12,6 +12,7 @@ import (
 	"pxeagent/agent/firmware"
 	"pxeagent/agent/guard"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/probe"
 	"pxeagent/agent/watch"
 	"pxeagent/cmd/pxeagent/backend"
@@ -83,7 +84,7 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f backend
 	if !n.next.IsValid() {
 		return n, nil
 	}
-	n.base = baseURL(n.next, c.Serve.HTTP)
+	n.base = menu.Base(netip.AddrPortFrom(n.next, c.Serve.HTTP.Port()))
 	n.want = watch.Desired(n.next, n.base, ipxe.Chain(c.Chain))
 	if !l.sendsURL() {
 		n.want.URL = [firmware.NumArch]string{}

@@ -17,6 +17,7 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/watch"
 	"pxeagent/cmd/pxeagent/cli"
 )
@@ -56,7 +57,7 @@ func (a *app) serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *sl
 	if err != nil {
 		return err
 	}
-	menu, err := l.menu()
+	settings, err := l.menu()
 	if err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (a *app) serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *sl
 	}
 	// With port 0 the real one is known only now.
 	for i := range places {
-		places[i].Base = baseURL(places[i].NextServer, sockets.HTTP())
+		places[i].Base = menu.Base(netip.AddrPortFrom(places[i].NextServer, sockets.HTTP().Port()))
 	}
 	if len(watches) == 0 && len(c.Interfaces) > 0 {
 		log.Warn("serving at every address of this machine, and probing nowhere: the network is not known yet; "+
@@ -85,7 +86,7 @@ func (a *app) serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *sl
 	}
 	served, err := agent.New(agent.Config{
 		Sockets: sockets, Root: c.Serve.Root, Places: places, Chain: ipxe.Chain(c.Chain),
-		Menu: menu, Machines: machines, State: c.StateDir,
+		Menu: settings, Machines: machines, State: c.StateDir,
 		Except: c.Serve.ChainExcept, Universal: c.Serve.Universal, Networks: c.Serve.Networks, SinglePort: c.Serve.SinglePort,
 		Grace:   serveGrace,
 		Watches: watches, Page: page, Boots: boots, Native: c.Metrics.Native, Build: readBuild().info(), Log: log,
@@ -96,7 +97,7 @@ func (a *app) serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *sl
 	}
 	log.Info("serving", "tftp", sockets.TFTP(), "http", sockets.HTTP(), "root", c.Serve.Root, "script",
 		watch.ScriptURL(places[0].Base))
-	reload := a.newReloader(flags, served, l, menu, log)
+	reload := a.newReloader(flags, served, l, settings, log)
 	// Not under systemd these do nothing.
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
 	stop := context.AfterFunc(ctx, func() { _, _ = daemon.SdNotify(false, daemon.SdNotifyStopping) })
@@ -213,7 +214,7 @@ func unasked(p agent.Place, chain ipxe.Chain, at *agent.Sockets, every time.Dura
 		TFTPPort: at.TFTP().Port()}
 }
 
-// String is for the log.
+// info labels the metric build_info.
 func (b build) info() map[string]string {
 	return map[string]string{"version": b.Version, "revision": b.Revision, "goversion": fmt.Sprint(b.Go)}
 }

@@ -1,6 +1,6 @@
 package main
 
-// glance says in ten numbers whether all is well.
+// glance says in twelve numbers whether all is well.
 func glance(b *board) {
 	b.row("At a glance")
 	b.place(4, 4,
