@@ -173,8 +173,12 @@ func TestDecide(t *testing.T) {
 
 // What vendors' ROMs are reported to differ in is said.
 func TestDoubt(t *testing.T) {
-	only67 := lease(s).siaddr(s).name67("f").parse(t, ClientBIOS)
-	if d := Decide(ClientBIOS, []Offer{only67}); !strings.Contains(d.Doubt, "option 67 only") {
+	ofKea := lease(s).siaddr(s).option(67, 'f').parse(t, ClientBIOS)
+	if d := Decide(ClientBIOS, []Offer{ofKea}); !strings.Contains(d.Doubt, "option 67 only") {
+		t.Errorf("doubt %q", d.Doubt)
+	}
+	ofDnsmasq := lease(s).siaddr(s).name67("f").parse(t, ClientBIOS)
+	if d := Decide(ClientBIOS, []Offer{ofDnsmasq}); d.Doubt != "" {
 		t.Errorf("doubt %q", d.Doubt)
 	}
 	bare := lease(s).vendor("PXEClient").boot("f").parse(t, ClientBIOS)
