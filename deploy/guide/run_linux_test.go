@@ -32,7 +32,7 @@ const runLimit = 3 * time.Minute
 // code that a comment names, else 0, and print what the guide shows.
 func TestGuides(t *testing.T) {
 	lab.NoShort(t)
-	lab.Need(t, "dnsmasq", "bash", "unshare", "curl")
+	lab.Need(t, "dnsmasq", "bash", "unshare", "mount", "curl", "openssl")
 	for _, name := range guides(t) {
 		found, err := blocks(read(t, name))
 		if err != nil {
