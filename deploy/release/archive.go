@@ -63,7 +63,9 @@ func (r *release) add(t *tar.Writer, name, from string, mode int64) error {
 	if err != nil {
 		return err
 	}
-	h := &tar.Header{Name: name, Size: int64(len(b)), Mode: mode, ModTime: r.date, Uname: "root", Gname: "root", Format: tar.FormatUSTAR}
+	h := &tar.Header{
+		Name: name, Size: int64(len(b)), Mode: mode, ModTime: r.date, Uname: "root", Gname: "root", Format: tar.FormatUSTAR,
+	}
 	if err := t.WriteHeader(h); err != nil {
 		return err
 	}

@@ -209,7 +209,8 @@ func TestArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := example("", "1.2.3")
-	if says.Version != r.version || says.Revision != r.commit || says.Time != "2026-01-02T03:04:05Z" || says.Platform != "linux/amd64" {
+	want := struct{ Version, Revision, Time, Platform string }{r.version, r.commit, "2026-01-02T03:04:05Z", "linux/amd64"}
+	if says != want {
 		t.Errorf("the program says it is %+v", says)
 	}
 }
@@ -306,7 +307,9 @@ func TestOutIsNoRelease(t *testing.T) {
 }
 
 func TestVersions(t *testing.T) {
-	for version, want := range map[string]string{"1.2.3": "1.2.3", "1.2.3-rc1": "1.2.3~rc1", "0.0.0-20260102.g0123abcd": "0.0.0~20260102.g0123abcd"} {
+	for version, want := range map[string]string{
+		"1.2.3": "1.2.3", "1.2.3-rc1": "1.2.3~rc1", "0.0.0-20260102.g0123abcd": "0.0.0~20260102.g0123abcd",
+	} {
 		if got := debianVersion(version); got != want || !semver.MatchString(version) {
 			t.Errorf("%s is %s to Debian, want %s", version, got, want)
 		}

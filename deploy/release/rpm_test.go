@@ -37,7 +37,8 @@ func TestRPM(t *testing.T) {
 	if got := query(t, rpm, "--configfiles"); got != "/etc/pxeagent/pxeagent.yaml" {
 		t.Errorf("files of configuration: %q", got)
 	}
-	files := strings.Split(query(t, rpm, "--queryformat", "[%{FILENAMES} %{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME}\n]"), "\n")
+	const each = "[%{FILENAMES} %{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME}\n]"
+	files := strings.Split(query(t, rpm, "--queryformat", each), "\n")
 	for _, want := range []string{
 		"/usr/bin/pxeagent -rwxr-xr-x root:root",
 		"/etc/pxeagent/pxeagent.yaml -rw-r----- root:root",

@@ -45,7 +45,8 @@ func (r *release) stage(ctx context.Context, dir string) error {
 		return err
 	}
 	for _, name := range []string{"copyright", "lintian-overrides", "postinst", "postrm", "prerm"} {
-		if err := copyFile(filepath.Join(dir, forPackages, name), filepath.Join(r.source, "deploy/packages", name)); err != nil {
+		from := filepath.Join(r.source, "deploy/packages", name)
+		if err := copyFile(filepath.Join(dir, forPackages, name), from); err != nil {
 			return err
 		}
 	}
@@ -64,7 +65,7 @@ func (r *release) stagePackages(shared, dir string) error {
 	// The lines at the top say how to install it by hand.
 	_, unitText, found := strings.Cut(string(unit), "\n\n")
 	if !found || !strings.Contains(unitText, "=/usr/local/bin/pxeagent ") {
-		return fmt.Errorf("deploy/systemd/pxeagent.service is not what packages are made from: no comment, then /usr/local/bin/pxeagent")
+		return fmt.Errorf("deploy/systemd/pxeagent.service: want a comment at the top, then /usr/local/bin/pxeagent")
 	}
 	unitText = strings.ReplaceAll(unitText, "=/usr/local/bin/pxeagent ", "=/usr/bin/pxeagent ")
 	if err := writeFile(filepath.Join(dir, "pxeagent.service"), []byte(unitText)); err != nil {
@@ -83,8 +84,9 @@ func (r *release) stagePackages(shared, dir string) error {
 			return err
 		}
 	}
-	changes := fmt.Sprintf("pxeagent (%s) unstable; urgency=medium\n\n  * Release %s, made from the sources' commit %.12s.\n\n -- %s  %s\n",
-		debianVersion(r.version), r.version, r.commit, r.maintainer, r.date.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
+	const entry = "pxeagent (%s) unstable; urgency=medium\n\n  * Release %s, of commit %.12s.\n\n -- %s  %s\n"
+	date := r.date.Format("Mon, 02 Jan 2006 15:04:05 -0700")
+	changes := fmt.Sprintf(entry, debianVersion(r.version), r.version, r.commit, r.maintainer, date)
 	return writeCompressed(filepath.Join(dir, "changelog.gz"), []byte(changes))
 }
 
