@@ -138,7 +138,7 @@ func (f firewall) scriptRefusals(p iface, want dhcp.Boot) []dhcp.Problem {
 			"pfSense %s does not support custom Kea configuration, which the class for iPXE needs; update to 2.8 or 25.03",
 			f.Version)
 	}
-	if why := badURL(want.Script, dhcp.MaxBootFile); why != "" {
+	if why := f.values(p).CheckURL(want.Script, dhcp.MaxBootFile, "http", "https"); why != "" {
 		add("bad-script", "script URL %q %s", want.Script, why)
 	}
 	if !deviceName.MatchString(p.Device) {

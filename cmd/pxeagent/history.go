@@ -30,9 +30,11 @@ func newHistoryCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "Show what the journal keeps: the settings that revert goes to, and earlier ones",
-		Long: `For each interface, show the settings that revert goes to, and up to ten earlier states: settings
-that a revert put back (reverted), that somebody changed meanwhile (changed-by-others), or that
-were discarded. Nothing is written, and the offers on the wire are not looked at.`,
+		Long: `For each interface, show the settings that revert goes to, and up to ten earlier ones, each
+with why it is no longer the one: reverted (a revert went to it and put it back),
+changed-by-others (somebody changed the settings, and revert goes to theirs now), discarded
+(somebody changed the settings to it, and a revert was asked to discard that). Nothing is
+changed, and the offers on the wire are not looked at.`,
 		Example: "  pxeagent history --interface eth1\n  pxeagent history --interface eth1 --json",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -129,7 +129,7 @@ func TestOwnRecipeThatIsWrong(t *testing.T) {
 	m, _ := imageSite(t)
 	write(t, "root/recipes/mine.yaml", "name: mine\ntitel: Mine\n")
 	r := imageCmd("recipes")
-	if r.code != cli.Usage || !strings.Contains(r.stdout, "\nsmartos ") || !strings.Contains(r.stderr, "recipes/mine.yaml: line 2: there is no key titel") {
+	if r.code != cli.Usage || !strings.Contains(r.stdout, "\nsmartos ") || !strings.Contains(r.stderr, "recipes/mine.yaml: line 2: unknown key titel") {
 		t.Errorf("%+v", r)
 	}
 	m.PublishOldSmartOS(t, stamp)

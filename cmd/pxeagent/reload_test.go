@@ -133,13 +133,13 @@ func TestServeFollowsItsFile(t *testing.T) {
 	s.replace("menu: {title: Third, timeout: 5}\nhosts:\n- {mac: nonsense}\n")
 	s.hup()
 	s.log.wait(t, `msg="A mistake in the configuration" err="menu.timeout: [^\n]*no unit`)
-	s.log.wait(t, `msg="A mistake in the configuration" err="hosts\[0\].mac: [^\n]*not an Ethernet address`)
+	s.log.wait(t, `msg="A mistake in the configuration" err="hosts\[0\].mac: [^\n]*invalid MAC address`)
 	s.log.wait(t, `msg="The last good configuration is kept"`)
 	if m := s.menu("52:54:00:12:34:01"); !strings.Contains(m, "menu Second") {
 		t.Errorf("after a mistake the menu is\n%s", m)
 	}
 	s.metric("config_reload_ok", "0")
-	if _, status := s.get("/api/v1/status"); !strings.Contains(status, "not an Ethernet address") {
+	if _, status := s.get("/api/v1/status"); !strings.Contains(status, "invalid MAC address") {
 		t.Errorf("the page is not told of the mistake: %s", status)
 	}
 
