@@ -95,7 +95,8 @@ type madeUpSite struct {
 
 func newMadeUpSite(t *testing.T) madeUpSite {
 	isolate(t)
-	write(t, "pxeagent.yaml", "interface: net1\nnext_server: 192.0.2.7\nstate_dir: state\nserve: {root: .}\ndhcp:\n  madeup: {host: cellar}\n")
+	write(t, "pxeagent.yaml",
+		"interface: net1\nnext_server: 192.0.2.7\nstate_dir: state\nserve: {root: .}\ndhcp:\n  madeup: {host: cellar}\n")
 	s := madeUpSite{server: &madeUp{}, out: &bytes.Buffer{}}
 	s.app = &app{
 		stdin: strings.NewReader(""), stdout: s.out, stderr: s.out, document: s.out,
@@ -136,7 +137,8 @@ func TestMadeUpBackend(t *testing.T) {
 	if s.server.boot != (dhcp.Boot{}) {
 		t.Errorf("reverted: %+v", s.server.boot)
 	}
-	s.do(t, "chain explain", cli.Done, "the made-up server at cellar knows iPXE by its looks", "the made-up server likes URLs")
+	s.do(t, "chain explain", cli.Done, "the made-up server at cellar knows iPXE by its looks",
+		"the made-up server likes URLs")
 	s.server.tired = true
 	s.do(t, "status", errTired, "hint: let it sleep")
 	s.do(t, "exit-codes --markdown", cli.Done, "| 14 | `tired` | the made-up server is tired |")
@@ -152,7 +154,8 @@ func TestKeysOfMadeUpBackend(t *testing.T) {
 	if strings.Contains(s.out.String(), "hunter2") {
 		t.Error("the token is shown")
 	}
-	s.do(t, "config check --madeup-host=nowhere", cli.Usage, `dhcp.madeup.host: "nowhere" cannot be reached (--madeup-host)`)
+	s.do(t, "config check --madeup-host=nowhere", cli.Usage,
+		`dhcp.madeup.host: "nowhere" cannot be reached (--madeup-host)`)
 	s.do(t, "config check --backend=madeupp", cli.Usage, "did you mean madeup?")
 	s.do(t, "configure --help", cli.Done, "--madeup-host NAME", "where it stands")
 	write(t, "pxeagent.yaml", "dhcp:\n  madeup: {hots: cellar, token: hunter2}\n")

@@ -43,7 +43,8 @@ func loadArgs(t *testing.T, text string, args ...string) (config.Loaded, error) 
 }
 
 func TestKeysOfDnsmasq(t *testing.T) {
-	l, err := loadArgs(t, "interface: eth1\ndhcp:\n  dnsmasq: {mode: proxy, restart: [service, dnsmasq, restart]}\n", "--dnsmasq-conf-dir=/d")
+	l, err := loadArgs(t, "interface: eth1\ndhcp:\n  dnsmasq: {mode: proxy, restart: [service, dnsmasq, restart]}\n",
+		"--dnsmasq-conf-dir=/d")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,14 +60,16 @@ func TestKeysOfDnsmasq(t *testing.T) {
 }
 
 func TestKeysOfPfSense(t *testing.T) {
-	l, err := loadArgs(t, "interface: admin\ndhcp:\n  pfsense: {url: 'https://FW.lan:8443/', user: boot, password_file: /p}\n",
+	l, err := loadArgs(t, "interface: admin\ndhcp:\n  pfsense: {url: 'https://FW.lan:8443/', user: boot, "+
+		"password_file: /p}\n",
 		"--transport=rest", "--api-key-file=/k", "--tls-sha256="+strings.Repeat("AB:", 31)+"ab", "--ca-file=/c")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := pfSenseSettings{
-		URL: &url.URL{Scheme: "https", Host: "fw.lan:8443"}, Transport: "rest", User: "boot", PasswordFile: "/p", APIKeyFile: "/k",
-		TLSSHA256: (*[32]byte)(bytes.Repeat([]byte{0xab}, 32)), CAFile: "/c",
+		URL: &url.URL{Scheme: "https", Host: "fw.lan:8443"}, Transport: "rest", User: "boot", PasswordFile: "/p",
+		APIKeyFile: "/k",
+		TLSSHA256:  (*[32]byte)(bytes.Repeat([]byte{0xab}, 32)), CAFile: "/c",
 	}
 	if diff := cmp.Diff(want, *pfSenseOf(&l.Config)); diff != "" || l.Config.DHCP.Backend != "pfsense" {
 		t.Errorf("%s (-want +got):\n%s", l.Config.DHCP.Backend, diff)
@@ -100,11 +103,14 @@ func TestMistakesInKeys(t *testing.T) {
 		{"firewall that is not named", "dhcp:\n  backend: pfsense\n  pfsense:\n    transport: xmlrpc\n", "", []string{
 			"dhcp.pfsense.url: is not set; dhcp.backend pfsense needs it, such as https://fw.lan", xmlrpcNeedsUser,
 		}},
-		{"XML-RPC without a user", "dhcp: {pfsense: {url: 'https://fw.lan'}}\n", "--transport=xmlrpc", []string{xmlrpcNeedsUser}},
+		{"XML-RPC without a user", "dhcp: {pfsense: {url: 'https://fw.lan'}}\n", "--transport=xmlrpc",
+			[]string{xmlrpcNeedsUser}},
 		{"two secrets from standard input", "", "--password-file=- --api-key-file=-", []string{
-			"dhcp.pfsense.api_key_file: is standard input, and dhcp.pfsense.password_file as well; want one of them (--api-key-file)",
+			"dhcp.pfsense.api_key_file: is standard input, and dhcp.pfsense.password_file as well; want one of them " +
+				"(--api-key-file)",
 		}},
-		{"mode", "", "--dnsmasq-mode=relay", []string{`dhcp.dnsmasq.mode: unknown value "relay": use server or proxy (--dnsmasq-mode)`}},
+		{"mode", "", "--dnsmasq-mode=relay",
+			[]string{`dhcp.dnsmasq.mode: unknown value "relay": use server or proxy (--dnsmasq-mode)`}},
 		{"fingerprint that is not hex", "", "--tls-sha256=abcx", []string{
 			`dhcp.pfsense.tls_sha256: invalid SHA-256 "abcx": want 64 hex digits (--tls-sha256)`,
 		}},
@@ -128,13 +134,14 @@ func TestMistakesInKeys(t *testing.T) {
 
 func TestFirewallURL(t *testing.T) {
 	for text, want := range map[string]string{
-		"fw.lan":                    `"fw.lan" has no scheme; want https://fw.lan`,
-		"http://fw.lan":             `"http://fw.lan" is not https, and would send credentials in the clear; want https://fw.lan`,
-		"https://me:hunter2@fw.lan": "holds a user or a password; want https://HOST, with dhcp.pfsense.user and dhcp.pfsense.password_file",
-		"https://":                  `invalid URL "https://": want one such as https://fw.lan`,
-		"https://fw lan/":           `invalid URL "https://fw lan/": want one such as https://fw.lan`,
-		"https://fw.lan/api?x":      `"https://fw.lan/api?x" has more than a host and a port; want https://fw.lan`,
-		"https://fw.lan:99999":      `"https://fw.lan:99999" has port 99999; want a number from 1 to 65535`,
+		"fw.lan":        `"fw.lan" has no scheme; want https://fw.lan`,
+		"http://fw.lan": `"http://fw.lan" is not https, and would send credentials in the clear; want https://fw.lan`,
+		"https://me:hunter2@fw.lan": "holds a user or a password; want https://HOST, with dhcp.pfsense.user and " +
+			"dhcp.pfsense.password_file",
+		"https://":             `invalid URL "https://": want one such as https://fw.lan`,
+		"https://fw lan/":      `invalid URL "https://fw lan/": want one such as https://fw.lan`,
+		"https://fw.lan/api?x": `"https://fw.lan/api?x" has more than a host and a port; want https://fw.lan`,
+		"https://fw.lan:99999": `"https://fw.lan:99999" has port 99999; want a number from 1 to 65535`,
 	} {
 		if _, err := parseFirewallURL(text); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", text, err, want)

@@ -21,13 +21,17 @@ const imagesSample = `images:
 
 var sampleImages = []image.Want{
 	{Order: image.Order{Recipe: "smartos", Version: "latest", Mirrors: []string{"https://mirror.lan/smartos"}}, Keep: 3},
-	{Order: image.Order{Recipe: "iso", Version: "mfsbsd-14.1", From: []string{"/mnt/usb/mfsbsd.iso"}, SHA256: strings.Repeat("ab", 32), Title: "Rescue, FreeBSD"}},
-	{Order: image.Order{Recipe: "debian", Version: "trixie", Arch: "arm64", Args: []string{"console=ttyS0", "auto", "priority=critical"}}},
+	{Order: image.Order{Recipe: "iso", Version: "mfsbsd-14.1", From: []string{"/mnt/usb/mfsbsd.iso"},
+		SHA256: strings.Repeat("ab", 32), Title: "Rescue, FreeBSD"}},
+	{Order: image.Order{Recipe: "debian", Version: "trixie", Arch: "arm64",
+		Args: []string{"console=ttyS0", "auto", "priority=critical"}}},
 }
 
-const mirrorsSample = "mirrors:\n  smartos: https://mirror.lan/smartos\n  debian: [https://a.lan/debian, https://b.lan/debian]\n"
+const mirrorsSample = "mirrors:\n  smartos: https://mirror.lan/smartos\n  debian: [https://a.lan/debian, " +
+	"https://b.lan/debian]\n"
 
-var sampleMirrors = map[string][]string{"smartos": {"https://mirror.lan/smartos"}, "debian": {"https://a.lan/debian", "https://b.lan/debian"}}
+var sampleMirrors = map[string][]string{"smartos": {"https://mirror.lan/smartos"},
+	"debian": {"https://a.lan/debian", "https://b.lan/debian"}}
 
 // Each mistake is named with its place and its line, all at once.
 func TestMistakesInImages(t *testing.T) {

@@ -111,7 +111,8 @@ var samples = map[string]struct {
 	yaml string // "" where it is text quoted
 	set  func(c *Config)
 }{
-	"interface":      {"eth1,eth2", "[eth1, eth2]", func(c *Config) { c.Interfaces, c.DHCP.Backend = []string{"eth1", "eth2"}, "shed" }},
+	"interface": {"eth1,eth2", "[eth1, eth2]",
+		func(c *Config) { c.Interfaces, c.DHCP.Backend = []string{"eth1", "eth2"}, "shed" }},
 	"next_server":    {"10.0.0.7", "10.0.0.7", func(c *Config) { c.NextServer = netip.MustParseAddr("10.0.0.7") }},
 	"chain":          {"tftp", "tftp", func(c *Config) { c.Chain = "tftp" }},
 	"state_dir":      {"/s", "/s", func(c *Config) { c.StateDir = "/s" }},
@@ -123,32 +124,37 @@ var samples = map[string]struct {
 	"dhcp.tower.name":          {"high", "high", func(c *Config) { c.DHCP.Backend, towerOf(c).Name = "tower", "high" }},
 	"dhcp.tower.password_file": {"/p", "/p", func(c *Config) { towerOf(c).PasswordFile = "/p" }},
 	"serve.root":               {"/r", "/r", func(c *Config) { c.Serve.Root = "/r" }},
-	"serve.tftp":               {"127.0.0.1:6969", "", func(c *Config) { c.Serve.TFTP = netip.MustParseAddrPort("127.0.0.1:6969") }},
-	"serve.http":               {"[::1]:0", "", func(c *Config) { c.Serve.HTTP = netip.MustParseAddrPort("[::1]:0") }},
+	"serve.tftp": {"127.0.0.1:6969", "",
+		func(c *Config) { c.Serve.TFTP = netip.MustParseAddrPort("127.0.0.1:6969") }},
+	"serve.http": {"[::1]:0", "", func(c *Config) { c.Serve.HTTP = netip.MustParseAddrPort("[::1]:0") }},
 	"serve.networks": {"10.0.0.0/8, 192.0.2.1", "[10.0.0.0/8, 192.0.2.1]", func(c *Config) {
 		c.Serve.Networks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}
 	}},
 	"serve.chain_except": {"192.0.2.7", "[192.0.2.7]", func(c *Config) {
 		c.Serve.ChainExcept = []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}
 	}},
-	"serve.universal":       {"true", "true", func(c *Config) { c.Serve.Universal = true }},
-	"serve.single_port":     {"true", "true", func(c *Config) { c.Serve.SinglePort = true }},
-	"menu.title":            {"Boot, please", "Boot, please", func(c *Config) { c.Menu.Title = "Boot, please" }},
-	"menu.default":          {"shell", "shell", func(c *Config) { c.Menu.Default = "shell" }},
-	"menu.timeout":          {"0", "0", func(c *Config) { c.Menu.Timeout = 0 }},
-	"menu.console":          {"ttyb,9600", "ttyb,9600", func(c *Config) { c.Menu.Console = catalog.Console{Port: 'b', Speed: 9600} }},
+	"serve.universal":   {"true", "true", func(c *Config) { c.Serve.Universal = true }},
+	"serve.single_port": {"true", "true", func(c *Config) { c.Serve.SinglePort = true }},
+	"menu.title":        {"Boot, please", "Boot, please", func(c *Config) { c.Menu.Title = "Boot, please" }},
+	"menu.default":      {"shell", "shell", func(c *Config) { c.Menu.Default = "shell" }},
+	"menu.timeout":      {"0", "0", func(c *Config) { c.Menu.Timeout = 0 }},
+	"menu.console": {"ttyb,9600", "ttyb,9600",
+		func(c *Config) { c.Menu.Console = catalog.Console{Port: 'b', Speed: 9600} }},
 	"menu.rescue":           {"false", "false", func(c *Config) { c.Menu.Rescue = false }},
 	"menu.root_shadow_file": {"/shadow", "/shadow", func(c *Config) { c.Menu.RootShadowFile = "/shadow" }},
-	"menu.hide":             {"config,debian-*", "[config, 'debian-*']", func(c *Config) { c.Menu.Hide = []string{"config", "debian-*"} }},
-	"probe.device":          {"br0", "br0", func(c *Config) { c.Probe.Devices = []string{"br0"} }},
+	"menu.hide": {"config,debian-*", "[config, 'debian-*']",
+		func(c *Config) { c.Menu.Hide = []string{"config", "debian-*"} }},
+	"probe.device": {"br0", "br0", func(c *Config) { c.Probe.Devices = []string{"br0"} }},
 	// Unquoted, YAML 1.1 would take this one for a number to the base of 60.
-	"probe.mac":       {"02:00:00:00:00:10", "02:00:00:00:00:10", func(c *Config) { c.Probe.MAC = net.HardwareAddr{2, 0, 0, 0, 0, 0x10} }},
+	"probe.mac": {"02:00:00:00:00:10", "02:00:00:00:00:10",
+		func(c *Config) { c.Probe.MAC = net.HardwareAddr{2, 0, 0, 0, 0, 0x10} }},
 	"probe.interval":  {"90s", "90s", func(c *Config) { c.Probe.Interval = 90 * time.Second }},
 	"page.token_file": {"/t", "/t", func(c *Config) { c.Page.TokenFile = "/t" }},
-	"page.hosts":      {"PXE.example.org., boot", "[PXE.example.org., boot]", func(c *Config) { c.Page.Hosts = []string{"pxe.example.org", "boot"} }},
-	"boots.keep":      {"50", "50", func(c *Config) { c.Boots.Keep = 50 }},
-	"boots.max_age":   {"48h", "48h", func(c *Config) { c.Boots.MaxAge = 48 * time.Hour }},
-	"boots.stall":     {"90s", "90s", func(c *Config) { c.Boots.Stall = 90 * time.Second }},
+	"page.hosts": {"PXE.example.org., boot", "[PXE.example.org., boot]",
+		func(c *Config) { c.Page.Hosts = []string{"pxe.example.org", "boot"} }},
+	"boots.keep":    {"50", "50", func(c *Config) { c.Boots.Keep = 50 }},
+	"boots.max_age": {"48h", "48h", func(c *Config) { c.Boots.MaxAge = 48 * time.Hour }},
+	"boots.stall":   {"90s", "90s", func(c *Config) { c.Boots.Stall = 90 * time.Second }},
 	"webhook.url": {"https://hooks.example.org/x?y=z", "", func(c *Config) {
 		c.Webhook.URL = &url.URL{Scheme: "https", Host: "hooks.example.org", Path: "/x", RawQuery: "y=z"}
 	}},

@@ -66,8 +66,10 @@ func TestMistakes(t *testing.T) {
 			`interface: duplicate value "a" (FILE:2)`,
 			"chain: duplicate key (first on line 1) (FILE:3)",
 		}},
-		{name: "wrong types", file: "menu: 3\nserve: [a]\nlog: {format: [text]}\ninterface: [a, [b]]\nnext_server: {a: b}\nprobe:\n  device: [~]\n", want: []string{
-			"menu: want keys under it (title, default, timeout, console, rescue, root_shadow_file, hide, items), not a text (FILE:1)",
+		{name: "wrong types", file: "menu: 3\nserve: [a]\nlog: {format: [text]}\ninterface: [a, [b]]\nnext_server: {a: " +
+			"b}\nprobe:\n  device: [~]\n", want: []string{
+			"menu: want keys under it (title, default, timeout, console, rescue, root_shadow_file, hide, items), not a text " +
+				"(FILE:1)",
 			"serve: want keys under it (root, tftp, http, networks, chain_except, universal, single_port), not a list (FILE:2)",
 			"log.format: want one value, not a list (FILE:3)",
 			"interface: want texts in the list, not a list (FILE:4)",
@@ -75,14 +77,21 @@ func TestMistakes(t *testing.T) {
 			"probe.device: want texts in the list, not nothing (FILE:7)",
 		}},
 		{name: "no keys at all", file: "- a\n", want: []string{"FILE:1: want keys, such as `interface: eth1`, not a list"}},
-		{name: "two documents", file: "chain: off\n---\nchain: auto\n", want: []string{"FILE:2: a second document begins here; want one"}},
+		{name: "two documents", file: "chain: off\n---\nchain: auto\n",
+			want: []string{"FILE:2: a second document begins here; want one"}},
 
-		{name: "syntax: value in a value", file: "chain: off\na: b: c\n", want: []string{"FILE:2: not YAML: mapping values are not allowed in this context"}},
-		{name: "syntax: tab", file: "serve:\n\troot: x\n", want: []string{"FILE:2: not YAML: found character that cannot start any token"}},
-		{name: "syntax: indentation", file: "chain: off\nserve:\n  root: x\n tftp: y\n", want: []string{"FILE:4: not YAML: did not find expected key"}},
-		{name: "syntax: list not closed", file: "chain: off\ninterface: [a,\n b\n\n", want: []string{"FILE:2: not YAML: did not find expected ',' or ']'"}},
-		{name: "syntax: in the first line", file: "interface: [a\n", want: []string{"FILE:2: not YAML: did not find expected ',' or ']'"}},
-		{name: "syntax: no such anchor", file: "chain: off\nserve:\n  root: *x\n", want: []string{"FILE:3: not YAML: unknown anchor 'x' referenced"}},
+		{name: "syntax: value in a value", file: "chain: off\na: b: c\n",
+			want: []string{"FILE:2: not YAML: mapping values are not allowed in this context"}},
+		{name: "syntax: tab", file: "serve:\n\troot: x\n",
+			want: []string{"FILE:2: not YAML: found character that cannot start any token"}},
+		{name: "syntax: indentation", file: "chain: off\nserve:\n  root: x\n tftp: y\n",
+			want: []string{"FILE:4: not YAML: did not find expected key"}},
+		{name: "syntax: list not closed", file: "chain: off\ninterface: [a,\n b\n\n",
+			want: []string{"FILE:2: not YAML: did not find expected ',' or ']'"}},
+		{name: "syntax: in the first line", file: "interface: [a\n",
+			want: []string{"FILE:2: not YAML: did not find expected ',' or ']'"}},
+		{name: "syntax: no such anchor", file: "chain: off\nserve:\n  root: *x\n",
+			want: []string{"FILE:3: not YAML: unknown anchor 'x' referenced"}},
 		{name: "syntax: not UTF-8", file: "\xff\xfa", want: []string{"FILE:1: not YAML: invalid leading UTF-8 octet"}},
 		{name: "syntax, and more elsewhere", file: "a: b: c\n", env: []string{"PXEAGENT_CHAIN=x"}, args: []string{"--tftp=69"}, want: []string{
 			"FILE:1: not YAML: mapping values are not allowed in this context",
@@ -91,7 +100,8 @@ func TestMistakes(t *testing.T) {
 		}},
 
 		{name: "variables", env: []string{"PXEAGENT_INTERFACES=a", "PXEAGENT_SECRET=hunter2", "PXEAGENT_REQUIRE_E2E=0",
-			"PXEAGENT_SERVICE_HOST=10.0.0.1", "PXEAGENT_SERVICE_PORT_HTTP=80", "PXEAGENT_PORT=udp://10.0.0.1:69", "PXEAGENT_PORT_69_UDP_ADDR=10.0.0.1",
+			"PXEAGENT_SERVICE_HOST=10.0.0.1", "PXEAGENT_SERVICE_PORT_HTTP=80", "PXEAGENT_PORT=udp://10.0.0.1:69",
+			"PXEAGENT_PORT_69_UDP_ADDR=10.0.0.1",
 			"PXEAGENT_DHCP_TOWER_PASSWORD=hunter3", "PXEAGENT_dhcp_backend=none"}, want: []string{
 			"PXEAGENT_INTERFACES: unknown variable; did you mean PXEAGENT_INTERFACE?",
 			"PXEAGENT_SECRET: unknown variable; `pxeagent config show` lists the keys, and each is a variable",
@@ -116,7 +126,8 @@ func TestMistakes(t *testing.T) {
 			`dhcp.tower.name: "a\nb" holds a control character; want one line of text (FILE:4)`,
 		}},
 		{name: "devices that do not fit", file: "interface: [a, b]\nprobe: {device: eth0}\n", want: []string{
-			"probe.device: names 1 device for 2 interfaces; want one device for each interface, in the same order, or none (FILE:2)",
+			"probe.device: names 1 device for 2 interfaces; want one device for each interface, in the same order, or none " +
+				"(FILE:2)",
 		}},
 		{name: "device and no interface", file: "probe: {device: eth0}\n"},
 		{name: "state that is served", args: []string{"--root=/srv", "--state-dir=/srv/http/state"}, want: []string{
@@ -142,9 +153,12 @@ func TestValues(t *testing.T) {
 		{"interface", "a\x1b[31m", `"a\x1b[31m" holds a control character`},
 		{"next_server", "server.lan", `invalid IPv4 address "server.lan": want one such as 10.0.0.7, or auto`},
 		{"next_server", "10.0.0.7:69", `invalid IPv4 address "10.0.0.7:69": want one such as 10.0.0.7, or auto`},
-		{"next_server", "0.0.0.0", `"0.0.0.0" is not an address that a machine can reach: want this agent's, such as 10.0.0.7`},
-		{"next_server", "224.0.0.1", `"224.0.0.1" is not an address that a machine can reach: want this agent's, such as 10.0.0.7`},
-		{"next_server", "255.255.255.255", `"255.255.255.255" is not an address that a machine can reach: want this agent's, such as 10.0.0.7`},
+		{"next_server", "0.0.0.0",
+			`"0.0.0.0" is not an address that a machine can reach: want this agent's, such as 10.0.0.7`},
+		{"next_server", "224.0.0.1",
+			`"224.0.0.1" is not an address that a machine can reach: want this agent's, such as 10.0.0.7`},
+		{"next_server", "255.255.255.255",
+			`"255.255.255.255" is not an address that a machine can reach: want this agent's, such as 10.0.0.7`},
 		{"chain", "tfpt", `unknown value "tfpt": did you mean tftp? There are auto, dhcp, embed, tftp, off`},
 		{"dhcp.backend", "isc", `unknown value "isc": use auto, shed, tower or none`},
 		{"dhcp.backend", "towel", `unknown value "towel": did you mean tower? There are auto, shed, tower, none`},
@@ -152,7 +166,8 @@ func TestValues(t *testing.T) {
 		{"serve.tftp", "10.0.0.7", `"10.0.0.7" has no port; want ADDR:PORT, such as 10.0.0.7:69`},
 		{"serve.tftp", "fe80::1", `"fe80::1" has no port; want ADDR:PORT, such as [fe80::1]:69`},
 		{"serve.tftp", "somewhere", `invalid listening address "somewhere": want :69 or 10.0.0.7:69`},
-		{"serve.http", "localhost:8080", `"localhost:8080" names "localhost", which is not an IP address: want :8080 or 10.0.0.7:8080`},
+		{"serve.http", "localhost:8080",
+			`"localhost:8080" names "localhost", which is not an IP address: want :8080 or 10.0.0.7:8080`},
 		{"serve.http", ":http", `":http" has port "http"; want a number from 0 to 65535`},
 		{"serve.http", ":65536", `":65536" has port "65536"; want a number from 0 to 65535`},
 		{"serve.networks", "10.0.0.5/24", `"10.0.0.5/24" is an address within its network; want 10.0.0.0/24`},
@@ -164,11 +179,14 @@ func TestValues(t *testing.T) {
 		{"menu.timeout", "25h", `"25h" is out of range; want 1s to 24h, or 0 to wait for ever`},
 		{"menu.timeout", "5ms", `"5ms" is out of range; want 1s to 24h, or 0 to wait for ever`},
 		{"probe.mac", "02:00", `invalid MAC address "02:00": want one such as 02:00:5e:10:00:01`},
-		{"probe.mac", "02:00:5e:10:00:00:00:01", `invalid MAC address "02:00:5e:10:00:00:00:01": want one such as 02:00:5e:10:00:01`},
-		{"probe.mac", "01:00:5e:00:00:01", `"01:00:5e:00:00:01" is a group address: the first byte of a machine's is even, as in 02:00:5e:10:00:01`},
+		{"probe.mac", "02:00:5e:10:00:00:00:01",
+			`invalid MAC address "02:00:5e:10:00:00:00:01": want one such as 02:00:5e:10:00:01`},
+		{"probe.mac", "01:00:5e:00:00:01",
+			`"01:00:5e:00:00:01" is a group address: the first byte of a machine's is even, as in 02:00:5e:10:00:01`},
 		{"probe.mac", "00:00:00:00:00:00", `invalid MAC address "00:00:00:00:00:00": all its bytes are zero`},
 		{"page.hosts", "pxe.lan:80", `invalid host name "pxe.lan:80": want one such as pxe.example.org, without a port`},
-		{"page.hosts", "http://pxe.lan", `invalid host name "http://pxe.lan": want one such as pxe.example.org, without a port`},
+		{"page.hosts", "http://pxe.lan",
+			`invalid host name "http://pxe.lan": want one such as pxe.example.org, without a port`},
 		{"probe.interval", "1s", `"1s" is out of range; want 10s to 24h, or 0 for no probes`},
 		{"log.level", "trace", `unknown value "trace": use debug, info, warn or error`},
 		{"log.level", "inof", `unknown value "inof": did you mean info? There are debug, info, warn, error`},
@@ -202,7 +220,8 @@ func TestFileThatCannotBeRead(t *testing.T) {
 	}
 	f := fails("--config", "nowhere.yaml")
 	if f.Code != cli.Usage || f.Error() != "reading the configuration "+dir+"/nowhere.yaml: no such file or directory" ||
-		len(f.Hints) != 1 || f.Hints[0] != "without --config and PXEAGENT_CONFIG, "+dir+"/etc/pxeagent.yaml and ./pxeagent.yaml are looked for, and none is needed" {
+		len(f.Hints) != 1 || f.Hints[0] != "without --config and PXEAGENT_CONFIG, "+dir+"/etc/pxeagent.yaml and "+
+		"./pxeagent.yaml are looked for, and none is needed" {
 		t.Errorf("missing: %+v", f)
 	}
 	f = fails("--config", dir)

@@ -80,7 +80,8 @@ func TestSchemaDescribesItsBackends(t *testing.T) {
 		want   []string
 	}{
 		{schema, []string{
-			"DHCP server to configure: shed, tower, none; auto: tower if its name is set, else shed if an interface is set, else none |",
+			"DHCP server to configure: shed, tower, none; auto: tower if its name is set, else shed if an interface is set, " +
+				"else none |",
 			"as the DHCP server names it: a device (shed); a name or an id (tower) |", "sent it (shed) |",
 			"| `dhcp.tower.name` | `--tower` |  | name |",
 		}},

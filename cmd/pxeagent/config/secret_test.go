@@ -71,11 +71,15 @@ func TestSecretFileThatIsWrong(t *testing.T) {
 		code cli.Code
 		hint string
 	}{
-		{theSecret, 0o644, "dhcp.tower.password_file: " + pw + " can be read or written by others (mode 0644)", cli.Permission, "chmod 600 " + pw},
-		{theSecret, 0o620, "dhcp.tower.password_file: " + pw + " can be read or written by others (mode 0620)", cli.Permission, "chmod 600 " + pw},
+		{theSecret, 0o644, "dhcp.tower.password_file: " + pw + " can be read or written by others (mode 0644)",
+			cli.Permission, "chmod 600 " + pw},
+		{theSecret, 0o620, "dhcp.tower.password_file: " + pw + " can be read or written by others (mode 0620)",
+			cli.Permission, "chmod 600 " + pw},
 		{"\n", 0o600, "dhcp.tower.password_file: " + pw + " is empty", cli.Unexpected, ""},
-		{theSecret + "\n" + theSecret, 0o600, "dhcp.tower.password_file: " + pw + " has more than one line; want the secret alone", cli.Unexpected, ""},
-		{strings.Repeat(theSecret, 300), 0o600, "dhcp.tower.password_file: " + pw + " is larger than 4096 bytes, which no password is", cli.Unexpected, ""},
+		{theSecret + "\n" + theSecret, 0o600,
+			"dhcp.tower.password_file: " + pw + " has more than one line; want the secret alone", cli.Unexpected, ""},
+		{strings.Repeat(theSecret, 300), 0o600,
+			"dhcp.tower.password_file: " + pw + " is larger than 4096 bytes, which no password is", cli.Unexpected, ""},
 	} {
 		write(t, pw, c.text)
 		if err := os.Chmod(pw, c.mode); err != nil {
