@@ -1,3 +1,5 @@
+// Package pfsense sets network boot on a pfSense firewall, by its REST package or its stock XML-RPC, and puts back what
+// was there.
 package pfsense
 
 import (

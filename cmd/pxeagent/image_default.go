@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -140,6 +141,9 @@ func setDefault(l loaded, item string) (file, before string, err error) {
 		return file, before, cli.Failure{Code: cli.Refused,
 			Err:   fmt.Errorf("%s is a link to %s, and would be replaced by a file", file, target),
 			Hints: []string{fmt.Sprintf("write it yourself: under menu, `default: %s`", item)}}
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return file, before, fmt.Errorf("making the folder of the configuration: %w", err)
 	}
 	if err := renameio.WriteFile(file, changed, mode, renameio.WithExistingPermissions()); err != nil {
 		return file, before, fmt.Errorf("writing the configuration: %w", err)

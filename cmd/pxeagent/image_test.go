@@ -161,6 +161,19 @@ func TestWithDefault(t *testing.T) {
 	}
 }
 
+// Where there is no file yet, nor its folder, both are made.
+func TestImageDefaultMakesTheFile(t *testing.T) {
+	dir := isolate(t)
+	write(t, "root/tftp/.keep", "")
+	if r := imageCmd("default", "shell", "--root", filepath.Join(dir, "root")); r.code != cli.Done {
+		t.Fatalf("%+v", r)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "etc/pxeagent.yaml"))
+	if err != nil || string(got) != "menu:\n  default: shell\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // What wins over the file is named, and the file is left alone; a link is not replaced.
 func TestImageDefaultRefuses(t *testing.T) {
 	_, dir := imageSite(t)

@@ -1,3 +1,5 @@
+// Package config is the configuration: its keys and layers (defaults, file, environment, flags), what each value must
+// be, and where mistakes stand.
 package config
 
 import (
