@@ -372,7 +372,8 @@ func TestNativeHistograms(t *testing.T) {
 	r := start(t, func(c *agent.Config) { c.Native = true })
 	r.get("/vmlinuz", asIPXE)
 	r.until(`pxeagent_request_duration_seconds_count\{artifact="none",outcome="not_found",protocol="http"\}`, 1)
-	if n := r.metric(`pxeagent_request_duration_seconds_bucket\{artifact="none",outcome="not_found",protocol="http",le="1"\}`); n != -1 {
+	if n := r.metric(
+		`pxeagent_request_duration_seconds_bucket\{artifact="none",outcome="not_found",protocol="http",le="1"\}`); n != -1 {
 		t.Errorf("there are classic buckets: %v", n)
 	}
 	req, _ := http.NewRequest("GET", r.base.String()+"/metrics", nil)

@@ -37,7 +37,8 @@ func TestImageMetricsFollowTheDisk(t *testing.T) {
 	r.until("pxeagent_image_verified_timestamp_seconds"+label, float64(in.Added.Unix()))
 
 	for path, want := range map[string]int{
-		"/generic/rescue/amd64/kernel": 200, "/generic/rescue/amd64/.pxeagent.json": 404, "/.pxeagent/lock/generic-rescue": 404, "/.PXEAGENT/lock/generic-rescue": 404,
+		"/generic/rescue/amd64/kernel": 200, "/generic/rescue/amd64/.pxeagent.json": 404,
+		"/.pxeagent/lock/generic-rescue": 404, "/.PXEAGENT/lock/generic-rescue": 404,
 		"/x/../.pxeagent/lock/generic-rescue": 404,
 	} {
 		if got, _ := r.get(path, "curl"); got != want {

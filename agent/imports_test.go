@@ -26,7 +26,8 @@ var allowed = map[string][]string{
 	},
 	// Values of the configuration have the types of the parts that they are for.
 	"cmd/pxeagent/config": {
-		"agent/boot", "agent/catalog", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/menu", "agent/script",
+		"agent/boot", "agent/catalog", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/menu",
+		"agent/script",
 		"cmd/pxeagent/cli",
 	},
 	// What commands, configuration and backends say to a terminal and to scripts.

@@ -13,7 +13,8 @@ import (
 func menuOK(b *menu.Builder) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "menu_ok",
-		Help: "1 where the menu that is served is as configured, 0 where something in it is left out or the last good one is kept.",
+		Help: "1 where the menu that is served is as configured, 0 where something in it is left out or the last good one " +
+			"is kept.",
 	}, func() float64 {
 		m, err := b.Menu(boot.Facts{}, netip.Addr{})
 		return bool01(err == nil && m.Err == nil)

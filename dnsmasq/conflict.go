@@ -52,16 +52,19 @@ func (s *Server) served(t tree, n network) []dhcp.Problem {
 			}
 		case "no-dhcp-interface", "no-dhcpv4-interface":
 			if slices.ContainsFunc(d.fields, s.isNamed) {
-				return []dhcp.Problem{dhcp.Refusal("not-served", "Dnsmasq does not answer DHCP on %s: %s", s.cfg.Interface, d.where())}
+				return []dhcp.Problem{dhcp.Refusal("not-served", "Dnsmasq does not answer DHCP on %s: %s", s.cfg.Interface,
+					d.where())}
 			}
 		}
 	}
 	switch {
 	case byAddr:
 	case len(except) > 0:
-		return []dhcp.Problem{dhcp.Refusal("not-served", "Dnsmasq does not listen on %s: %s", s.cfg.Interface, except[0].where())}
+		return []dhcp.Problem{dhcp.Refusal("not-served", "Dnsmasq does not listen on %s: %s", s.cfg.Interface,
+			except[0].where())}
 	case len(named) > 0 && !byName:
-		return []dhcp.Problem{dhcp.Refusal("not-served", "Dnsmasq does not listen on %s, only on others: %s; add interface=%s",
+		return []dhcp.Problem{dhcp.Refusal("not-served",
+			"Dnsmasq does not listen on %s, only on others: %s; add interface=%s",
 			s.cfg.Interface, named[0].where(), s.cfg.Interface)}
 	}
 	return nil
@@ -159,7 +162,8 @@ func (s *Server) otherMatch(d directive) (dhcp.Problem, bool) {
 	if !boots {
 		return dhcp.Problem{}, false
 	}
-	return dhcp.Note("other-match", "%s also tags network boot clients; lines that use its tag may conflict", d.where()), true
+	return dhcp.Note("other-match", "%s also tags network boot clients; lines that use its tag may conflict", d.where()),
+		true
 }
 
 // beyond is the effect of a proxy's lines on other networks: Dnsmasq cannot limit them to one interface.

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processes lists the processes that are Dnsmasq, whatever their name, and in this thread's network namespace. One whose
-// namespace cannot be read (not root) is included.
+// processes lists the processes that are Dnsmasq, whatever their name, and in this thread's network namespace. One
+// whose namespace cannot be read (not root) is included.
 func processes() ([]process, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {

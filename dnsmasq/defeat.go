@@ -141,9 +141,9 @@ func (j judge) menu(d directive, who []firmware.Client) (dhcp.Problem, bool) {
 		d.where(), names(who)), true
 }
 
-// option finds what makes UEFI firmware ask port 4011, where Dnsmasq as a server does not answer, or boot from the local
-// disk: option 60 PXEClient without option 43, and in it discovery control (PXE 2.1, sub-option 6) without bit 8, which
-// says that the boot file named is to be used.
+// option finds what makes UEFI firmware ask port 4011, where Dnsmasq as a server does not answer, or boot from the
+// local disk: option 60 PXEClient without option 43, and in it discovery control (PXE 2.1, sub-option 6) without bit 8,
+// which says that the boot file named is to be used.
 func (j judge) option(d directive, tags, rest []string) (dhcp.Problem, bool) {
 	name, value := strings.TrimPrefix(rest[0], "option:"), ""
 	if len(rest) > 1 {

@@ -11,9 +11,11 @@ import (
 
 // Debian's script names the conf-dir on the command line (-7), so that the main file is read after it: its lines win.
 func TestMainFileThatIsReadLast(t *testing.T) {
-	s := newSite(t, ModeServer, leasing+"dhcp-match=set:efi64,option:client-arch,7\ndhcp-boot=tag:efi64,old.efi,,10.77.0.99\n")
+	s := newSite(t, ModeServer,
+		leasing+"dhcp-match=set:efi64,option:client-arch,7\ndhcp-boot=tag:efi64,old.efi,,10.77.0.99\n")
 	s.conf(func(text string) string { return cut(text, "conf-dir=") })
-	s.write("restart", replaced(t, s.read("restart"), "exec dnsmasq", "exec dnsmasq -7 "+s.confDir+",.dpkg-dist,.dpkg-old"))
+	s.write("restart", replaced(t, s.read("restart"), "exec dnsmasq",
+		"exec dnsmasq -7 "+s.confDir+",.dpkg-dist,.dpkg-old"))
 	s.restart()
 	p := s.plan(testBoot(nextUp))
 	s.refused(p, "overridden", "dhcp-boot=tag:efi64,old.efi,,10.77.0.99 ("+s.path("dnsmasq.conf")+":8) is read after "+
@@ -43,7 +45,8 @@ func TestOnlyKnownMachinesGetAddresses(t *testing.T) {
 		leasing + "dhcp-ignore=tag:!known\ndhcp-host=02:70:78:65:00:01,10.77.0.60\n",
 	} {
 		s := newSite(t, ModeServer, lines)
-		s.refused(s.plan(testBoot(nextUp)), "only-known", "set probe.mac (--probe-mac) to the MAC address of one that a dhcp-host")
+		s.refused(s.plan(testBoot(nextUp)), "only-known",
+			"set probe.mac (--probe-mac) to the MAC address of one that a dhcp-host")
 		s.cfg.ProbeMAC = net.HardwareAddr{0x52, 0x54, 0, 0, 0, 9}
 		s.refused(s.plan(testBoot(nextUp)), "only-known", "set probe.mac")
 		s.cfg.ProbeMAC = probeMAC

@@ -19,7 +19,8 @@ func TestLinesThatDefeatTheDropIn(t *testing.T) {
 		code, text    string
 	}{
 		{before: lease + efi, after: "dhcp-boot=tag:efi64,old.efi,,10.77.0.99", code: "overridden",
-			text: "dhcp-boot=tag:efi64,old.efi,,10.77.0.99 (DIR/main.conf:5) is read after pxeagent-eth1.conf and wins for efi64: " +
+			text: "dhcp-boot=tag:efi64,old.efi,,10.77.0.99 (DIR/main.conf:5) is read after pxeagent-eth1.conf and wins for " +
+				"efi64: " +
 				"remove it, or move it to a file that is read before, such as DIR/d/00-site.conf"},
 		{before: lease, after: "dhcp-vendorclass=pxe,PXEClient\ndhcp-boot=net:pxe,/ltsp/pxelinux.0", code: "overridden",
 			text: "wins for bios, efi64, efi-bc, efi32, arm64, ipxe"},
@@ -34,9 +35,11 @@ func TestLinesThatDefeatTheDropIn(t *testing.T) {
 			code: "overridden", text: "wins for http64"},
 		{before: lease + "pxe-service=0,Raspberry Pi Boot", code: "boot-menu",
 			text: "bios, ipxe would follow that boot menu"},
-		{before: lease + `pxe-service=X86PC, "Install CentOS 7", pxelinux`, code: "boot-menu", text: "(DIR/main.conf:2): bios"},
+		{before: lease + `pxe-service=X86PC, "Install CentOS 7", pxelinux`, code: "boot-menu",
+			text: "(DIR/main.conf:2): bios"},
 		{before: lease, after: "pxe-service=x86-64_EFI,A,a.efi", code: "boot-menu", text: "efi64 would follow"},
-		{before: lease + "dhcp-option=60,PXEClient", code: "boot-menu", text: "with it efi64, efi-bc, efi32, arm64 would look"},
+		{before: lease + "dhcp-option=60,PXEClient", code: "boot-menu",
+			text: "with it efi64, efi-bc, efi32, arm64 would look"},
 		{before: lease + "dhcp-option=vendor:PXEClient,6,2b", code: "boot-menu", text: "would look for a boot server"},
 		{before: lease + "dhcp-ignore=tag:!known", code: "only-known",
 			text: "only known machines get addresses: dhcp-ignore=tag:!known (DIR/main.conf:2); set probe.mac"},
@@ -47,8 +50,9 @@ func TestLinesThatDefeatTheDropIn(t *testing.T) {
 		// What LTSP and its like put beside a proxy.
 		{mode: ModeProxy, before: proxy + "pxe-service=tag:proxy,X86PC,Boot,ltsp/pxelinux", code: "boot-menu"},
 		{mode: ModeProxy, before: proxy + `pxe-prompt="Press F8 for boot menu", 3`, code: "boot-menu"},
-		{mode: ModeProxy, before: proxy, after: "dhcp-vendorclass=set:x,PXEClient:Arch:00000\ndhcp-boot=tag:x,ltsp/undionly.kpxe",
-			code: "overridden", text: "wins for bios, ipxe"},
+		{mode: ModeProxy, before: proxy,
+			after: "dhcp-vendorclass=set:x,PXEClient:Arch:00000\ndhcp-boot=tag:x,ltsp/undionly.kpxe",
+			code:  "overridden", text: "wins for bios, ipxe"},
 		{mode: ModeProxy, before: "dhcp-ignore=tag:!known", code: "only-known"},
 	} {
 		mode := c.mode

@@ -68,7 +68,8 @@ func TestEachMachineIsToldItsOwn(t *testing.T) {
 func TestOthersAreToldNothing(t *testing.T) {
 	s := newSite(t, ModeServer, leasing)
 	s.apply(onlyBIOS(nextUp))
-	wantOffers(t, s.discovers(t.Context(), []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientHTTP64,
+	wantOffers(t, s.discovers(t.Context(), []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64,
+		firmware.ClientHTTP64,
 		firmware.ClientIPXE}),
 		`bios udp: pxelinux.0 in option 67, server 10.77.0.7, option 60 "", proxy false`,
 		`efi64 udp:  in , server 10.77.0.1, option 60 "", proxy false`,

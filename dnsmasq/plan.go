@@ -9,9 +9,9 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// Plan reads the drop-in and the whole configuration around it. Its problems have these codes.
-// These refuse: bad-next-server, bad-boot-file, bad-url, bad-script, no-boot-file, conf-dir-not-read,
-// no-range, leases-here, not-served, only-known, overridden, boot-menu, unreachable. These are only shown: edited, not-running,
+// Plan reads the drop-in and the whole configuration around it. Its problems have these codes. These refuse:
+// bad-next-server, bad-boot-file, bad-url, bad-script, no-boot-file, conf-dir-not-read, no-range, leases-here,
+// not-served, only-known, overridden, boot-menu, unreachable. These are only shown: edited, not-running,
 // several-daemons, unread, other-boot, other-match, other-option, other-pxe, options-file, own-tftp, opens-ports,
 // affects-pxe, affects-http, mode, needs-route. Refused if it is certain, else only shown: ignores-clients.
 //
@@ -63,7 +63,8 @@ func (s *Server) olds(old parsed, raw []byte) []dhcp.Problem {
 		list = append(list, dhcp.Note("edited", "%s has %s; it will be overwritten", s.file, why))
 	}
 	if old.mode != s.cfg.Mode && old.boot != (dhcp.Boot{}) {
-		list = append(list, dhcp.Note("mode", "%s is for mode %s and will be changed to mode %s", s.file, old.mode, s.cfg.Mode))
+		list = append(list, dhcp.Note("mode", "%s is for mode %s and will be changed to mode %s", s.file, old.mode,
+			s.cfg.Mode))
 	}
 	return list
 }

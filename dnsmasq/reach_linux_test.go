@@ -33,7 +33,8 @@ func TestNextServerOutsideTheLeasedNetwork(t *testing.T) {
 	s.restart()
 	p := s.plan(testBoot("10.77.0.1"))
 	wantCodes(t, p, "needs-route")
-	if text := p.Problems[0].Text; text != "machines get addresses in 192.168.50.0/24, and reach next-server 10.77.0.1 only by "+
+	if text := p.Problems[0].Text; text != "machines get addresses in 192.168.50.0/24, and reach next-server 10.77.0.1 "+
+		"only by "+
 		"their router (option 3); set next_server (--next-server) to 192.168.50.1" {
 		t.Error(text)
 	}

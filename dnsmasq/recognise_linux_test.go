@@ -89,8 +89,9 @@ func TestFTLThatDoesNotReadTheFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := s.daemonProblems(target{tree: tree{own: -1}, elsewhere: []process{{pid: 7, pihole: true}}})
-	if len(list) != 1 || list[0].Code != "conf-dir-not-read" || list[0].Text != "the running Dnsmasq (process 7) does not read "+
-		"/etc/dnsmasq.d/pxeagent-eth1.conf: let Pi-hole read its folder with `pihole-FTL --config misc.etc_dnsmasq_d true`" {
+	if len(list) != 1 || list[0].Code != "conf-dir-not-read" ||
+		list[0].Text != "the running Dnsmasq (process 7) does not read "+
+			"/etc/dnsmasq.d/pxeagent-eth1.conf: let Pi-hole read its folder with `pihole-FTL --config misc.etc_dnsmasq_d true`" {
 		t.Errorf("%+v", list)
 	}
 }

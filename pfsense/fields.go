@@ -28,7 +28,8 @@ const (
 var fieldNames = [numFields]string{"netboot", "nextserver", "filename", "filename32", "filename64", "filename32arm",
 	"filename64arm", "uefihttpboot"}
 
-var nameFields = [firmware.NumArch]field{firmware.BIOS: filename, firmware.EFI32: filename32, firmware.EFI64: filename64,
+var nameFields = [firmware.NumArch]field{firmware.BIOS: filename, firmware.EFI32: filename32,
+	firmware.EFI64: filename64,
 	firmware.ARM32: filename32arm, firmware.ARM64: filename64arm}
 
 // setting keeps absent and empty apart, as pfSense does and a revert must.

@@ -51,7 +51,8 @@ func TestKeaSendsIPXEToTheScript(t *testing.T) {
 			}
 			// The recorded configuration has these names.
 			want := dhcp.Boot{NextServer: netip.MustParseAddr("10.99.0.5"), Script: "http://10.99.0.5/ipxe/bootstrap.ipxe"}
-			want.NBP[firmware.BIOS], want.NBP[firmware.EFI64], want.NBP[firmware.ARM64] = "undionly.kpxe", "ipxe.efi", "ipxe-arm64.efi"
+			want.NBP[firmware.BIOS], want.NBP[firmware.EFI64], want.NBP[firmware.ARM64] = "undionly.kpxe", "ipxe.efi",
+				"ipxe-arm64.efi"
 
 			server := s.open()
 			plan, err := server.Plan(t.Context(), want)

@@ -136,7 +136,8 @@ func (f firewall) engineNotes(p iface, want, sends dhcp.Boot) []dhcp.Problem {
 		}
 	}
 	if len(others) > 0 {
-		add("other-archs", "pfSense sends the BIOS file %q also to architectures without a file: %s", sends.NBP[firmware.BIOS],
+		add("other-archs", "pfSense sends the BIOS file %q also to architectures without a file: %s",
+			sends.NBP[firmware.BIOS],
 			strings.Join(others, ", "))
 	}
 	return list
@@ -208,7 +209,8 @@ func (f firewall) clients(p iface) []dhcp.Problem {
 			where = "the pool " + one.label()
 		}
 		if one.DenyUnknown != "" && one.DenyUnknown != "disabled" {
-			list = append(list, dhcp.Note("deny-unknown", "%s answers only known clients: set probe.mac to the MAC of one", where))
+			list = append(list, dhcp.Note("deny-unknown", "%s answers only known clients: set probe.mac to the MAC of one",
+				where))
 		}
 		if one.MACAllow != "" || one.MACDeny != "" {
 			list = append(list, dhcp.Note("mac-filter",
@@ -217,7 +219,8 @@ func (f firewall) clients(p iface) []dhcp.Problem {
 		}
 	}
 	if free, known := f.free(all); known && free == 0 {
-		list = append(list, dhcp.Note("pool-full", "all addresses of %s are leased: new machines, and the probe, get no offer",
+		list = append(list, dhcp.Note("pool-full",
+			"all addresses of %s are leased: new machines, and the probe, get no offer",
 			p.label()))
 	}
 	return list

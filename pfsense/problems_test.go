@@ -242,7 +242,8 @@ func TestCodesAreDocumented(t *testing.T) {
 	made := regexp.MustCompile(`(dhcp\.Note|dhcp\.Refusal|add)\("([a-z0-9-]+)"`)
 	word := regexp.MustCompile(`[a-z0-9]+(-[a-z0-9]+)*`)
 	said := append(word.FindAllString(refuses, -1), word.FindAllString(shown, -1)...)
-	for _, file := range []string{"../agent/dhcp/values.go", "values.go", "kea_class.go", "problems.go", "problems_wire.go"} {
+	for _, file := range []string{"../agent/dhcp/values.go", "values.go", "kea_class.go", "problems.go",
+		"problems_wire.go"} {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -253,7 +254,8 @@ func TestCodesAreDocumented(t *testing.T) {
 		}
 		for _, m := range found {
 			code, list := string(m[2]), shown
-			if filepath.Base(file) == "values.go" || string(m[1]) == "dhcp.Refusal" || file == "kea_class.go" && string(m[1]) == "add" {
+			if filepath.Base(file) == "values.go" || string(m[1]) == "dhcp.Refusal" || file == "kea_class.go" &&
+				string(m[1]) == "add" {
 				list = refuses
 			}
 			if !slices.Contains(word.FindAllString(list, -1), code) {

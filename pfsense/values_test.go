@@ -45,16 +45,24 @@ func TestCheckBoot(t *testing.T) {
 		}, "no-boot-file", "no-boot-file"},
 		{"URL alone", func(b *dhcp.Boot) { b.NBP = [firmware.NumArch]string{} }, "", ""},
 		{"https", func(b *dhcp.Boot) { b.URL = [firmware.NumArch]string{firmware.EFI64: "https://a/x.efi"} }, "", ""},
-		{"ftp", func(b *dhcp.Boot) { b.URL = [firmware.NumArch]string{firmware.EFI64: "ftp://a/x.efi"} }, "bad-url", "bad-url"},
-		{"no URL", func(b *dhcp.Boot) { b.URL = [firmware.NumArch]string{firmware.EFI64: "not a url"} }, "bad-url", "bad-url"},
-		{"no host", func(b *dhcp.Boot) { b.URL = [firmware.NumArch]string{firmware.EFI64: "http:///x.efi"} }, "bad-url", "bad-url"},
+		{"ftp", func(b *dhcp.Boot) {
+			b.URL = [firmware.NumArch]string{firmware.EFI64: "ftp://a/x.efi"}
+		}, "bad-url", "bad-url"},
+		{"no URL", func(b *dhcp.Boot) {
+			b.URL = [firmware.NumArch]string{firmware.EFI64: "not a url"}
+		}, "bad-url", "bad-url"},
+		{"no host", func(b *dhcp.Boot) {
+			b.URL = [firmware.NumArch]string{firmware.EFI64: "http:///x.efi"}
+		}, "bad-url", "bad-url"},
 		{"blank in a URL", func(b *dhcp.Boot) {
 			b.URL = [firmware.NumArch]string{firmware.EFI64: "http://a/x y.efi"}
 		}, "bad-url", "bad-url"},
 		{"quote in a URL", func(b *dhcp.Boot) {
 			b.URL = [firmware.NumArch]string{firmware.EFI64: `http://a/"`}
 		}, "bad-url", "bad-url"},
-		{"long URL", func(b *dhcp.Boot) { b.URL = [firmware.NumArch]string{firmware.EFI64: "http://a/" + long} }, "bad-url", ""},
+		{"long URL", func(b *dhcp.Boot) {
+			b.URL = [firmware.NumArch]string{firmware.EFI64: "http://a/" + long}
+		}, "bad-url", ""},
 		{"longer URL", func(b *dhcp.Boot) {
 			b.URL = [firmware.NumArch]string{firmware.EFI64: "http://a/" + long + long}
 		}, "bad-url", "bad-url"},

@@ -88,7 +88,8 @@ func faultError(f xmlrpc.FaultError, cred credential) error {
 	case faultLogin:
 		return fmt.Errorf("%w of %s by XML-RPC: %s", ErrCredential, cred, said)
 	case faultPrivilege:
-		return fmt.Errorf("%w: %s needs %s: %s; the firewall counts it as a failed login", ErrPrivilege, cred, xmlrpcPrivilege, said)
+		return fmt.Errorf("%w: %s needs %s: %s; the firewall counts it as a failed login", ErrPrivilege, cred,
+			xmlrpcPrivilege, said)
 	case faultMethod:
 		return fmt.Errorf("%w: its XML-RPC has no pfsense.exec_php: %s", ErrNotPfSense, said)
 	}

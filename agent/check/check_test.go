@@ -66,9 +66,13 @@ func TestServing(t *testing.T) {
 		change func(*dhcp.Boot)
 		wrong  []string // all of what the error must name; none: no error
 	}{
-		"all is there":  {},
-		"no such NBP":   {change: func(b *dhcp.Boot) { b.NBP[firmware.ARM32] = "arm.efi" }, wrong: []string{"arm.efi", `error 1 "file not found"`}},
-		"an empty file": {files: map[string]string{"tftp/arm.efi": ""}, change: func(b *dhcp.Boot) { b.NBP[firmware.ARM32] = "arm.efi" }, wrong: []string{"arm.efi", "empty"}},
+		"all is there": {},
+		"no such NBP": {change: func(b *dhcp.Boot) {
+			b.NBP[firmware.ARM32] = "arm.efi"
+		}, wrong: []string{"arm.efi", `error 1 "file not found"`}},
+		"an empty file": {files: map[string]string{"tftp/arm.efi": ""}, change: func(b *dhcp.Boot) {
+			b.NBP[firmware.ARM32] = "arm.efi"
+		}, wrong: []string{"arm.efi", "empty"}},
 		"two at once": {change: func(b *dhcp.Boot) {
 			b.NBP[firmware.ARM32], b.URL[firmware.ARM32] = "arm.efi", b.URL[firmware.EFI64]+"x"
 		},
@@ -133,19 +137,29 @@ func TestWalk(t *testing.T) {
 		stages string // of the hops
 		wrong  string // in the text of the last hop; "": all is there
 	}{
-		"BIOS, the server knows iPXE":    {ipxe.ChainAuto, whole, false, firmware.ClientBIOS, "offer nbp script kernel image", ""},
-		"BIOS, it does not":              {ipxe.ChainAuto, whole, true, firmware.ClientBIOS, "offer nbp script script kernel image", ""},
-		"UEFI, it does not":              {ipxe.ChainTFTP, whole, true, firmware.ClientEFI64, "offer nbp script script kernel image", ""},
-		"UEFI HTTP, it does not":         {ipxe.ChainAuto, whole, true, firmware.ClientHTTP64, "offer nbp script script kernel image", ""},
-		"iPXE alone":                     {ipxe.ChainAuto, whole, false, firmware.ClientIPXE, "offer script kernel image", ""},
-		"nothing breaks the loop":        {ipxe.ChainOff, whole, true, firmware.ClientBIOS, "offer nbp script", "chainload loop"},
+		"BIOS, the server knows iPXE": {ipxe.ChainAuto, whole, false, firmware.ClientBIOS,
+			"offer nbp script kernel image", ""},
+		"BIOS, it does not": {ipxe.ChainAuto, whole, true, firmware.ClientBIOS,
+			"offer nbp script script kernel image", ""},
+		"UEFI, it does not": {ipxe.ChainTFTP, whole, true, firmware.ClientEFI64,
+			"offer nbp script script kernel image", ""},
+		"UEFI HTTP, it does not": {ipxe.ChainAuto, whole, true, firmware.ClientHTTP64,
+			"offer nbp script script kernel image", ""},
+		"iPXE alone": {ipxe.ChainAuto, whole, false, firmware.ClientIPXE, "offer script kernel image",
+			""},
+		"nothing breaks the loop": {ipxe.ChainOff, whole, true, firmware.ClientBIOS, "offer nbp script",
+			"chainload loop"},
 		"no offer":                       {ipxe.ChainAuto, whole, false, firmware.ClientEFI32, "offer", "no offer"},
 		"the built-in menu has no image": {ipxe.ChainAuto, nil, false, firmware.ClientIPXE, "offer script", ""},
-		"a missing image": {ipxe.ChainAuto, map[string]string{"http/ipxe/bootstrap.ipxe": script, "http/vmlinuz": "kernel"}, false,
+		"a missing image": {ipxe.ChainAuto, map[string]string{"http/ipxe/bootstrap.ipxe": script, "http/vmlinuz": "kernel"},
+			false,
 			firmware.ClientIPXE, "offer script kernel image", "404"},
-		"an empty kernel": {ipxe.ChainAuto, map[string]string{"http/ipxe/bootstrap.ipxe": "#!ipxe\nkernel /vmlinuz\n", "http/vmlinuz": ""}, false,
+		"an empty kernel": {ipxe.ChainAuto, map[string]string{"http/ipxe/bootstrap.ipxe": "#!ipxe\nkernel /vmlinuz\n",
+			"http/vmlinuz": ""}, false,
 			firmware.ClientIPXE, "offer script kernel", "empty"},
-		"a chain of scripts that never ends": {ipxe.ChainAuto, map[string]string{"http/ipxe/bootstrap.ipxe": "#!ipxe\nchain /a.ipxe\n", "http/a.ipxe": "#!ipxe\nchain /ipxe/bootstrap.ipxe\n"}, false,
+		"a chain of scripts that never ends": {ipxe.ChainAuto,
+			map[string]string{"http/ipxe/bootstrap.ipxe": "#!ipxe\nchain /a.ipxe\n",
+				"http/a.ipxe": "#!ipxe\nchain /ipxe/bootstrap.ipxe\n"}, false,
 			firmware.ClientIPXE, "offer script script script", ""},
 	}
 	for name, test := range tests {
@@ -170,8 +184,10 @@ func TestWalk(t *testing.T) {
 
 // Each kind of machine is given its own menu, and the road goes on to the files in that.
 func TestWalkGoesOnFromEachMachinesMenu(t *testing.T) {
-	c, base := serve(t, ipxe.ChainAuto, map[string]string{"http/memtest64.bin": "b", "http/memtest64.efi": "e", "http/ipxe/menu.d/rack.ipxe": "#!ipxe\nkernel /missing\n"})
-	hops := check.Walk(t.Context(), c, []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientARM64}, offers(watch.Desired(loopback, base, ipxe.ChainAuto), false))
+	c, base := serve(t, ipxe.ChainAuto, map[string]string{"http/memtest64.bin": "b", "http/memtest64.efi": "e",
+		"http/ipxe/menu.d/rack.ipxe": "#!ipxe\nkernel /missing\n"})
+	hops := check.Walk(t.Context(), c, []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64,
+		firmware.ClientARM64}, offers(watch.Desired(loopback, base, ipxe.ChainAuto), false))
 	kernels := map[firmware.Client]string{}
 	for _, h := range hops {
 		if h.Stage == "kernel" {
@@ -181,7 +197,8 @@ func TestWalkGoesOnFromEachMachinesMenu(t *testing.T) {
 			t.Errorf("%+v", h)
 		}
 	}
-	want := map[firmware.Client]string{firmware.ClientBIOS: "/memtest64.bin /missing ", firmware.ClientEFI64: "/memtest64.efi /missing ", firmware.ClientARM64: "/missing "}
+	want := map[firmware.Client]string{firmware.ClientBIOS: "/memtest64.bin /missing ",
+		firmware.ClientEFI64: "/memtest64.efi /missing ", firmware.ClientARM64: "/missing "}
 	if !maps.Equal(kernels, want) {
 		t.Errorf("kernels %q, want %q", kernels, want)
 	}

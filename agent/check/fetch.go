@@ -28,9 +28,10 @@ const (
 	fetchTries = 3
 )
 
-// tftpHead fetches the first block of a file, at most 512 bytes, and returns the size the server
-// announced (RFC 2349 tsize), or -1 where it announced none. The transfer is then aborted, as a ROM does that asks for the size.
-func tftpHead(ctx context.Context, g *guard.Guard, server netip.AddrPort, name string) (head []byte, size int64, err error) {
+// tftpHead fetches the first block of a file, at most 512 bytes, and returns the size the server announced (RFC 2349
+// tsize), or -1 where it announced none. The transfer is then aborted, as a ROM does that asks for the size.
+func tftpHead(ctx context.Context, g *guard.Guard, server netip.AddrPort, name string) (head []byte, size int64,
+	err error) {
 	client, err := tftp.NewClient(server.String())
 	if err != nil {
 		return nil, -1, err

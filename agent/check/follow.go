@@ -82,8 +82,8 @@ func (f file) stage() string {
 
 func (f file) key() string { return f.stage() + " " + f.URL }
 
-// wanted are the files that are fetched by HTTP, each once, besides the script itself. tftp:// is a script's way back to
-// next-server where HTTP fails; the boot path that is followed is HTTP's.
+// wanted are the files that are fetched by HTTP, each once, besides the script itself. tftp:// is a script's way back
+// to next-server where HTTP fails; the boot path that is followed is HTTP's.
 func wanted(references []script.Reference, base *url.URL) (files []file) {
 	for _, r := range references {
 		f := file{r, r.Broken()}
@@ -156,5 +156,6 @@ func depend(unknown []script.Unknown) string {
 	if len(unknown) == 1 {
 		what = "URL depends"
 	}
-	return fmt.Sprintf("%d %s on settings of the machine: %s", len(unknown), what, strings.Join(slices.Compact(settings), ", "))
+	return fmt.Sprintf("%d %s on settings of the machine: %s", len(unknown), what,
+		strings.Join(slices.Compact(settings), ", "))
 }

@@ -48,13 +48,15 @@ func TestRealScripts(t *testing.T) {
 			want:  []string{"script /tools/shellx64.efi a program", "script /tools/netboot.xyz.kpxe a program"}},
 		"cpuid.ipxe": {client: firmware.ClientIPXE,
 			files: map[string]string{"/os/x86_64/vmlinuz": "k"}, want: []string{"kernel /os/x86_64/vmlinuz"}},
-		"image-name.ipxe": {client: firmware.ClientIPXE, files: map[string]string{"/live/vmlinuz": "k"}, want: []string{"image /live/vmlinuz"}},
+		"image-name.ipxe": {client: firmware.ClientIPXE, files: map[string]string{"/live/vmlinuz": "k"},
+			want: []string{"image /live/vmlinuz"}},
 		"optional-file.ipxe": {client: firmware.ClientIPXE,
 			want: []string{"script /boot.cfg optional", "script /host/default.ipxe optional"}},
 		"next-server-not-checked.ipxe": {client: firmware.ClientIPXE,
 			want: []string{"kernel http://127.0.0.1/missing/vmlinuz FAIL", "image http://127.0.0.1/missing/initrd FAIL"}},
-		"goto-else-chain.ipxe": {client: firmware.ClientIPXE, files: map[string]string{"/linux.ipxe": "#!ipxe\nkernel vmlinuz\nboot\n", "/vmlinuz": "k"},
-			want: []string{"kernel /vmlinuz", "script /linux.ipxe", "script /tools.ipxe FAIL"}},
+		"goto-else-chain.ipxe": {client: firmware.ClientIPXE,
+			files: map[string]string{"/linux.ipxe": "#!ipxe\nkernel vmlinuz\nboot\n", "/vmlinuz": "k"},
+			want:  []string{"kernel /vmlinuz", "script /linux.ipxe", "script /tools.ipxe FAIL"}},
 		"value-not-label.ipxe": {client: firmware.ClientIPXE, files: map[string]string{"/os-13/vmlinuz": "k"},
 			want: []string{"kernel /os-12/vmlinuz FAIL", "kernel /os-13/vmlinuz"}},
 	} {
@@ -68,7 +70,8 @@ func TestRealScripts(t *testing.T) {
 				files[path] = content
 			}
 			server := site(t, files)
-			steps := Walk(t.Context(), Config{NextServer: home}, []firmware.Client{c.client}, offerOf(c.client, server.URL+"/"+name))
+			steps := Walk(t.Context(), Config{NextServer: home}, []firmware.Client{c.client},
+				offerOf(c.client, server.URL+"/"+name))
 			var got []string
 			failed := false
 			for _, s := range steps[2:] {
@@ -107,15 +110,18 @@ func TestChainOfTheNBPIsALoop(t *testing.T) {
 	}
 	steps := Walk(t.Context(), Config{NextServer: home}, []firmware.Client{firmware.ClientHTTP64}, offers)
 	last := steps[len(steps)-1]
-	if len(steps) != 5 || !steps[3].OK || last.OK || last.What != server.URL+"/ipxe.efi" || !strings.Contains(last.Text, "chainload loop") {
+	if len(steps) != 5 || !steps[3].OK || last.OK || last.What != server.URL+"/ipxe.efi" ||
+		!strings.Contains(last.Text, "chainload loop") {
 		t.Errorf("%+v", steps)
 	}
 }
 
 // What depends on the machine is counted and said, and does not fail.
 func TestWhatCannotBeKnownIsSaid(t *testing.T) {
-	server := site(t, map[string]string{"/a.ipxe": "#!ipxe\nchain /hosts/${serial}.ipxe ||\nkernel /${asset}/vmlinuz ||\nchain /here?mac=${net0/mac} ||\nexit\n"})
-	steps := Walk(t.Context(), Config{NextServer: home}, []firmware.Client{firmware.ClientIPXE}, offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe"))
+	server := site(t, map[string]string{"/a.ipxe": "#!ipxe\nchain /hosts/${serial}.ipxe ||\nkernel /${asset}/vmlinuz " +
+		"||\nchain /here?mac=${net0/mac} ||\nexit\n"})
+	steps := Walk(t.Context(), Config{NextServer: home}, []firmware.Client{firmware.ClientIPXE},
+		offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe"))
 	last := steps[len(steps)-1]
 	if !Complete(steps) || len(steps) != 3 || last.Text != "2 URLs depend on settings of the machine: asset, serial" {
 		t.Errorf("%+v", steps)
@@ -125,11 +131,14 @@ func TestWhatCannotBeKnownIsSaid(t *testing.T) {
 // Scripts within scripts are followed, each with what the machine is.
 func TestScriptsAreFollowedForEachKindOfMachine(t *testing.T) {
 	server := site(t, map[string]string{
-		"/a.ipxe": "#!ipxe\nchain sub/b.ipxe\n", "/sub/b.ipxe": "#!ipxe\niseq ${platform} efi && chain efi.ipxe || chain bios.ipxe\n",
-		"/sub/efi.ipxe": "#!ipxe\nkernel vmlinuz-${buildarch}\nboot\n", "/sub/bios.ipxe": "#!ipxe\nkernel vmlinuz-${buildarch}\nboot\n",
+		"/a.ipxe":             "#!ipxe\nchain sub/b.ipxe\n",
+		"/sub/b.ipxe":         "#!ipxe\niseq ${platform} efi && chain efi.ipxe || chain bios.ipxe\n",
+		"/sub/efi.ipxe":       "#!ipxe\nkernel vmlinuz-${buildarch}\nboot\n",
+		"/sub/bios.ipxe":      "#!ipxe\nkernel vmlinuz-${buildarch}\nboot\n",
 		"/sub/vmlinuz-x86_64": "k", "/sub/vmlinuz-i386": "k",
 	})
-	for client, want := range map[firmware.Client]string{firmware.ClientIPXE: "/sub/vmlinuz-i386", firmware.ClientHTTP64: "/sub/vmlinuz-x86_64"} {
+	for client, want := range map[firmware.Client]string{firmware.ClientIPXE: "/sub/vmlinuz-i386",
+		firmware.ClientHTTP64: "/sub/vmlinuz-x86_64"} {
 		steps := Walk(t.Context(), Config{NextServer: home}, []firmware.Client{client},
 			append(offerOf(client, server.URL+"/a.ipxe"), offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe")...))
 		var kernels []string

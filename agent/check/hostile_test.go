@@ -60,7 +60,8 @@ func TestErrorsOfTheServerAreQuoted(t *testing.T) {
 	}
 }
 
-// A server that never comes to an end does not hold up the check for more than its limit, however many files a script names.
+// A server that never comes to an end does not hold up the check for more than its limit, however many files a script
+// names.
 func TestWalkHasALimit(t *testing.T) {
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -74,7 +75,8 @@ func TestWalkHasALimit(t *testing.T) {
 	defer server.Close()
 	var told []Step
 	c := Config{NextServer: home, Limit: 300 * time.Millisecond, Told: func(h Step) { told = append(told, h) }}
-	steps := Walk(t.Context(), c, []firmware.Client{firmware.ClientIPXE, firmware.ClientBIOS}, offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe"))
+	steps := Walk(t.Context(), c, []firmware.Client{firmware.ClientIPXE, firmware.ClientBIOS},
+		offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe"))
 	slow := 0
 	for _, h := range steps {
 		if strings.Contains(h.What, "/slow/") {
@@ -109,12 +111,14 @@ func TestStepsAreToldAsTheyCome(t *testing.T) {
 	}))
 	defer server.Close()
 	c := Config{NextServer: home, Told: func(h Step) { told = append(told, h) }}
-	if steps := Walk(t.Context(), c, []firmware.Client{firmware.ClientIPXE}, offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe")); !Complete(steps) || len(steps) != 3 {
+	if steps := Walk(t.Context(), c, []firmware.Client{firmware.ClientIPXE},
+		offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe")); !Complete(steps) || len(steps) != 3 {
 		t.Errorf("%+v", steps)
 	}
 }
 
-// Whoever answers DHCP must not choose what this machine asks of itself, be it by a URL, a name, next-server, a redirect or a script.
+// Whoever answers DHCP must not choose what this machine asks of itself, be it by a URL, a name, next-server, a
+// redirect or a script.
 func TestLocalAddressesAreNotAsked(t *testing.T) {
 	var asked atomic.Int32
 	secret := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
@@ -125,8 +129,10 @@ func TestLocalAddressesAreNotAsked(t *testing.T) {
 	}
 	port := at.Port()
 	for _, u := range []string{
-		"http://127.0.0.1:" + port + "/x", "http://127.9.9.9:" + port + "/x", "http://localhost:" + port + "/x", "http://[::1]:" + port + "/x",
-		"http://[::ffff:127.0.0.1]:" + port + "/x", "http://0.0.0.0:" + port + "/x", "http://169.254.169.254/latest/meta-data",
+		"http://127.0.0.1:" + port + "/x", "http://127.9.9.9:" + port + "/x", "http://localhost:" + port + "/x",
+		"http://[::1]:" + port + "/x",
+		"http://[::ffff:127.0.0.1]:" + port + "/x", "http://0.0.0.0:" + port + "/x",
+		"http://169.254.169.254/latest/meta-data",
 	} {
 		steps := Walk(t.Context(), Config{}, []firmware.Client{firmware.ClientHTTP64}, offerOf(firmware.ClientHTTP64, u))
 		if last := steps[len(steps)-1]; last.OK || last.Stage != "nbp" || !strings.Contains(last.Text, "not asked") {
@@ -162,7 +168,8 @@ func TestScriptsLeadToNoOtherLocalAddress(t *testing.T) {
 		_, _ = w.Write([]byte("#!ipxe\nkernel http://" + other.Addr().String() + "/\ninitrd /away\n"))
 	}))
 	defer server.Close()
-	steps := Walk(t.Context(), Config{NextServer: home}, []firmware.Client{firmware.ClientIPXE}, offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe"))
+	steps := Walk(t.Context(), Config{NextServer: home}, []firmware.Client{firmware.ClientIPXE},
+		offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe"))
 	if len(steps) != 4 || !steps[1].OK {
 		t.Fatalf("%+v", steps)
 	}
@@ -184,7 +191,8 @@ func TestWalkGoesOnAfterAPanic(t *testing.T) {
 		}
 	}}
 	steps := Walk(t.Context(), c, []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64}, nil)
-	if len(steps) != 3 || !strings.Contains(steps[1].Text, "panic in check") || steps[2].Client != firmware.ClientEFI64 || steps[2].Text != "no offer" {
+	if len(steps) != 3 || !strings.Contains(steps[1].Text, "panic in check") || steps[2].Client != firmware.ClientEFI64 ||
+		steps[2].Text != "no offer" {
 		t.Errorf("%+v", steps)
 	}
 }

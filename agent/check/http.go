@@ -88,7 +88,8 @@ func (f *fetcher) do(ctx context.Context, method, who, u string, use func(*http.
 func (f *fetcher) silent(ctx context.Context, err error) {
 	var where *url.Error
 	var op *net.OpError
-	if ctx.Err() != nil || !errors.As(err, &where) || errors.Is(err, errLocal) || !where.Timeout() && !errors.As(err, &op) {
+	if ctx.Err() != nil || !errors.As(err, &where) || errors.Is(err, errLocal) || !where.Timeout() &&
+		!errors.As(err, &op) {
 		return
 	}
 	u, parseErr := url.Parse(where.URL)

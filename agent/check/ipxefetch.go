@@ -13,7 +13,8 @@ import (
 )
 
 // tftpAsIPXE fetches a file with the very request that iPXE sends, of at most limit bytes. A server that breaks
-// chainload loops knows iPXE by that request's options and their order, which pin/tftp, keeping them in a map, cannot promise.
+// chainload loops knows iPXE by that request's options and their order, which pin/tftp, keeping them in a map, cannot
+// promise.
 func tftpAsIPXE(ctx context.Context, server netip.AddrPort, name string, limit int) ([]byte, error) {
 	conn, err := net.ListenUDP("udp4", nil)
 	if err != nil {

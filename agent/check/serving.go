@@ -26,8 +26,8 @@ import (
 type Config struct {
 	// TFTPPort is the port at next-server. The default, 69, is the only one that firmware asks.
 	TFTPPort uint16
-	// NextServer is what the configuration itself names. It is asked even where it is a loopback or link-local address; nothing
-	// that an offer or a script names is.
+	// NextServer is what the configuration itself names. It is asked even where it is a loopback or link-local address;
+	// nothing that an offer or a script names is.
 	NextServer netip.Addr
 	// Limit is how long all of it may take; 0: DefaultLimit.
 	Limit time.Duration
@@ -35,7 +35,8 @@ type Config struct {
 	Guard *guard.Guard // makes a panic a step that failed, or an error; nil: nothing does
 }
 
-// DefaultLimit is how long a check may take: one that is answered takes a second, and where nothing answers that is known by then.
+// DefaultLimit is how long a check may take: one that is answered takes a second, and where nothing answers that is
+// known by then.
 const DefaultLimit = time.Minute
 
 // httpLimit is how long one HTTP request may take.
@@ -65,7 +66,8 @@ func (c Config) reachable(a netip.Addr) error {
 	return nil
 }
 
-// client fetches by HTTP as a machine does: through no proxy. Names and redirects are looked at when they have become an address.
+// client fetches by HTTP as a machine does: through no proxy. Names and redirects are looked at when they have become
+// an address.
 func (c Config) client() *http.Client {
 	d := net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
@@ -74,7 +76,8 @@ func (c Config) client() *http.Client {
 		}
 		return c.reachable(at.Addr())
 	}}
-	return &http.Client{Timeout: httpLimit, Transport: &http.Transport{DialContext: d.DialContext, TLSHandshakeTimeout: httpLimit}}
+	return &http.Client{Timeout: httpLimit, Transport: &http.Transport{DialContext: d.DialContext,
+		TLSHandshakeTimeout: httpLimit}}
 }
 
 // Serving asks whether machines that are told want would find anything: the first block of each NBP

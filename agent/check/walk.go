@@ -32,8 +32,8 @@ type Step struct {
 	Took     time.Duration `json:"took_ns"`
 }
 
-// Walk follows the boot path of each client from its offer to the last file that a script names, as far as it leads, and
-// returns every step. Kernels and images are asked for their size only.
+// Walk follows the boot path of each client from its offer to the last file that a script names, as far as it leads,
+// and returns every step. Kernels and images are asked for their size only.
 func Walk(ctx context.Context, c Config, clients []firmware.Client, offers []firmware.Offer) []Step {
 	ctx, cancel := c.within(ctx)
 	defer cancel()
@@ -95,7 +95,8 @@ func (w *walker) walk(client firmware.Client, offers []firmware.Offer) {
 	if path.Doubt != "" {
 		text += "; " + path.Doubt
 	}
-	w.add(Step{Client: client, Stage: "offer", What: fmt.Sprintf("%s: %q", offer.Server, file.name), OK: true, Text: text, Bytes: -1})
+	w.add(Step{Client: client, Stage: "offer", What: fmt.Sprintf("%s: %q", offer.Server, file.name), OK: true,
+		Text: text, Bytes: -1})
 	m := machineOf(client, cmp.Or(file.server.Addr(), offer.NextServer))
 	if client == firmware.ClientIPXE {
 		w.asIPXE(client, m, file, file)
@@ -151,7 +152,8 @@ func (w *walker) asIPXE(client firmware.Client, m script.Machine, next, loaded n
 	} else if next.server.IsValid() {
 		w.ipxeByTFTP(client, m, next, loaded)
 	} else {
-		w.add(Step{Client: client, Stage: "script", What: next.url, Text: "neither an http(s) URL nor a file by TFTP", Bytes: -1})
+		w.add(Step{Client: client, Stage: "script", What: next.url, Text: "neither an http(s) URL nor a file by TFTP",
+			Bytes: -1})
 	}
 }
 
@@ -215,7 +217,8 @@ func (w *walker) script(client firmware.Client, m script.Machine, u string, load
 	}
 }
 
-// telling is the URL by which iPXE on such a machine asks for its menu, in the second of two steps: the first only asks it to tell its facts.
+// telling is the URL by which iPXE on such a machine asks for its menu, in the second of two steps: the first only asks
+// it to tell its facts.
 func telling(client firmware.Client, u string) string {
 	script, err := url.Parse(u)
 	if err != nil || script.Path != menu.BootstrapPath || script.RawQuery != "" {

@@ -23,7 +23,8 @@ func TestUnfinishedRunIsLoadedWithoutProbe(t *testing.T) {
 		}()
 		s.flaw["never loads"], s.afterApply = false, nil
 		r, err := s.run()
-		if !errors.Is(err, dhcp.ErrNotProven) || !r.Reloaded || !r.InSync || !bytes.Equal(s.read("loaded"), s.read("settings")) {
+		if !errors.Is(err, dhcp.ErrNotProven) || !r.Reloaded || !r.InSync ||
+			!bytes.Equal(s.read("loaded"), s.read("settings")) {
 			t.Errorf("%+v, %v, loaded %q", r, err, s.read("loaded"))
 		}
 		if r, _ = s.run(); r.Reloaded {
@@ -48,7 +49,8 @@ func TestSomebodysLaterSettingsAreTheNewBaseline(t *testing.T) {
 		j := s.journal()
 		past := j.History()
 		j.Close()
-		if first, _ := s.revertible(); first != edits[0] || len(past) != 1 || past[0].Why != dhcp.PastChanged || past[0].State.Raw != nil {
+		if first, _ := s.revertible(); first != edits[0] || len(past) != 1 || past[0].Why != dhcp.PastChanged ||
+			past[0].State.Raw != nil {
 			t.Errorf("a revert would go to %q; history %+v", first, past)
 		}
 	})

@@ -31,7 +31,8 @@ func TestConfigureNamesTheLineAtFault(t *testing.T) {
 func TestConfigureLooksWhetherLeasesReachNextServer(t *testing.T) {
 	runConfigure(t, []configureCase{{
 		name: "leases without a route to next-server", left: nothing, err: []error{dhcp.ErrRefused},
-		text:  []string{"machines cannot reach next-server", "outside the machine's network 192.168.50.0/24", "set next_server"},
+		text: []string{"machines cannot reach next-server", "outside the machine's network 192.168.50.0/24",
+			"set next_server"},
 		steps: []string{"plan", "preflight", "baseline"},
 		scene: func(s *scene) { s.wire = leased("192.168.50.100") },
 	}, {

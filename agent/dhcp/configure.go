@@ -76,8 +76,8 @@ func (r *run) configure(ctx context.Context, c Configure) error {
 	return r.change(ctx, before)
 }
 
-// baseline looks at the wire as it is, and names the servers that will go on to say something else than is planned. nil: there is no
-// way to look.
+// baseline looks at the wire as it is, and names the servers that will go on to say something else than is planned.
+// nil: there is no way to look.
 func (r *run) baseline(ctx context.Context) (*wire, error) {
 	if r.probe == nil {
 		return nil, nil
@@ -133,7 +133,8 @@ func (r *run) change(ctx context.Context, before *wire) error {
 		return err
 	}
 	if changed {
-		r.step(StepRebased, nil, "somebody changed the settings since pxeagent wrote them; from now on a revert goes to theirs")
+		r.step(StepRebased, nil,
+			"somebody changed the settings since pxeagent wrote them; from now on a revert goes to theirs")
 	}
 	r.step(StepJournal, nil, "the old settings are in %s", r.journal.path)
 

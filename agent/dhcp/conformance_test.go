@@ -24,7 +24,8 @@ func TestMain(m *testing.M) {
 }
 
 var (
-	wantA = dhcp.Boot{NextServer: netip.MustParseAddr("10.0.0.7"), NBP: [firmware.NumArch]string{firmware.BIOS: "undionly.kpxe", firmware.EFI64: "ipxe.efi"},
+	wantA = dhcp.Boot{NextServer: netip.MustParseAddr("10.0.0.7"),
+		NBP:    [firmware.NumArch]string{firmware.BIOS: "undionly.kpxe", firmware.EFI64: "ipxe.efi"},
 		Script: "http://10.0.0.7/ipxe/bootstrap.ipxe"}
 	wantB = dhcp.Boot{NextServer: netip.MustParseAddr("10.0.0.8"), NBP: wantA.NBP,
 		URL: [firmware.NumArch]string{firmware.EFI64: "http://10.0.0.8/ipxe.efi"}}
@@ -60,7 +61,8 @@ func TestConformance(t *testing.T) {
 	dhcptest.Run(t, func(t *testing.T) dhcptest.Backend { return fakeBackend(t, os.Getenv(flawEnv)) })
 }
 
-// TestSuiteFindsFlaws runs TestConformance in a process of its own with a server that does one thing wrong, and wants it to fail.
+// TestSuiteFindsFlaws runs TestConformance in a process of its own with a server that does one thing wrong, and wants
+// it to fail.
 func TestSuiteFindsFlaws(t *testing.T) {
 	for flaw, subtest := range map[string]string{
 		"plan writes":                        "plan",

@@ -5,9 +5,11 @@ import (
 	"fmt"
 )
 
-// What a run can end with, besides ErrChanged and ErrReload. Where several hold, the first of this list is the one to act on.
+// What a run can end with, besides ErrChanged and ErrReload. Where several hold, the first of this list is the one to
+// act on.
 var (
-	// ErrRevertFailed: the wire disagreed and the settings could not be put back. *RevertFailedError has how to do it by hand.
+	// ErrRevertFailed: the wire disagreed and the settings could not be put back. *RevertFailedError has how to do it by
+	// hand.
 	ErrRevertFailed = errors.New("putting the old settings back failed")
 	// ErrReverted: the wire disagreed, or the run was interrupted, and the settings are again what they were.
 	ErrReverted = errors.New("the old settings were put back")
@@ -52,7 +54,8 @@ type JournalError struct {
 }
 
 func (e *JournalError) Error() string {
-	return fmt.Sprintf("reading the journal %s: %v; look at it, put back by hand what it says, then move it away", e.Path, e.Err)
+	return fmt.Sprintf("reading the journal %s: %v; look at it, put back by hand what it says, then move it away",
+		e.Path, e.Err)
 }
 func (e *JournalError) Unwrap() error { return e.Err }
 
@@ -73,9 +76,11 @@ func (e *RevertFailedError) Error() string {
 // Manual is how to put the settings back by hand.
 func (e *RevertFailedError) Manual() string {
 	if e.Before.Raw == nil {
-		return fmt.Sprintf("by hand: remove the network boot settings that pxeagent wrote at %s, then have it load its settings", e.Server)
+		return fmt.Sprintf("by hand: remove the network boot settings that pxeagent wrote at %s, then have it load its "+
+			"settings", e.Server)
 	}
-	return fmt.Sprintf("by hand: %s has the settings as they were, under \"before\"; put them back at %s, then have it load them", e.Journal, e.Server)
+	return fmt.Sprintf("by hand: %s has the settings as they were, under \"before\"; put them back at %s, then have it "+
+		"load them", e.Journal, e.Server)
 }
 
 // Is makes it ErrRevertFailed only: that it was ErrChanged or the like comes second.

@@ -5,8 +5,9 @@ import (
 	"fmt"
 )
 
-// inSync proves settings that are as wanted already. Nothing is written. The server is told to load them only where its own offers, or
-// the journal of a run that was killed, show that it has not: a server that cannot be heard from here is not disturbed by every run.
+// inSync proves settings that are as wanted already. Nothing is written. The server is told to load them only where its
+// own offers, or the journal of a run that was killed, show that it has not: a server that cannot be heard from here is
+// not disturbed by every run.
 func (r *run) inSync(ctx context.Context) error {
 	unfinished := r.journal.rec.Intent != nil
 	if !unfinished {
@@ -19,7 +20,8 @@ func (r *run) inSync(ctx context.Context) error {
 		case v.Agrees():
 			return r.foreign()
 		case !v.Contradicts():
-			return fmt.Errorf("%w: the settings are as wanted, yet %s; likely cause: %s", ErrNotProven, joinFindings(v.Wrong), r.likelyCause(v))
+			return fmt.Errorf("%w: the settings are as wanted, yet %s; likely cause: %s", ErrNotProven, joinFindings(v.Wrong),
+				r.likelyCause(v))
 		}
 	}
 	if err := r.server.Apply(ctx, r.Plan); err != nil {
@@ -39,7 +41,8 @@ func (r *run) inSync(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("%w: probing: %w", ErrNotProven, err)
 	case !v.Agrees():
-		return fmt.Errorf("%w: the settings are as wanted and were loaded again, this run wrote nothing, yet %s", ErrNotProven, joinFindings(v.Wrong))
+		return fmt.Errorf("%w: the settings are as wanted and were loaded again, this run wrote nothing, yet %s",
+			ErrNotProven, joinFindings(v.Wrong))
 	}
 	return r.foreign()
 }

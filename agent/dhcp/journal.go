@@ -17,8 +17,8 @@ import (
 // maxJournal is the largest journal that is read, in bytes. A state is a few kilobytes.
 const maxJournal = 16 << 20
 
-// Journal remembers for one backend and interface what was there before pxeagent, so that it can be put back to the byte. It is on disk
-// before anything is changed, and only one process has it open at a time.
+// Journal remembers for one backend and interface what was there before pxeagent, so that it can be put back to the
+// byte. It is on disk before anything is changed, and only one process has it open at a time.
 type Journal struct {
 	path string
 	lock *flock.Flock
@@ -35,7 +35,8 @@ type file interface {
 
 // OpenJournal opens <dir>/journal/<key>.json, or begins one, and locks it (<key>.lock) until Close or the end of the
 // process. key names the backend and the interface; where it has bytes that are not fit for a file name they are
-// written as %XX. It returns ErrLocked (*LockedError) where another process has it open, and *JournalError where it cannot be understood.
+// written as %XX. It returns ErrLocked (*LockedError) where another process has it open, and *JournalError where it
+// cannot be understood.
 func OpenJournal(dir, key string) (*Journal, error) {
 	if key == "" {
 		return nil, errors.New("opening the journal: its key is empty")

@@ -125,7 +125,8 @@ func TestJournalLock(t *testing.T) {
 	}
 	_, err = OpenJournal(dir, "k")
 	var locked *LockedError
-	if !errors.Is(err, ErrLocked) || !errors.As(err, &locked) || locked.PID != cmd.Process.Pid || locked.Path != filepath.Join(dir, "journal", "k.lock") {
+	if !errors.Is(err, ErrLocked) || !errors.As(err, &locked) || locked.PID != cmd.Process.Pid ||
+		locked.Path != filepath.Join(dir, "journal", "k.lock") {
 		t.Errorf("while process %d holds the lock: %v", cmd.Process.Pid, err)
 	}
 	if text := fmt.Sprintf("%s: process %d", locked.Path, cmd.Process.Pid); !strings.HasSuffix(err.Error(), text) {

@@ -16,11 +16,14 @@ import (
 )
 
 var (
-	bootA  = Boot{NextServer: netip.MustParseAddr("10.0.0.7"), NBP: [firmware.NumArch]string{firmware.BIOS: "undionly.kpxe", firmware.ARM64: "snp-arm64.efi"}, Script: "http://10.0.0.7/a?b=<c>&d"}
+	bootA = Boot{NextServer: netip.MustParseAddr("10.0.0.7"),
+		NBP:    [firmware.NumArch]string{firmware.BIOS: "undionly.kpxe", firmware.ARM64: "snp-arm64.efi"},
+		Script: "http://10.0.0.7/a?b=<c>&d"}
 	stateA = State{Boot: bootA, Raw: []byte("dhcp-boot=tag:x,\"undionly.kpxe\"\n")}
-	stateB = State{Boot: Boot{URL: [firmware.NumArch]string{firmware.EFI64: "http://10.0.0.8/ipxe.efi"}}, Raw: []byte{0xff, 0, '\n'}}
-	none   = State{}
-	empty  = State{Raw: []byte{}}
+	stateB = State{Boot: Boot{URL: [firmware.NumArch]string{firmware.EFI64: "http://10.0.0.8/ipxe.efi"}},
+		Raw: []byte{0xff, 0, '\n'}}
+	none  = State{}
+	empty = State{Raw: []byte{}}
 )
 
 func TestJournalIsReadAgain(t *testing.T) {
@@ -30,7 +33,8 @@ func TestJournalIsReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := record{Server: "dnsmasq, interface eth1", First: &empty, Wrote: &stateA, Intent: &stateB,
-		Wire:    &wire{firmware.Clients(), []firmware.Offer{{Client: firmware.ClientIPXE, Server: bootA.NextServer, File: "x\"y", Via: "raw"}}},
+		Wire: &wire{firmware.Clients(), []firmware.Offer{{Client: firmware.ClientIPXE, Server: bootA.NextServer,
+			File: "x\"y", Via: "raw"}}},
 		History: []Past{{Why: PastReverted, State: none}, {Why: PastChanged, State: stateB}}}
 	if err := j.write(want); err != nil {
 		t.Fatal(err)
@@ -44,7 +48,8 @@ func TestJournalIsReadAgain(t *testing.T) {
 		t.Errorf("%s: %v, %v", j.path, info.Mode(), err)
 	}
 	text, _ := os.ReadFile(j.path)
-	for _, readable := range []string{`"bios": "undionly.kpxe"`, `"next_server": "10.0.0.7"`, "http://10.0.0.7/a?b=<c>&d", `"client": "ipxe"`} {
+	for _, readable := range []string{`"bios": "undionly.kpxe"`, `"next_server": "10.0.0.7"`,
+		"http://10.0.0.7/a?b=<c>&d", `"client": "ipxe"`} {
 		if !strings.Contains(string(text), readable) {
 			t.Errorf("the journal does not say %s:\n%s", readable, text)
 		}
@@ -67,9 +72,11 @@ func TestJournalIsReadAgain(t *testing.T) {
 
 func TestJournalThatCannotBeUnderstoodIsLeftAlone(t *testing.T) {
 	for _, text := range []string{
-		"", "{", "null", "[]", "{}", `{"version":2}`, `{"version":1}{}`, `{"version":1,"surprise":1}`, `{"version":1,"wrote":{"boot":{}}}`,
+		"", "{", "null", "[]", "{}", `{"version":2}`, `{"version":1}{}`, `{"version":1,"surprise":1}`,
+		`{"version":1,"wrote":{"boot":{}}}`,
 		`{"version":1,"before":{"boot":{"nbp":{"vax":"x"}}}}`, `{"version":1,"before":{"boot":{"next_server":"fw.lan"}}}`,
-		`{"version":1,"before":{"boot":{},"raw":"a","raw_base64":"YQ=="}}`, `{"version":1,"before":{"boot":{},"raw_base64":"!"}}`,
+		`{"version":1,"before":{"boot":{},"raw":"a","raw_base64":"YQ=="}}`,
+		`{"version":1,"before":{"boot":{},"raw_base64":"!"}}`,
 		`{"version":1,"before":{"boot":{}},"wire_before":{"clients":["toaster"]}}`,
 	} {
 		dir := t.TempDir()
@@ -79,7 +86,8 @@ func TestJournalThatCannotBeUnderstoodIsLeftAlone(t *testing.T) {
 		}
 		_, err := OpenJournal(dir, "k")
 		var bad *JournalError
-		if !errors.As(err, &bad) || bad.Path != path || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "move it away") {
+		if !errors.As(err, &bad) || bad.Path != path || !strings.Contains(err.Error(), path) ||
+			!strings.Contains(err.Error(), "move it away") {
 			t.Errorf("journal %q: %v", text, err)
 		}
 		if kept, _ := os.ReadFile(path); string(kept) != text {
@@ -167,7 +175,8 @@ func TestOpenJournalErrors(t *testing.T) {
 
 func TestFileNamesDoNotCollide(t *testing.T) {
 	long := strings.Repeat("/", 100)
-	keys := []string{"dnsmasq-eth1", "a/b", "a%2Fb", "a%2fb", "a_b", "..", ".", ".a", "%2Ea", "../../etc/passwd", "é", "e", "E", "a b", "a\x00b", "a\nb",
+	keys := []string{"dnsmasq-eth1", "a/b", "a%2Fb", "a%2fb", "a_b", "..", ".", ".a", "%2Ea", "../../etc/passwd", "é",
+		"e", "E", "a b", "a\x00b", "a\nb",
 		long, long + "/", long + "x", "%~", strings.Repeat("x", 200), strings.Repeat("x", 201)}
 	seen := map[string]string{}
 	for _, k := range keys {
@@ -203,7 +212,8 @@ func TestHistoryIsBounded(t *testing.T) {
 }
 
 func FuzzJournal(f *testing.F) {
-	full, err := record{Version: recordVersion, Server: "s", First: &none, Wrote: &stateA, Intent: &stateB, Wire: &wire{firmware.Clients(), nil},
+	full, err := record{Version: recordVersion, Server: "s", First: &none, Wrote: &stateA, Intent: &stateB,
+		Wire:    &wire{firmware.Clients(), nil},
 		History: []Past{{Why: PastReverted, State: empty}}}.encode()
 	if err != nil {
 		f.Fatal(err)
@@ -225,7 +235,8 @@ func FuzzJournal(f *testing.F) {
 			t.Fatalf("what was written cannot be read: %v\n%s", err, text)
 		}
 		for _, pair := range [][2]*State{{r.First, again.First}, {r.Wrote, again.Wrote}, {r.Intent, again.Intent}} {
-			if (pair[0] == nil) != (pair[1] == nil) || pair[0] != nil && (!pair[0].Same(*pair[1]) || pair[0].Boot != pair[1].Boot) {
+			if (pair[0] == nil) != (pair[1] == nil) || pair[0] != nil &&
+				(!pair[0].Same(*pair[1]) || pair[0].Boot != pair[1].Boot) {
 				t.Fatalf("%+v came back as %+v", pair[0], pair[1])
 			}
 		}

@@ -25,9 +25,10 @@ func TestJournalOfVersion1(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	full := Boot{
 		NextServer: netip.MustParseAddr("10.0.0.7"),
-		NBP:        [firmware.NumArch]string{firmware.BIOS: "undionly.kpxe", firmware.EFI64: "ipxe.efi", firmware.ARM64: "snp-arm64.efi"},
-		URL:        [firmware.NumArch]string{firmware.EFI64: "http://10.0.0.7/ipxe.efi"},
-		Script:     "http://10.0.0.7/ipxe/bootstrap.ipxe",
+		NBP: [firmware.NumArch]string{firmware.BIOS: "undionly.kpxe", firmware.EFI64: "ipxe.efi",
+			firmware.ARM64: "snp-arm64.efi"},
+		URL:    [firmware.NumArch]string{firmware.EFI64: "http://10.0.0.7/ipxe.efi"},
+		Script: "http://10.0.0.7/ipxe/bootstrap.ipxe",
 	}
 	wrote := State{Boot: full, Raw: []byte("dhcp-boot=tag:pxeagent-bios,undionly.kpxe,,10.0.0.7\n")}
 	other := netip.MustParseAddr("10.0.0.2")
@@ -35,7 +36,8 @@ func TestJournalOfVersion1(t *testing.T) {
 		Version: 1, Server: "dnsmasq, interface eth1", First: &State{Raw: []byte{}}, Wrote: &wrote,
 		Intent: &State{Boot: full, Raw: []byte{0xff, 0, '\n'}},
 		Wire: &wire{
-			Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientEFIBC, firmware.ClientEFI32, firmware.ClientARM64, firmware.ClientHTTP64, firmware.ClientIPXE},
+			Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientEFIBC, firmware.ClientEFI32,
+				firmware.ClientARM64, firmware.ClientHTTP64, firmware.ClientIPXE},
 			Offers: []firmware.Offer{{
 				Client: firmware.ClientBIOS, Server: netip.MustParseAddr("10.0.0.1"), From: netip.MustParseAddr("10.0.0.1"),
 				YourIP: netip.MustParseAddr("10.0.0.99"), NextServer: other, File: "pxelinux.0", Option67: "pxelinux.0",

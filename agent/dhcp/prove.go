@@ -99,7 +99,8 @@ func (r *run) judge(ctx context.Context, v Verdict, err error, was record) error
 	if lost := r.lost(v); len(lost) > 0 {
 		return r.putBack(ctx, fmt.Errorf("after %v %s, and it did before the change", r.within, joinFindings(lost)), was)
 	}
-	return fmt.Errorf("%w: %s, and it did not before the change; likely cause: %s", ErrNotProven, joinFindings(v.Wrong), r.likelyCause(v))
+	return fmt.Errorf("%w: %s, and it did not before the change; likely cause: %s", ErrNotProven, joinFindings(v.Wrong),
+		r.likelyCause(v))
 }
 
 // lost are the missing offers that were made before the change.
@@ -117,7 +118,8 @@ func (r *run) foreign() error {
 	if len(r.Verdict.Foreign) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: our server's offers are right and were kept, yet %s", ErrForeign, joinFindings(r.Verdict.Foreign))
+	return fmt.Errorf("%w: our server's offers are right and were kept, yet %s", ErrForeign,
+		joinFindings(r.Verdict.Foreign))
 }
 
 func (r *run) likelyCause(v Verdict) string {
@@ -137,5 +139,6 @@ func (r *run) likelyCause(v Verdict) string {
 	case r.Plan.Proxy:
 		return "the proxyDHCP server is not running on this network, or a firewall drops ports 67, 68 and 4011"
 	}
-	return "the DHCP server does not run on this network, its pool is empty, or this machine is on another network (VLAN, switch port)"
+	return "the DHCP server does not run on this network, its pool is empty, or this machine is on another network " +
+		"(VLAN, switch port)"
 }

@@ -32,8 +32,9 @@ func (r *run) putBack(ctx context.Context, cause error, was record) error {
 	return &putBackError{cause: cause}
 }
 
-// asBefore looks at the wire until our server's answers are those of before, or those that boot asks for: the settings of
-// before may not have been loaded when the wire was looked at, and boot may not hold all that they say. It looks until ctx ends.
+// asBefore looks at the wire until our server's answers are those of before, or those that boot asks for: the settings
+// of before may not have been loaded when the wire was looked at, and boot may not hold all that they say. It looks
+// until ctx ends.
 func (r *run) asBefore(ctx context.Context, boot Boot, before *wire) (Verdict, error) {
 	clients := ProbeClients(boot)
 	if before != nil {

@@ -21,14 +21,16 @@ const (
 
 // record is a journal's content. Its states are never changed in place.
 //
-// Which of them the settings are now follows from comparing: a run that was killed may have left any of First, Wrote and Intent.
+// Which of them the settings are now follows from comparing: a run that was killed may have left any of First, Wrote
+// and Intent.
 type record struct {
 	Version int    `json:"version"`
 	Server  string `json:"server"`                // as Server.String says, for the person who reads this
 	First   *State `json:"before,omitempty"`      // what pxeagent did not write; nil: there is nothing to revert
 	Wire    *wire  `json:"wire_before,omitempty"` // what machines were offered then; nil: not looked at
 	Wrote   *State `json:"wrote,omitempty"`       // what pxeagent wrote last, known to have been written
-	Intent  *State `json:"intent,omitempty"`      // what it was about to write or put back; nil once it is known how that ended
+	// what it was about to write or put back; nil once it is known how that ended
+	Intent  *State `json:"intent,omitempty"`
 	History []Past `json:"history,omitempty"`
 }
 
@@ -55,8 +57,8 @@ func (r record) knows(s State) bool {
 	return false
 }
 
-// begin is r when the settings are now and after is about to be written. Where somebody else wrote now, that is what a later
-// revert goes to (changed), and what it went to before is history.
+// begin is r when the settings are now and after is about to be written. Where somebody else wrote now, that is what a
+// later revert goes to (changed), and what it went to before is history.
 func (r record) begin(server string, now, after State, before *wire) (next record, changed bool) {
 	next = r.settle(now)
 	next.Server, next.Intent = server, &after
@@ -122,7 +124,8 @@ func (r record) encode() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// parseRecord is the opposite of encode. It takes nothing that encode would not write: half a journal is worse than none.
+// parseRecord is the opposite of encode. It takes nothing that encode would not write: half a journal is worse than
+// none.
 func parseRecord(data []byte) (record, error) {
 	if len(data) > maxJournal {
 		return record{}, fmt.Errorf("it is larger than %d bytes", maxJournal)

@@ -46,16 +46,18 @@ type Result struct {
 	Reloaded bool             `json:"reloaded"` // the server loaded settings that this run did not write
 	Reverted bool             `json:"reverted"` // the old settings were put back
 	Baseline []firmware.Offer `json:"baseline,omitempty"`
-	Offers   []firmware.Offer `json:"offers,omitempty"`  // of the last look at the wire
-	Verdict  *Verdict         `json:"verdict,omitempty"` // the last one on the settings that were wanted, also where they were put back; nil: not looked
-	Plan     Plan             `json:"-"`
+	Offers   []firmware.Offer `json:"offers,omitempty"` // of the last look at the wire
+	// the last one on the settings that were wanted, also where they were put back; nil: not looked
+	Verdict *Verdict `json:"verdict,omitempty"`
+	Plan    Plan     `json:"-"`
 }
 
 const (
 	withinDefault = 30 * time.Second
 	// pause lies between two looks at the wire, each of which takes its own time.
 	pause = 500 * time.Millisecond
-	// Putting back and looking at the wire after it have limits of their own: by then the caller's context may be cancelled.
+	// Putting back and looking at the wire after it have limits of their own: by then the caller's context may be
+	// cancelled.
 	revertWithin = 2 * time.Minute
 	settleWithin = 10 * time.Second
 	notProbed    = "not probed: this machine has no address in that network"
@@ -79,7 +81,8 @@ type run struct {
 }
 
 // newRun makes the empty lists of the result [] in JSON and not null.
-func newRun(s Server, j *Journal, probe func(context.Context, []firmware.Client) ([]firmware.Offer, error), within time.Duration, report func(Step)) *run {
+func newRun(s Server, j *Journal, probe func(context.Context, []firmware.Client) ([]firmware.Offer, error),
+	within time.Duration, report func(Step)) *run {
 	return &run{server: s, journal: j, probe: probe, within: cmp.Or(within, withinDefault), report: report,
 		Result: Result{Server: s.String(), Changes: []Change{}, Problems: []Problem{}}}
 }

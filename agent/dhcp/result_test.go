@@ -32,7 +32,8 @@ func TestResultInJSON(t *testing.T) {
 			t.Fatal(err)
 		}
 		res := got.Result
-		if err == nil || res["server"] != "fake server, interface eth1" || res["in_sync"] != false || res["wrote"] != true || res["reloaded"] != false ||
+		if err == nil || res["server"] != "fake server, interface eth1" || res["in_sync"] != false || res["wrote"] != true ||
+			res["reloaded"] != false ||
 			res["reverted"] != false || len(res["problems"].([]any)) != 1 {
 			t.Errorf("%v: %s", err, text)
 		}
@@ -46,8 +47,10 @@ func TestResultInJSON(t *testing.T) {
 		ipxe32 := "tftp://10.0.0.7/ipxe32.efi"
 		paths := []any{map[string]any{"client": "efi32", "url": ipxe32, "want": ipxe32,
 			"reason": `10.0.0.1 names "ipxe32.efi" at 10.0.0.7`}}
-		verdict := map[string]any{"own": 1.0, "other": 1.0, "clients": paths, "foreign": []any{map[string]any{"code": "foreign", "client": "efi32", "server": "10.0.0.2",
-			"want": "ipxe32.efi", "got": "old\ufffd.0", "text": `efi32 from 10.0.0.2: another DHCP server offers boot file "old\xff.0", want "ipxe32.efi"`}}}
+		verdict := map[string]any{"own": 1.0, "other": 1.0, "clients": paths,
+			"foreign": []any{map[string]any{"code": "foreign", "client": "efi32", "server": "10.0.0.2",
+				"want": "ipxe32.efi", "got": "old\ufffd.0",
+				"text": `efi32 from 10.0.0.2: another DHCP server offers boot file "old\xff.0", want "ipxe32.efi"`}}}
 		if !reflect.DeepEqual(res["verdict"], verdict) {
 			t.Errorf("verdict %v", res["verdict"])
 		}

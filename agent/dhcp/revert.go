@@ -21,9 +21,9 @@ type Revert struct {
 	Report              func(Step)
 }
 
-// Run carries it out. It returns ErrNoJournal where pxeagent has written nothing, ErrChanged where somebody changed the settings
-// after pxeagent, and ErrNotProven where the settings are back and the wire did not confirm it. A run that
-// was killed is made good by the next one.
+// Run carries it out. It returns ErrNoJournal where pxeagent has written nothing, ErrChanged where somebody changed the
+// settings after pxeagent, and ErrNotProven where the settings are back and the wire did not confirm it. A run that was
+// killed is made good by the next one.
 func (v Revert) Run(ctx context.Context) (Result, error) {
 	r := newRun(v.Server, v.Journal, v.Probe, v.Within, v.Report)
 	err := r.revert(ctx, v)
@@ -69,7 +69,8 @@ func (r *run) revert(ctx context.Context, v Revert) error {
 	return r.reverted(ctx, first)
 }
 
-// reverted looks at the wire after a revert. Where that disagrees the journal is kept, so that the next revert loads the settings again.
+// reverted looks at the wire after a revert. Where that disagrees the journal is kept, so that the next revert loads
+// the settings again.
 func (r *run) reverted(ctx context.Context, first State) error {
 	rec := r.journal.rec
 	if r.probe == nil {

@@ -26,18 +26,21 @@ func TestRevert(t *testing.T) {
 		kept   bool // the journal can still be reverted
 		check  func(*testing.T, *scene, dhcp.Result)
 	}{
-		{name: "to nothing", steps: []string{"plan", "reverted", "wire-after"}, check: func(t *testing.T, s *scene, r dhcp.Result) {
-			if !r.Reverted || r.InSync || len(r.Changes) != 4 || len(r.Offers) == 0 {
-				t.Errorf("result %+v", r)
-			}
-			j := s.journal()
-			defer j.Close()
-			if past := j.History(); len(past) != 1 || past[0].Why != dhcp.PastReverted {
-				t.Errorf("history %+v", past)
-			}
-		}},
+		{name: "to nothing", steps: []string{"plan", "reverted", "wire-after"},
+			check: func(t *testing.T, s *scene, r dhcp.Result) {
+				if !r.Reverted || r.InSync || len(r.Changes) != 4 || len(r.Offers) == 0 {
+					t.Errorf("result %+v", r)
+				}
+				j := s.journal()
+				defer j.Close()
+				if past := j.History(); len(past) != 1 || past[0].Why != dhcp.PastReverted {
+					t.Errorf("history %+v", past)
+				}
+			}},
 		{name: "to somebody's settings", first: edits[0], left: edits[0]},
-		{name: "dry run", left: written, kept: true, steps: []string{"plan"}, change: func(v *dhcp.Revert) { v.DryRun = true },
+		{name: "dry run", left: written, kept: true, steps: []string{"plan"}, change: func(v *dhcp.Revert) {
+			v.DryRun = true
+		},
 			check: func(t *testing.T, s *scene, r dhcp.Result) {
 				if r.InSync || r.Reverted || len(r.Changes) != 4 {
 					t.Errorf("result %+v", r)
@@ -45,14 +48,17 @@ func TestRevert(t *testing.T) {
 			}},
 		{name: "changed since", left: edits[1], kept: true, err: []error{dhcp.ErrChanged}, steps: []string{"plan"},
 			scene: func(s *scene) { s.set(edits[1], true) }},
-		{name: "dry run of changed since", left: edits[1], kept: true, err: []error{dhcp.ErrChanged}, scene: func(s *scene) { s.set(edits[1], true) },
+		{name: "dry run of changed since", left: edits[1], kept: true, err: []error{dhcp.ErrChanged}, scene: func(s *scene) {
+			s.set(edits[1], true)
+		},
 			change: func(v *dhcp.Revert) { v.DryRun = true }},
 		{name: "changed since, discarded", first: edits[0], left: edits[0], scene: func(s *scene) { s.set(edits[1], true) },
 			change: func(v *dhcp.Revert) { v.DiscardLaterChanges = true },
 			check: func(t *testing.T, s *scene, _ dhcp.Result) {
 				j := s.journal()
 				defer j.Close()
-				if past := j.History(); len(past) != 2 || past[0].Why != dhcp.PastDiscarded || string(past[0].State.Raw) != edits[1] {
+				if past := j.History(); len(past) != 2 || past[0].Why != dhcp.PastDiscarded ||
+					string(past[0].State.Raw) != edits[1] {
 					t.Errorf("what was discarded is not in the history: %+v", past)
 				}
 			}},
@@ -69,11 +75,19 @@ func TestRevert(t *testing.T) {
 			scene: func(s *scene) { s.revert = func() error { return dhcp.ErrReload } }},
 		{name: "the disk is full", left: written, kept: true, err: []error{syscall.ENOSPC},
 			scene: func(s *scene) { s.revert = func() error { return syscall.ENOSPC } }},
-		{name: "reading fails", left: written, kept: true, err: []error{broken}, change: func(v *dhcp.Revert) { v.Server = unreadable{v.Server, broken} }},
-		{name: "not probed", err: []error{dhcp.ErrNotProven}, text: []string{"not probed"}, change: func(v *dhcp.Revert) { v.Probe = nil }},
-		{name: "not loaded", kept: true, err: []error{dhcp.ErrNotProven}, text: []string{"not as it was", `still says "undionly.kpxe"`},
+		{name: "reading fails", left: written, kept: true, err: []error{broken}, change: func(v *dhcp.Revert) {
+			v.Server = unreadable{v.Server, broken}
+		}},
+		{name: "not probed", err: []error{dhcp.ErrNotProven}, text: []string{"not probed"}, change: func(v *dhcp.Revert) {
+			v.Probe = nil
+		}},
+		{name: "not loaded", kept: true, err: []error{dhcp.ErrNotProven},
+			text:  []string{"not as it was", `still says "undionly.kpxe"`},
 			scene: func(s *scene) { s.flaw["never loads"] = true }},
-		{name: "silent now", kept: true, err: []error{dhcp.ErrNotProven}, text: []string{"makes no offer"}, scene: func(s *scene) { s.wire = silence() }},
+		{name: "silent now", kept: true, err: []error{dhcp.ErrNotProven}, text: []string{"makes no offer"},
+			scene: func(s *scene) {
+				s.wire = silence()
+			}},
 		{name: "probing fails", kept: true, err: []error{dhcp.ErrNotProven, broken},
 			scene: func(s *scene) { s.probeErr = func() error { return broken } }},
 		{name: "slow", scene: func(s *scene) {

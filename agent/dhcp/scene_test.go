@@ -161,7 +161,9 @@ func (s *scene) touched() [2]int { return [2]int{len(s.read("written")), len(s.r
 // silence is a wire function: nobody answers these clients, or any where none are given.
 func silence(clients ...firmware.Client) func([]firmware.Offer) []firmware.Offer {
 	return func(offers []firmware.Offer) []firmware.Offer {
-		return slices.DeleteFunc(offers, func(o firmware.Offer) bool { return len(clients) == 0 || slices.Contains(clients, o.Client) })
+		return slices.DeleteFunc(offers, func(o firmware.Offer) bool {
+			return len(clients) == 0 || slices.Contains(clients, o.Client)
+		})
 	}
 }
 

@@ -30,7 +30,8 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 		log.Info("x", "v", v)
 		plain.Info("x", slog.Group("g", "v", v))
 	}
-	for _, form := range []string{"hunter2", fmt.Sprintf("%x", "hunter2"), fmt.Sprintf("%X", "hunter2"), strings.Trim(fmt.Sprint([]byte("hunter2")), "[]")} {
+	for _, form := range []string{"hunter2", fmt.Sprintf("%x", "hunter2"), fmt.Sprintf("%X", "hunter2"),
+		strings.Trim(fmt.Sprint([]byte("hunter2")), "[]")} {
 		if strings.Contains(out.String(), form) {
 			t.Errorf("printed as %s:\n%s", form, out.String())
 		}

@@ -80,7 +80,8 @@ type Verdict struct {
 	Other   int       `json:"other"`             // offers of anybody else
 }
 
-// Agrees reports whether every client got the right answer from our server. Other servers may still mislead machines: see Foreign.
+// Agrees reports whether every client got the right answer from our server. Other servers may still mislead machines:
+// see Foreign.
 func (v Verdict) Agrees() bool { return len(v.Wrong) == 0 }
 
 // Contradicts reports whether our server answered something wrong, other than by silence.
@@ -97,8 +98,8 @@ func ProbeClients(want Boot) []firmware.Client {
 	return slices.DeleteFunc(firmware.Clients(), func(c firmware.Client) bool { return want.Expect(c) == "" })
 }
 
-// Owns reports whether o came from the server that p is about. Where p does not know the server's
-// addresses, every offer that is not a partner's is taken for its own. In a proxy network only offers without an address are.
+// Owns reports whether o came from the server that p is about. Where p does not know the server's addresses, every
+// offer that is not a partner's is taken for its own. In a proxy network only offers without an address are.
 func (p Plan) Owns(o firmware.Offer) bool {
 	if p.Proxy && !o.Proxy {
 		return false
@@ -138,7 +139,8 @@ func Verify(want Boot, p Plan, offers []firmware.Offer) Verdict {
 	}
 	if want == (Boot{}) && v.Own == 0 && !p.Proxy {
 		// A server that leases here must still do so; a proxy that was turned off has nothing left to say.
-		v.Wrong = append(v.Wrong, Finding{Code: FindingNoOffer, Client: firmware.ClientBIOS, Text: "the DHCP server makes no offer"})
+		v.Wrong = append(v.Wrong, Finding{Code: FindingNoOffer, Client: firmware.ClientBIOS,
+			Text: "the DHCP server makes no offer"})
 	}
 	return v
 }
@@ -194,7 +196,9 @@ func (h heard) astray(url string, offers []firmware.Offer) (d firmware.Decision,
 // client judges what one client was offered, for which want has a boot file.
 func (v *Verdict) client(want Boot, p Plan, h heard, path Path) {
 	own, others := h.split(p)
-	silent := len(own) == 0 && !slices.ContainsFunc(h.answers, func(o firmware.Offer) bool { return !o.Silent && p.Owns(o) })
+	silent := len(own) == 0 && !slices.ContainsFunc(h.answers, func(o firmware.Offer) bool {
+		return !o.Silent && p.Owns(o)
+	})
 	base := own
 	if silent {
 		v.Wrong = append(v.Wrong, Finding{Code: FindingNoOffer, Client: h.client, Want: want.Expect(h.client),
@@ -328,7 +332,8 @@ func (v *Verdict) foreign(want Boot, p Plan, h heard, base, theirs []firmware.Of
 	case d.URL == "" && (isPXE(said) || len(fields) == 0 || p.Proxy && name == ""):
 		f := leads(d, order, h.client, url)
 		f.Code, f.Server = code, said.Server
-		f.Text = fmt.Sprintf("%s from %s: %s leads machines astray: %s, want %s", h.client, addrText(said.Server), who, why(d), url)
+		f.Text = fmt.Sprintf("%s from %s: %s leads machines astray: %s, want %s", h.client, addrText(said.Server), who,
+			why(d), url)
 		v.Foreign = append(v.Foreign, f)
 		return
 	case len(fields) == 0:
@@ -358,9 +363,11 @@ func (v *Verdict) silent(c firmware.Client, p Plan, offers []firmware.Offer) {
 			v.Wrong = append(v.Wrong, finding(FindingStillBoots, o, "", name, "%s still says %q", where, name))
 		} else if o.Option66 != "" {
 			v.Wrong = append(v.Wrong, finding(FindingStillBoots, o, "", o.Option66, "option 66 still says %q", o.Option66))
-		} else if o.NextServer.IsValid() && !o.NextServer.IsUnspecified() && o.NextServer != o.Server && o.NextServer != o.From {
+		} else if o.NextServer.IsValid() && !o.NextServer.IsUnspecified() && o.NextServer != o.Server &&
+			o.NextServer != o.From {
 			// Several servers name themselves in siaddr whenever they have nothing else to put there.
-			v.Wrong = append(v.Wrong, finding(FindingStillBoots, o, "", o.NextServer.String(), "next-server is still %s", o.NextServer))
+			v.Wrong = append(v.Wrong, finding(FindingStillBoots, o, "", o.NextServer.String(), "next-server is still %s",
+				o.NextServer))
 		}
 	}
 }

@@ -39,8 +39,8 @@ type Decision struct {
 	Screen string
 	// Doubt says why this client, or others of its kind, may do something else; empty where the result is certain.
 	Doubt string
-	// Ask is not empty where the client asks boot servers next and no offer answers that: then nothing else is decided yet.
-	// The client asks them all; the first whose answer is good is taken.
+	// Ask is not empty where the client asks boot servers next and no offer answers that: then nothing else is decided
+	// yet. The client asks them all; the first whose answer is good is taken.
 	Ask []Ask
 }
 

@@ -85,9 +85,9 @@ func (o Offer) BootFile() (name, where string) {
 	return "", ""
 }
 
-// SaysSame reports whether two offers tell a machine the same. When and how they were heard, and from which of a server's
-// addresses, does not count; nor which address is offered: Kea, which does not remember its offers, takes the next one
-// for each DISCOVER.
+// SaysSame reports whether two offers tell a machine the same. When and how they were heard, and from which of a
+// server's addresses, does not count; nor which address is offered: Kea, which does not remember its offers, takes the
+// next one for each DISCOVER.
 func (o Offer) SaysSame(p Offer) bool {
 	// What clients look at besides the fields: mask, router, DNS, discovery, routes, iPXE's own.
 	for _, code := range []byte{1, 3, 6, 43, 121, 175} {

@@ -16,12 +16,13 @@ func TestParse(t *testing.T) {
 		packet *packet
 		want   Offer
 	}{
-		"in the header":                         {of().file("undionly.kpxe"), Offer{File: "undionly.kpxe"}},
-		"garbage after the name's NUL":          {of().file("a\x00b"), Offer{File: "a"}},
-		"header without NUL":                    {of().file(long), Offer{File: long}},
-		"option 67 with NUL":                    {of().option(67, 'a', 0), Offer{Option67: "a", End67: End67NUL}},
-		"option 67 last":                        {of().option(67, 'a'), Offer{Option67: "a", End67: End67Last}},
-		"option 67 not last":                    {of().option(67, 'a').option(66, []byte("tftp\x00")...), Offer{Option67: "a", Option66: "tftp"}},
+		"in the header":                {of().file("undionly.kpxe"), Offer{File: "undionly.kpxe"}},
+		"garbage after the name's NUL": {of().file("a\x00b"), Offer{File: "a"}},
+		"header without NUL":           {of().file(long), Offer{File: long}},
+		"option 67 with NUL":           {of().option(67, 'a', 0), Offer{Option67: "a", End67: End67NUL}},
+		"option 67 last":               {of().option(67, 'a'), Offer{Option67: "a", End67: End67Last}},
+		"option 67 not last": {of().option(67, 'a').option(66, []byte("tftp\x00")...),
+			Offer{Option67: "a", Option66: "tftp"}},
 		"option 67 with other bytes at its end": {of().option(67, 'a', 0xfe), Offer{Option67: "a\xfe", End67: End67Last}},
 		"option 67 with 0xFF in it":             {of().option(67, 'a', 0xff), Offer{Option67: "a", End67: End67Byte}},
 		"option 67 in two parts": {of().option(67, []byte("undi")...).option(67, []byte("only.kpxe")...).vendor("PXEClient"),
@@ -46,7 +47,8 @@ func TestParse(t *testing.T) {
 	if o, err := Parse(sname.bytes()); err != nil || o.Option67 != "in-sname" || o.Overload != 2 {
 		t.Errorf("options in sname: %+v, %v", o, err)
 	}
-	if o, err := Parse(proxy(x).file("a").without(54).bytes()); err != nil || !o.Proxy || !o.NoServerID || o.Server.IsValid() {
+	if o, err := Parse(proxy(x).file("a").without(54).bytes()); err != nil || !o.Proxy || !o.NoServerID ||
+		o.Server.IsValid() {
 		t.Errorf("a proxy without server identifier: %+v, %v", o, err)
 	}
 }
@@ -80,7 +82,8 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(o.File) > 128 || strings.Contains(o.File, "\x00") || !o.NextServer.Is4() || o.NoServerID == o.Server.IsValid() {
+		if len(o.File) > 128 || strings.Contains(o.File, "\x00") || !o.NextServer.Is4() ||
+			o.NoServerID == o.Server.IsValid() {
 			t.Errorf("%+v", o)
 		}
 		for _, text := range []string{o.Option67, o.Option66} {

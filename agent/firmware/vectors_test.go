@@ -32,15 +32,19 @@ func TestDecide(t *testing.T) {
 		screen  string
 		reason  string // a part of it
 	}{
-		{"option 67 before file", ClientEFI64, []*packet{lease(s).boot("f").name67("g")}, nil, toS + "g", "", "10.0.0.1 names"},
-		{"option 66 does not count", ClientEFI64, []*packet{lease(s).file("f").option(66, []byte("10.0.0.9")...)}, nil, toS + "f", "", ""},
+		{"option 67 before file", ClientEFI64, []*packet{lease(s).boot("f").name67("g")}, nil, toS + "g", "",
+			"10.0.0.1 names"},
+		{"option 66 does not count", ClientEFI64, []*packet{lease(s).file("f").option(66, []byte("10.0.0.9")...)}, nil, toS +
+			"f", "", ""},
 		{"PXEClient without option 43, silent", ClientEFI64, []*packet{lease(s).vendor("PXEClient").boot("f")},
 			[]answered{at4011(s, 0, nil)}, "", "PXE-E16", "port 4011"},
 		{"PXEClient without option 43, answered", ClientEFI64, []*packet{lease(s).vendor("PXEClient").boot("f")},
 			[]answered{at4011(s, 0, message(x, 5).vendor("PXEClient").boot("p"))}, toX + "p", "", ""},
-		{"told to use the file", ClientEFI64, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(control(8)...)}, nil, toS + "f", "", ""},
+		{"told to use the file", ClientEFI64, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(control(8)...)}, nil,
+			toS + "f", "", ""},
 		{"told to use the file, from a listed server", ClientEFI64,
-			[]*packet{lease(s).vendor("PXEClient").boot("f").pxe(slices.Concat(control(8), servers(0, x))...)}, nil, toX + "f", "", ""},
+			[]*packet{lease(s).vendor("PXEClient").boot("f").pxe(slices.Concat(control(8), servers(0, x))...)}, nil, toX + "f",
+			"", ""},
 		{"no menu is the local disk", ClientEFI64, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(control(3)...)}, nil,
 			"", "PXE-E21", "without a boot menu"},
 		{"option 43 without PXEClient", ClientEFI64, []*packet{lease(s).boot("f").pxe(rpi...)}, nil, toS + "f", "", ""},
@@ -54,7 +58,8 @@ func TestDecide(t *testing.T) {
 			[]answered{at4011(x, 0, nil)}, "", "PXE-E16", "10.0.0.9"},
 		{"a bare proxy that answers", ClientEFI64, []*packet{lease(s).boot("f"), proxy(x).boot("p")},
 			[]answered{at4011(x, 0, message(x, 5).boot("q"))}, toX + "q", "", `10.0.0.9, asked at port 4011, names "q"`},
-		{"a proxy told to use its file", ClientEFI64, []*packet{lease(s).boot("f"), proxy(x).boot("p").pxe(control(8)...)}, nil,
+		{"a proxy told to use its file", ClientEFI64, []*packet{lease(s).boot("f"), proxy(x).boot("p").pxe(control(8)...)},
+			nil,
 			toX + "p", "", ""},
 		{"a PXEClient lease disables a good proxy", ClientEFI64,
 			[]*packet{lease(s).vendor("PXEClient").boot("f"), proxy(x).boot("p").pxe(control(8)...)},
@@ -62,11 +67,14 @@ func TestDecide(t *testing.T) {
 		{"the lease with a name", ClientEFI64, []*packet{lease(x), lease(s).boot("f")}, nil, toS + "f", "", ""},
 		{"no name anywhere", ClientEFI64, []*packet{lease(s)}, nil, "", "PXE-E16", ""},
 		{"no offer", ClientEFI64, nil, nil, "", "PXE-E18", ""},
-		{"open option 67, alone", ClientEFI64, []*packet{lease(s).siaddr(s).option(67, []byte("g")...)}, nil, toS + "g", "", ""},
+		{"open option 67, alone", ClientEFI64, []*packet{lease(s).siaddr(s).option(67, []byte("g")...)}, nil, toS + "g", "",
+			""},
 		{"open option 67, then a proxy", ClientEFI64,
-			[]*packet{lease(s).siaddr(s).option(67, []byte("g")...), proxy(x).boot("p").pxe(control(8)...)}, nil, "", "PXE-E99", "no NUL"},
+			[]*packet{lease(s).siaddr(s).option(67, []byte("g")...), proxy(x).boot("p").pxe(control(8)...)}, nil, "",
+			"PXE-E99", "no NUL"},
 		{"a proxy, then open option 67", ClientEFI64,
-			[]*packet{proxy(x).boot("p").pxe(control(8)...), lease(s).siaddr(s).option(67, []byte("g")...)}, nil, toX + "p", "", ""},
+			[]*packet{proxy(x).boot("p").pxe(control(8)...), lease(s).siaddr(s).option(67, []byte("g")...)}, nil, toX + "p",
+			"", ""},
 		{"PXE lease before a plain one", ClientEFI64,
 			[]*packet{lease(x).boot("f"), lease(s).vendor("PXEClient").boot("g").pxe(control(8)...)}, nil, toS + "g", "", ""},
 		{"no mask", ClientEFI64, []*packet{lease(s).boot("f").without(1)}, nil, "", "PXE-E21", "subnet mask"},
@@ -75,20 +83,25 @@ func TestDecide(t *testing.T) {
 		{"a router outside", ClientEFI64,
 			[]*packet{lease(s).file("f").siaddr(netip.MustParseAddr("192.168.7.1")).option(3, 192, 168, 7, 254)}, nil,
 			"", "PXE-E53", "so is the router"},
-		{"by the router", ClientEFI64, []*packet{lease(s).file("f").siaddr(netip.MustParseAddr("192.168.7.1")).option(3, 10, 0, 0, 1)}, nil,
+		{"by the router", ClientEFI64, []*packet{lease(s).file("f").siaddr(netip.MustParseAddr("192.168.7.1")).option(3, 10,
+			0, 0, 1)}, nil,
 			"tftp://192.168.7.1/f", "", ""},
-		{"a prompt without end", ClientEFI64, []*packet{lease(s).vendor("PXEClient").pxe(slices.Concat(control(3), menu(0x8000, 255))...)},
+		{"a prompt without end", ClientEFI64, []*packet{lease(s).vendor("PXEClient").pxe(slices.Concat(control(3),
+			menu(0x8000, 255))...)},
 			nil, "", "", "waits for a key"},
 		{"no server identifier", ClientEFI64, []*packet{lease(s).boot("f").without(54)}, nil, "", "PXE-E18", ""},
 
 		{"the URL", ClientHTTP64, []*packet{lease(s).vendor("HTTPClient").name67("http://10.0.0.1/a.efi")}, nil,
 			"http://10.0.0.1/a.efi", "", ""},
-		{"the URL in the file field", ClientHTTP64, []*packet{lease(s).vendor("HTTPClient").file("http://10.0.0.1/a.efi")}, nil,
+		{"the URL in the file field", ClientHTTP64, []*packet{lease(s).vendor("HTTPClient").file("http://10.0.0.1/a.efi")},
+			nil,
 			"http://10.0.0.1/a.efi", "", ""},
-		{"a URL without HTTPClient", ClientHTTP64, []*packet{lease(s).name67("http://10.0.0.1/a.efi")}, nil, "", "", "ignores it"},
+		{"a URL without HTTPClient", ClientHTTP64, []*packet{lease(s).name67("http://10.0.0.1/a.efi")}, nil, "", "",
+			"ignores it"},
 		{"a URL with PXEClient", ClientHTTP64, []*packet{lease(s).vendor("PXEClient").name67("http://10.0.0.1/a.efi")}, nil,
 			"", "", "ignores it"},
-		{"HTTPClient and a name", ClientHTTP64, []*packet{lease(s).vendor("HTTPClient").name67("ipxe.efi")}, nil, "", "", "want a URL"},
+		{"HTTPClient and a name", ClientHTTP64, []*packet{lease(s).vendor("HTTPClient").name67("ipxe.efi")}, nil, "", "",
+			"want a URL"},
 		{"a host name without DNS", ClientHTTP64, []*packet{lease(s).vendor("HTTPClient").name67("http://boot/a.efi")}, nil,
 			"", "", "no offer has a DNS server"},
 		{"a host name, DNS of another lease", ClientHTTP64,
@@ -106,7 +119,8 @@ func TestDecide(t *testing.T) {
 			"", "", "no router"},
 
 		{"file before option 67", ClientIPXE, []*packet{lease(s).boot("f").name67("g")}, nil, toS + "f", "", ""},
-		{"the lease's name before the proxy's", ClientIPXE, []*packet{lease(s).boot("f"), proxy(x).boot("p")}, nil, toS + "f", "", ""},
+		{"the lease's name before the proxy's", ClientIPXE, []*packet{lease(s).boot("f"), proxy(x).boot("p")}, nil, toS +
+			"f", "", ""},
 		{"a proxy's name", ClientIPXE, []*packet{lease(s), proxy(x).boot("p")}, nil, toX + "p", "", ""},
 		{"a proxy's menu beats the lease's name", ClientIPXE,
 			[]*packet{lease(s).boot("f"), proxy(x).pxe(slices.Concat(control(3), menu(0x8000, 0), servers(0x8000, x))...)},
@@ -114,27 +128,37 @@ func TestDecide(t *testing.T) {
 		{"an answer about another type", ClientIPXE,
 			[]*packet{lease(s).boot("f"), proxy(x).pxe(slices.Concat(control(3), menu(0x8000, 0), servers(0x8000, x))...)},
 			[]answered{at4011(x, 0x8000, message(x, 5).boot("n"))}, "", "", "none answers"},
-		{"the Raspberry Pi's menu", ClientIPXE, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(rpi...)}, nil, "", "", "local disk"},
+		{"the Raspberry Pi's menu", ClientIPXE, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(rpi...)}, nil, "", "",
+			"local disk"},
 		{"the same, told to use the file", ClientIPXE,
-			[]*packet{lease(s).vendor("PXEClient").boot("f").pxe(slices.Concat(control(8), menu(0, 0))...)}, nil, toS + "f", "", ""},
-		{"a bare proxy that is silent", ClientIPXE, []*packet{lease(s).boot("f"), proxy(x)}, []answered{at4011(x, 0, nil)}, toS + "f", "", ""},
-		{"the last of equal leases", ClientIPXE, []*packet{lease(s).boot("f"), lease(x).boot("g")}, nil, toX + "g", "", ""},
-		{"the lease of higher priority", ClientIPXE, []*packet{lease(s).boot("f").option(175, 1, 1, 5), lease(x).boot("g")}, nil,
+			[]*packet{lease(s).vendor("PXEClient").boot("f").pxe(slices.Concat(control(8), menu(0, 0))...)}, nil, toS + "f",
+			"", ""},
+		{"a bare proxy that is silent", ClientIPXE, []*packet{lease(s).boot("f"), proxy(x)}, []answered{at4011(x, 0, nil)},
 			toS + "f", "", ""},
-		{"a lease that came too late", ClientIPXE, []*packet{lease(s).boot("f"), lease(x).boot("g").after(5 * time.Second)}, nil,
+		{"the last of equal leases", ClientIPXE, []*packet{lease(s).boot("f"), lease(x).boot("g")}, nil, toX + "g", "", ""},
+		{"the lease of higher priority", ClientIPXE, []*packet{lease(s).boot("f").option(175, 1, 1, 5), lease(x).boot("g")},
+			nil,
+			toS + "f", "", ""},
+		{"a lease that came too late", ClientIPXE, []*packet{lease(s).boot("f"), lease(x).boot("g").after(5 * time.Second)},
+			nil,
 			toS + "f", "", ""},
 		{"no next-server", ClientIPXE, []*packet{lease(s).file("f")}, nil, "", "", "no next-server"},
-		{"a URL as name", ClientIPXE, []*packet{lease(s).file("http://10.0.0.7/b.ipxe")}, nil, "http://10.0.0.7/b.ipxe", "", ""},
+		{"a URL as name", ClientIPXE, []*packet{lease(s).file("http://10.0.0.7/b.ipxe")}, nil, "http://10.0.0.7/b.ipxe", "",
+			""},
 		{"a router outside is good enough", ClientIPXE,
-			[]*packet{lease(s).file("http://192.168.7.1/b.ipxe").option(3, 192, 168, 7, 254)}, nil, "http://192.168.7.1/b.ipxe", "", ""},
+			[]*packet{lease(s).file("http://192.168.7.1/b.ipxe").option(3, 192, 168, 7, 254)}, nil,
+			"http://192.168.7.1/b.ipxe", "", ""},
 
 		{"file and siaddr", ClientBIOS, []*packet{lease(s).boot("f")}, nil, toS + "f", "", ""},
-		{"the Raspberry Pi's menu", ClientBIOS, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(rpi...)}, nil, "", "", "local disk"},
+		{"the Raspberry Pi's menu", ClientBIOS, []*packet{lease(s).vendor("PXEClient").boot("f").pxe(rpi...)}, nil, "", "",
+			"local disk"},
 		{"Dnsmasq with dhcp-boot, pxe-prompt and pxe-service", ClientBIOS,
-			[]*packet{lease(s).vendor("PXEClient").boot("f").pxe(slices.Concat(control(3), menu(0x8000, 1), servers(0x8000, s))...)},
+			[]*packet{lease(s).vendor("PXEClient").boot("f").pxe(slices.Concat(control(3), menu(0x8000, 1),
+				servers(0x8000, s))...)},
 			[]answered{at4011(s, 0x8000, message(s, 5).boot("pxelinux.0"))}, toS + "pxelinux.0", "",
 			`a boot menu (option 43) leads to 10.0.0.1, which names "pxelinux.0"`},
-		{"PXEClient without option 43", ClientBIOS, []*packet{lease(s).vendor("PXEClient").boot("f")}, []answered{at4011(s, 0, nil)},
+		{"PXEClient without option 43", ClientBIOS, []*packet{lease(s).vendor("PXEClient").boot("f")},
+			[]answered{at4011(s, 0, nil)},
 			toS + "f", "", ""},
 		{"by a proxy", ClientBIOS, []*packet{lease(s), proxy(x).boot("p").pxe(control(8)...)}, nil, toX + "p", "", ""},
 		{"no next-server", ClientBIOS, []*packet{lease(s).file("f")}, nil, "", "", "no next-server"},
@@ -164,7 +188,8 @@ func TestDecide(t *testing.T) {
 				}
 			}
 			d := Decide(c.client, heard)
-			if d.URL != c.url || d.Screen != c.screen || !strings.Contains(d.Reason, c.reason) || d.Reason == "" || d.Ask != nil {
+			if d.URL != c.url || d.Screen != c.screen || !strings.Contains(d.Reason, c.reason) || d.Reason == "" ||
+				d.Ask != nil {
 				t.Errorf("got %+v\nwant URL %q, screen %q, reason with %q", d, c.url, c.screen, c.reason)
 			}
 		})
@@ -233,7 +258,8 @@ func TestMadeByHand(t *testing.T) {
 // A client always comes to an end with a reason, once its questions were answered.
 func FuzzDecide(f *testing.F) {
 	f.Add(byte(0), slices.Concat(lease(s).boot("f").bytes(), proxy(x).boot("p").bytes()))
-	f.Add(byte(1), lease(s).vendor("PXEClient").pxe(slices.Concat(control(7), menu(0x8001, 0), servers(0x8001, x))...).bytes())
+	f.Add(byte(1), lease(s).vendor("PXEClient").pxe(slices.Concat(control(7), menu(0x8001, 0),
+		servers(0x8001, x))...).bytes())
 	f.Add(byte(5), lease(s).vendor("HTTPClient").name67("http://10.0.0.1/a.efi").bytes())
 	f.Add(byte(6), lease(s).option(175, 1, 1, 5, 176, 1, 1).boot("f").bytes())
 	f.Fuzz(func(t *testing.T, client byte, b []byte) {

@@ -27,9 +27,12 @@ var magic = [4]byte{99, 130, 83, 99} // RFC 2131 section 3
 
 // Parameter lists (option 55) as recorded from real clients.
 var (
-	paramsROM  = []byte{1, 3, 6, 7, 12, 15, 17, 26, 42, 43, 60, 66, 67, 119, 121, 128, 129, 130, 131, 132, 133, 134, 135, 175, 203}
-	paramsPXE  = []byte{1, 2, 3, 4, 5, 6, 12, 13, 15, 17, 18, 22, 23, 28, 40, 41, 42, 43, 50, 51, 54, 58, 59, 60, 66, 67, 97, 128, 129, 130, 131, 132, 133, 134, 135}
-	paramsHTTP = []byte{1, 2, 3, 4, 5, 6, 12, 13, 15, 17, 18, 22, 23, 28, 40, 41, 42, 43, 50, 51, 54, 58, 59, 60, 235, 67, 97}
+	paramsROM = []byte{1, 3, 6, 7, 12, 15, 17, 26, 42, 43, 60, 66, 67, 119, 121, 128, 129, 130, 131, 132, 133, 134, 135,
+		175, 203}
+	paramsPXE = []byte{1, 2, 3, 4, 5, 6, 12, 13, 15, 17, 18, 22, 23, 28, 40, 41, 42, 43, 50, 51, 54, 58, 59, 60, 66, 67,
+		97, 128, 129, 130, 131, 132, 133, 134, 135}
+	paramsHTTP = []byte{1, 2, 3, 4, 5, 6, 12, 13, 15, 17, 18, 22, 23, 28, 40, 41, 42, 43, 50, 51, 54, 58, 59, 60, 235,
+		67, 97}
 )
 
 // ipxeFeatures is option 175 of a current undionly.kpxe on an Intel e1000 (PCI 8086:100e).
@@ -84,8 +87,9 @@ func (m message) uefi() bool { return m.client.Arch() != firmware.BIOS }
 
 // options appends the options in the order in which each client sends them: EDK2 its own, ROMs and iPXE that of iPXE.
 //
-// iPXE's client identifier (option 61) is left out, the only one that is. Firmware sends none, and for a server the same MAC with
-// and without one is two clients: ISC dhcpd then sets aside an address of its pool for each DISCOVER that follows.
+// iPXE's client identifier (option 61) is left out, the only one that is. Firmware sends none, and for a server the
+// same MAC with and without one is two clients: ISC dhcpd then sets aside an address of its pool for each DISCOVER that
+// follows.
 func (m message) options(b []byte) []byte {
 	arch := m.client.Option93()
 	class, undi, ndi := "PXEClient", "002001", []byte{1, 2, 1}

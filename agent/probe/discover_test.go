@@ -59,7 +59,8 @@ func TestDiscoverIsWhatFirmwareSends(t *testing.T) {
 	for name, want := range recorded(t) {
 		t.Run(name, func(t *testing.T) {
 			i := slices.IndexFunc(firmware.Clients(), func(c firmware.Client) bool { return c.String() == name })
-			m := message{client: firmware.Clients()[i], typ: typeDiscover, xid: binary.BigEndian.Uint32(want[4:]), broadcast: true}
+			m := message{client: firmware.Clients()[i], typ: typeDiscover, xid: binary.BigEndian.Uint32(want[4:]),
+				broadcast: true}
 			copy(m.mac[:], want[28:])
 			got := m.bytes()
 
@@ -91,7 +92,8 @@ func machineID(list []field) {
 
 func TestDiscoverOfOtherArchitectures(t *testing.T) {
 	base := fields(t, message{client: firmware.ClientEFI64, typ: typeDiscover}.bytes())
-	for c, arch := range map[firmware.Client]string{firmware.ClientEFIBC: "00009", firmware.ClientEFI32: "00006", firmware.ClientARM64: "00011"} {
+	for c, arch := range map[firmware.Client]string{firmware.ClientEFIBC: "00009", firmware.ClientEFI32: "00006",
+		firmware.ClientARM64: "00011"} {
 		want := slices.Clone(base)
 		for i, f := range want {
 			switch f.Code {
@@ -110,20 +112,24 @@ func TestDiscoverOfOtherArchitectures(t *testing.T) {
 // Another implementation reads from each packet what was meant.
 func TestDiscoverIsRead(t *testing.T) {
 	for _, c := range firmware.Clients() {
-		m := message{client: c, typ: typeDiscover, xid: 0x01020304, mac: [6]byte{2, 0, 0, 0, 0, 9}, broadcast: true, waited: 3 * time.Second,
+		m := message{client: c, typ: typeDiscover, xid: 0x01020304, mac: [6]byte{2, 0, 0, 0, 0, 9}, broadcast: true,
+			waited: 3 * time.Second,
 			giaddr: netip.MustParseAddr("10.77.0.9")}
 		p, err := dhcpv4.FromBytes(m.bytes())
 		if err != nil {
 			t.Fatalf("%s: %v", c, err)
 		}
-		if p.MessageType() != dhcpv4.MessageTypeDiscover || !p.IsBroadcast() || p.ClientHWAddr.String() != "02:00:00:00:00:09" ||
-			p.TransactionID != (dhcpv4.TransactionID{1, 2, 3, 4}) || !p.GatewayIPAddr.Equal(net.IPv4(10, 77, 0, 9)) || p.HopCount != 1 {
+		if p.MessageType() != dhcpv4.MessageTypeDiscover || !p.IsBroadcast() ||
+			p.ClientHWAddr.String() != "02:00:00:00:00:09" ||
+			p.TransactionID != (dhcpv4.TransactionID{1, 2, 3, 4}) || !p.GatewayIPAddr.Equal(net.IPv4(10, 77, 0, 9)) ||
+			p.HopCount != 1 {
 			t.Errorf("%s is read as %s", c, p.Summary())
 		}
 		if arch := p.ClientArch(); len(arch) != 1 || uint16(arch[0]) != c.Option93() {
 			t.Errorf("%s: architecture %v", c, arch)
 		}
-		if want := uint16(3); c.Arch() != firmware.BIOS && p.NumSeconds != want || c.Arch() == firmware.BIOS && p.NumSeconds != want+4 {
+		if want := uint16(3); c.Arch() != firmware.BIOS && p.NumSeconds != want || c.Arch() == firmware.BIOS &&
+			p.NumSeconds != want+4 {
 			t.Errorf("%s: secs %d", c, p.NumSeconds)
 		}
 		if got := len(p.UserClass()) > 0; got != (c == firmware.ClientIPXE) {

@@ -17,8 +17,8 @@ import (
 	"pxeagent/agent/guard"
 )
 
-// resend is when a client asks again that misses an answer, counted from its first time, much as firmware does. ISC dhcpd, which
-// pings for a second, has answered before.
+// resend is when a client asks again that misses an answer, counted from its first time, much as firmware does. ISC
+// dhcpd, which pings for a second, has answered before.
 var resend = []time.Duration{1300 * time.Millisecond, 2200 * time.Millisecond, 4 * time.Second}
 
 // maxOffers is how many different offers to one client are kept.
@@ -62,8 +62,8 @@ type incoming struct {
 	err   error // the packet is ours but cannot be read
 }
 
-// serverTo is a server that has answered a client of one kind. A proxyDHCP server that answers PXE clients need not answer
-// clients of UEFI HTTP boot.
+// serverTo is a server that has answered a client of one kind. A proxyDHCP server that answers PXE clients need not
+// answer clients of UEFI HTTP boot.
 type serverTo struct {
 	addr netip.Addr
 	http bool
@@ -172,7 +172,8 @@ func (x *exchange) next(start, now time.Time) (time.Time, bool) {
 	return next, !now.Before(end)
 }
 
-// missing reports whether a lacks an answer: any at all, or that of a server that has answered another client of its kind.
+// missing reports whether a lacks an answer: any at all, or that of a server that has answered another client of its
+// kind.
 func (x *exchange) missing(a *ask) bool {
 	if len(a.heard) == 0 || x.single {
 		return len(a.heard) == 0

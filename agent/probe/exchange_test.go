@@ -51,7 +51,8 @@ func scripted(packets [][]byte) *way {
 func exchanged(t *testing.T, packets [][]byte) *exchange {
 	x := &exchange{quiet: time.Second, limit: 2 * time.Second, accept: []byte{typeOffer}}
 	for i, c := range []firmware.Client{firmware.ClientBIOS, firmware.ClientHTTP64} {
-		x.asks = append(x.asks, &ask{message: message{client: c, typ: typeDiscover, xid: 0xcafe + uint32(i), mac: [6]byte{2, 0, 0, 0, 0, 1}}, schedule: resend})
+		x.asks = append(x.asks, &ask{message: message{client: c, typ: typeDiscover, xid: 0xcafe + uint32(i),
+			mac: [6]byte{2, 0, 0, 0, 0, 1}}, schedule: resend})
 	}
 	synctest.Test(t, func(t *testing.T) {
 		x.ways = []*way{scripted(packets)}
@@ -78,8 +79,9 @@ func TestServersAreBounded(t *testing.T) {
 
 // A panic where answers are read is the probe's error, and does not end more than that.
 func TestPanicIsTheProbesError(t *testing.T) {
-	x := &exchange{quiet: time.Second, limit: time.Second, accept: []byte{typeOffer}, guard: guard.New(slog.New(slog.DiscardHandler)),
-		asks: []*ask{{message: message{client: firmware.ClientBIOS, typ: typeDiscover}, schedule: resend}}}
+	x := &exchange{quiet: time.Second, limit: time.Second, accept: []byte{typeOffer},
+		guard: guard.New(slog.New(slog.DiscardHandler)),
+		asks:  []*ask{{message: message{client: firmware.ClientBIOS, typ: typeDiscover}, schedule: resend}}}
 	synctest.Test(t, func(t *testing.T) {
 		w := scripted(nil)
 		w.receive = func([]byte) ([]byte, netip.AddrPort, error) { panic("a panic of the receiver") }
@@ -124,7 +126,9 @@ func FuzzExchange(f *testing.F) {
 			t.Errorf("%d offers and %d notes of %d packets", len(r.Offers), len(r.Notes), len(packets))
 		}
 		for _, o := range r.Offers {
-			if !o.Server.Is4() || o.From != first || !slices.ContainsFunc(x.asks, func(a *ask) bool { return a.client == o.Client }) {
+			if !o.Server.Is4() || o.From != first || !slices.ContainsFunc(x.asks, func(a *ask) bool {
+				return a.client == o.Client
+			}) {
 				t.Errorf("%+v", o)
 			}
 		}

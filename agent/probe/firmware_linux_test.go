@@ -23,7 +23,8 @@ var ours = []string{
 func TestWhatElseDnsmasqSends(t *testing.T) {
 	lab.Need(t, "dnsmasq")
 	t.Parallel()
-	const bios, efi, script = "tftp://10.77.0.7/undionly.kpxe", "tftp://10.77.0.7/ipxe.efi", "http://10.77.0.7/ipxe/bootstrap.ipxe"
+	const bios, efi, script = "tftp://10.77.0.7/undionly.kpxe", "tftp://10.77.0.7/ipxe.efi",
+		"http://10.77.0.7/ipxe/bootstrap.ipxe"
 	for _, c := range []struct {
 		name  string
 		lines []string
@@ -33,24 +34,31 @@ func TestWhatElseDnsmasqSends(t *testing.T) {
 			firmware.ClientBIOS: bios, firmware.ClientEFI64: efi, firmware.ClientIPXE: script,
 		}},
 		{"a Raspberry Pi's menu for everybody", []string{`--pxe-service=0,Raspberry Pi Boot`}, map[firmware.Client]string{
-			firmware.ClientBIOS:  "(10.77.0.1 sends the ROM to the local disk: that is the first line of its boot menu (option 43))",
+			firmware.ClientBIOS: "(10.77.0.1 sends the ROM to the local disk: that is the first line of its boot menu " +
+				"(option 43))",
 			firmware.ClientEFI64: efi,
-			firmware.ClientIPXE:  "(10.77.0.1 sends iPXE to the local disk: that is the first line of its boot menu (option 43))",
+			firmware.ClientIPXE: "(10.77.0.1 sends iPXE to the local disk: that is the first line of its boot menu (option " +
+				"43))",
 		}},
-		{"a Raspberry Pi's menu for others", []string{`--dhcp-mac=set:rpi,dc:a6:32:*:*:*`, `--pxe-service=tag:rpi,0,Raspberry Pi Boot`},
+		{"a Raspberry Pi's menu for others", []string{`--dhcp-mac=set:rpi,dc:a6:32:*:*:*`,
+			`--pxe-service=tag:rpi,0,Raspberry Pi Boot`},
 			map[firmware.Client]string{firmware.ClientBIOS: bios, firmware.ClientEFI64: efi, firmware.ClientIPXE: script}},
-		{"a menu with a prompt", []string{`--pxe-prompt=Press F8 for menu.,1`, `--pxe-service=x86PC,Install CentOS 7,pxelinux`},
+		{"a menu with a prompt", []string{`--pxe-prompt=Press F8 for menu.,1`,
+			`--pxe-service=x86PC,Install CentOS 7,pxelinux`},
 			map[firmware.Client]string{
-				firmware.ClientBIOS: "tftp://10.77.0.1/pxelinux.0", firmware.ClientEFI64: efi, firmware.ClientIPXE: "tftp://10.77.0.1/pxelinux.0",
+				firmware.ClientBIOS: "tftp://10.77.0.1/pxelinux.0", firmware.ClientEFI64: efi,
+				firmware.ClientIPXE: "tftp://10.77.0.1/pxelinux.0",
 			}},
 		{"one line for UEFI", []string{`--pxe-service=X86-64_EFI,EFI,other.efi`}, map[firmware.Client]string{
 			firmware.ClientBIOS:  bios,
 			firmware.ClientEFI64: "(10.77.0.1 calls itself a PXE server (option 60), and nothing answers at its port 4011)",
 		}},
 		{"no router", []string{"--dhcp-option=3", "--dhcp-boot=ipxe.efi,,192.168.50.7"}, map[firmware.Client]string{
-			firmware.ClientEFI32: "(192.168.50.7 is outside the machine's network 10.77.0.0/24, and 10.77.0.1 offers no router (option 3))",
+			firmware.ClientEFI32: "(192.168.50.7 is outside the machine's network 10.77.0.0/24, and 10.77.0.1 offers no " +
+				"router (option 3))",
 		}},
-		{"a URL without HTTPClient", []string{"--dhcp-match=set:http,option:client-arch,16", "--dhcp-boot=tag:http,http://10.77.0.7/ipxe.efi"},
+		{"a URL without HTTPClient", []string{"--dhcp-match=set:http,option:client-arch,16",
+			"--dhcp-boot=tag:http,http://10.77.0.7/ipxe.efi"},
 			map[firmware.Client]string{
 				firmware.ClientHTTP64: "(10.77.0.1 sends a URL without HTTPClient in option 60, and UEFI HTTP boot ignores it)",
 			}},
@@ -132,7 +140,8 @@ func TestKeaBesideAProxy(t *testing.T) {
 	}
 	s.Host("proxy", "eth1", "10.77.0.2/24").Dnsmasq("--interface=eth1", "--dhcp-range=10.77.0.0,proxy",
 		"--pxe-service=X86-64_EFI,EFI,ipxe.efi,10.77.0.7", "--pxe-service=BC_EFI,EFI,ipxe.efi,10.77.0.7")
-	const reason = "efi64 from 10.77.0.2: another proxyDHCP server leads machines astray: option 67 of 10.77.0.1 is its last option and has no NUL"
+	const reason = "efi64 from 10.77.0.2: another proxyDHCP server leads machines astray: option 67 of 10.77.0.1 is its " +
+		"last option and has no NUL"
 	if v := ask(); !v.Agrees() || !strings.Contains(fmt.Sprint(v.Foreign), reason) {
 		t.Errorf("beside a proxy: %+v", v)
 	}

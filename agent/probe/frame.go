@@ -15,7 +15,8 @@ const (
 	udpLen     = 8
 )
 
-// frame wraps a DHCP message into UDP, IPv4 and Ethernet as a client without an address sends it (RFC 2131 section 4.1).
+// frame wraps a DHCP message into UDP, IPv4 and Ethernet as a client without an address sends it (RFC 2131 section
+// 4.1).
 func frame(src [6]byte, message []byte) []byte {
 	b := make([]byte, ethLen+ipLen+udpLen, ethLen+ipLen+udpLen+len(message))
 	for i := range 6 {
@@ -45,8 +46,8 @@ func frame(src [6]byte, message []byte) []byte {
 
 // parseFrame takes the DHCP message to a client out of an Ethernet frame.
 //
-// The UDP checksum is not looked at: between two programs on one machine, and behind network cards that
-// compute it late, what a packet socket sees has none yet. A frame with a VLAN tag belongs to another network and is refused.
+// The UDP checksum is not looked at: between two programs on one machine, and behind network cards that compute it
+// late, what a packet socket sees has none yet. A frame with a VLAN tag belongs to another network and is refused.
 func parseFrame(b []byte) (message []byte, from netip.AddrPort, err error) {
 	if len(b) < ethLen+ipLen+udpLen {
 		return nil, from, fmt.Errorf("%d bytes are too short for UDP over Ethernet", len(b))

@@ -10,14 +10,15 @@ import (
 	"pxeagent/agent/firmware"
 )
 
-// Judge says what is wrong with the offers in r, the worst first. want is what they should say; with the zero Boot only what is wrong
-// for any network is found. Whose offer is whose is not known here: every server's must be right.
+// Judge says what is wrong with the offers in r, the worst first. want is what they should say; with the zero Boot only
+// what is wrong for any network is found. Whose offer is whose is not known here: every server's must be right.
 func Judge(want dhcp.Boot, r Report) []Finding {
 	j := judge{want: want, report: r, proven: map[firmware.Client]bool{}}
 	if len(r.Offers) == 0 {
 		for _, a := range r.Asked {
 			j.add(Wrong, dhcp.FindingNoOffer, netip.Addr{}, a.Client, "no DHCP server answers",
-				"look whether a DHCP server runs and serves this network, whether a switch or firewall drops DHCP, and whether the server's pool is used up")
+				"look whether a DHCP server runs and serves this network, whether a switch or firewall drops DHCP, and whether "+
+					"the server's pool is used up")
 		}
 		return j.findings
 	}
@@ -46,7 +47,8 @@ type judge struct {
 
 // explained are findings that matter only as far as they lead a client astray, which the model of the client knows.
 var explained = []string{
-	CodeNoServerID, CodeNoNextServer, CodeServersDiffer, CodeSecondServer, CodeProxySilent, CodeNoHTTPVendor, CodeBothDiffer,
+	CodeNoServerID, CodeNoNextServer, CodeServersDiffer, CodeSecondServer, CodeProxySilent, CodeNoHTTPVendor,
+	CodeBothDiffer,
 }
 
 // add adds a finding, or the client to the finding that says the same of the same server.
@@ -63,7 +65,8 @@ func (j *judge) add(level Level, code string, server netip.Addr, c firmware.Clie
 			return
 		}
 	}
-	j.findings = append(j.findings, Finding{Code: code, Level: level, Clients: []firmware.Client{c}, Server: server, Text: text, Remedy: remedy})
+	j.findings = append(j.findings, Finding{Code: code, Level: level, Clients: []firmware.Client{c}, Server: server,
+		Text: text, Remedy: remedy})
 }
 
 // compare takes over what package dhcp finds of where the offers lead c.
@@ -134,7 +137,9 @@ func (j *judge) leads(c firmware.Client, offers []firmware.Offer) {
 	if p.Screen != "" {
 		text += " (" + p.Screen + ")"
 	}
-	pxe := slices.ContainsFunc(offers, func(o firmware.Offer) bool { return o.Options != nil && strings.HasPrefix(o.Vendor, "PXEClient") })
+	pxe := slices.ContainsFunc(offers, func(o firmware.Offer) bool {
+		return o.Options != nil && strings.HasPrefix(o.Vendor, "PXEClient")
+	})
 	switch {
 	case named && j.want == (dhcp.Boot{}):
 		j.add(Wrong, dhcp.FindingNothing, netip.Addr{}, c, text, elsewhere)
@@ -143,10 +148,12 @@ func (j *judge) leads(c firmware.Client, offers []firmware.Offer) {
 	}
 }
 
-const elsewhere = "take the boot menu, PXEClient (option 60) or the route that is missing out of the way at the DHCP server: " +
+const elsewhere = "take the boot menu, PXEClient (option 60) or the route that is missing out of the way at the DHCP " +
+	"server: " +
 	"the boot file alone does not decide"
 
-const overridden = "run pxeagent configure; if it finds nothing to do, a host or pool entry at the DHCP server overrides the network's settings"
+const overridden = "run pxeagent configure; if it finds nothing to do, a host or pool entry at the DHCP server " +
+	"overrides the network's settings"
 
 // proxied reports whether one server leases an address and another, by proxyDHCP, adds the boot information.
 func proxied(offers []firmware.Offer) bool {

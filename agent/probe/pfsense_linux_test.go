@@ -21,7 +21,8 @@ const pfsenseDir = "testdata/pfsense"
 
 // recordedOffers maps the names of the recordings to clients.
 var recordedOffers = map[string]firmware.Client{
-	"bios": firmware.ClientBIOS, "uefi64-7": firmware.ClientEFI64, "arm64": firmware.ClientARM64, "http-x64": firmware.ClientHTTP64, "ipxe-bios": firmware.ClientIPXE,
+	"bios": firmware.ClientBIOS, "uefi64-7": firmware.ClientEFI64, "arm64": firmware.ClientARM64,
+	"http-x64": firmware.ClientHTTP64, "ipxe-bios": firmware.ClientIPXE,
 }
 
 func TestPfSense(t *testing.T) {
@@ -79,7 +80,8 @@ func essence(offers []firmware.Offer) map[firmware.Client]firmware.Offer {
 	for _, o := range offers {
 		for _, c := range recordedOffers {
 			if o.Client == c {
-				m[c] = firmware.Offer{Client: c, Server: o.Server, NextServer: o.NextServer, File: o.File, Option66: o.Option66, Option67: o.Option67, Vendor: o.Vendor}
+				m[c] = firmware.Offer{Client: c, Server: o.Server, NextServer: o.NextServer, File: o.File, Option66: o.Option66,
+					Option67: o.Option67, Vendor: o.Vendor}
 			}
 		}
 	}
@@ -110,7 +112,8 @@ func readOffers(t *testing.T, file string) map[firmware.Client]firmware.Offer {
 		if c.HTTP() {
 			o.O66 = "" // UEFI HTTP boot does not ask for it; the recording program did
 		}
-		m[c] = firmware.Offer{Client: c, Server: o.O54, NextServer: o.SIAddr, File: o.File, Option66: o.O66, Option67: o.O67, Vendor: o.O60}
+		m[c] = firmware.Offer{Client: c, Server: o.O54, NextServer: o.SIAddr, File: o.File, Option66: o.O66,
+			Option67: o.O67, Vendor: o.O60}
 	}
 	return m
 }
@@ -124,8 +127,9 @@ func readFile(t *testing.T, name string) string {
 	return string(b)
 }
 
-// keaHere changes a configuration of pfSense's Kea only where this machine and its Kea need it: the interface, hooks that are
-// elsewhere, the name of a key before Kea 2.7, and reservations without an address, which Kea before 2.3 refuses.
+// keaHere changes a configuration of pfSense's Kea only where this machine and its Kea need it: the interface, hooks
+// that are elsewhere, the name of a key before Kea 2.7, and reservations without an address, which Kea before 2.3
+// refuses.
 func keaHere(t *testing.T, conf string) string {
 	t.Helper()
 	var file map[string]map[string]any

@@ -49,11 +49,11 @@ type Config struct {
 	MAC net.HardwareAddr
 	// Clients to be asked as; none: all.
 	Clients []firmware.Client
-	// Quiet is how long nothing new must come before the offers are taken to be complete; 0: DefaultQuiet. A second server that
-	// pings an address before it offers it is later than the first: ISC dhcpd 1 s, dnsmasq 3 s.
+	// Quiet is how long nothing new must come before the offers are taken to be complete; 0: DefaultQuiet. A second server
+	// that pings an address before it offers it is later than the first: ISC dhcpd 1 s, dnsmasq 3 s.
 	Quiet time.Duration
-	// Limit is how long to wait for a first offer; 0: DefaultLimit. No probe takes longer than Limit and Quiet, and where a
-	// proxyDHCP server has to be asked on port 4011, some seconds more.
+	// Limit is how long to wait for a first offer; 0: DefaultLimit. No probe takes longer than Limit and Quiet, and where
+	// a proxyDHCP server has to be asked on port 4011, some seconds more.
 	Limit time.Duration
 	// Server, if valid, is asked alone and by unicast, as a relay agent asks for a machine behind it
 	// (RFC 2131 section 4.1). Port 0 is 67. It needs no raw socket.
@@ -61,8 +61,8 @@ type Config struct {
 	// Relay is the address that Server is to answer to and by which it chooses the network (giaddr): one of
 	// this machine's. Invalid: the one from which Server is reached, or that of Device.
 	Relay netip.Addr
-	// RelayPort is the port that answers to a relay come to; 0: 67, which is where DHCP servers send them; AnyPort: one that is free, for
-	// a stand-in that answers the port it was asked from.
+	// RelayPort is the port that answers to a relay come to; 0: 67, which is where DHCP servers send them; AnyPort: one
+	// that is free, for a stand-in that answers the port it was asked from.
 	RelayPort int
 	Guard     *guard.Guard // makes a panic the probe's error; nil: nothing does
 }

@@ -54,8 +54,8 @@ func noLeases(t *testing.T, p *lab.Peer) {
 	}
 }
 
-// leased are the IPv4 addresses in a lease file: of dnsmasq ("EXPIRY MAC ADDRESS NAME CLIENT-ID"), of ISC dhcpd
-// ("lease ADDRESS {") or of Kea (CSV, whose first field is the address). The identifiers in all three hold random bytes.
+// leased are the IPv4 addresses in a lease file: of dnsmasq ("EXPIRY MAC ADDRESS NAME CLIENT-ID"), of ISC dhcpd ("lease
+// ADDRESS {") or of Kea (CSV, whose first field is the address). The identifiers in all three hold random bytes.
 func leased(text string) (all []netip.Addr) {
 	for line := range strings.Lines(text) {
 		first, _, _ := strings.Cut(line, ",")
@@ -81,10 +81,11 @@ func TestLeased(t *testing.T) {
 		text string
 		want int
 	}{
-		"dnsmasq":         {"1767225600 02:00:00:00:00:01 10.77.0.50 * 01:02:00:00:00:00:01\n", 1},
-		"dnsmasq's DUID":  {"duid 00:01:00:01:2e:0a:10.:02:42:0a:4d:00:01\n", 0},
-		"ISC":             {"lease 10.77.0.70 {\n  starts 4 2026/01/01 00:00:00;\n  binding state active;\n}\n", 1},
-		"ISC's DUID":      {"# The format of this file is documented in dhcpd.leases(5)\nauthoring-byte-order little-endian;\n\nserver-duid \"\\000\\001\\000\\0010.lease 02:10.\\002B\";\n", 0},
+		"dnsmasq":        {"1767225600 02:00:00:00:00:01 10.77.0.50 * 01:02:00:00:00:00:01\n", 1},
+		"dnsmasq's DUID": {"duid 00:01:00:01:2e:0a:10.:02:42:0a:4d:00:01\n", 0},
+		"ISC":            {"lease 10.77.0.70 {\n  starts 4 2026/01/01 00:00:00;\n  binding state active;\n}\n", 1},
+		"ISC's DUID": {"# The format of this file is documented in dhcpd.leases(5)\nauthoring-byte-order " +
+			"little-endian;\n\nserver-duid \"\\000\\001\\000\\0010.lease 02:10.\\002B\";\n", 0},
 		"Kea":             {"address,hwaddr,client_id,valid_lifetime\n10.77.0.90,02:00:00:00:00:01,,4000\n", 1},
 		"Kea, no lease":   {"address,hwaddr,client_id,valid_lifetime\n", 0},
 		"nothing at all":  {"", 0},
@@ -140,7 +141,8 @@ var byArchTable = map[string]string{
 func TestDnsmasq(t *testing.T) {
 	lab.Need(t, "dnsmasq")
 	t.Parallel()
-	for _, sockets := range []string{"--bind-interfaces", "--bind-dynamic", "--log-dhcp"} { // the last: bound to no interface
+	// the last: bound to no interface
+	for _, sockets := range []string{"--bind-interfaces", "--bind-dynamic", "--log-dhcp"} {
 		s := lab.NewSegment(t)
 		server := s.Host("server", "eth1", "10.77.0.1/24")
 		p := server.Dnsmasq(append(byArch, "--no-ping", sockets)...)
@@ -177,9 +179,11 @@ func TestOwnMAC(t *testing.T) {
 	lab.Need(t, "dnsmasq")
 	t.Parallel()
 	s := lab.NewSegment(t)
-	s.Host("server", "eth1", "10.77.0.1/24").Dnsmasq(append(byArch, "--no-ping", "--dhcp-host=02:00:00:00:00:42,10.77.0.42")...)
+	s.Host("server", "eth1", "10.77.0.1/24").Dnsmasq(append(byArch, "--no-ping",
+		"--dhcp-host=02:00:00:00:00:42,10.77.0.42")...)
 	client := s.Host("client", "eth1")
-	r := probeFrom(t, client, Config{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 0x42}, Clients: []firmware.Client{firmware.ClientIPXE}})
+	r := probeFrom(t, client, Config{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 0x42},
+		Clients: []firmware.Client{firmware.ClientIPXE}})
 	if len(r.Offers) != 1 || r.Offers[0].YourIP != netip.MustParseAddr("10.77.0.42") || r.MAC != "02:00:00:00:00:42" {
 		t.Errorf("%+v", r)
 	}
@@ -208,9 +212,11 @@ func TestProxyDHCP(t *testing.T) {
 	t.Parallel()
 	for _, menu := range []bool{true, false} {
 		s := lab.NewSegment(t)
-		leasing := s.Host("lease", "eth1", "10.77.0.1/24").Dnsmasq("--interface=eth1", "--bind-interfaces", "--dhcp-range=10.77.0.50,10.77.0.60", "--no-ping")
+		leasing := s.Host("lease", "eth1", "10.77.0.1/24").Dnsmasq("--interface=eth1", "--bind-interfaces",
+			"--dhcp-range=10.77.0.50,10.77.0.60", "--no-ping")
 		proxy := s.Host("proxy", "eth1", "10.77.0.2/24")
-		args := strings.Fields(`--interface=eth1 --bind-interfaces --dhcp-range=10.77.0.0,proxy --dhcp-no-override --dhcp-match=set:ipxe,175
+		args := strings.Fields(
+			`--interface=eth1 --bind-interfaces --dhcp-range=10.77.0.0,proxy --dhcp-no-override --dhcp-match=set:ipxe,175
 			--dhcp-match=set:bios,option:client-arch,0 --pxe-prompt=x,0 --pxe-service=tag:!ipxe,X86-64_EFI,EFI,ipxe.efi,10.77.0.7
 			--pxe-service=tag:!ipxe,BC_EFI,EFI,ipxe.efi,10.77.0.7 --dhcp-boot=tag:ipxe,http://10.77.0.7/x.ipxe,,10.77.0.7`)
 		bios := `10.77.0.2 file "undionly.kpxe" @ 10.77.0.7; `
@@ -223,9 +229,11 @@ func TestProxyDHCP(t *testing.T) {
 		proxy.Dnsmasq(args...)
 		plain := `10.77.0.1  "" @ 10.77.0.1; `
 		announced := `10.77.0.2  "" @ 10.77.0.2; `
-		for where, h := range map[string]*lab.Host{"beside": s.Host("client", "eth1", "10.77.0.9/24"), "in the proxy's own": proxy} {
+		for where, h := range map[string]*lab.Host{"beside": s.Host("client", "eth1", "10.77.0.9/24"),
+			"in the proxy's own": proxy} {
 			t.Run(fmt.Sprintf("%s, menu %v", where, menu), func(t *testing.T) {
-				r := probeFrom(t, h, Config{Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientEFIBC, firmware.ClientHTTP64, firmware.ClientIPXE}})
+				r := probeFrom(t, h, Config{Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64,
+					firmware.ClientEFIBC, firmware.ClientHTTP64, firmware.ClientIPXE}})
 				wantTable(t, r, map[string]string{
 					"bios":   plain + bios,
 					"efi64":  plain + announced + `10.77.0.2 file "ipxe.efi" @ 10.77.0.7; `,
@@ -247,7 +255,8 @@ func TestProxyDHCP(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("without an address, menu %v", menu), func(t *testing.T) {
 			r := probeFrom(t, s.Host("bare", "eth1"), Config{Clients: []firmware.Client{firmware.ClientEFI64}})
-			if len(r.Offers) != 2 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "port 4011") || !strings.Contains(r.Notes[0], "no IPv4 address on eth1") {
+			if len(r.Offers) != 2 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "port 4011") ||
+				!strings.Contains(r.Notes[0], "no IPv4 address on eth1") {
 				t.Errorf("%+v", r)
 			}
 		})
@@ -262,12 +271,15 @@ func TestSilentProxy(t *testing.T) {
 	s := lab.NewSegment(t)
 	s.Host("lease", "eth1", "10.77.0.1/24").Dnsmasq("--interface=eth1", "--dhcp-range=10.77.0.50,10.77.0.60", "--no-ping")
 	proxy := s.Host("proxy", "eth1", "10.77.0.2/24")
-	if out, err := proxy.Run("nft", "add table ip f; add chain ip f in { type filter hook input priority 0; }; add rule ip f in udp dport 4011 drop"); err != nil {
+	if out, err := proxy.Run("nft",
+		"add table ip f; add chain ip f in { type filter hook input priority 0; }; add rule ip f in udp dport 4011 "+
+			"drop"); err != nil {
 		t.Fatalf("nft: %v: %s", err, out)
 	}
 	proxy.Dnsmasq("--interface=eth1", "--dhcp-range=10.77.0.0,proxy", "--pxe-service=X86-64_EFI,EFI,ipxe.efi,10.77.0.7")
 	r := probeFrom(t, s.Host("client", "eth1", "10.77.0.9/24"), Config{Clients: []firmware.Client{firmware.ClientEFI64}})
-	if len(r.Offers) != 3 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "efi64: 10.77.0.2 does not answer on port 4011") {
+	if len(r.Offers) != 3 || len(r.Notes) != 1 ||
+		!strings.Contains(r.Notes[0], "efi64: 10.77.0.2 does not answer on port 4011") {
 		t.Errorf("%+v", r)
 	}
 	at := firmware.Ask{To: netip.MustParseAddrPort("10.77.0.2:4011")}
@@ -277,7 +289,8 @@ func TestSilentProxy(t *testing.T) {
 	for _, want := range []dhcp.Boot{{}, want} {
 		findings := Judge(want, r)
 		if !slices.ContainsFunc(findings, func(f Finding) bool {
-			return (f.Code == CodeProxySilent || f.Code == dhcp.FindingNothing) && f.Level == Wrong && strings.Contains(f.Text, "port 4011")
+			return (f.Code == CodeProxySilent || f.Code == dhcp.FindingNothing) && f.Level == Wrong &&
+				strings.Contains(f.Text, "port 4011")
 		}) {
 			t.Errorf("%+v", findings)
 		}
@@ -292,13 +305,16 @@ func TestTwoServers(t *testing.T) {
 	// It pings for a second, so that its offers come after everything else is done.
 	two := s.Host("isc", "eth1", "10.77.0.2/24").ISC(`subnet 10.77.0.0 netmask 255.255.255.0 {
 		range 10.77.0.70 10.77.0.80; ping-check true; authoritative; next-server 10.77.0.8; filename "other.0"; }`, "eth1")
-	r := probeFrom(t, s.Host("client", "eth1"), Config{Quiet: DefaultQuiet, Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64}})
+	r := probeFrom(t, s.Host("client", "eth1"), Config{Quiet: DefaultQuiet,
+		Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64}})
 	wantTable(t, r, map[string]string{
 		"bios":  byArchTable["bios"] + `10.77.0.2 file "other.0" @ 10.77.0.8; `,
 		"efi64": byArchTable["efi64"] + `10.77.0.2 file "other.0" @ 10.77.0.8; `,
 	})
 	findings := Judge(dhcp.Boot{}, r)
-	if !slices.ContainsFunc(findings, func(f Finding) bool { return f.Code == CodeServersDiffer && f.Level == Wrong }) || Sum(r, findings) != VerdictWrong {
+	if !slices.ContainsFunc(findings, func(f Finding) bool {
+		return f.Code == CodeServersDiffer && f.Level == Wrong
+	}) || Sum(r, findings) != VerdictWrong {
 		t.Errorf("%+v", findings)
 	}
 	noLeases(t, one)
@@ -312,7 +328,8 @@ func TestPort68Taken(t *testing.T) {
 	s := lab.NewSegment(t)
 	server := s.Host("server", "eth1", "10.77.0.1/24")
 	server.Dnsmasq(append(byArch, "--no-ping")...)
-	for where, h := range map[string]*lab.Host{"beside": s.Host("client", "eth1", "10.77.0.9/24"), "in the server's own": server} {
+	for where, h := range map[string]*lab.Host{"beside": s.Host("client", "eth1", "10.77.0.9/24"),
+		"in the server's own": server} {
 		t.Run(where, func(t *testing.T) {
 			var other *net.UDPConn
 			var err error
@@ -337,7 +354,8 @@ func TestCapabilities(t *testing.T) {
 	if os.Getenv(asNobody) != "" {
 		r, err := Run(context.Background(), Config{Device: "eth1", Quiet: 200 * time.Millisecond})
 		fmt.Printf("%d offers, notes %q, error: %v\n", len(r.Offers), r.Notes, err)
-		_, err = Run(context.Background(), Config{Server: netip.MustParseAddrPort("10.77.0.1:67"), Quiet: 200 * time.Millisecond, Limit: time.Second})
+		_, err = Run(context.Background(), Config{Server: netip.MustParseAddrPort("10.77.0.1:67"),
+			Quiet: 200 * time.Millisecond, Limit: time.Second})
 		fmt.Printf("relay: %v\n", err)
 		return
 	}
@@ -354,14 +372,17 @@ func TestCapabilities(t *testing.T) {
 		"none": {nil, []string{
 			`0 offers, notes \[\], error: permission denied: a raw socket on eth1 needs CAP_NET_RAW: .*setcap cap_net_raw,cap_net_bind_service\+ep.*AmbientCapabilities`,
 			`relay: permission denied: a server answers a relay on port 67: .*setcap cap_net_bind_service\+ep`}},
-		"raw alone": {[]uintptr{unix.CAP_NET_RAW}, []string{`7 offers, notes \["port 68 on eth1 is not ours \(it needs CAP_NET_BIND_SERVICE\)[^"]*"\], error: <nil>`}},
-		"both":      {[]uintptr{unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE}, []string{`7 offers, notes \[\], error: <nil>`, `relay: <nil>`}},
+		"raw alone": {[]uintptr{unix.CAP_NET_RAW},
+			[]string{`7 offers, notes \["port 68 on eth1 is not ours \(it needs CAP_NET_BIND_SERVICE\)[^"]*"\], error: <nil>`}},
+		"both": {[]uintptr{unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE},
+			[]string{`7 offers, notes \[\], error: <nil>`, `relay: <nil>`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(exe, "-test.run=^TestCapabilities$")
 			cmd.Dir = "/"
 			cmd.Env = append(os.Environ(), asNobody+"=1")
-			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, AmbientCaps: tc.capabilities}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534},
+				AmbientCaps: tc.capabilities}
 			clients++
 			p := s.Host("client", "eth1", fmt.Sprintf("10.77.0.%d/24", 10+clients)).StartCmd(cmd)
 			for _, pattern := range tc.want {
@@ -417,7 +438,8 @@ func TestRelayToRealServers(t *testing.T) {
 	for _, h := range []*lab.Host{dnsmasq, isc} {
 		h.IP("route", "add", "10.78.0.0/24", "via", "10.77.0.9")
 	}
-	one := dnsmasq.Dnsmasq("--interface=eth1", "--no-ping", "--dhcp-range=10.78.0.50,10.78.0.60,255.255.255.0", "--dhcp-boot=undionly.kpxe,,10.77.0.7")
+	one := dnsmasq.Dnsmasq("--interface=eth1", "--no-ping", "--dhcp-range=10.78.0.50,10.78.0.60,255.255.255.0",
+		"--dhcp-boot=undionly.kpxe,,10.77.0.7")
 	two := isc.ISC(`subnet 10.77.0.0 netmask 255.255.255.0 {}
 		subnet 10.78.0.0 netmask 255.255.255.0 { range 10.78.0.70 10.78.0.80; next-server 10.77.0.7; filename "undionly.kpxe"; }`, "eth1")
 	for _, server := range []string{"10.77.0.1", "10.77.0.2"} {
@@ -428,7 +450,8 @@ func TestRelayToRealServers(t *testing.T) {
 		}
 		for _, o := range r.Offers {
 			name, _ := o.BootFile()
-			if o.Via != viaRelay || o.Server.String() != server || name != "undionly.kpxe" || o.NextServer != next || !netip.MustParsePrefix("10.78.0.0/24").Contains(o.YourIP) {
+			if o.Via != viaRelay || o.Server.String() != server || name != "undionly.kpxe" || o.NextServer != next ||
+				!netip.MustParsePrefix("10.78.0.0/24").Contains(o.YourIP) {
 				t.Errorf("%+v", o)
 			}
 		}
@@ -440,7 +463,8 @@ func TestRelayToRealServers(t *testing.T) {
 		dnsmasq.Do(func() {
 			_, err = Run(context.Background(), Config{Server: netip.MustParseAddrPort("10.77.0.2:67")})
 		})
-		if err == nil || !strings.Contains(err.Error(), "port is taken: a server answers a relay on port 67, and on 10.77.0.1 that belongs to another program") {
+		if err == nil || !strings.Contains(err.Error(),
+			"port is taken: a server answers a relay on port 67, and on 10.77.0.1 that belongs to another program") {
 			t.Errorf("error is %v", err)
 		}
 	})

@@ -40,8 +40,9 @@ type bootServers struct {
 }
 
 // ask asks. By its type a question is a DHCPREQUEST, but port 4011 leases nothing: the answer is a file name. The
-// address in it is this machine's own, which the device therefore must have. Firmware may also look for a boot server by
-// multicast, or by broadcast to port 67; that is not followed, since a DHCPREQUEST to port 67 could lease an address.
+// address in it is this machine's own, which the device therefore must have. Firmware may also look for a boot server
+// by multicast, or by broadcast to port 67; that is not followed, since a DHCPREQUEST to port 67 could lease an
+// address.
 func (b *bootServers) ask(ctx context.Context) error {
 	for range maxRounds {
 		asks := b.next()

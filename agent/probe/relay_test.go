@@ -17,8 +17,8 @@ import (
 	"pxeagent/agent/firmware"
 )
 
-// standIn is a DHCP server on loopback that answers the port it was asked from with whatever reply makes of a DISCOVER. It may send
-// more later with the function it is given.
+// standIn is a DHCP server on loopback that answers the port it was asked from with whatever reply makes of a DISCOVER.
+// It may send more later with the function it is given.
 func standIn(t *testing.T, reply func(ask []byte, send func([]byte))) netip.AddrPort {
 	t.Helper()
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -49,7 +49,8 @@ func offerTo(ask []byte, file string, options ...[]byte) []byte {
 }
 
 func relayConfig(server netip.AddrPort, clients ...firmware.Client) Config {
-	return Config{Server: server, RelayPort: AnyPort, Clients: clients, Quiet: 100 * time.Millisecond, Limit: 5 * time.Second}
+	return Config{Server: server, RelayPort: AnyPort, Clients: clients, Quiet: 100 * time.Millisecond,
+		Limit: 5 * time.Second}
 }
 
 func run(t *testing.T, cfg Config) Report {
@@ -82,7 +83,8 @@ func TestRelayAsksAsEveryClient(t *testing.T) {
 		t.Fatalf("%d offers to %d clients", len(r.Offers), len(r.Asked))
 	}
 	for i, o := range r.Offers {
-		if o.Client != firmware.Client(i) || o.Via != viaRelay || o.File != fmt.Sprintf("file-%d", o.Client.Option93()) || o.From != netip.MustParseAddr("127.0.0.1") {
+		if o.Client != firmware.Client(i) || o.Via != viaRelay || o.File != fmt.Sprintf("file-%d", o.Client.Option93()) ||
+			o.From != netip.MustParseAddr("127.0.0.1") {
 			t.Errorf("%+v", o)
 		}
 		if r.Asked[i].Sent != 1 || r.Asked[i].Took <= 0 {
@@ -114,11 +116,14 @@ func TestHostileAnswers(t *testing.T) {
 	if len(r.Offers) != 1 || r.Offers[0].Option67 != strings.Repeat("x", 255)+"\x1b[2J\x00y" {
 		t.Fatalf("offers %+v", r.Offers)
 	}
-	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "bios: an answer from 127.0.0.1 cannot be read: option 67 is cut off") {
+	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0],
+		"bios: an answer from 127.0.0.1 cannot be read: option 67 is cut off") {
 		t.Errorf("notes %q", r.Notes)
 	}
 	for _, code := range []string{CodeLong, CodeCharacters} {
-		if !slices.ContainsFunc(Judge(dhcp.Boot{}, r), func(f Finding) bool { return f.Code == code && f.Level == Wrong && !strings.Contains(f.Text, "\x1b") }) {
+		if !slices.ContainsFunc(Judge(dhcp.Boot{}, r), func(f Finding) bool {
+			return f.Code == code && f.Level == Wrong && !strings.Contains(f.Text, "\x1b")
+		}) {
 			t.Errorf("no finding %s", code)
 		}
 	}
@@ -218,7 +223,8 @@ func TestNoOffer(t *testing.T) {
 		t.Errorf("took %v", took)
 	}
 	findings := Judge(dhcp.Boot{}, r)
-	if len(r.Offers) != 0 || r.Asked[0].Sent != 2 || Sum(r, findings) != VerdictNoOffer || len(findings) != 1 || len(findings[0].Clients) != 2 {
+	if len(r.Offers) != 0 || r.Asked[0].Sent != 2 || Sum(r, findings) != VerdictNoOffer || len(findings) != 1 ||
+		len(findings[0].Clients) != 2 {
 		t.Errorf("%+v, %+v", r, findings)
 	}
 }
@@ -248,9 +254,10 @@ func TestConfigErrors(t *testing.T) {
 		"no such interface": {Config{Device: "no-such-if"}, ErrNoDevice, `"no-such-if"`},
 		"not Ethernet":      {Config{Device: loopback(t)}, ErrNoDevice, "no Ethernet address"},
 		"port taken":        {Config{Server: server, RelayPort: port}, ErrPortTaken, fmt.Sprintf("port %d", port)},
-		"foreign giaddr":    {Config{Server: server, Relay: netip.MustParseAddr("192.0.2.1"), RelayPort: port}, ErrNoAddress, "192.0.2.1"},
-		"IPv6 server":       {Config{Server: netip.MustParseAddrPort("[::1]:67")}, nil, "want an IPv4 address"},
-		"MAC of 8 bytes":    {Config{Server: server, MAC: make(net.HardwareAddr, 8)}, nil, "want 6 bytes"},
+		"foreign giaddr": {Config{Server: server, Relay: netip.MustParseAddr("192.0.2.1"), RelayPort: port},
+			ErrNoAddress, "192.0.2.1"},
+		"IPv6 server":    {Config{Server: netip.MustParseAddrPort("[::1]:67")}, nil, "want an IPv4 address"},
+		"MAC of 8 bytes": {Config{Server: server, MAC: make(net.HardwareAddr, 8)}, nil, "want 6 bytes"},
 	} {
 		_, err := Run(context.Background(), tc.cfg)
 		if err == nil || tc.want != nil && !errors.Is(err, tc.want) || !strings.Contains(err.Error(), tc.text) {

@@ -63,9 +63,11 @@ func openRelay(cfg Config, dev *net.Interface) (*way, netip.Addr, error) {
 		return nil, giaddr, fmt.Errorf("%w: a server answers a relay on port %d, and on %s that belongs to another program: "+
 			"ask by broadcast, or from another machine", ErrPortTaken, port, giaddr)
 	case errors.Is(err, os.ErrPermission):
-		return nil, giaddr, fmt.Errorf("%w: a server answers a relay on port %d: %s", ErrPermission, port, grant("cap_net_bind_service"))
+		return nil, giaddr, fmt.Errorf("%w: a server answers a relay on port %d: %s", ErrPermission, port,
+			grant("cap_net_bind_service"))
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, giaddr, fmt.Errorf("%w: %s is not one of this machine's, and a server answers there", ErrNoAddress, giaddr)
+		return nil, giaddr, fmt.Errorf("%w: %s is not one of this machine's, and a server answers there", ErrNoAddress,
+			giaddr)
 	case err != nil:
 		return nil, giaddr, fmt.Errorf("opening port %d for a server's answers: %w", port, err)
 	}
@@ -116,5 +118,6 @@ func deviceAddr(dev *net.Interface, peer netip.Addr) (netip.Addr, error) {
 
 // grant says how a program is given capabilities.
 func grant(capabilities string) string {
-	return fmt.Sprintf("run as root, or once `setcap %s+ep` on the program, or in its systemd unit AmbientCapabilities=", capabilities)
+	return fmt.Sprintf("run as root, or once `setcap %s+ep` on the program, or in its systemd unit AmbientCapabilities=",
+		capabilities)
 }

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openBroadcast opens the one way that there is without a packet socket: UDP. The network is chosen by its broadcast address, which IP_ONESBCAST has
-// the kernel replace by 255.255.255.255 on the wire, so the device needs an address.
+// openBroadcast opens the one way that there is without a packet socket: UDP. The network is chosen by its broadcast
+// address, which IP_ONESBCAST has the kernel replace by 255.255.255.255 on the wire, so the device needs an address.
 func openBroadcast(dev *net.Interface, _ [6]byte, notes []string) ([]*way, []string, error) {
 	broadcast, err := broadcastAddr(dev)
 	if err != nil {

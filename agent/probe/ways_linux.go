@@ -17,11 +17,11 @@ import (
 
 // openBroadcast opens the two ways to all servers of a network.
 //
-// The raw one sends from the made-up MAC, as a machine that boots would; it hears unicast answers to that MAC as well, before anybody
-// could resolve its address. What it sends never reaches a UDP socket on the same machine, so the
-// UDP one broadcasts too, and what comes back on port 68. That frame carries the device's own MAC, which
-// also gets it past a switch or hypervisor that lets no other pass; the raw one gets past a switch that wants
-// sender and chaddr to be equal (DHCP snooping). A server sees each DISCOVER twice, with one xid, as it would a repeated one.
+// The raw one sends from the made-up MAC, as a machine that boots would; it hears unicast answers to that MAC as well,
+// before anybody could resolve its address. What it sends never reaches a UDP socket on the same machine, so the UDP
+// one broadcasts too, and what comes back on port 68. That frame carries the device's own MAC, which also gets it past
+// a switch or hypervisor that lets no other pass; the raw one gets past a switch that wants sender and chaddr to be
+// equal (DHCP snooping). A server sees each DISCOVER twice, with one xid, as it would a repeated one.
 func openBroadcast(dev *net.Interface, mac [6]byte, notes []string) ([]*way, []string, error) {
 	raw, err := openRaw(dev, mac)
 	if err != nil {
@@ -36,7 +36,8 @@ func openBroadcast(dev *net.Interface, mac [6]byte, notes []string) ([]*way, []s
 		} else if errors.Is(err, os.ErrPermission) {
 			why = "it needs CAP_NET_BIND_SERVICE"
 		}
-		notes = append(notes, fmt.Sprintf("port %d on %s is not ours (%s): answers are heard by the raw socket alone", portClient, dev.Name, why))
+		notes = append(notes, fmt.Sprintf("port %d on %s is not ours (%s): answers are heard by the raw socket alone",
+			portClient, dev.Name, why))
 		if udp, err = openUDP(dev, 0); err != nil {
 			_ = raw.close()
 			return nil, notes, fmt.Errorf("opening a UDP socket on %s: %w", dev.Name, err)
@@ -46,8 +47,8 @@ func openBroadcast(dev *net.Interface, mac [6]byte, notes []string) ([]*way, []s
 	return []*way{raw, udp}, notes, nil
 }
 
-// openRaw opens a packet socket. It hears what this machine sends as well (that is why it asks for every protocol, and leaves the
-// choice to a filter): a DHCP server here may answer through a packet socket of its own.
+// openRaw opens a packet socket. It hears what this machine sends as well (that is why it asks for every protocol, and
+// leaves the choice to a filter): a DHCP server here may answer through a packet socket of its own.
 func openRaw(dev *net.Interface, mac [6]byte) (*way, error) {
 	filter, err := bpf.Assemble(toClientPort)
 	if err != nil {
@@ -55,7 +56,8 @@ func openRaw(dev *net.Interface, mac [6]byte) (*way, error) {
 	}
 	conn, err := packet.Listen(dev, packet.Raw, unix.ETH_P_ALL, &packet.Config{Filter: filter})
 	if errors.Is(err, os.ErrPermission) {
-		return nil, fmt.Errorf("%w: a raw socket on %s needs CAP_NET_RAW: %s", ErrPermission, dev.Name, grant("cap_net_raw,cap_net_bind_service"))
+		return nil, fmt.Errorf("%w: a raw socket on %s needs CAP_NET_RAW: %s", ErrPermission, dev.Name,
+			grant("cap_net_raw,cap_net_bind_service"))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening a raw socket on %s: %w", dev.Name, err)
@@ -82,8 +84,8 @@ func openRaw(dev *net.Interface, mac [6]byte) (*way, error) {
 	}, nil
 }
 
-// toClientPort takes unfragmented IPv4 UDP to port 68, in Ethernet. A frame of a VLAN that runs over the device comes without its tag, which
-// the kernel has put aside; it belongs to another network.
+// toClientPort takes unfragmented IPv4 UDP to port 68, in Ethernet. A frame of a VLAN that runs over the device comes
+// without its tag, which the kernel has put aside; it belongs to another network.
 var toClientPort = []bpf.Instruction{
 	bpf.LoadExtension{Num: bpf.ExtVLANTag},
 	bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: 0x0fff, SkipTrue: 10},
@@ -117,8 +119,8 @@ func hearMAC(conn *packet.Conn, dev *net.Interface, mac [6]byte) error {
 	return set
 }
 
-// openUDP opens the broadcasting socket. It is bound to 255.255.255.255, so that it takes none of the unicast answers that
-// are meant for this machine's DHCP client.
+// openUDP opens the broadcasting socket. It is bound to 255.255.255.255, so that it takes none of the unicast answers
+// that are meant for this machine's DHCP client.
 func openUDP(dev *net.Interface, port uint16) (*way, error) {
 	local := allOnes
 	if port == 0 {
@@ -152,8 +154,9 @@ func listenOn(dev *net.Interface, local netip.AddrPort) (*net.UDPConn, error) {
 
 // openProxy opens the way to port 4011, from dev's address, which it returns.
 //
-// A server on this machine is asked by broadcast out of dev: what goes to an address of one's own comes in on lo, where dnsmasq does not
-// find the network it belongs to. Its answer does come in on lo, so the socket is not bound to the device.
+// A server on this machine is asked by broadcast out of dev: what goes to an address of one's own comes in on lo, where
+// dnsmasq does not find the network it belongs to. Its answer does come in on lo, so the socket is not bound to the
+// device.
 func openProxy(dev *net.Interface, peer netip.Addr) (*way, netip.Addr, error) {
 	local, err := deviceAddr(dev, peer)
 	if err != nil {

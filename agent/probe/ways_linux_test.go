@@ -42,7 +42,8 @@ func TestEachWayAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			mac := [6]byte{2, 0, 0, 0, 0, 0x77}
-			a := &ask{message: message{typ: typeDiscover, client: firmware.ClientBIOS, xid: newXID(nil), mac: mac, broadcast: true}}
+			a := &ask{message: message{typ: typeDiscover, client: firmware.ClientBIOS, xid: newXID(nil), mac: mac,
+				broadcast: true}}
 			x := exchange{asks: []*ask{a}, limit: time.Second, quiet: 50 * time.Millisecond, accept: []byte{typeOffer}}
 			var err error
 			tc.from.Do(func() {
@@ -73,10 +74,12 @@ func TestISCAndKeaOnThisMachine(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(*lab.Host) *lab.Peer{
 		"isc": func(h *lab.Host) *lab.Peer {
-			return h.ISC(`subnet 10.77.0.0 netmask 255.255.255.0 { range 10.77.0.70 10.77.0.80; ping-check true; next-server 10.77.0.7; filename "undionly.kpxe"; }`, "eth1")
+			return h.ISC(
+				`subnet 10.77.0.0 netmask 255.255.255.0 { range 10.77.0.70 10.77.0.80; ping-check true; next-server 10.77.0.7; filename "undionly.kpxe"; }`, "eth1")
 		},
 		"kea": func(h *lab.Host) *lab.Peer {
-			return h.Kea(`{"Dhcp4": {"interfaces-config": {"interfaces": ["eth1"]}, "subnet4": [{"id": 1, "subnet": "10.77.0.0/24", "next-server": "10.77.0.7",
+			return h.Kea(
+				`{"Dhcp4": {"interfaces-config": {"interfaces": ["eth1"]}, "subnet4": [{"id": 1, "subnet": "10.77.0.0/24", "next-server": "10.77.0.7",
 				"boot-file-name": "undionly.kpxe", "pools": [{"pool": "10.77.0.90-10.77.0.99"}]}]}}`)
 		},
 	} {
@@ -146,7 +149,8 @@ func TestUnicastAndSpoiledFrames(t *testing.T) {
 			binary.BigEndian.PutUint16(length[ethLen+ipLen+4:], 0xffff)
 			sum := slices.Clone(wrong)
 			sum[ethLen+10]++
-			for _, b := range [][]byte{vlan, length, sum, wrong[:60], toClient([]byte{2}), toClient(offerTo(ask, "cut", []byte{66, 99})), toClient(offerTo(ask, "right"))} {
+			for _, b := range [][]byte{vlan, length, sum, wrong[:60], toClient([]byte{2}),
+				toClient(offerTo(ask, "cut", []byte{66, 99})), toClient(offerTo(ask, "right"))} {
 				send(b)
 			}
 		}

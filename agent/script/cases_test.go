@@ -53,7 +53,8 @@ func TestReferences(t *testing.T) {
 	}{
 		{"both architectures", "cpuid --ext 29 && set arch x86_64 || set arch i386\nkernel /os/${arch}/vmlinuz\nboot\n", bios,
 			"/os/x86_64/vmlinuz /os/i386/vmlinuz", 0},
-		{"both architectures on a processor of 64 bits", "cpuid --ext 29 && set arch x86_64 || set arch i386\nkernel /os/${arch}/vmlinuz\nboot\n",
+		{"both architectures on a processor of 64 bits",
+			"cpuid --ext 29 && set arch x86_64 || set arch i386\nkernel /os/${arch}/vmlinuz\nboot\n",
 			Machine{LongMode: true}, "/os/x86_64/vmlinuz", 0},
 		{"another bit", "cpuid 29 && set f a || set f b\nkernel /${f}\nboot\n", Machine{LongMode: true}, "/a /b", 0},
 		{"architecture by platform", "iseq ${platform} efi && set f e || set f p\nkernel /${f}\nboot\n", efi, "/e", 0},

@@ -11,8 +11,8 @@ import (
 )
 
 // Desired is what a DHCP server should say so that machines boot from the agent at nextServer, whose files are under
-// base by HTTP. Nothing built in serves 32-bit EFI or ARM; these stay unset. iPXE is sent to the menu where the DHCP server can
-// tell it apart, unless chain leaves that way out.
+// base by HTTP. Nothing built in serves 32-bit EFI or ARM; these stay unset. iPXE is sent to the menu where the DHCP
+// server can tell it apart, unless chain leaves that way out.
 func Desired(nextServer netip.Addr, base *url.URL, chain ipxe.Chain) dhcp.Boot {
 	b := dhcp.Boot{NextServer: nextServer}
 	b.NBP[firmware.BIOS], b.NBP[firmware.EFI64], b.NBP[firmware.ARM64] = ipxe.Undionly, ipxe.EFI64, ipxe.EFIARM64

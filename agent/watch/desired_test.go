@@ -16,7 +16,8 @@ func TestDesired(t *testing.T) {
 	base := &url.URL{Scheme: "http", Host: "10.77.0.7:8080"}
 	got := watch.Desired(next, base, ipxe.ChainAuto)
 	want := dhcp.Boot{NextServer: next, Script: "http://10.77.0.7:8080/ipxe/bootstrap.ipxe"}
-	want.NBP[firmware.BIOS], want.NBP[firmware.EFI64], want.NBP[firmware.ARM64] = "undionly.kpxe", "ipxe.efi", "snp-arm64.efi"
+	want.NBP[firmware.BIOS], want.NBP[firmware.EFI64], want.NBP[firmware.ARM64] = "undionly.kpxe", "ipxe.efi",
+		"snp-arm64.efi"
 	want.URL[firmware.EFI64] = "http://10.77.0.7:8080/ipxe.efi"
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

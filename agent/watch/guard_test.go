@@ -17,7 +17,8 @@ func TestWatcherGoesOnAfterAPanic(t *testing.T) {
 	n := Network{Interface: "admin", NoProbe: true, Want: wanted(), Every: time.Hour}
 	n.Want.NextServer = n.Want.NextServer.Prev() // nothing is there
 	checks := make(chan bool, 100)
-	w := New(Config{Networks: []Network{n}, Metrics: prometheus.NewRegistry(), Guard: guard.New(log), Log: log, Event: func(Event) {}})
+	w := New(Config{Networks: []Network{n}, Metrics: prometheus.NewRegistry(), Guard: guard.New(log), Log: log,
+		Event: func(Event) {}})
 	w.Changed = func() {
 		checks <- true
 		panic("a panic of the page")

@@ -23,15 +23,20 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) *metrics {
 	network := []string{"interface"}
 	m := &metrics{
-		offerOK: gauges("probe_offer_ok", "1 where the last probe's offers to this kind of client were as desired, else 0.", append(network, "client")),
+		offerOK: gauges("probe_offer_ok", "1 where the last probe's offers to this kind of client were as desired, else 0.",
+			append(network, "client")),
 		offerTook: gauges("probe_offer_duration_seconds",
 			"From the DISCOVER to the first offer in the last probe; absent where none came.",
 			append(network, "client")),
-		probes:  counters("probes_total", "DHCP probes made, by result: ok, wrong, no_offer, error.", append(network, "result")),
-		probed:  gauges("probe_timestamp_seconds", "When the last DHCP probe ended, Unix time.", network),
-		inSync:  gauges("dhcp_in_sync", "1 where the last probe found that the DHCP server says what is desired, else 0.", network),
+		probes: counters("probes_total", "DHCP probes made, by result: ok, wrong, no_offer, error.",
+			append(network, "result")),
+		probed: gauges("probe_timestamp_seconds", "When the last DHCP probe ended, Unix time.", network),
+		inSync: gauges("dhcp_in_sync", "1 where the last probe found that the DHCP server says what is desired, else 0.",
+			network),
 		foreign: gauges("foreign_servers", "DHCP servers seen in the last probe that send machines elsewhere.", network),
-		checkOK: gauges("check_ok", "1 where the last check found this step of every machine's boot path as it should be (offer, nbp, script, files), else 0.", append(network, "step")),
+		checkOK: gauges("check_ok",
+			"1 where the last check found this step of every machine's boot path as it should be (offer, nbp, script, files), "+
+				"else 0.", append(network, "step")),
 	}
 	reg.MustRegister(m.offerOK, m.offerTook, m.probes, m.probed, m.inSync, m.foreign, m.checkOK)
 	return m

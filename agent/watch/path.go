@@ -74,8 +74,8 @@ func stepOf(stage string) string {
 	return StepFiles
 }
 
-// paths sorts steps by client. The check asks for a file once, and follows a script with the first client that comes to it:
-// what is behind it holds for the others as well.
+// paths sorts steps by client. The check asks for a file once, and follows a script with the first client that comes to
+// it: what is behind it holds for the others as well.
 func (w Network) paths(r probeResult, checked []check.Step, of int) []Client {
 	byClient := map[firmware.Client][]check.Step{}
 	for _, h := range checked {
@@ -168,6 +168,6 @@ func steps(checked []check.Step, room *int) (out []Step, more int) {
 	return out, more
 }
 
-// cut shortens text that came over the wire to maxText. What cannot be printed is replaced, which JSON would write in six
-// bytes.
+// cut shortens text that came over the wire to maxText. What cannot be printed is replaced, which JSON would write in
+// six bytes.
 func cut(s string) string { return logging.Cut(s, maxText) }

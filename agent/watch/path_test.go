@@ -69,26 +69,33 @@ func TestPaths(t *testing.T) {
 		metrics string // by step; - for none
 	}{
 		"all is there": {
-			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios kernel ok", "bios image ok", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
+			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios kernel ok", "bios image ok", "efi64 offer ok",
+				"efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
 			"bios: ok ok ok ok; efi64: ok ok ok ok as bios; ipxe: ok none ok ok as bios", "1 1 1 1"},
 		"a file is missing for all": {
-			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios kernel ok", "bios image no", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
+			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios kernel ok", "bios image no", "efi64 offer ok",
+				"efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
 			"bios: ok ok ok wrong; efi64: ok ok ok wrong as bios; ipxe: ok none ok wrong as bios", "1 1 1 0"},
 		"one NBP is missing": {
-			stepsOf("bios offer ok", "bios nbp no", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
+			stepsOf("bios offer ok", "bios nbp no", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok",
+				"ipxe script ok S"), nil,
 			"bios: ok wrong unknown unknown; efi64: ok ok ok ok; ipxe: ok none ok ok as efi64", "1 0 1 1"},
 		"no offer at all": {
 			stepsOf("bios offer no", "efi64 offer no", "ipxe offer no"), nil,
-			"bios: wrong unknown unknown unknown; efi64: wrong unknown unknown unknown; ipxe: wrong none unknown unknown", "0 0 0 0"},
+			"bios: wrong unknown unknown unknown; efi64: wrong unknown unknown unknown; ipxe: wrong none unknown unknown",
+			"0 0 0 0"},
 		"an offer that leads somewhere else": {
-			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"),
+			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S",
+				"ipxe offer ok", "ipxe script ok S"),
 			func(_ *Network, r *probeResult) { r.ok[firmware.ClientEFI64] = false },
 			"bios: ok ok ok ok; efi64: wrong ok ok ok as bios; ipxe: ok none ok ok as bios", "0 1 1 1"},
 		"a script behind the first one": {
-			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios script no T", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
+			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "bios script no T", "efi64 offer ok", "efi64 nbp ok",
+				"efi64 script ok S", "ipxe offer ok", "ipxe script ok S"), nil,
 			"bios: ok ok wrong unknown; efi64: ok ok wrong unknown as bios; ipxe: ok none wrong unknown as bios", "1 1 0 0"},
 		"the DHCP server cannot be asked": {
-			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S", "ipxe offer ok", "ipxe script ok S"),
+			stepsOf("bios offer ok", "bios nbp ok", "bios script ok S", "efi64 offer ok", "efi64 nbp ok", "efi64 script ok S",
+				"ipxe offer ok", "ipxe script ok S"),
 			func(w *Network, r *probeResult) { w.NoProbe, r.ok = true, nil },
 			"bios: unknown ok ok ok; efi64: unknown ok ok ok as bios; ipxe: unknown none ok ok as bios", "- 1 1 1"},
 	} {
@@ -134,7 +141,8 @@ func TestPaths(t *testing.T) {
 func TestStepsAreBoundedAndFaultsComeFirst(t *testing.T) {
 	var checked []check.Step
 	for i := range 4 * maxSteps {
-		checked = append(checked, check.Step{Client: firmware.ClientBIOS, Stage: "image", What: fmt.Sprint(i), OK: i%50 != 49, Text: strings.Repeat("é", 10_000)})
+		checked = append(checked, check.Step{Client: firmware.ClientBIOS, Stage: "image", What: fmt.Sprint(i),
+			OK: i%50 != 49, Text: strings.Repeat("é", 10_000)})
 	}
 	path := Network{Want: wanted()}.paths(probeResult{clients: []firmware.Client{firmware.ClientBIOS}}, checked, 1)
 	c, bad := path[0], 0
@@ -157,7 +165,8 @@ const maxStates = 1 << 20
 // The largest that all states can be is within its bound.
 func TestStatesAreBounded(t *testing.T) {
 	long := strings.Repeat("\x01\U0001F4A9<", 5000)
-	c := Config{Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Event: func(Event) {}, Changed: func() {}}
+	c := Config{Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler), Event: func(Event) {},
+		Changed: func() {}}
 	for range 40 {
 		c.Networks = append(c.Networks, Network{Interface: strings.Repeat("n", 64), Want: wanted()})
 	}

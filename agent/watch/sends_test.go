@@ -20,7 +20,7 @@ func TestSendsIsAsked(t *testing.T) {
 	w := New(Config{
 		Networks: []Network{{Interface: "admin", NoProbe: true, TFTPPort: 1, Want: want,
 			Sends: func() dhcp.Abilities { return can }}},
-		Event:    func(Event) {}, Changed: func() {}, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+		Event: func(Event) {}, Changed: func() {}, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 	})
 	offered := func() (efi64 string) {
 		for _, c := range w.States()[0].Clients {

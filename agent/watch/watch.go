@@ -20,8 +20,8 @@ import (
 	"pxeagent/agent/probe"
 )
 
-// Network is a network whose DHCP server is asked from time to time whether it still sends machines here, and whose boot
-// path is then checked as machines would go it.
+// Network is a network whose DHCP server is asked from time to time whether it still sends machines here, and whose
+// boot path is then checked as machines would go it.
 type Network struct {
 	Interface string       // the network's name at the DHCP server: the metrics' label
 	Own       []netip.Addr // the DHCP server's own addresses; none: every offer is taken for its own
@@ -47,8 +47,8 @@ func (n Network) limited() Network {
 // Config is what a Watcher is made of.
 type Config struct {
 	Networks []Network
-	// Event is called with what a check found that the one before did not. Changed is called when States has something new.
-	// Both may be called from several goroutines.
+	// Event is called with what a check found that the one before did not. Changed is called when States has something
+	// new. Both may be called from several goroutines.
 	Event   func(Event)
 	Changed func()
 	Metrics prometheus.Registerer
@@ -100,8 +100,8 @@ func (w *Watcher) Check() {
 	}
 }
 
-// Run checks each network at once, then at every interval and whenever somebody wants it, until ctx ends. It never fails: a
-// network that cannot be checked is a finding too.
+// Run checks each network at once, then at every interval and whenever somebody wants it, until ctx ends. It never
+// fails: a network that cannot be checked is a finding too.
 func (w *Watcher) Run(ctx context.Context) error {
 	var all errgroup.Group
 	for i := range w.Networks {
@@ -135,8 +135,8 @@ func (w *Watcher) watch(ctx context.Context, i int) {
 	}
 }
 
-// check probes a network and checks its boot path, and tells metrics, log and who wants to know. last is the result of the
-// probe before, and returned is that of this one.
+// check probes a network and checks its boot path, and tells metrics, log and who wants to know. last is the result of
+// the probe before, and returned is that of this one.
 func (w *Watcher) check(ctx context.Context, i int, last string) string {
 	start, n := time.Now(), w.Networks[i].limited()
 	w.begin(i)

@@ -29,7 +29,8 @@ func trouble(b *board) {
 	b.place(12, 8,
 		bars(
 			"Requests that went wrong",
-			"Requests of machines that were refused, broken off, timed out, or asked for what does not exist. A request for the "+
+			"Requests of machines that were refused, broken off, timed out, or asked for what does not exist. A request for "+
+				"the "+
 				"size of a file alone is not a failure.",
 			query{
 				`sum by (protocol, outcome) (increase(pxeagent_requests_total{<agents>,outcome!~"ok|size_probe",artifact!="internal"}[$__rate_interval]))`,

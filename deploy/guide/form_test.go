@@ -113,7 +113,8 @@ func TestArchitecture(t *testing.T) {
 	for _, m := range regexp.MustCompile("`([A-Za-z][^` ]*)`").FindAllStringSubmatch(text, -1) {
 		named[m[1]] = true
 		top, _, isPath := strings.Cut(m[1], "/")
-		if !isPath || !slices.Contains([]string{"agent", "cmd", "deploy", "dnsmasq", "pfsense"}, top) || strings.Contains(m[1], "NAME") {
+		if !isPath || !slices.Contains([]string{"agent", "cmd", "deploy", "dnsmasq", "pfsense"}, top) ||
+			strings.Contains(m[1], "NAME") {
 			continue
 		}
 		if found, err := filepath.Glob("../../" + m[1]); err != nil || len(found) == 0 {
@@ -150,7 +151,8 @@ func TestArchitecture(t *testing.T) {
 }
 
 func TestBlocks(t *testing.T) {
-	found, err := blocks("a\n```sh\n$ one \\\n  two\nout\n$ three   # exit 2\n```\n```sh\nfour\n\nfive\n```\n```yaml\n# /etc/x\nk: v\n```\n")
+	found, err := blocks("a\n```sh\n$ one \\\n  two\nout\n$ three   # exit 2\n```\n```sh\nfour\n\nfive\n```\n```yaml\n# " +
+		"/etc/x\nk: v\n```\n")
 	if err != nil || len(found) != 3 {
 		t.Fatalf("%d blocks, %v", len(found), err)
 	}

@@ -191,7 +191,8 @@ PATH=$SCENE/bin:$PATH
 // prepared is what some guides take for granted.
 var prepared = map[string]string{
 	"images.md": "echo 'interface: eth1' > /etc/pxeagent/pxeagent.yaml\n",
-	"menu.md": "echo 'interface: eth1' > /etc/pxeagent/pxeagent.yaml\n" + added("smartos 20130808T195337Z", "memtest 7.20") +
+	"menu.md": "echo 'interface: eth1' > /etc/pxeagent/pxeagent.yaml\n" +
+		added("smartos 20130808T195337Z", "memtest 7.20") +
 		"printf '#!ipxe\\nprompt Press a key to test the memory || exit\\ngoto memtst\\n' > bootstrap.ipxe\n",
 	"machines.md": added("smartos 20130808T195337Z", "smartos 20140101T000000Z"),
 }
@@ -239,7 +240,8 @@ func (s *scene) run(name string, bs []block) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cmd.Env = append(os.Environ(), "SCENE="+s.dir, "HOME="+s.path("work"), "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "SCENE="+s.dir, "HOME="+s.path("work"),
+		"PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"))
 	if code := s.box.StartCmd(cmd).Wait(runLimit); code != 0 {
 		s.t.Fatalf("%s: the scene could not be set: exit code %d", name, code)
 	}

@@ -36,7 +36,8 @@ func TestOnANetwork(t *testing.T) {
 	var r probe.Report
 	client.Do(func() {
 		r, err = probe.Run(t.Context(), probe.Config{Device: "eth1",
-			Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64}, Quiet: 300 * time.Millisecond, Limit: 10 * time.Second})
+			Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64}, Quiet: 300 * time.Millisecond,
+			Limit: 10 * time.Second})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -38,11 +38,12 @@ const (
 // Fault makes requests fail.
 type Fault struct {
 	Kind  Kind
-	Path  string        // only requests for this path; "": any
-	Op    string        // only requests of this Request.Op; "": any
-	Skip  int           // requests that succeed before
-	Times int           // requests that fail then; 0: all
-	For   time.Duration // if set, requests fail for so long by Options.Clock, from the first that it meets. Times is not used
+	Path  string // only requests for this path; "": any
+	Op    string // only requests of this Request.Op; "": any
+	Skip  int    // requests that succeed before
+	Times int    // requests that fail then; 0: all
+	// if set, requests fail for so long by Options.Clock, from the first that it meets. Times is not used
+	For   time.Duration
 	Delay time.Duration // of Slow
 
 	until time.Time // of For; zero: it met none yet

@@ -99,8 +99,9 @@ func (f *Firewall) read() found {
 	has := func(path string) bool { _, there := t.Text(path); return there }
 	r := found{
 		Version: f.opts.Release, Config: text("version"), Engine: t.engine(), Running: f.loaded != nil, Dirty: f.dirty,
-		Relay: has("dhcrelay/enable"), SyncTo: text("hasync/synchronizetoip"), KeaCustom: t.keaCustom(), KeaElement: t.keaElement(),
-		Leased: f.leased(), Odd: []foundText{}, Interfaces: []foundPort{},
+		Relay: has("dhcrelay/enable"), SyncTo: text("hasync/synchronizetoip"), KeaCustom: t.keaCustom(),
+		KeaElement: t.keaElement(),
+		Leased:     f.leased(), Odd: []foundText{}, Interfaces: []foundPort{},
 	}
 	r.Revision.Time = strconv.FormatInt(f.history[0].Time.Unix(), 10)
 	r.Revision.Text = f.history[0].Message

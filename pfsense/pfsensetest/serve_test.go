@@ -376,7 +376,8 @@ func TestOnTheWire(t *testing.T) {
 					if want.File = name; engine == "kea" {
 						want.File, want.Option67 = "", name
 					}
-					if diff := cmp.Diff(want, o, cmpopts.IgnoreFields(firmware.Offer{}, "From", "YourIP", "Via", "After", "End67", "Type", "Options", "LastCode"),
+					if diff := cmp.Diff(want, o, cmpopts.IgnoreFields(firmware.Offer{}, "From", "YourIP", "Via", "After", "End67",
+						"Type", "Options", "LastCode"),
 						cmp.Comparer(func(a, b netip.Addr) bool {
 							return a == b
 						})); diff != "" {

@@ -16,7 +16,8 @@ func (b *bench) configure(want dhcp.Boot, dry bool) (dhcp.Result, error) {
 	b.t.Helper()
 	j := b.journal()
 	defer j.Close()
-	return dhcp.Configure{Server: b.Open(b.t), Want: want, Journal: j, Probe: b.probe(), Within: b.Within, DryRun: dry}.Run(b.t.Context())
+	return dhcp.Configure{Server: b.Open(b.t), Want: want, Journal: j, Probe: b.probe(), Within: b.Within,
+		DryRun: dry}.Run(b.t.Context())
 }
 
 func (b *bench) mustConfigure(what string, want dhcp.Boot) dhcp.Result {
@@ -32,7 +33,8 @@ func (b *bench) revert(discard bool) (dhcp.Result, error) {
 	b.t.Helper()
 	j := b.journal()
 	defer j.Close()
-	return dhcp.Revert{Server: b.Open(b.t), Journal: j, Probe: b.probe(), Within: b.Within, DiscardLaterChanges: discard}.Run(b.t.Context())
+	return dhcp.Revert{Server: b.Open(b.t), Journal: j, Probe: b.probe(), Within: b.Within,
+		DiscardLaterChanges: discard}.Run(b.t.Context())
 }
 
 func (b *bench) mustRevert(what string) {

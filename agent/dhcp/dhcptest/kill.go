@@ -106,12 +106,13 @@ func (b *bench) repairByRevert(what string, first snapshot) {
 	b.wantAs(what+", then reverted", first)
 }
 
-// wantOneOf fails if a kill left anything but old, new, or new that is not loaded. The server itself may be silent: it may have been killed
-// while it was being restarted.
+// wantOneOf fails if a kill left anything but old, new, or new that is not loaded. The server itself may be silent: it
+// may have been killed while it was being restarted.
 func (b *bench) wantOneOf(what string, old, new snapshot) {
 	b.t.Helper()
 	if own := b.Own(b.t); !same(own, old.own) && !same(own, new.own) {
-		b.t.Errorf("%s: the record is\n%s\nneither the old one\n%s\nnor the new one\n%s", what, show(own), show(old.own), show(new.own))
+		b.t.Errorf("%s: the record is\n%s\nneither the old one\n%s\nnor the new one\n%s", what, show(own), show(old.own),
+			show(new.own))
 	}
 	may := strings.Split(old.wire+"\n"+new.wire, "\n")
 	for line := range strings.SplitSeq(b.wire(), "\n") {

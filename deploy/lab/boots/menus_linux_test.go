@@ -20,7 +20,8 @@ import (
 func TestMenusOfDnsmasqLeadWhereTheModelSays(t *testing.T) {
 	lab.NeedQEMU(t)
 	lab.Need(t, "dnsmasq")
-	ours := []string{"--dhcp-match=set:efi,option:client-arch,7", "--dhcp-boot=tag:efi,ipxe.efi,,10.77.0.1", "--dhcp-boot=tag:!efi,first.kpxe,,10.77.0.1"}
+	ours := []string{"--dhcp-match=set:efi,option:client-arch,7", "--dhcp-boot=tag:efi,ipxe.efi,,10.77.0.1",
+		"--dhcp-boot=tag:!efi,first.kpxe,,10.77.0.1"}
 	centos := []string{"--pxe-prompt=Press F8 for menu.,1", "--pxe-service=x86PC,Install CentOS 7,pxelinux"}
 	for name, c := range map[string]struct {
 		lines  []string
@@ -28,8 +29,9 @@ func TestMenusOfDnsmasqLeadWhereTheModelSays(t *testing.T) {
 		file   string // the first that it fetches; empty: none
 	}{
 		"local disk BIOS": {append(slices.Clone(ours), "--pxe-service=0,Raspberry Pi Boot"), firmware.ClientIPXE, ""},
-		"local disk UEFI": {append(slices.Clone(ours), "--pxe-service=0,Raspberry Pi Boot"), firmware.ClientEFI64, "ipxe.efi"},
-		"prompt BIOS":     {append(slices.Clone(ours), centos...), firmware.ClientIPXE, "pxelinux.0"},
+		"local disk UEFI": {append(slices.Clone(ours), "--pxe-service=0,Raspberry Pi Boot"), firmware.ClientEFI64,
+			"ipxe.efi"},
+		"prompt BIOS": {append(slices.Clone(ours), centos...), firmware.ClientIPXE, "pxelinux.0"},
 		"prompt UEFI": {append(slices.Clone(centos), "--dhcp-boot=pxelinux.0,pxeserver,10.77.0.1"),
 			firmware.ClientEFI64, "pxelinux.0"},
 	} {
@@ -45,7 +47,8 @@ func TestMenusOfDnsmasqLeadWhereTheModelSays(t *testing.T) {
 			var r probe.Report
 			var err error
 			s.Host("client", "eth1", "10.77.0.9/24").Do(func() {
-				r, err = probe.Run(context.Background(), probe.Config{Device: "eth1", Clients: []firmware.Client{c.client}, Quiet: 500 * time.Millisecond})
+				r, err = probe.Run(context.Background(), probe.Config{Device: "eth1", Clients: []firmware.Client{c.client},
+					Quiet: 500 * time.Millisecond})
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -58,13 +61,15 @@ func TestMenusOfDnsmasqLeadWhereTheModelSays(t *testing.T) {
 			if c.file == "" {
 				server.WaitOutput(bootLimit, `DHCPACK\(eth1\) \S+ 52:54:00:00:00:21`)
 				m.WaitOutput(bootLimit, `Booting from Hard Disk`)
-				if asked := regexp.MustCompile(`dnsmasq-tftp\[\d+\]: (sent|file|error).*`).FindString(server.Output()); asked != "" {
+				if asked := regexp.MustCompile(`dnsmasq-tftp\[\d+\]: (sent|file|error).*`).FindString(
+					server.Output()); asked != "" {
 					t.Errorf("the machine fetched a file: %s", asked)
 				}
 				return
 			}
 			server.WaitOutput(bootLimit, `dnsmasq-tftp\[\d+\]: .*/`+regexp.QuoteMeta(c.file))
-			if first := regexp.MustCompile(`dnsmasq-tftp\[\d+\]: .*?/([^/ ]+) (to|for|not)`).FindStringSubmatch(server.Output()); first == nil || first[1] != c.file {
+			if first := regexp.MustCompile(`dnsmasq-tftp\[\d+\]: .*?/([^/ ]+) (to|for|not)`).FindStringSubmatch(
+				server.Output()); first == nil || first[1] != c.file {
 				t.Errorf("the first file was %q, want %q", first, c.file)
 			}
 		})
