@@ -157,7 +157,7 @@ func TestOthersUntouched(t *testing.T) {
 				s.put("chroot/var/run/dhcpd.pid", "well")
 				before, want := s.config(), r.want()
 				p := mustPlan(t, open(), want)
-				if q, refused := p.Refused(); refused && q.Code == "still-boots" {
+				if q, refused := p.Refused(); refused && (q.Code == "still-boots" || q.Code == "option-67") {
 					continue
 				} else if refused {
 					t.Fatalf("seed %d: %+v", seed, q)
