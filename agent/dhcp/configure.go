@@ -29,7 +29,7 @@ type Configure struct {
 // Run carries it out. Settings that are as wanted are not written and the server is not disturbed, unless
 // its offers show that it has not loaded them.
 //
-// It reverts only what it wrote itself. It returns nil if the wire agrees, or for a dry run; the errors of
+// It reverts only what it wrote itself. It returns nil if offers are as desired, or for a dry run; the errors of
 // this package otherwise; any other error means that nothing was changed.
 func (c Configure) Run(ctx context.Context) (Result, error) {
 	r := newRun(c.Server, c.Journal, c.Probe, c.Within, c.Report)
@@ -51,7 +51,7 @@ func (r *run) configure(ctx context.Context, c Configure) error {
 	case c.DryRun:
 		// That the wire cannot be looked at is no fault of the plan.
 		if _, err := r.baseline(ctx); err != nil {
-			r.step(StepBaseline, err, "looked at the wire")
+			r.step(StepBaseline, err, "probed the network")
 		}
 		return r.reached()
 	case r.journal == nil:
@@ -89,7 +89,7 @@ func (r *run) baseline(ctx context.Context) (*wire, error) {
 	r.Baseline = offers
 	others := otherServers(Verify(r.Plan.After.Boot, r.Plan, offers))
 	r.Problems = append(r.Problems, others...)
-	r.tell(Step{Code: StepBaseline, Text: "looked at the wire as it is", Offers: offers, Problems: others})
+	r.tell(Step{Code: StepBaseline, Text: "probed the network before any change", Offers: offers, Problems: others})
 	return &wire{r.clients(), offers}, nil
 }
 
@@ -111,7 +111,7 @@ func (r *run) planned(p Plan) {
 	r.InSync = p.Empty()
 	r.Changes = append(r.Changes, Diff(p.Before.Boot, p.After.Boot)...)
 	r.Problems = append(r.Problems, p.Problems...)
-	text := "the settings differ from what is wanted"
+	text := "the settings differ from the desired ones"
 	if r.InSync {
 		text = "the settings are as wanted"
 	}

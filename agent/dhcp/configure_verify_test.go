@@ -40,8 +40,8 @@ func TestConfigurePutsBack(t *testing.T) {
 					return o
 				}
 			}},
-		{name: "the wire is not as it was after putting back", left: nothing, err: []error{dhcp.ErrReverted},
-			text: []string{"after that the wire is not as it was", "no offer"},
+		{name: "offers are not as before after putting back", left: nothing, err: []error{dhcp.ErrReverted},
+			text: []string{"after that offers are not as before", "no offer"},
 			scene: func(s *scene) {
 				s.wire = func(o []firmware.Offer) []firmware.Offer {
 					if s.probes > 1 {

@@ -14,14 +14,14 @@ import (
 func (r *run) look(ctx context.Context) (Verdict, error) {
 	offers, err := r.probe(ctx, r.clients())
 	if err != nil {
-		r.step(StepVerify, err, "the wire could not be looked at")
+		r.step(StepVerify, err, "the network could not be probed")
 		return Verdict{}, err
 	}
 	v := Verify(r.Plan.After.Boot, r.Plan, offers)
 	r.Offers, r.Verdict = offers, &v
-	text := "the wire agrees"
+	text := "offers are as desired"
 	if !v.Agrees() {
-		text = "the wire disagrees: " + joinFindings(v.Wrong)
+		text = "offers differ from the desired ones: " + joinFindings(v.Wrong)
 	}
 	r.tell(Step{Code: StepVerify, Text: text, Offers: offers, Verdict: &v})
 	return v, nil
@@ -88,7 +88,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 func (r *run) judge(ctx context.Context, v Verdict, err error, was record) error {
 	switch {
 	case ctx.Err() != nil:
-		return r.putBack(ctx, fmt.Errorf("interrupted before the wire agreed: %w", context.Cause(ctx)), was)
+		return r.putBack(ctx, fmt.Errorf("interrupted before offers were as desired: %w", context.Cause(ctx)), was)
 	case err != nil:
 		return fmt.Errorf("%w: the settings were written and read back, probing failed: %w", ErrNotProven, err)
 	case v.Agrees():

@@ -50,14 +50,14 @@ func (r *run) asBefore(ctx context.Context, boot Boot, before *wire) (Verdict, e
 		case err == nil:
 			r.Offers, v = offers, Verify(boot, r.Plan, offers)
 			if v.Agrees() || before != nil && r.same(*before, wire{clients, offers}) {
-				r.tell(Step{Code: StepWireAfter, Text: "the wire is as it was", Offers: offers})
+				r.tell(Step{Code: StepWireAfter, Text: "offers are as before", Offers: offers})
 				return v, nil
 			}
-			last = errors.New("the wire is not as it was: " + joinFindings(v.Wrong))
+			last = errors.New("offers are not as before: " + joinFindings(v.Wrong))
 		case ctx.Err() == nil || last == nil:
-			last = fmt.Errorf("the wire could not be looked at: %w", err)
+			last = fmt.Errorf("the network could not be probed: %w", err)
 		}
-		r.tell(Step{Code: StepWireAfter, Text: "looked at the wire", Error: last.Error(), Offers: offers})
+		r.tell(Step{Code: StepWireAfter, Text: "probed the network", Error: last.Error(), Offers: offers})
 		if !wait(ctx, pause) {
 			return v, last
 		}

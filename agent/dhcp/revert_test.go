@@ -82,7 +82,7 @@ func TestRevert(t *testing.T) {
 			v.Probe = nil
 		}},
 		{name: "not loaded", kept: true, err: []error{dhcp.ErrNotProven},
-			text:  []string{"not as it was", `still says "undionly.kpxe"`},
+			text:  []string{"not as before", `still says "undionly.kpxe"`},
 			scene: func(s *scene) { s.flaw["never loads"] = true }},
 		{name: "silent now", kept: true, err: []error{dhcp.ErrNotProven}, text: []string{"makes no offer"},
 			scene: func(s *scene) {

@@ -108,7 +108,7 @@ func TestFirewallOnTheWire(t *testing.T) {
 	}
 
 	w.do(cli.Differs, []string{"settings  differ", "wire      differs"}, "status")
-	w.do(cli.Done, []string{"pfSense 10.99.0.1, interface ADMIN (opt1)", "the wire agrees", "proven on the wire"}, "configure")
+	w.do(cli.Done, []string{"pfSense 10.99.0.1, interface ADMIN (opt1)", "offers are as desired", "proven on the wire"}, "configure")
 	w.do(cli.Done, []string{"settings  in sync", "wire      in sync"}, "status")
 	w.do(cli.Done, []string{"in sync: nothing was written"}, "configure")
 	w.do(cli.Done, []string{"10.99.0.7"}, "probe")
@@ -127,7 +127,7 @@ func TestFirstRunOnTwoNetworks(t *testing.T) {
 	daemon := w.box.Start(w.cmd, "serve", "--config", w.config())
 	daemon.WaitOutput(20*time.Second, "serving at every address of this machine")
 	daemon.WaitOutput(20*time.Second, "msg=serving ")
-	w.do(cli.Done, []string{"the wire agrees", "proven on the wire"}, "configure")
+	w.do(cli.Done, []string{"offers are as desired", "proven on the wire"}, "configure")
 	w.do(cli.Done, []string{"10.99.0.7"}, "probe")
 }
 
@@ -144,7 +144,7 @@ func TestFirewallTellsIPXE(t *testing.T) {
 	w.serve()
 	const script = "http://10.99.0.7/ipxe/bootstrap.ipxe"
 	w.do(cli.Differs, []string{"script", script}, "configure", "--dry-run")
-	w.do(cli.Done, []string{"script", script, "the wire agrees", "proven on the wire"}, "configure")
+	w.do(cli.Done, []string{"script", script, "offers are as desired", "proven on the wire"}, "configure")
 	w.do(cli.Done, []string{"settings  in sync", "wire      in sync"}, "status")
 	w.do(cli.Done, []string{script}, "probe")
 	w.do(cli.Done, []string{script}, "check")

@@ -21,7 +21,7 @@ func newStatusCmd(a *app) *cobra.Command {
 		Long: `Read the DHCP server's settings, ask it as machines would, and compare both with what
 configure would set. Writes nothing, restarts nothing, takes no lock. Exits 0 where all
 three are the same, and 2 where the settings or the offers differ. Where this machine is
-not in that network, the wire is not asked, and the line says so.`,
+not in that network, the network is not probed, and the line says so.`,
 		Example: "  pxeagent status --interface eth1\n  pxeagent status --interface admin --json",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

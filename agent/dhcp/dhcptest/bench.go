@@ -115,7 +115,7 @@ func (b *bench) wantInForce(what string, want dhcp.Boot, p dhcp.Plan) {
 			return "probing: " + err.Error()
 		}
 		if v := dhcp.Verify(want, p, offers); !v.Agrees() {
-			return fmt.Sprintf("the wire disagrees: %+v", v.Wrong)
+			return fmt.Sprintf("offers differ from the desired ones: %+v", v.Wrong)
 		}
 		return ""
 	})
