@@ -49,7 +49,9 @@ func TestNothingElseNamesABackend(t *testing.T) {
 			return err
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
-			if id, ok := n.(*ast.Ident); ok && slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(id.Name, name) }) {
+			if id, ok := n.(*ast.Ident); ok && slices.ContainsFunc(names, func(name string) bool {
+				return strings.EqualFold(id.Name, name)
+			}) {
 				t.Errorf("%s: %s", files.Position(id.Pos()), id.Name)
 			}
 			text, ok := n.(*ast.BasicLit)

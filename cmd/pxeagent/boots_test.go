@@ -64,10 +64,14 @@ func TestTimelineIsDrawn(t *testing.T) {
 	t.Setenv("LC_ALL", "C")
 	at := func(sec int) time.Time { return time.Date(2026, 1, 2, 3, 4, sec, 0, time.UTC) }
 	b := boot.Boot{
-		ID: "0123456789", Addr: netip.MustParseAddr("10.0.0.9"), Firmware: boot.FirmwareUEFI, Arch: "x86_64", Started: at(0), Updated: at(40), Ended: at(40),
-		Result: boot.Broken, At: boot.StageImage, File: "a\x1b[2J", Note: "the file is not there", Facts: boot.Facts{Product: "P"},
-		Stages: []boot.Span{{Stage: boot.StageNBP, Start: at(0), End: at(10), Bytes: 1500000, Files: 1, Resent: 2}, {Stage: boot.StageImage, Start: at(20), End: at(40), Bytes: 9, Files: 2}},
-		Files:  []boot.Fetch{{Name: "b\nc\x1b[31m", Proto: boot.TFTP, Class: boot.UEFI, Outcome: boot.NotFound, Start: at(20), Took: time.Second}}, More: 3,
+		ID: "0123456789", Addr: netip.MustParseAddr("10.0.0.9"), Firmware: boot.FirmwareUEFI, Arch: "x86_64",
+		Started: at(0), Updated: at(40), Ended: at(40),
+		Result: boot.Broken, At: boot.StageImage, File: "a\x1b[2J", Note: "the file is not there",
+		Facts: boot.Facts{Product: "P"},
+		Stages: []boot.Span{{Stage: boot.StageNBP, Start: at(0), End: at(10), Bytes: 1500000, Files: 1, Resent: 2},
+			{Stage: boot.StageImage, Start: at(20), End: at(40), Bytes: 9, Files: 2}},
+		Files: []boot.Fetch{{Name: "b\nc\x1b[31m", Proto: boot.TFTP, Class: boot.UEFI, Outcome: boot.NotFound,
+			Start: at(20), Took: time.Second}}, More: 3,
 	}
 	var out strings.Builder
 	if err := newBootPrinter(&out, false).timeline(b); err != nil {

@@ -59,7 +59,8 @@ func TestNextServerOutsideAnothersLeases(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	s.Seg.Host("isc", "eth2", "192.168.50.2/24").ISC(
-		"authoritative; subnet 192.168.50.0 netmask 255.255.255.0 { range 192.168.50.100 192.168.50.120; ping-check false; }", "eth2")
+		"authoritative; subnet 192.168.50.0 netmask 255.255.255.0 { range 192.168.50.100 192.168.50.120; ping-check false; "+
+			"}", "eth2")
 	s.Serve()
 	before := tree(s, "dnsmasq.d")
 	for _, more := range [][]string{nil, {"--dry-run"}} {
@@ -78,7 +79,8 @@ func TestARestartThatFailsPutsBack(t *testing.T) {
 	before := tree(s, "dnsmasq.d")
 	good := s.Read("restart")
 	// It comes up only without our file.
-	s.Write("restart", strings.Replace(good, "echo restarted", "[ ! -e '"+s.Path("dnsmasq.d/pxeagent-eth1.conf")+"' ] || exit 1\necho restarted", 1))
+	s.Write("restart", strings.Replace(good, "echo restarted",
+		"[ ! -e '"+s.Path("dnsmasq.d/pxeagent-eth1.conf")+"' ] || exit 1\necho restarted", 1))
 	out := s.Must(cli.Restart.Exit, "configure")
 	if tree(s, "dnsmasq.d") != before {
 		t.Errorf("the old files are not back:\n%s", out)
@@ -92,7 +94,9 @@ func TestOneConfigureAtATime(t *testing.T) {
 	s.Serve()
 	// The first waits in Dnsmasq's restart until it is let go.
 	good := s.Read("restart")
-	s.Write("restart", strings.Replace(good, "#!/bin/sh\n", "#!/bin/sh\necho in restart\necho > '"+s.Path("waiting")+"'\nwhile [ ! -e '"+s.Path("go")+"' ]; do sleep 0.05; done\n", 1))
+	s.Write("restart", strings.Replace(good, "#!/bin/sh\n",
+		"#!/bin/sh\necho in restart\necho > '"+s.Path("waiting")+"'\nwhile [ ! -e '"+s.Path("go")+"' ]; do sleep 0.05; "+
+			"done\n", 1))
 	path, err := site.Binary()
 	if err != nil {
 		t.Fatal(err)
@@ -139,13 +143,15 @@ func TestConfigureJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
-	if len(got.Networks) != 1 || got.Networks[0].Interface != "eth1" || !got.Networks[0].Result.Wrote || len(got.Networks[0].Steps) < 5 {
+	if len(got.Networks) != 1 || got.Networks[0].Interface != "eth1" || !got.Networks[0].Result.Wrote ||
+		len(got.Networks[0].Steps) < 5 {
 		t.Errorf("got %+v", got)
 	}
 	s.Agent.Stop()
 	s.Write("dnsmasq.d/pxeagent-eth1.conf", s.Read("dnsmasq.d/pxeagent-eth1.conf")+"#\n")
 	out = s.Must(cli.NotServing.Exit, "configure", "--json")
-	if err := json.Unmarshal([]byte(out), &got); err != nil || got.Networks[0].Error == nil || got.Networks[0].Error.Code != "not-serving" {
+	if err := json.Unmarshal([]byte(out), &got); err != nil || got.Networks[0].Error == nil ||
+		got.Networks[0].Error.Code != "not-serving" {
 		t.Errorf("%v: %s", err, out)
 	}
 }
@@ -167,7 +173,8 @@ func TestDiskFull(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			s := site.New(t, site.Leasing, "")
 			s.Serve()
-			if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=16k", "none", s.Path(folder)).CombinedOutput(); err != nil {
+			if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=16k", "none",
+				s.Path(folder)).CombinedOutput(); err != nil {
 				t.Fatalf("mounting: %v: %s", err, out)
 			}
 			t.Cleanup(func() {
@@ -204,7 +211,8 @@ func TestBadSurroundings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := s.Box.Run("setpriv", append([]string{"--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", path}, args...)...)
+		out, err := s.Box.Run("setpriv", append([]string{"--reuid=65534", "--regid=65534", "--clear-groups",
+			"--bounding-set=-all", "--inh-caps=-all", path}, args...)...)
 		if exit, ok := err.(*exec.ExitError); ok {
 			return exit.ExitCode(), out
 		}
@@ -219,7 +227,9 @@ func TestBadSurroundings(t *testing.T) {
 		code cli.Code
 		says string
 	}{
-		{"no such interface", func() (int, string) { return s.Run("configure", "--interface", "eth9") }, cli.NoInterface, "eth9"},
+		{"no such interface", func() (int, string) {
+			return s.Run("configure", "--interface", "eth9")
+		}, cli.NoInterface, "eth9"},
 		{"the same, with next-server", func() (int, string) {
 			return s.Run("configure", "--interface", "eth9", "--next-server", site.Addr, "--not-serving-yet")
 		}, cli.NoInterface, "eth9"},
@@ -234,7 +244,9 @@ func TestBadSurroundings(t *testing.T) {
 		{"no right to port 69", func() (int, string) {
 			return nobody("serve", "--root", "/", "--next-server", site.Addr)
 		}, cli.Permission, "setcap"},
-		{"no right to a raw socket", func() (int, string) { return nobody("probe", "--interface", "eth1") }, cli.Permission, "setcap"},
+		{"no right to a raw socket", func() (int, string) {
+			return nobody("probe", "--interface", "eth1")
+		}, cli.Permission, "setcap"},
 		{"YAML", func() (int, string) {
 			s.Write("bad.yaml", "interface: [eth1\nserve: x\n")
 			path, _ := site.Binary()
@@ -266,11 +278,13 @@ func TestBadSurroundings(t *testing.T) {
 	t.Run("dnsmasq is not installed", func(t *testing.T) {
 		s.EndDnsmasq()
 		// An empty folder over the places where it could be found besides.
-		s.Write("hide", "#!/bin/sh\nfor d in /usr/sbin /usr/local/sbin /sbin; do [ -L $d ] || mount -t tmpfs none $d || exit 99; done\nexec \"$@\"\n")
+		s.Write("hide", "#!/bin/sh\nfor d in /usr/sbin /usr/local/sbin /sbin; do [ -L $d ] || mount -t tmpfs none $d || "+
+			"exit 99; done\nexec \"$@\"\n")
 		if err := os.Chmod(s.Path("hide"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		out, err := s.Box.Run("unshare", "--mount", s.Path("hide"), must(t, site.Binary), "configure", "--config", s.Config, "--not-serving-yet")
+		out, err := s.Box.Run("unshare", "--mount", s.Path("hide"), must(t, site.Binary), "configure", "--config", s.Config,
+			"--not-serving-yet")
 		exit, ok := err.(*exec.ExitError)
 		if !ok || exit.ExitCode() != cli.NoProgram.Exit || !strings.Contains(out, "hint: ") {
 			t.Errorf("%v:\n%s", err, out)

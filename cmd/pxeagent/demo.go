@@ -120,7 +120,8 @@ func (d *demonstration) start(ctx context.Context, g *errgroup.Group, logs io.Wr
 	if d.sockets, err = agent.Bind(loopback, loopback); err != nil {
 		return err
 	}
-	d.place = agent.Place{NextServer: loopback.Addr(), Base: menu.Base(netip.AddrPortFrom(loopback.Addr(), d.sockets.HTTP().Port()))}
+	d.place = agent.Place{NextServer: loopback.Addr(),
+		Base: menu.Base(netip.AddrPortFrom(loopback.Addr(), d.sockets.HTTP().Port()))}
 	d.want = watch.Desired(d.place.NextServer, d.place.Base, ipxe.ChainAuto)
 	served, err := agent.New(agent.Config{
 		Sockets: d.sockets, Root: d.dir, Places: []agent.Place{d.place}, Chain: ipxe.ChainAuto, Grace: time.Second,

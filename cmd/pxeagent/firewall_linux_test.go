@@ -39,7 +39,8 @@ func newWired(t *testing.T, config string, edit func(pfsensetest.Tree)) *wired {
 	wall.Do(func() {
 		if w.fw, err = pfsensetest.New(pfsensetest.Options{
 			Listen: "10.99.0.1:443", Config: settings,
-			Users: []pfsensetest.User{{Name: firewallUser, Password: firewallWord, Privileges: []string{"system-xmlrpc-ha-sync"}}},
+			Users: []pfsensetest.User{{Name: firewallUser, Password: firewallWord,
+				Privileges: []string{"system-xmlrpc-ha-sync"}}},
 		}); err == nil {
 			err = w.fw.ServeDHCP("opt1", "igb2")
 		}
@@ -55,8 +56,10 @@ func newWired(t *testing.T, config string, edit func(pfsensetest.Tree)) *wired {
 	}
 	for name, text := range map[string]string{
 		"password": firewallWord + "\n",
-		"pxeagent.yaml": fmt.Sprintf("interface: admin\nstate_dir: state\n%sserve:\n  root: .\ndhcp:\n  pfsense:\n    url: https://10.99.0.1\n    user: %s\n"+
-			"    transport: xmlrpc\n    password_file: password\n    tls_sha256: %x\n", config, firewallUser, w.fw.Fingerprint()),
+		"pxeagent.yaml": fmt.Sprintf("interface: admin\nstate_dir: state\n%sserve:\n  root: .\ndhcp:\n  pfsense:\n    url: "+
+			"https://10.99.0.1\n    user: %s\n"+
+			"    transport: xmlrpc\n    password_file: password\n    tls_sha256: %x\n", config, firewallUser,
+			w.fw.Fingerprint()),
 	} {
 		if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -70,7 +73,8 @@ func (w *wired) config() string { return filepath.Join(w.dir, "pxeagent.yaml") }
 // serve runs the agent until the test ends.
 func (w *wired) serve() {
 	w.t.Helper()
-	w.box.Start(w.cmd, "serve", "--config", w.config()).WaitOutput(20*time.Second, "msg=serving .*script=http://10.99.0.7/")
+	w.box.Start(w.cmd, "serve", "--config", w.config()).WaitOutput(20*time.Second,
+		"msg=serving .*script=http://10.99.0.7/")
 }
 
 // do runs one command, and wants an exit code and texts in what it prints.
@@ -93,8 +97,8 @@ func (w *wired) do(want cli.Code, texts []string, args ...string) {
 	}
 }
 
-// configure finds its place in the right one of two networks by what the firewall says, and proves the change there; serve, probe and check
-// then find it without a login.
+// configure finds its place in the right one of two networks by what the firewall says, and proves the change there;
+// serve, probe and check then find it without a login.
 func TestFirewallOnTheWire(t *testing.T) {
 	lab.NoShort(t)
 	w := newWired(t, "", func(pfsensetest.Tree) {})
@@ -108,7 +112,8 @@ func TestFirewallOnTheWire(t *testing.T) {
 	}
 
 	w.do(cli.Differs, []string{"settings  differ", "wire      differs"}, "status")
-	w.do(cli.Done, []string{"pfSense 10.99.0.1, interface ADMIN (opt1)", "offers are as desired", "proven on the wire"}, "configure")
+	w.do(cli.Done, []string{"pfSense 10.99.0.1, interface ADMIN (opt1)", "offers are as desired", "proven on the wire"},
+		"configure")
 	w.do(cli.Done, []string{"settings  in sync", "wire      in sync"}, "status")
 	w.do(cli.Done, []string{"in sync: nothing was written"}, "configure")
 	w.do(cli.Done, []string{"10.99.0.7"}, "probe")
@@ -131,8 +136,8 @@ func TestFirstRunOnTwoNetworks(t *testing.T) {
 	w.do(cli.Done, []string{"10.99.0.7"}, "probe")
 }
 
-// With chain: dhcp a firewall with Kea tells iPXE apart, beside what the site has there; the wire proves it, chain: auto takes it back, and so
-// does revert.
+// With chain: dhcp a firewall with Kea tells iPXE apart, beside what the site has there; the wire proves it, chain:
+// auto takes it back, and so does revert.
 func TestFirewallTellsIPXE(t *testing.T) {
 	lab.NoShort(t)
 	w := newWired(t, "chain: dhcp\n", func(c pfsensetest.Tree) {
@@ -151,7 +156,8 @@ func TestFirewallTellsIPXE(t *testing.T) {
 	w.do(cli.Done, []string{"yes dhcp", "the loop ends by dhcp"}, "chain", "explain")
 	w.do(cli.Differs, []string{script}, "status", "--chain", "auto")
 	w.do(cli.Done, []string{"proven on the wire"}, "configure", "--chain", "auto")
-	if field, _ := w.fw.Saved().Text("kea/custom_kea_config"); field != base64.StdEncoding.EncodeToString([]byte(`{"client-classes": []}`)) {
+	if field, _ := w.fw.Saved().Text("kea/custom_kea_config"); field != base64.StdEncoding.EncodeToString([]byte(
+		`{"client-classes": []}`)) {
 		t.Errorf("chain: auto leaves %q", field)
 	}
 	w.do(cli.Done, []string{"proven on the wire"}, "configure")

@@ -37,7 +37,8 @@ func newFirewallSite(t *testing.T, o pfsensetest.Options) *fwSite {
 	t.Helper()
 	isolate(t)
 	if o.Users == nil {
-		o.Users = []pfsensetest.User{{Name: firewallUser, Password: firewallWord, Privileges: []string{"system-xmlrpc-ha-sync", "api-v2-diagnostics-command-prompt-post"}}}
+		o.Users = []pfsensetest.User{{Name: firewallUser, Password: firewallWord,
+			Privileges: []string{"system-xmlrpc-ha-sync", "api-v2-diagnostics-command-prompt-post"}}}
 	}
 	o.Keys = append(o.Keys, pfsensetest.Key{Value: firewallAPI, User: firewallUser})
 	fw, err := pfsensetest.New(o)
@@ -54,7 +55,8 @@ func newFirewallSite(t *testing.T, o pfsensetest.Options) *fwSite {
 // pin is the flag for the firewall's certificate of now.
 func (s *fwSite) pin() string { return fmt.Sprintf("--tls-sha256=%x", s.fw.Fingerprint()) }
 
-// run is pxeagent with a line of arguments, to which those that reach the firewall are added, and input on standard input.
+// run is pxeagent with a line of arguments, to which those that reach the firewall are added, and input on standard
+// input.
 func (s *fwSite) run(input, line string) result {
 	s.t.Helper()
 	args := append(strings.Fields(line), "--pfsense="+s.fw.URL().String(), "--state-dir=state")
@@ -77,7 +79,8 @@ func (s *fwSite) plain(input string, args ...string) result {
 
 const wish = " --interface admin --next-server 10.99.0.7 --not-serving-yet"
 
-// A first run needs no file: plan, write, status, again, off, revert. This machine is not in that network, so nothing is proven on the wire.
+// A first run needs no file: plan, write, status, again, off, revert. This machine is not in that network, so nothing
+// is proven on the wire.
 func TestFirewallFromFlags(t *testing.T) {
 	for _, way := range []struct{ flags, shown string }{
 		{"", "the REST package answers"},
@@ -104,7 +107,8 @@ func TestFirewallFromFlags(t *testing.T) {
 			}
 		}
 		before := s.fw.Keys("opt1")
-		do("configure --dry-run -v"+wish, cli.Differs, "interface ADMIN (opt1)", "undionly.kpxe", way.shown, "firewall transport chosen")
+		do("configure --dry-run -v"+wish, cli.Differs, "interface ADMIN (opt1)", "undionly.kpxe", way.shown,
+			"firewall transport chosen")
 		do("status --interface opt1 --next-server 10.99.0.7", cli.Differs, "differ from the desired ones", "not asked")
 		if s.fw.Writes() != 0 || !cmp.Equal(s.fw.Keys("opt1"), before) {
 			t.Fatalf("%s: a dry run or status wrote", way.flags)
@@ -140,7 +144,9 @@ func TestFirewallRefuses(t *testing.T) {
 	}{
 		{"no DHCP settings", func(c pfsensetest.Tree) { delete(c["dhcpd"].(pfsensetest.Tree), "opt1") }, backend.NoDHCP},
 		{"DHCP off", section(func(s pfsensetest.Tree) { delete(s, "enable") }), backend.DHCPOff},
-		{"relay", func(c pfsensetest.Tree) { c["dhcrelay"] = pfsensetest.Tree{"enable": "", "interface": "opt1"} }, backend.Relay},
+		{"relay", func(c pfsensetest.Tree) {
+			c["dhcrelay"] = pfsensetest.Tree{"enable": "", "interface": "opt1"}
+		}, backend.Relay},
 		{"a quote elsewhere", func(c pfsensetest.Tree) {
 			c["dhcpd"].(pfsensetest.Tree)["lan"].(pfsensetest.Tree)["rootpath"] = `a"b`
 		}, cli.Refused},
@@ -174,7 +180,8 @@ func TestFirewallRefuses(t *testing.T) {
 		c.edit(config)
 		s := newFirewallSite(t, pfsensetest.Options{Config: config, Release: c.release})
 		r := s.run("", "configure --chain dhcp"+wish)
-		if r.code != cli.Refused || !strings.Contains(r.stderr, "hint: use chain: auto") || !strings.Contains(r.stderr, c.hint) || s.fw.Writes() != 0 {
+		if r.code != cli.Refused || !strings.Contains(r.stderr, "hint: use chain: auto") ||
+			!strings.Contains(r.stderr, c.hint) || s.fw.Writes() != 0 {
 			t.Errorf("%s: exit %v\n%s%s", c.name, r.code, r.stdout, r.stderr)
 		}
 	}
@@ -190,17 +197,21 @@ func TestFirewallTrust(t *testing.T) {
 	url := s.fw.URL().String()
 	r := s.plain("", "pfsense", "trust", url)
 	pin := fmt.Sprintf("tls_sha256: %x", s.fw.Fingerprint())
-	for _, text := range []string{pin, pfsense.Fingerprint(s.fw.Fingerprint()), "signed by itself", "valid", "openssl s_client -connect 127.0.0.1:" + s.fw.URL().Port()} {
+	for _, text := range []string{pin, pfsense.Fingerprint(s.fw.Fingerprint()), "signed by itself", "valid",
+		"openssl s_client -connect 127.0.0.1:" + s.fw.URL().Port()} {
 		if r.code != cli.Done || !strings.Contains(r.stdout, text) {
 			t.Errorf("exit %v, %q is not in\n%s%s", r.code, text, r.stdout, r.stderr)
 		}
 	}
 	// The line it prints is one that the file takes.
-	write(t, "pxeagent.yaml", "interface: admin\nnext_server: 10.99.0.7\nstate_dir: state\ndhcp:\n  pfsense:\n    url: "+url+"\n    user: pxeagent\n    password_file: password\n    "+pin+"\n")
+	write(t, "pxeagent.yaml",
+		"interface: admin\nnext_server: 10.99.0.7\nstate_dir: state\ndhcp:\n  pfsense:\n    url: "+url+"\n    user: "+
+			"pxeagent\n    password_file: password\n    "+pin+"\n")
 	if r := s.plain("", "configure", "--not-serving-yet", "--dry-run"); r.code != cli.Differs {
 		t.Errorf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
-	if r := s.plain("", "pfsense", "trust"); r.code != cli.Done || !strings.Contains(r.stdout, "It is the one that is pinned.") {
+	if r := s.plain("", "pfsense", "trust"); r.code != cli.Done ||
+		!strings.Contains(r.stdout, "It is the one that is pinned.") {
 		t.Errorf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	old := s.fw.Fingerprint()
@@ -209,7 +220,8 @@ func TestFirewallTrust(t *testing.T) {
 	}
 	asked := len(s.fw.Requests())
 	r = s.plain("", "configure", "--not-serving-yet")
-	if r.code != backend.Certificate || !strings.Contains(r.stderr, pfsense.Fingerprint(old)) || !strings.Contains(r.stderr, pfsense.Fingerprint(s.fw.Fingerprint())) {
+	if r.code != backend.Certificate || !strings.Contains(r.stderr, pfsense.Fingerprint(old)) ||
+		!strings.Contains(r.stderr, pfsense.Fingerprint(s.fw.Fingerprint())) {
 		t.Errorf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	if len(s.fw.Requests()) != asked {
@@ -220,20 +232,23 @@ func TestFirewallTrust(t *testing.T) {
 		SHA256 string `json:"tls_sha256"`
 		Pinned string
 	}
-	if err := json.Unmarshal([]byte(r.stdout), &said); err != nil || r.code != cli.Differs || said.SHA256 != fmt.Sprintf("%x", s.fw.Fingerprint()) || said.Pinned != fmt.Sprintf("%x", old) {
+	if err := json.Unmarshal([]byte(r.stdout), &said); err != nil || r.code != cli.Differs ||
+		said.SHA256 != fmt.Sprintf("%x", s.fw.Fingerprint()) || said.Pinned != fmt.Sprintf("%x", old) {
 		t.Errorf("exit %v, %v\n%s%s", r.code, err, r.stdout, r.stderr)
 	}
 	if len(s.fw.Requests()) != asked {
 		t.Error("trust asked something")
 	}
-	for _, args := range [][]string{{"pfsense", "trust", "fw.lan"}, {"pfsense", "trust", "https://a", "https://b"}, {"pfsense", "trust", "http://fw.lan"}} {
+	for _, args := range [][]string{{"pfsense", "trust", "fw.lan"}, {"pfsense", "trust", "https://a", "https://b"},
+		{"pfsense", "trust", "http://fw.lan"}} {
 		if r := s.plain("", args...); r.code != cli.Usage {
 			t.Errorf("%q: exit %v\n%s%s", args, r.code, r.stdout, r.stderr)
 		}
 	}
 }
 
-// What configure learned of the network's addresses, serve, probe and check find this machine's device by, and log in nowhere.
+// What configure learned of the network's addresses, serve, probe and check find this machine's device by, and log in
+// nowhere.
 func TestLearnedNetwork(t *testing.T) {
 	s := newFirewallSite(t, pfsensetest.Options{})
 	flags := []string{"--interface=Admin", "--state-dir=state", "--config=pxeagent.yaml"}
@@ -255,7 +270,8 @@ func TestLearnedNetwork(t *testing.T) {
 	if n, err := at(eth0); err != nil || n.device != "eth0" {
 		t.Errorf("one device: %+v, %v", n, err)
 	}
-	if _, err := at(eth0, eth1); explain(err).Code != cli.NoInterface || !strings.Contains(strings.Join(explain(err).Hints, "\n"), "pxeagent configure") {
+	if _, err := at(eth0, eth1); explain(err).Code != cli.NoInterface ||
+		!strings.Contains(strings.Join(explain(err).Hints, "\n"), "pxeagent configure") {
 		t.Errorf("before: %v, %q", err, explain(err).Hints)
 	}
 	s.run("", "configure --dry-run"+wish)
@@ -310,7 +326,8 @@ func TestLearnedAbilities(t *testing.T) {
 		t.Fatalf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	after := expected()
-	if after.URL != [firmware.NumArch]string{} || after.NBP[firmware.EFI64] != after.NBP[firmware.BIOS] || after.Script != "" {
+	if after.URL != [firmware.NumArch]string{} || after.NBP[firmware.EFI64] != after.NBP[firmware.BIOS] ||
+		after.Script != "" {
 		t.Errorf("after: %+v", after)
 	}
 	if want := (dhcp.Abilities{NoURL: true, OneNBP: true, NoScript: true}); daemon() != want {

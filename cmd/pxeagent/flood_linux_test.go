@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// Whoever sends forged requests, or requests with long names, makes no long log. What was left out is counted to the last line.
+// Whoever sends forged requests, or requests with long names, makes no long log. What was left out is counted to the
+// last line.
 func TestLogOfAFlood(t *testing.T) {
 	d := startProcess(t, 0, "serve:\n  networks: [127.0.0.0/24]\n")
 	write(t, filepath.Join(d.dir, "root/tftp/marker"), "marker")
@@ -56,13 +57,15 @@ func TestLogOfAFlood(t *testing.T) {
 	log := d.log.String()
 	for proto, all := range refused {
 		written := len(regexp.MustCompile(`msg=served proto=`+proto+` .*outcome=refused`).FindAllString(log, -1))
-		left := sum(t, regexp.MustCompile(`level=WARN msg="lines left out" of=served proto=`+proto+` outcome=refused count=(\d+)\n`), log)
+		left := sum(t, regexp.MustCompile(
+			`level=WARN msg="lines left out" of=served proto=`+proto+` outcome=refused count=(\d+)\n`), log)
 		if written+left != all || written < 10 || written > 3*30 {
 			t.Errorf("%s: %d lines and %d left out, of %d", proto, written, left, all)
 		}
 	}
 	written := len(regexp.MustCompile(`msg=served proto=http .*outcome=ok`).FindAllString(log, -1))
-	left := sum(t, regexp.MustCompile(`level=INFO msg="lines left out" of=served proto=http outcome=ok count=(\d+)\n`), log)
+	left := sum(t, regexp.MustCompile(`level=INFO msg="lines left out" of=served proto=http outcome=ok count=(\d+)\n`),
+		log)
 	if written+left != served || served < fine || left == 0 {
 		t.Errorf("%d lines and %d left out, of %d requests that were served", written, left, served)
 	}

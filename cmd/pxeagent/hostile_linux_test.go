@@ -12,8 +12,8 @@ import (
 	"pxeagent/deploy/lab/site"
 )
 
-// hostileDHCP answers every DISCOVER in a network with what no client can read, until the test ends. Each answer has the xid
-// and the chaddr of its question.
+// hostileDHCP answers every DISCOVER in a network with what no client can read, until the test ends. Each answer has
+// the xid and the chaddr of its question.
 func hostileDHCP(t *testing.T, h *lab.Host) {
 	t.Helper()
 	var conn *net.UDPConn
@@ -43,7 +43,8 @@ func hostileDHCP(t *testing.T, h *lab.Host) {
 			for len(huge) < 1100 {
 				huge = append(append(huge, 43, 255), strings.Repeat("\x09", 255)...)
 			}
-			for _, b := range [][]byte{cookie, long, short, good[:244], append(slices.Clone(good[:240]), 67, 255, 'x'), append(huge, 67)} {
+			for _, b := range [][]byte{cookie, long, short, good[:244], append(slices.Clone(good[:240]), 67, 255, 'x'),
+				append(huge, 67)} {
 				_, _ = conn.WriteToUDP(b, to)
 			}
 		}
@@ -58,14 +59,16 @@ func TestHostileDHCPServer(t *testing.T) {
 	s.Serve()
 	s.Must(0, "configure")
 	out := s.Must(0, "probe")
-	for _, want := range []string{"DHCP magic cookie missing", "hlen 16", "hlen 0", "option 54 is cut off", "option 67 is cut off"} {
+	for _, want := range []string{"DHCP magic cookie missing", "hlen 16", "hlen 0", "option 54 is cut off",
+		"option 67 is cut off"} {
 		if !strings.Contains(out, "cannot be read: ") || !strings.Contains(out, want) {
 			t.Errorf("the probe does not name %q:\n%s", want, out)
 		}
 	}
 	s.Must(0, "check")
 	probes := s.Metric("pxeagent_probes_total")
-	for deadline := time.Now().Add(30 * time.Second); s.Metric("pxeagent_probes_total", `result="ok"`) == 0 || s.Metric("pxeagent_probes_total") == probes; {
+	for deadline := time.Now().Add(30 * time.Second); s.Metric("pxeagent_probes_total", `result="ok"`) == 0 ||
+		s.Metric("pxeagent_probes_total") == probes; {
 		if time.Now().After(deadline) {
 			t.Fatalf("the daemon probes no more:\n%s", s.Agent.Output())
 		}

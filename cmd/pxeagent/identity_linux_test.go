@@ -28,12 +28,14 @@ func newCrowd(t *testing.T) *crowd {
 	lab.Need(t, "ip", "curl")
 	near, far := lab.NewSegment(t), lab.NewSegment(t)
 	box := near.Host("box", "eth0", "10.77.0.7/24")
-	w := &crowd{t: t, dir: t.TempDir(), a: near.Host("a", "eth0", "10.77.0.5/24"), b: near.Host("b", "eth0", "10.77.0.6/24")}
+	w := &crowd{t: t, dir: t.TempDir(), a: near.Host("a", "eth0", "10.77.0.5/24"),
+		b: near.Host("b", "eth0", "10.77.0.6/24")}
 	router := near.Host("router", "eth0", "10.77.0.254/24")
 	far.Plug(router, "eth1", "10.78.0.1/24")
 	w.c, w.d = far.Host("c", "eth0", "10.78.0.9/24"), far.Host("d", "eth0", "10.77.0.66/32")
 	router.Do(func() {
-		for name, value := range map[string]string{"ip_forward": "1", "conf/eth0/proxy_arp": "1", "neigh/eth0/proxy_delay": "0"} {
+		for name, value := range map[string]string{"ip_forward": "1", "conf/eth0/proxy_arp": "1",
+			"neigh/eth0/proxy_delay": "0"} {
 			if err := os.WriteFile("/proc/sys/net/ipv4/"+name, []byte(value), 0); err != nil {
 				t.Fatal(err)
 			}
@@ -44,7 +46,8 @@ func newCrowd(t *testing.T) *crowd {
 	w.c.IP("route", "add", "default", "via", "10.78.0.1")
 	w.d.IP("route", "add", "default", "via", "10.78.0.1", "dev", "eth0", "onlink")
 
-	config := "state_dir: state\nnext_server: 10.77.0.7\nserve:\n  root: .\nprofiles:\n  p: {image: local, menu: skip}\nhosts:\n"
+	config := "state_dir: state\nnext_server: 10.77.0.7\nserve:\n  root: .\nprofiles:\n  p: {image: local, menu: " +
+		"skip}\nhosts:\n"
 	for name, h := range w.machines() {
 		config += fmt.Sprintf("  - {name: %s, mac: %s, profile: p}\n", name, h.MAC("eth0"))
 	}
@@ -124,8 +127,8 @@ func (w *crowd) want(what, got, want string) {
 	}
 }
 
-// A one-time boot and a document are the machine's that the network has there, whatever another tells; behind a router they
-// are the machine's that tells so, but for secrets.
+// A one-time boot and a document are the machine's that the network has there, whatever another tells; behind a router
+// they are the machine's that tells so, but for secrets.
 func TestWhoseBootAndDocument(t *testing.T) {
 	w := newCrowd(t)
 	const once, refused = "smartos-20130808T195337Z", "this document is for another machine\n\n403"
@@ -169,7 +172,8 @@ func TestWhoseBootAndDocument(t *testing.T) {
 		w.daemon.WaitOutput(10*time.Second, `msg="one-time boot done" client=\S+ mac=`+h.MAC("eth0"))
 		w.want(name+" after its kernel", w.menu(h, mac[name]), "local")
 	}
-	for name, client := range map[string]string{"a": `10\.77\.0\.5`, "b": `10\.77\.0\.6`, "c": `10\.78\.0\.9`, "d": `10\.77\.0\.66`} {
+	for name, client := range map[string]string{"a": `10\.77\.0\.5`, "b": `10\.77\.0\.6`, "c": `10\.78\.0\.9`,
+		"d": `10\.77\.0\.66`} {
 		w.daemon.WaitOutput(10*time.Second, `msg="one-time boot done" client=`+client+` mac=`+w.machines()[name].MAC("eth0"))
 	}
 }

@@ -44,7 +44,8 @@ func TestImageExitCodes(t *testing.T) {
 	archive := imagetest.SmartOS(t, "20990101T000000Z")
 	m.PutFile("20250101T000000Z/platform-20250101T000000Z.tgz", &imagetest.File{Fails: []int{403, 403}})
 	m.Put("20250102T000000Z/platform-20250102T000000Z.tgz", archive)
-	m.Put("20250102T000000Z/sha256sums.txt", []byte(imagetest.SumLine("sha256", "platform-20250102T000000Z.tgz", []byte("x"))))
+	m.Put("20250102T000000Z/sha256sums.txt", []byte(imagetest.SumLine("sha256", "platform-20250102T000000Z.tgz",
+		[]byte("x"))))
 	evil := imagetest.TGZ(t, imagetest.Entry{Name: "../evil", Body: "x"})
 	m.Put("20250103T000000Z/platform-20250103T000000Z.tgz", evil)
 	m.Put("20250103T000000Z/md5sums.txt", []byte(imagetest.SumLine("md5", "platform-20250103T000000Z.tgz", evil)))
@@ -75,7 +76,8 @@ func TestImageExitCodes(t *testing.T) {
 		{"remove memtest-memtest86-5.01", cli.Refused, "put there by hand"},
 		{"default smartos-1", cli.NoImage, `no item "smartos-1"`},
 		{"sync", cli.Usage, "lists none"},
-		{"add smartos latest --mirror file:///mnt", cli.Usage, `--mirror: "file:///mnt" has the scheme file; want https or http`},
+		{"add smartos latest --mirror file:///mnt", cli.Usage,
+			`--mirror: "file:///mnt" has the scheme file; want https or http`},
 		{"add iso x --from ftp://mirror.lan/x.iso", cli.Usage, `--from: "ftp://mirror.lan/x.iso" has the scheme ftp`},
 		{"add iso x --from nowhere.iso", cli.Usage, "--from: there is no nowhere.iso"},
 		{"add iso x --from pxeagent.yaml --sha256 12", cli.Usage, `--sha256: invalid SHA-256 "12"`},
@@ -100,7 +102,8 @@ func TestImageExitCodes(t *testing.T) {
 	}
 }
 
-// What machines are on stays while a canary tries what is later, whatever keep says; so does the image of a default that is its second item.
+// What machines are on stays while a canary tries what is later, whatever keep says; so does the image of a default
+// that is its second item.
 func TestImageSyncKeepsWhatMachinesBoot(t *testing.T) {
 	m, _ := imageSite(t)
 	versions := []string{"20110101T000000Z", "20120101T000000Z", "20130101T000000Z", stamp}
@@ -110,16 +113,20 @@ func TestImageSyncKeepsWhatMachinesBoot(t *testing.T) {
 			t.Fatalf("%+v", r)
 		}
 	}
-	write(t, "pxeagent.yaml", "serve: {root: root}\nstate_dir: state\nmirrors: {smartos: \""+m.URL+"\"}\nimages:\n  - {recipe: smartos, keep: 1}\n"+
-		"menu: {default: smartos-20120101T000000Z-rescue}\nprofiles: {p: {image: smartos}}\nhosts:\n  - {name: a, mac: 52:54:00:00:00:01, profile: p}\n"+
-		"  - {name: b, mac: 52:54:00:00:00:02, profile: p, labels: {canary: \"true\"}}\n")
+	write(t, "pxeagent.yaml",
+		"serve: {root: root}\nstate_dir: state\nmirrors: {smartos: \""+m.URL+"\"}\nimages:\n  - {recipe: smartos, keep: 1}\n"+
+			"menu: {default: smartos-20120101T000000Z-rescue}\nprofiles: {p: {image: smartos}}\nhosts:\n  - {name: a, mac: "+
+			"52:54:00:00:00:01, profile: p}\n"+
+			"  - {name: b, mac: 52:54:00:00:00:02, profile: p, labels: {canary: \"true\"}}\n")
 	r := imageCmd("sync")
-	for _, want := range []string{"spare   smartos-20110101T000000Z: profile p boots it", "spare   smartos-20120101T000000Z: it is the menu's default", "remove  smartos-20130101T000000Z"} {
+	for _, want := range []string{"spare   smartos-20110101T000000Z: profile p boots it",
+		"spare   smartos-20120101T000000Z: it is the menu's default", "remove  smartos-20130101T000000Z"} {
 		if r.code != cli.Done || !strings.Contains(r.stdout, want) {
 			t.Errorf("want %s: %+v", want, r)
 		}
 	}
-	if r := imageCmd("remove", "smartos-20110101T000000Z"); r.code != cli.Refused || !strings.Contains(r.stderr, "profile p boots it") {
+	if r := imageCmd("remove", "smartos-20110101T000000Z"); r.code != cli.Refused ||
+		!strings.Contains(r.stderr, "profile p boots it") {
 		t.Errorf("%+v", r)
 	}
 }
@@ -129,11 +136,13 @@ func TestOwnRecipeThatIsWrong(t *testing.T) {
 	m, _ := imageSite(t)
 	write(t, "root/recipes/mine.yaml", "name: mine\ntitel: Mine\n")
 	r := imageCmd("recipes")
-	if r.code != cli.Usage || !strings.Contains(r.stdout, "\nsmartos ") || !strings.Contains(r.stderr, "recipes/mine.yaml: line 2: unknown key titel") {
+	if r.code != cli.Usage || !strings.Contains(r.stdout, "\nsmartos ") ||
+		!strings.Contains(r.stderr, "recipes/mine.yaml: line 2: unknown key titel") {
 		t.Errorf("%+v", r)
 	}
 	m.PublishOldSmartOS(t, stamp)
-	if r := imageCmd("add", "smartos", stamp, "--mirror", m.URL); r.code != cli.Done || !strings.Contains(r.stderr, "mine.yaml") {
+	if r := imageCmd("add", "smartos", stamp, "--mirror", m.URL); r.code != cli.Done ||
+		!strings.Contains(r.stderr, "mine.yaml") {
 		t.Errorf("%+v", r)
 	}
 }
@@ -143,7 +152,8 @@ func TestWithDefault(t *testing.T) {
 		{"", "menu:\n  default: x\n"},
 		{"# a\ninterface: eth1", "# a\ninterface: eth1\nmenu:\n  default: x\n"},
 		{"menu:\n  title: T # t\n\nlog:\n  level: info\n", "menu:\n  default: x\n  title: T # t\n\nlog:\n  level: info\n"},
-		{"menu:\n    # c\n    timeout: 5s\n    default: local # d\nlog: {}\n", "menu:\n    # c\n    timeout: 5s\n    default: x # d\nlog: {}\n"},
+		{"menu:\n    # c\n    timeout: 5s\n    default: local # d\nlog: {}\n",
+			"menu:\n    # c\n    timeout: 5s\n    default: x # d\nlog: {}\n"},
 		{"menu: {title: 'ä', default: \"local\"} # e\n", "menu: {title: 'ä', default: x} # e\n"},
 		{"menu:\n  default: 'old one'\n", "menu:\n  default: x\n"},
 		{"menu:\nlog:\n  level: info\n", "menu:\n  default: x\nlog:\n  level: info\n"},
@@ -178,7 +188,8 @@ func TestImageDefaultMakesTheFile(t *testing.T) {
 func TestImageDefaultRefuses(t *testing.T) {
 	_, dir := imageSite(t)
 	t.Setenv("PXEAGENT_MENU_DEFAULT", "local")
-	if r := imageCmd("default", "shell"); r.code != cli.Refused || !strings.Contains(r.stderr, "PXEAGENT_MENU_DEFAULT, which wins") {
+	if r := imageCmd("default", "shell"); r.code != cli.Refused ||
+		!strings.Contains(r.stderr, "PXEAGENT_MENU_DEFAULT, which wins") {
 		t.Errorf("%+v", r)
 	}
 	os.Unsetenv("PXEAGENT_MENU_DEFAULT")

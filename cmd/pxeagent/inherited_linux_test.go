@@ -43,8 +43,10 @@ func underSystemd(t *testing.T, log io.Writer, sockets ...*os.File) *exec.Cmd {
 	write(t, filepath.Join(dir, "tftp/hello"), "a file")
 	// Ports that nobody can take: what is passed is served and nothing is bound.
 	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, binary, "serve", "--root", dir,
-		"--tftp", "192.0.2.1:69", "--http", "192.0.2.1:80", "--next-server", "127.0.0.1", "--state-dir", filepath.Join(dir, "state"))
-	cmd.Env = append(os.Environ(), fmt.Sprint("LISTEN_FDS=", len(sockets)), "LISTEN_FDNAMES="+strings.Repeat("pxeagent.socket:", len(sockets)))
+		"--tftp", "192.0.2.1:69", "--http", "192.0.2.1:80", "--next-server", "127.0.0.1", "--state-dir",
+		filepath.Join(dir, "state"))
+	cmd.Env = append(os.Environ(), fmt.Sprint("LISTEN_FDS=", len(sockets)),
+		"LISTEN_FDNAMES="+strings.Repeat("pxeagent.socket:", len(sockets)))
 	cmd.ExtraFiles, cmd.Stderr = sockets, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -122,7 +124,8 @@ func TestPassedSocketsThatCannotBeServed(t *testing.T) {
 		if got := cmd.ProcessState.ExitCode(); got != cli.Wrong.Exit {
 			t.Errorf("%s: exit %d, want %d, which the unit does not restart after", want, got, cli.Wrong.Exit)
 		}
-		if text := log.String(); !strings.Contains(text, want) || !strings.Contains(text, "hint: deploy/systemd/pxeagent.socket") {
+		if text := log.String(); !strings.Contains(text, want) ||
+			!strings.Contains(text, "hint: deploy/systemd/pxeagent.socket") {
 			t.Errorf("want %q, and a hint:\n%s", want, text)
 		}
 	}

@@ -23,7 +23,8 @@ func TestIPXEScript(t *testing.T) {
 	if f := script.Faults([]byte(r.stdout)); f != nil {
 		t.Errorf("%+v", f)
 	}
-	for _, want := range []string{"#!ipxe\n", "\nchain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\n", "tftp://${next-server}/", "&& shell ||\n"} {
+	for _, want := range []string{"#!ipxe\n", "\nchain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\n",
+		"tftp://${next-server}/", "&& shell ||\n"} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("the script lacks %q:\n%s", want, r.stdout)
 		}
@@ -40,7 +41,8 @@ func TestIPXEBuild(t *testing.T) {
 	write(t, "ipxe/src/Makefile", "bin/undionly.kpxe: $(EMBED)\n\t@mkdir -p $(@D)\n\t@cp $(EMBED) $@\n")
 	args := []string{"--root", filepath.Join(dir, "root"), "--next-server", "10.0.0.7"}
 	r := pxeagent(append([]string{"ipxe", "build", "--source", "ipxe"}, args...)...)
-	if r.code != cli.Done || !strings.Contains(r.stdout, "bios: installed "+filepath.Join(dir, "root/tftp/undionly.kpxe")) {
+	if r.code != cli.Done || !strings.Contains(r.stdout, "bios: installed "+filepath.Join(dir,
+		"root/tftp/undionly.kpxe")) {
 		t.Fatalf("%+v", r)
 	}
 	got, err := os.ReadFile("root/tftp/undionly.kpxe")
@@ -49,7 +51,8 @@ func TestIPXEBuild(t *testing.T) {
 	}
 	// Explained as it now is.
 	r = pxeagent(append([]string{"chain", "explain"}, args...)...)
-	if r.code != cli.Done || !strings.Contains(r.stdout, "built with pxeagent's script to http://10.0.0.7/ipxe/bootstrap.ipxe") {
+	if r.code != cli.Done || !strings.Contains(r.stdout,
+		"built with pxeagent's script to http://10.0.0.7/ipxe/bootstrap.ipxe") {
 		t.Errorf("%+v", r)
 	}
 	write(t, "mine.ipxe", "#!ipxe\nshell\n")
@@ -77,7 +80,8 @@ func TestIPXEBuild(t *testing.T) {
 		t.Errorf("after builds that failed: %q, %v", got, err)
 	}
 	t.Setenv("PATH", t.TempDir())
-	if r := pxeagent(append([]string{"ipxe", "build", "--source", "ipxe"}, args...)...); r.code != cli.NoProgram || !strings.Contains(r.stderr, "hint: on Debian: apt install make") {
+	if r := pxeagent(append([]string{"ipxe", "build", "--source", "ipxe"}, args...)...); r.code != cli.NoProgram ||
+		!strings.Contains(r.stderr, "hint: on Debian: apt install make") {
 		t.Errorf("without tools: %+v", r)
 	}
 }
@@ -88,7 +92,8 @@ func TestChainExplain(t *testing.T) {
 		t.Fatal(err)
 	}
 	explain := func(args string) result {
-		return pxeagent(append([]string{"chain", "explain", "--root", "root", "--next-server", "10.0.0.7"}, strings.Fields(args)...)...)
+		return pxeagent(append([]string{"chain", "explain", "--root", "root", "--next-server", "10.0.0.7"},
+			strings.Fields(args)...)...)
 	}
 	type machines struct {
 		Machines []struct {
@@ -121,7 +126,9 @@ func TestChainExplain(t *testing.T) {
 		}
 	}
 	text := explain("--pfsense https://fw.lan --chain embed").stdout
-	for _, want := range []string{"BIOS ", "UEFI x64 ", "UEFI ARM64 ", "UEFI HTTP ", "pfSense itself sends iPXE what it sends a ROM", "chain: dhcp", "option 60 HTTPClient to PXE machines", "the DHCP server has to name undionly.kpxe", "left out by chain: embed", "nothing here ends the loop for certain"} {
+	for _, want := range []string{"BIOS ", "UEFI x64 ", "UEFI ARM64 ", "UEFI HTTP ",
+		"pfSense itself sends iPXE what it sends a ROM", "chain: dhcp", "option 60 HTTPClient to PXE machines",
+		"the DHCP server has to name undionly.kpxe", "left out by chain: embed", "nothing here ends the loop for certain"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the text lacks %q:\n%s", want, text)
 		}
@@ -132,7 +139,9 @@ func TestChainExplain(t *testing.T) {
 		"--backend none":           "no  url        no DHCP server is configured from here",
 		"--pfsense https://fw.lan": "no  universal  UEFI on ARM64 asks exactly as on x64",
 	} {
-		if r := explain(args); !strings.Contains(r.stdout, want) || !strings.Contains(r.stdout, "yes universal  whichever of iPXE's names") || !strings.Contains(r.stdout, "universal  true") {
+		if r := explain(args); !strings.Contains(r.stdout, want) ||
+			!strings.Contains(r.stdout, "yes universal  whichever of iPXE's names") ||
+			!strings.Contains(r.stdout, "universal  true") {
 			t.Errorf("%s: %q is not in\n%s", args, want, r.stdout)
 		}
 	}

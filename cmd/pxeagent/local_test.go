@@ -29,7 +29,8 @@ func TestLocalAddr(t *testing.T) {
 		device("eth2", "fe80::2/64"),
 		down,
 	}
-	const have = "this machine's addresses: eth0 192.0.2.10/24, eth1 169.254.1.1/16, eth1 10.0.0.7/24, eth1 10.0.0.8/24, eth1 172.16.0.1/16, eth9 10.9.0.1/24"
+	const have = "this machine's addresses: eth0 192.0.2.10/24, eth1 169.254.1.1/16, eth1 10.0.0.7/24, eth1 " +
+		"10.0.0.8/24, eth1 172.16.0.1/16, eth9 10.9.0.1/24"
 	lan, other := netip.MustParsePrefix("172.16.0.0/16"), netip.MustParsePrefix("10.77.0.0/24")
 	for _, c := range []struct {
 		name string
@@ -46,14 +47,21 @@ func TestLocalAddr(t *testing.T) {
 		{"no such device", all, wantLocal{device: "eth7"}, `probe.device: there is no device "eth7" on this machine`, have},
 		{"down", all, wantLocal{network: "eth9"}, "device eth9 is down; `ip link set eth9 up` brings it up", have},
 		{"no IPv4", all, wantLocal{network: "eth2"}, "device eth2 has no IPv4 address", have},
-		{"not in the network", all, wantLocal{device: "eth0", prefix: lan}, "device eth0 has no address in 172.16.0.0/16", have},
-		{"nowhere in the network", all, wantLocal{network: "admin", prefix: other}, "next_server: auto, but this machine has no address in 10.77.0.0/24", have},
-		{"network of unknown place", all, wantLocal{network: "admin"}, `next_server: auto, but no device here is named "admin", so its address is not known`, have},
-		{"nothing to go by", all, wantLocal{}, "the network is not known yet: next_server: auto fits several devices: eth0, eth1", have},
+		{"not in the network", all, wantLocal{device: "eth0", prefix: lan}, "device eth0 has no address in 172.16.0.0/16",
+			have},
+		{"nowhere in the network", all, wantLocal{network: "admin", prefix: other},
+			"next_server: auto, but this machine has no address in 10.77.0.0/24", have},
+		{"network of unknown place", all, wantLocal{network: "admin"},
+			`next_server: auto, but no device here is named "admin", so its address is not known`, have},
+		{"nothing to go by", all, wantLocal{},
+			"the network is not known yet: next_server: auto fits several devices: eth0, eth1", have},
 		{"nothing to go by, one device", all[:2], wantLocal{}, "192.0.2.10 on eth0", ""},
-		{"loopback alone", all[:1], wantLocal{}, "next_server: auto, but this machine has no IPv4 address beyond loopback", "this machine has no IPv4 address beyond loopback"},
+		{"loopback alone", all[:1], wantLocal{}, "next_server: auto, but this machine has no IPv4 address beyond loopback",
+			"this machine has no IPv4 address beyond loopback"},
 		{"loopback by name", all, wantLocal{device: "lo"}, "127.0.0.1 on lo", ""},
-		{"no devices", nil, wantLocal{network: "eth0"}, `next_server: auto, but no device here is named "eth0", so its address is not known`, "this machine has no IPv4 address beyond loopback"},
+		{"no devices", nil, wantLocal{network: "eth0"},
+			`next_server: auto, but no device here is named "eth0", so its address is not known`,
+			"this machine has no IPv4 address beyond loopback"},
 	} {
 		got, err := localAddr(c.nics, c.want)
 		text := fmt.Sprintf("%s on %s", got.addr.Addr(), got.device)
@@ -63,7 +71,8 @@ func TestLocalAddr(t *testing.T) {
 		if err != nil {
 			text = err.Error()
 			var f cli.Failure
-			if !errors.As(err, &f) || f.Code != cli.NoInterface || len(f.Hints) != 2 || f.Hints[0] != c.hint || !strings.HasPrefix(f.Hints[1], "set next_server (--next-server)") {
+			if !errors.As(err, &f) || f.Code != cli.NoInterface || len(f.Hints) != 2 || f.Hints[0] != c.hint ||
+				!strings.HasPrefix(f.Hints[1], "set next_server (--next-server)") {
 				t.Errorf("%s: %+v", c.name, f)
 			}
 		}
@@ -111,7 +120,8 @@ func TestBaseURL(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := menu.Base(netip.AddrPortFrom(netip.MustParseAddr("10.0.0.7"), l.Config.Serve.HTTP.Port())).String(); got != want {
+		if got := menu.Base(netip.AddrPortFrom(netip.MustParseAddr("10.0.0.7"),
+			l.Config.Serve.HTTP.Port())).String(); got != want {
 			t.Errorf("%s: %s, want %s", listen, got, want)
 		}
 	}

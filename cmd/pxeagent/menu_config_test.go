@@ -18,8 +18,9 @@ func TestRootShadowOfTheMenu(t *testing.T) {
 		want string // of the error; "": none
 		code cli.Code
 	}{
-		"a hash":               {hash + "\n", 0o600, "", cli.Done},
-		"the password":         {"correct horse\n", 0o600, "menu.root_shadow_file: not a password hash, which begins with $", cli.Usage},
+		"a hash": {hash + "\n", 0o600, "", cli.Done},
+		"the password": {"correct horse\n", 0o600,
+			"menu.root_shadow_file: not a password hash, which begins with $", cli.Usage},
 		"quotes in it":         {"$5$a'b$c\n", 0o600, "has characters that a password hash cannot have", cli.Usage},
 		"open to everyone":     {hash, 0o644, "can be read or written by others", cli.Permission},
 		"two lines":            {hash + "\n" + hash + "\n", 0o600, "more than one line", cli.Unexpected},
@@ -44,7 +45,8 @@ func TestRootShadowOfTheMenu(t *testing.T) {
 			}
 			continue
 		}
-		if err == nil || !strings.Contains(err.Error(), tc.want) || explain(err).Code != tc.code || strings.Contains(err.Error(), "correct horse") {
+		if err == nil || !strings.Contains(err.Error(), tc.want) || explain(err).Code != tc.code ||
+			strings.Contains(err.Error(), "correct horse") {
 			t.Errorf("%s: %v (exit %v), want %q (%v)", name, err, explain(err).Code, tc.want, tc.code)
 		}
 	}

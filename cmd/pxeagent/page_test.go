@@ -22,13 +22,15 @@ func TestPageToken(t *testing.T) {
 		want string // in the error; "": none
 		code cli.Code
 	}{
-		"none":               {"", 0, false, "", cli.Done},
-		"a good one":         {aPageToken + "\n", 0o600, true, "", cli.Done},
-		"others may read it": {aPageToken, 0o644, false, "page.token_file: FILE can be read or written by others (mode 0644)", cli.Permission},
-		"too short":          {aPageToken[1:], 0o600, false, "page.token: want at least 16 characters", cli.Usage},
-		"with a blank":       {"0123456789 abcdef", 0o600, false, "page.token: want at least 16 characters of ASCII, without blanks", cli.Usage},
-		"no ASCII":           {"0123456789äbcdef", 0o600, false, "page.token: want", cli.Usage},
-		"empty":              {"\n", 0o600, false, "page.token_file: FILE is empty", cli.Unexpected},
+		"none":       {"", 0, false, "", cli.Done},
+		"a good one": {aPageToken + "\n", 0o600, true, "", cli.Done},
+		"others may read it": {aPageToken, 0o644, false,
+			"page.token_file: FILE can be read or written by others (mode 0644)", cli.Permission},
+		"too short": {aPageToken[1:], 0o600, false, "page.token: want at least 16 characters", cli.Usage},
+		"with a blank": {"0123456789 abcdef", 0o600, false,
+			"page.token: want at least 16 characters of ASCII, without blanks", cli.Usage},
+		"no ASCII": {"0123456789äbcdef", 0o600, false, "page.token: want", cli.Usage},
+		"empty":    {"\n", 0o600, false, "page.token_file: FILE is empty", cli.Unexpected},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := isolate(t)
@@ -47,7 +49,8 @@ func TestPageToken(t *testing.T) {
 			if err == nil {
 				return
 			}
-			if want := strings.ReplaceAll(test.want, "FILE", file); !strings.Contains(err.Error(), want) || explain(err).Code != test.code {
+			if want := strings.ReplaceAll(test.want, "FILE", file); !strings.Contains(err.Error(), want) ||
+				explain(err).Code != test.code {
 				t.Errorf("got %q, exit %v", err, explain(err).Code)
 			}
 			if text := strings.TrimSpace(test.text); text != "" && strings.Contains(err.Error(), text) {
@@ -86,8 +89,10 @@ page: {token_file: /etc/geheim, hosts: [geheim.example]}
 		shown[s.Key] = s
 	}
 	want := map[string]web.Setting{
-		"interface": {Key: "interface", Value: "admin", From: "file:1"}, "serve.http": {Key: "serve.http", Value: ":8080", From: "file:6"},
-		"serve.networks": {Key: "serve.networks", Value: "192.0.2.0/24, 198.51.100.0/24", From: "file:6"}, "chain": {Key: "chain", Value: "auto", From: "default"},
+		"interface":      {Key: "interface", Value: "admin", From: "file:1"},
+		"serve.http":     {Key: "serve.http", Value: ":8080", From: "file:6"},
+		"serve.networks": {Key: "serve.networks", Value: "192.0.2.0/24, 198.51.100.0/24", From: "file:6"},
+		"chain":          {Key: "chain", Value: "auto", From: "default"},
 	}
 	for key, s := range want {
 		if diff := cmp.Diff(s, shown[key]); diff != "" {

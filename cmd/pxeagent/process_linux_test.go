@@ -47,7 +47,8 @@ func startProcess(t *testing.T, files int, yaml string) *process {
 	if files > 0 {
 		limit = fmt.Sprintf("ulimit -n %d && ", files)
 	}
-	d.cmd = exec.Command("sh", "-c", limit+`exec "$0" "$@"`, binary, "serve", "--config", filepath.Join(d.dir, "pxeagent.yaml"),
+	d.cmd = exec.Command("sh", "-c", limit+`exec "$0" "$@"`, binary, "serve", "--config",
+		filepath.Join(d.dir, "pxeagent.yaml"),
 		"--root", filepath.Join(d.dir, "root"), "--state-dir", filepath.Join(d.dir, "state"),
 		"--tftp", "0.0.0.0:0", "--http", "0.0.0.0:0", "--next-server", "127.0.0.1")
 	d.cmd.Stderr = d.log

@@ -15,7 +15,8 @@ func TestReadmeTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, table := range map[string]string{"configuration keys": backend.Schema(backend.Table()).Markdown(), "exit codes": cli.ExitMarkdown((&app{backends: backend.Table()}).codes())} {
+	for name, table := range map[string]string{"configuration keys": backend.Schema(backend.Table()).Markdown(),
+		"exit codes": cli.ExitMarkdown((&app{backends: backend.Table()}).codes())} {
 		if !strings.Contains(string(b), table) {
 			t.Errorf("deploy/guide/reference.md lacks the table of %s:\n%s", name, table)
 		}

@@ -26,7 +26,8 @@ type served struct {
 func serveFile(t *testing.T, yaml string) *served {
 	t.Helper()
 	dir := isolate(t)
-	s := &served{t: t, file: filepath.Join(dir, "pxeagent.yaml"), log: newLines(), code: make(chan cli.Code, 1), folder: dir}
+	s := &served{t: t, file: filepath.Join(dir, "pxeagent.yaml"), log: newLines(), code: make(chan cli.Code, 1),
+		folder: dir}
 	write(t, s.file, yaml)
 	for _, tree := range []string{"tftp", "http"} {
 		if err := os.MkdirAll(filepath.Join(dir, "root", tree), 0o755); err != nil {
@@ -34,7 +35,8 @@ func serveFile(t *testing.T, yaml string) *served {
 		}
 	}
 	go func() {
-		s.code <- run([]string{"serve", "--config", s.file, "--root", filepath.Join(dir, "root"), "--state-dir", filepath.Join(dir, "state"),
+		s.code <- run([]string{"serve", "--config", s.file, "--root", filepath.Join(dir, "root"), "--state-dir",
+			filepath.Join(dir, "state"),
 			"--tftp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--next-server", "127.0.0.1"}, io.Discard, s.log)
 	}()
 	s.base = s.log.wait(t, `msg=serving .*script=(http://127.0.0.1:\d+)/ipxe/bootstrap.ipxe`)[1]
@@ -119,12 +121,14 @@ func TestServeFollowsItsFile(t *testing.T) {
 	s.metric("config_reload_ok", "1")
 
 	// Found without a signal.
-	s.replace("menu: {title: Second}\nhosts:\n- {name: node, mac: 52:54:00:12:34:01, profile: p}\nprofiles:\n  p: {image: shell, timeout: 7s}\n")
+	s.replace("menu: {title: Second}\nhosts:\n- {name: node, mac: 52:54:00:12:34:01, profile: p}\nprofiles:\n  p: " +
+		"{image: shell, timeout: 7s}\n")
 	s.log.wait(t, `msg="The configuration was taken up" keys="\[menu.title hosts profiles\]"`)
 	if m := s.menu("52:54:00:12:34:01"); !strings.Contains(m, "menu Second") || !strings.Contains(m, "menu-timeout 7000") {
 		t.Errorf("the host's menu is\n%s", m)
 	}
-	if m := s.menu("52:54:00:12:34:02"); !strings.Contains(m, "menu Second") || !strings.Contains(m, "menu-timeout 30000") {
+	if m := s.menu("52:54:00:12:34:02"); !strings.Contains(m, "menu Second") ||
+		!strings.Contains(m, "menu-timeout 30000") {
 		t.Errorf("another's menu is\n%s", m)
 	}
 	s.metric("config_changes_total", "1")
@@ -149,26 +153,30 @@ func TestServeFollowsItsFile(t *testing.T) {
 	}
 	s.hup()
 	s.log.wait(t, `msg="The configuration cannot be used" err="reading the configuration [^\n]*no such file`)
-	s.replace("# as before\n\nmenu: {title: Second}\n\nhosts:\n- {name: node, mac: 52:54:00:12:34:01, profile: p}\nprofiles:\n  p: {image: shell, timeout: 7s}\n")
+	s.replace("# as before\n\nmenu: {title: Second}\n\nhosts:\n- {name: node, mac: 52:54:00:12:34:01, profile: " +
+		"p}\nprofiles:\n  p: {image: shell, timeout: 7s}\n")
 	s.log.wait(t, `msg="The configuration is again the one in use"`)
 	s.metric("config_reload_ok", "1")
 	s.metric("config_changes_total", "1")
 
 	// What needs a restart is named; the rest is taken up all the same.
 	s.replace("menu: {title: Fourth}\nserve: {universal: true}\nprobe: {interval: 20s}\n")
-	s.log.wait(t, `msg="The configuration was changed in keys that take effect at the next start only" keys="\[serve.universal probe.interval\]"`)
+	s.log.wait(
+		t, `msg="The configuration was changed in keys that take effect at the next start only" keys="\[serve.universal probe.interval\]"`)
 	s.log.wait(t, `msg="The configuration was taken up" keys="\[menu.title hosts profiles\]"`)
 	s.metric("config_changes_total", "2")
 	s.hup()
 	s.hup()
-	if m := s.menu("52:54:00:12:34:01"); !strings.Contains(m, "menu Fourth") || !strings.Contains(m, "menu-timeout 30000") {
+	if m := s.menu("52:54:00:12:34:01"); !strings.Contains(m, "menu Fourth") ||
+		!strings.Contains(m, "menu-timeout 30000") {
 		t.Errorf("the menu is\n%s", m)
 	}
 }
 
 // The hash of root's password has a file of its own, which is followed as well; it is in no log.
 func TestServeFollowsTheShadow(t *testing.T) {
-	const first, second = "$5$salt$Gcm6FsVtF/Qa77ZKD.iwsJlCVPY0XSMgLJL0Hnww/c1", "$5$tlas$Gcm6FsVtF/Qa77ZKD.iwsJlCVPY0XSMgLJL0Hnww/c1"
+	const first, second = "$5$salt$Gcm6FsVtF/Qa77ZKD.iwsJlCVPY0XSMgLJL0Hnww/c1",
+		"$5$tlas$Gcm6FsVtF/Qa77ZKD.iwsJlCVPY0XSMgLJL0Hnww/c1"
 	dir := t.TempDir()
 	shadow := filepath.Join(dir, "shadow")
 	write(t, shadow, first+"\n")

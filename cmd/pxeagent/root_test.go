@@ -65,7 +65,8 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		t.Skipf("missing: /dev/full")
 	}
 	defer full.Close()
-	for _, args := range [][]string{{"config", "show"}, {"config", "show", "--json"}, {"config", "check"}, {"exit-codes"}, {"version"}} {
+	for _, args := range [][]string{{"config", "show"}, {"config", "show", "--json"}, {"config", "check"},
+		{"exit-codes"}, {"version"}} {
 		var stderr strings.Builder
 		if code := run(args, full, &stderr); code != cli.NotWritable || !strings.Contains(stderr.String(), "no space left") {
 			t.Errorf("%q: exit %v, %s", args, code, stderr.String())

@@ -105,7 +105,8 @@ func (s systemd) silent(t *testing.T) {
 	}
 }
 
-// The command line of the documentation: no file, no DHCP server, an ordinary user. systemd is told when it serves and when it stops.
+// The command line of the documentation: no file, no DHCP server, an ordinary user. systemd is told when it serves and
+// when it stops.
 func TestServeOnLoopback(t *testing.T) {
 	dir := isolate(t)
 	systemd := systemdSocket(t)
@@ -114,7 +115,8 @@ func TestServeOnLoopback(t *testing.T) {
 	log := newLines()
 	code := make(chan cli.Code, 1)
 	go func() {
-		code <- run([]string{"serve", "--root", dir, "--tftp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--next-server", "127.0.0.1", "--state-dir", filepath.Join(dir, "state")}, io.Discard, log)
+		code <- run([]string{"serve", "--root", dir, "--tftp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--next-server",
+			"127.0.0.1", "--state-dir", filepath.Join(dir, "state")}, io.Discard, log)
 	}()
 	script := log.wait(t, `msg=serving .*script=(http://127.0.0.1:\d+/ipxe/bootstrap.ipxe)`)[1]
 	systemd.heard(t, "READY=1")
@@ -125,7 +127,8 @@ func TestServeOnLoopback(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	if err != nil || !strings.HasPrefix(string(b), "#!ipxe\n") || !strings.Contains(string(b), strings.TrimSuffix(script, "/ipxe/bootstrap.ipxe")) {
+	if err != nil || !strings.HasPrefix(string(b), "#!ipxe\n") ||
+		!strings.Contains(string(b), strings.TrimSuffix(script, "/ipxe/bootstrap.ipxe")) {
 		t.Errorf("the script is %q, %v", b, err)
 	}
 	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {

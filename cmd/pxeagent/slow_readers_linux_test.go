@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// 1,200 machines behind one address that read nothing take half of the connections, and stop neither TFTP nor HTTP for others.
+// 1,200 machines behind one address that read nothing take half of the connections, and stop neither TFTP nor HTTP for
+// others.
 func TestSlowReadersOfOneAddress(t *testing.T) {
 	const readers, files, mayHave = 1200, 1024, 112
 	var own syscall.Rlimit

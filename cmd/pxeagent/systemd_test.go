@@ -45,7 +45,8 @@ func TestSystemdUnit(t *testing.T) {
 	}
 	c := defaults.Config
 	dirs := strings.Fields(strings.Join(unit["StateDirectory"], " "))
-	for _, want := range []string{c.Serve.Root, filepath.Join(c.Serve.Root, "tftp"), filepath.Join(c.Serve.Root, "http"), c.StateDir} {
+	for _, want := range []string{c.Serve.Root, filepath.Join(c.Serve.Root, "tftp"), filepath.Join(c.Serve.Root, "http"),
+		c.StateDir} {
 		if !slices.Contains(dirs, strings.TrimPrefix(want, "/var/lib/")) {
 			t.Errorf("StateDirectory=%q has no %s", dirs, want)
 		}
@@ -108,7 +109,8 @@ func TestSystemdTakesTheUnit(t *testing.T) {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
 	// 2.0 of 10, where a unit without any such lines has 9.6.
-	if out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--threshold=20", path).CombinedOutput(); err != nil {
+	if out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--threshold=20",
+		path).CombinedOutput(); err != nil {
 		t.Errorf("security: %v\n%s", err, out)
 	}
 }

@@ -64,7 +64,8 @@ func TestBootsOfAHostileMachine(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() { s.Close(); <-done })
-	for _, args := range [][]string{{"boots"}, {"boots", "--json"}, {"boots", "show", "x"}, {"boots", "show", "x", "--json"}} {
+	for _, args := range [][]string{{"boots"}, {"boots", "--json"}, {"boots", "show", "x"},
+		{"boots", "show", "x", "--json"}} {
 		var stdout, stderr bytes.Buffer
 		code := run(append(args, "--state-dir", dir), &stdout, &stderr)
 		if code != cli.Done {

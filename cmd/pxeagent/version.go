@@ -25,7 +25,8 @@ type build struct {
 
 // readBuild asks the binary itself.
 func readBuild() build {
-	b := build{Version: version, Revision: revision, Time: committed, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	b := build{Version: version, Revision: revision, Time: committed, Go: runtime.Version(), Platform: runtime.GOOS +
+		"/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v := info.Main.Version; b.Version == "" && v != "" && v != "(devel)" {
 			b.Version = v

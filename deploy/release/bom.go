@@ -12,8 +12,8 @@ import (
 
 const bomTool = "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0"
 
-// bom writes what a program was made from: each module, its checksum and its licence, in CycloneDX's JSON. It fails where
-// a licence is none that may go into the program.
+// bom writes what a program was made from: each module, its checksum and its licence, in CycloneDX's JSON. It fails
+// where a licence is none that may go into the program.
 func (r *release) bom(ctx context.Context, binary, to string) error {
 	err := r.goTool(ctx, nil, "run", bomTool, "bin", "-json", "-noserial", "-notimestamp", "-licenses",
 		"-version", r.version, "-output", to, binary)

@@ -3,8 +3,8 @@
 //	go run ./deploy/release --version 1.2.3
 //
 // For each platform it writes an archive with the program, its man pages, completions, units, dashboard and rules; the
-// packages of Debian and of RPM; a list of what the program is made from; and SHA256SUMS over all. The same sources make
-// the same bytes on any machine with the same Go. `licences` in place of flags checks licences alone.
+// packages of Debian and of RPM; a list of what the program is made from; and SHA256SUMS over all. The same sources
+// make the same bytes on any machine with the same Go. `licences` in place of flags checks licences alone.
 package main
 
 import (

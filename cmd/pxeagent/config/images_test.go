@@ -80,7 +80,8 @@ func TestImagesFromRelativePath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := l.Config.Images[0].From; len(got) != 2 || got[0] != filepath.Join(dir, "etc/usb/x.iso") || got[1] != "https://host/memdisk" {
+	if got := l.Config.Images[0].From; len(got) != 2 || got[0] != filepath.Join(dir, "etc/usb/x.iso") ||
+		got[1] != "https://host/memdisk" {
 		t.Errorf("from %q", got)
 	}
 }

@@ -83,7 +83,8 @@ func TestAllMistakesOfMachinesAtOnce(t *testing.T) {
 	for _, m := range ms {
 		keys = append(keys, m.key)
 	}
-	if want := []string{"hosts[0].profile", "hosts[1].mac", "hosts[2].mac", "profiles.p.menu", "profiles.q.menu"}; !slices.Equal(keys, want) {
+	if want := []string{"hosts[0].profile", "hosts[1].mac", "hosts[2].mac", "profiles.p.menu",
+		"profiles.q.menu"}; !slices.Equal(keys, want) {
 		t.Errorf("Mistakes of %q, want %q:\n%v", keys, want, err)
 	}
 }

@@ -56,7 +56,8 @@ func TestEntriesMistakes(t *testing.T) {
 		if want == "" && err == nil {
 			continue
 		}
-		if err == nil || want == "" || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Join(dir, "pxeagent.yaml")+":2") {
+		if err == nil || want == "" || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), filepath.Join(dir, "pxeagent.yaml")+":2") {
 			t.Errorf("%s:\n got %v\nwant %s", text, err, want)
 		}
 	}

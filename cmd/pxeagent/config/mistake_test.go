@@ -47,15 +47,16 @@ func TestMistakes(t *testing.T) {
 		{name: "nulls", file: "serve:\nlog:\n  level:\nnext_server: ~\nchain: ''\n"},
 		{name: "alias", file: "state_dir: &d /x\ndhcp:\n  shed: {dir: *d}\n"},
 
-		{name: "unknown keys", file: "Interface: a\nnext-server: b\nserve:\n  roots: c\n  tls: d\ntftp: e\nzzz: f\n[a]: b\n", want: []string{
-			"Interface: unknown key; did you mean interface? (FILE:1)",
-			"next-server: unknown key; did you mean next_server? (FILE:2)",
-			"serve.roots: unknown key; did you mean serve.root? (FILE:4)",
-			"serve.tls: unknown key (FILE:5)",
-			"tftp: unknown key; did you mean serve.tftp? (FILE:6)",
-			"zzz: unknown key (FILE:7)",
-			"FILE:8: unknown key",
-		}},
+		{name: "unknown keys",
+			file: "Interface: a\nnext-server: b\nserve:\n  roots: c\n  tls: d\ntftp: e\nzzz: f\n[a]: b\n", want: []string{
+				"Interface: unknown key; did you mean interface? (FILE:1)",
+				"next-server: unknown key; did you mean next_server? (FILE:2)",
+				"serve.roots: unknown key; did you mean serve.root? (FILE:4)",
+				"serve.tls: unknown key (FILE:5)",
+				"tftp: unknown key; did you mean serve.tftp? (FILE:6)",
+				"zzz: unknown key (FILE:7)",
+				"FILE:8: unknown key",
+			}},
 		{name: "a secret in the file", file: "dhcp:\n  tower:\n    password: hunter2\n    apikey: hunter3\n", want: []string{
 			"dhcp.tower.password: unknown key: secrets do not stand in this file; name a file that holds it in " +
 				"dhcp.tower.password_file, page.token_file, menu.root_shadow_file or webhook.secret_file (FILE:3)",
@@ -93,11 +94,12 @@ func TestMistakes(t *testing.T) {
 		{name: "syntax: no such anchor", file: "chain: off\nserve:\n  root: *x\n",
 			want: []string{"FILE:3: not YAML: unknown anchor 'x' referenced"}},
 		{name: "syntax: not UTF-8", file: "\xff\xfa", want: []string{"FILE:1: not YAML: invalid leading UTF-8 octet"}},
-		{name: "syntax, and more elsewhere", file: "a: b: c\n", env: []string{"PXEAGENT_CHAIN=x"}, args: []string{"--tftp=69"}, want: []string{
-			"FILE:1: not YAML: mapping values are not allowed in this context",
-			`chain: unknown value "x": use auto, dhcp, embed, tftp or off (PXEAGENT_CHAIN)`,
-			`serve.tftp: "69" has no colon; want :69 (--tftp)`,
-		}},
+		{name: "syntax, and more elsewhere", file: "a: b: c\n", env: []string{"PXEAGENT_CHAIN=x"},
+			args: []string{"--tftp=69"}, want: []string{
+				"FILE:1: not YAML: mapping values are not allowed in this context",
+				`chain: unknown value "x": use auto, dhcp, embed, tftp or off (PXEAGENT_CHAIN)`,
+				`serve.tftp: "69" has no colon; want :69 (--tftp)`,
+			}},
 
 		{name: "variables", env: []string{"PXEAGENT_INTERFACES=a", "PXEAGENT_SECRET=hunter2", "PXEAGENT_REQUIRE_E2E=0",
 			"PXEAGENT_SERVICE_HOST=10.0.0.1", "PXEAGENT_SERVICE_PORT_HTTP=80", "PXEAGENT_PORT=udp://10.0.0.1:69",
@@ -111,20 +113,22 @@ func TestMistakes(t *testing.T) {
 			"interface: is empty; leave the flag out for the default (--interface)",
 			"next_server: is empty; leave the flag out for the default (--next-server)",
 		}},
-		{name: "every layer, in order", file: "menu:\n  timeout: 30\nlog:\n  level: loud\n", env: []string{"PXEAGENT_SERVE_HTTP=80"}, args: []string{"--chain", "on", "--next-server", "fe80::1"}, want: []string{
-			`menu.timeout: "30" has no unit; want 30s (FILE:2)`,
-			`log.level: unknown value "loud": use debug, info, warn or error (FILE:4)`,
-			`serve.http: "80" has no colon; want :80 (PXEAGENT_SERVE_HTTP)`,
-			`next_server: "fe80::1" is not IPv4; machines boot from an IPv4 address such as 10.0.0.7 (--next-server)`,
-			`chain: unknown value "on": use auto, dhcp, embed, tftp or off (--chain)`,
-		}},
+		{name: "every layer, in order", file: "menu:\n  timeout: 30\nlog:\n  level: loud\n",
+			env: []string{"PXEAGENT_SERVE_HTTP=80"}, args: []string{"--chain", "on", "--next-server", "fe80::1"}, want: []string{
+				`menu.timeout: "30" has no unit; want 30s (FILE:2)`,
+				`log.level: unknown value "loud": use debug, info, warn or error (FILE:4)`,
+				`serve.http: "80" has no colon; want :80 (PXEAGENT_SERVE_HTTP)`,
+				`next_server: "fe80::1" is not IPv4; machines boot from an IPv4 address such as 10.0.0.7 (--next-server)`,
+				`chain: unknown value "on": use auto, dhcp, embed, tftp or off (--chain)`,
+			}},
 
 		{name: "keys that belong together", file: "dhcp:\n  backend: tower\n", want: []string{
 			"dhcp.tower.name: is not set; dhcp.backend tower needs it",
 		}},
-		{name: "a key that is wrong by itself", file: "dhcp:\n  backend: tower\n  tower:\n    name: \"a\\nb\"\n", want: []string{
-			`dhcp.tower.name: "a\nb" holds a control character; want one line of text (FILE:4)`,
-		}},
+		{name: "a key that is wrong by itself", file: "dhcp:\n  backend: tower\n  tower:\n    name: \"a\\nb\"\n",
+			want: []string{
+				`dhcp.tower.name: "a\nb" holds a control character; want one line of text (FILE:4)`,
+			}},
 		{name: "devices that do not fit", file: "interface: [a, b]\nprobe: {device: eth0}\n", want: []string{
 			"probe.device: names 1 device for 2 interfaces; want one device for each interface, in the same order, or none " +
 				"(FILE:2)",
@@ -234,7 +238,8 @@ func TestFileThatCannotBeRead(t *testing.T) {
 		t.Errorf("endless: %+v", f)
 	}
 	f = unreadable("/x.yaml", &fs.PathError{Op: "open", Path: "/x.yaml", Err: syscall.EACCES}).(cli.Failure)
-	if f.Code != cli.Permission || f.Error() != "reading the configuration /x.yaml: permission denied" || len(f.Hints) != 1 {
+	if f.Code != cli.Permission || f.Error() != "reading the configuration /x.yaml: permission denied" ||
+		len(f.Hints) != 1 {
 		t.Errorf("forbidden: %+v", f)
 	}
 	if os.Geteuid() != 0 {
@@ -279,7 +284,8 @@ func TestWhereTheFileIsLookedFor(t *testing.T) {
 
 // What is read from a file is either a key of the table or a mistake in a line of the file.
 func FuzzFile(f *testing.F) {
-	for _, s := range []string{"interface: [a, b]\n", "dhcp: &x\n  shed: *x\n", "a: b: c", "? [x]\n: y\n", "<<: {a: b}\n", "serve: {root: !!binary aGk=}\n", "--- ~\n--- ~\n"} {
+	for _, s := range []string{"interface: [a, b]\n", "dhcp: &x\n  shed: *x\n", "a: b: c", "? [x]\n: y\n",
+		"<<: {a: b}\n", "serve: {root: !!binary aGk=}\n", "--- ~\n--- ~\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

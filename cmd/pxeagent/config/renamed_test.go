@@ -24,12 +24,14 @@ func TestOldNamesOfKeys(t *testing.T) {
 		if err != nil || len(is.Warnings) != 0 {
 			t.Fatal(err, is.Warnings)
 		}
-		if was.Config.Profiles[0].SkipMenu != is.Config.Profiles[0].SkipMenu || is.Config.Profiles[0].SkipMenu != strings.HasSuffix(now, "skip") {
+		if was.Config.Profiles[0].SkipMenu != is.Config.Profiles[0].SkipMenu ||
+			is.Config.Profiles[0].SkipMenu != strings.HasSuffix(now, "skip") {
 			t.Errorf("%s: %v, %s: %v", old, was.Config.Profiles[0].SkipMenu, now, is.Config.Profiles[0].SkipMenu)
 		}
 	}
 	write(t, "pxeagent.yaml", "profiles:\n  p: {image: local, boot: menu, menu: skip}\n")
-	if _, err := loadArgs(); err == nil || !strings.Contains(err.Error(), "is the old name of menu, which is set as well") {
+	if _, err := loadArgs(); err == nil || !strings.Contains(err.Error(),
+		"is the old name of menu, which is set as well") {
 		t.Errorf("both names: %v", err)
 	}
 }

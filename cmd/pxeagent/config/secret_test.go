@@ -22,7 +22,8 @@ func withFile(path string) Config {
 func TestSecretFromEachSource(t *testing.T) {
 	dir := isolate(t)
 	cred := filepath.Join(dir, "cred")
-	if _, err := ReadSecret(Config{}, towerPassword, nil); !errors.Is(err, ErrNoSecret) || cli.Explain(err, nil).Code != cli.Usage {
+	if _, err := ReadSecret(Config{}, towerPassword, nil); !errors.Is(err, ErrNoSecret) ||
+		cli.Explain(err, nil).Code != cli.Usage {
 		t.Errorf("none: %v", err)
 	}
 	read := func(c Config) string {
@@ -87,12 +88,14 @@ func TestSecretFileThatIsWrong(t *testing.T) {
 		}
 		_, err := ReadSecret(withFile(pw), towerPassword, nil)
 		f := cli.Explain(err, nil)
-		if err == nil || f.Error() != c.want || f.Code != c.code || c.hint != "" && (len(f.Hints) == 0 || f.Hints[0] != c.hint) {
+		if err == nil || f.Error() != c.want || f.Code != c.code || c.hint != "" &&
+			(len(f.Hints) == 0 || f.Hints[0] != c.hint) {
 			t.Errorf("got %v, %v %q\nwant %s", err, f.Code, f.Hints, c.want)
 		}
 		os.Chmod(pw, 0o600)
 	}
-	if _, err := ReadSecret(withFile(dir), towerPassword, nil); err == nil || err.Error() != "dhcp.tower.password_file: "+dir+" is a folder; want a file that holds the secret" {
+	if _, err := ReadSecret(withFile(dir), towerPassword, nil); err == nil ||
+		err.Error() != "dhcp.tower.password_file: "+dir+" is a folder; want a file that holds the secret" {
 		t.Errorf("folder: %v", err)
 	}
 	if _, err := ReadSecret(withFile("nowhere"), towerPassword, nil); !errors.Is(err, os.ErrNotExist) {
