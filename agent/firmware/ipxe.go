@@ -76,7 +76,6 @@ func (d *decider) ipxe() {
 		if !decided {
 			return
 		}
-		proxy = d.Boot // or the answer of its port 4011
 		if p != nil {
 			blocks = append(blocks, p)
 		}

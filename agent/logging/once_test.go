@@ -28,7 +28,9 @@ func TestOnce(t *testing.T) {
 	if len(o.states) != maxThings || o.First("b", "bad") || !o.First("b", "good") || o.First("b", "good") {
 		t.Errorf("%d things are remembered, and b is not as before", len(o.states))
 	}
-	if !o.First("late", "") || !o.First("late", "") {
-		t.Error("what is beyond the bound is not said every time")
+	for range 2 {
+		if !o.First("late", "") {
+			t.Error("what is beyond the bound is not said every time")
+		}
 	}
 }

@@ -93,7 +93,6 @@ type receiver struct {
 	done       time.Duration // when it had the file
 	failed     bool
 	packets    int // blocks sent to it
-	inFlight   int64
 	t          *testing.T
 }
 

@@ -175,11 +175,3 @@ func noLocal(nics []nic, format string, args ...any) cli.Failure {
 			"(--probe-device) to the device in that network")
 	return f
 }
-
-func join[T fmt.Stringer](all []T) string {
-	texts := make([]string, len(all))
-	for i, e := range all {
-		texts[i] = e.String()
-	}
-	return strings.Join(texts, ", ")
-}
