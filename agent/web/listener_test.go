@@ -45,8 +45,18 @@ func newHall(t *testing.T, total, perAddress int) *hall {
 		if err := <-done; !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			t.Errorf("serving: %v", err)
 		}
-		if len(ln.open) != 0 || len(ln.room) != 0 || len(ln.idle) != 0 {
-			t.Errorf("left behind: %v, %d in all, %d idle", ln.open, len(ln.room), len(ln.idle))
+		// Connections end in goroutines of their own.
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+			ln.mu.Lock()
+			open, idle := len(ln.open), len(ln.idle)
+			ln.mu.Unlock()
+			if open+len(ln.room)+idle == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Errorf("left behind: %d addresses, %d connections, %d idle", open, len(ln.room), idle)
+				break
+			}
 		}
 	})
 	return h

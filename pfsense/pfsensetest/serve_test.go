@@ -199,6 +199,7 @@ func TestSituations(t *testing.T) {
 				continue
 			}
 			t.Run(name+" by "+transport, func(t *testing.T) {
+				t.Parallel() // some wait for half a minute for the firewall to come back
 				f := start(t, pfsensetest.Options{})
 				s := open(t, f, transport)
 				p := plan(t, s)
