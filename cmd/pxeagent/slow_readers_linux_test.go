@@ -33,7 +33,9 @@ func TestSlowReadersOfOneAddress(t *testing.T) {
 	for range readers {
 		c, err := slow.Dial("tcp4", d.http)
 		if err != nil {
+			mu.Lock()
 			refused++
+			mu.Unlock()
 			continue
 		}
 		t.Cleanup(func() { c.Close() })
