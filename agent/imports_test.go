@@ -42,6 +42,7 @@ var allowed = map[string][]string{
 	"agent/guard":    {},
 	"agent/boot":     {},
 	"agent/durable":  {},
+	"agent/efi":      {},
 	"agent/firmware": {},
 	// Clients and offers are the model's.
 	"agent/dhcp": {"agent/durable", "agent/firmware"},
@@ -117,7 +118,7 @@ var allowed = map[string][]string{
 }
 
 // stdOnly are the packages that import nothing but the standard library.
-var stdOnly = []string{"agent/boot", "agent/durable", "agent/firmware"}
+var stdOnly = []string{"agent/boot", "agent/durable", "agent/efi", "agent/firmware"}
 
 // TestImportsPointOneWay holds the table against the tree: every package is in it once, imports what it may, and may
 // no more than that.
