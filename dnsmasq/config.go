@@ -54,7 +54,7 @@ func ParseMode(s string) (Mode, error) {
 // Config says which Dnsmasq and which network. Only Interface has no default.
 type Config struct {
 	Interface string   // the network's device on this machine: "eth1"
-	ConfDir   string   // a folder that Dnsmasq reads with conf-dir; "": /etc/dnsmasq.d, FreeBSD /usr/local/etc/dnsmasq.d
+	ConfDir   string   // a folder that Dnsmasq reads with conf-dir; "": ConfDir of this system
 	Mode      Mode     // "": ModeServer
 	Restart   []string // the command that restarts it; nil: by the init system
 	Command   string   // the program; "": that of the running daemon, else dnsmasq in PATH or an sbin folder
@@ -62,8 +62,7 @@ type Config struct {
 	PIDFile string
 	// DefaultsFile has Debian's arguments, used if no daemon runs. "": /etc/default/dnsmasq
 	DefaultsFile string
-	// MainFile is what Dnsmasq reads if its arguments name no file. "": /etc/dnsmasq.conf, FreeBSD
-	// /usr/local/etc/dnsmasq.conf
+	// MainFile is what Dnsmasq reads if its arguments name no file. "": dnsmasq.conf in /etc, on FreeBSD /usr/local/etc
 	MainFile string
 	// ProbeMAC is the address that the change will be verified as. nil: one that Dnsmasq does not know.
 	ProbeMAC net.HardwareAddr
@@ -97,12 +96,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.Mode = mode
-	etc := "/etc"
-	if runtime.GOOS == "freebsd" {
-		etc = "/usr/local/etc"
-	}
-	setDefault(&cfg.ConfDir, etc+"/dnsmasq.d")
-	setDefault(&cfg.MainFile, etc+"/dnsmasq.conf")
+	setDefault(&cfg.ConfDir, ConfDir(runtime.GOOS))
+	setDefault(&cfg.MainFile, etc(runtime.GOOS)+"/dnsmasq.conf")
 	setDefault(&cfg.DefaultsFile, "/etc/default/dnsmasq")
 	if !filepath.IsAbs(cfg.ConfDir) {
 		return nil, fmt.Errorf("conf dir %q is not an absolute path", cfg.ConfDir)
@@ -123,6 +118,17 @@ func New(cfg Config) (*Server, error) {
 		settle: 400 * time.Millisecond,
 		step:   func(string) {},
 	}, nil
+}
+
+// ConfDir is where a system's Dnsmasq package has its drop-in files, by Go's name of the system.
+func ConfDir(goos string) string { return etc(goos) + "/dnsmasq.d" }
+
+// etc is where a system's packages keep their configuration.
+func etc(goos string) string {
+	if goos == "freebsd" {
+		return "/usr/local/etc"
+	}
+	return "/etc"
 }
 
 func (s *Server) String() string {

@@ -82,3 +82,12 @@ func TestInterfaceNames(t *testing.T) {
 		t.Error("a relative folder is accepted")
 	}
 }
+
+// Packages of FreeBSD keep their configuration below /usr/local.
+func TestConfDirOfEachSystem(t *testing.T) {
+	for goos, want := range map[string]string{"freebsd": "/usr/local/etc/dnsmasq.d", "linux": "/etc/dnsmasq.d"} {
+		if got := ConfDir(goos); got != want {
+			t.Errorf("%s: %s, want %s", goos, got, want)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"pxeagent/agent/machine"
 	"pxeagent/agent/menu"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 func newMenuCmd(a *app) *cobra.Command {
@@ -198,7 +199,7 @@ func newMenuTemplateCmd(a *app) *cobra.Command {
 		Short: "Print the built-in template of the menu, to begin one's own with",
 		Long: `Print the template that the menu is made by. Put a changed one at ` + menu.TemplateFile + ` below
 serve.root/http: it is put to use at once, and a broken one is not.`,
-		Example: "  pxeagent menu template > /var/lib/pxeagent/http/" + menu.TemplateFile,
+		Example: "  pxeagent menu template > " + config.Here.Root + "/http/" + menu.TemplateFile,
 		Args:    cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := io.WriteString(a.document, menu.Template)

@@ -25,7 +25,7 @@ func dnsmasqConfig() config.Backend {
 		Auto:     func(c config.Config) bool { return len(c.Interfaces) > 0 },
 		AutoWhen: "an interface is set",
 		Keys: []config.Key{
-			{Name: "dhcp.dnsmasq.conf_dir", Default: confDir(runtime.GOOS), Flag: "dnsmasq-conf-dir", Arg: "DIR", Path: true,
+			{Name: "dhcp.dnsmasq.conf_dir", Default: dnsmasq.ConfDir(runtime.GOOS), Flag: "dnsmasq-conf-dir", Arg: "DIR", Path: true,
 				Usage: "folder from which Dnsmasq reads drop-in files",
 				Into:  config.Text(func(c *config.Config) *string { return &dnsmasqOf(c).ConfDir })},
 			{Name: "dhcp.dnsmasq.mode", Default: string(dnsmasq.ModeServer), Flag: "dnsmasq-mode", Arg: "MODE", Public: true,
@@ -37,12 +37,4 @@ func dnsmasqConfig() config.Backend {
 				Into:  config.Argv(func(c *config.Config) *[]string { return &dnsmasqOf(c).Restart })},
 		},
 	}
-}
-
-// confDir is where Dnsmasq's packages have their drop-in files.
-func confDir(goos string) string {
-	if goos == "freebsd" {
-		return "/usr/local/etc/dnsmasq.d"
-	}
-	return "/etc/dnsmasq.d"
 }

@@ -52,11 +52,6 @@ func TestKeysOfDnsmasq(t *testing.T) {
 	if diff := cmp.Diff(want, *dnsmasqOf(&l.Config)); diff != "" || l.Config.DHCP.Backend != "dnsmasq" {
 		t.Errorf("%s (-want +got):\n%s", l.Config.DHCP.Backend, diff)
 	}
-	for goos, want := range map[string]string{"freebsd": "/usr/local/etc/dnsmasq.d", "linux": "/etc/dnsmasq.d"} {
-		if got := confDir(goos); got != want {
-			t.Errorf("%s: %s", goos, got)
-		}
-	}
 }
 
 func TestKeysOfPfSense(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 )
 
 // Where a file is looked for when none is named. The first that exists is the only one read.
-var Paths = []string{"/etc/pxeagent/pxeagent.yaml", "./pxeagent.yaml"}
+var Paths = []string{Here.Conf, "./pxeagent.yaml"}
 
 // maxConfig is far above what a person writes, and keeps a wrong --config (a disk image) out of memory.
 const maxConfig = 1 << 20

@@ -48,7 +48,7 @@ func networkKeys(all []Backend) []Key {
 		{Name: "chain", Default: "auto", Flag: "chain", Arg: "HOW", Public: true,
 			Usage: "how iPXE is kept from loading itself again: auto, dhcp, embed, tftp or off",
 			Into:  Choice(func(c *Config) *ipxe.Chain { return &c.Chain }, ipxe.Chains()...)},
-		{Name: "state_dir", Default: "/var/lib/pxeagent/state", Flag: "state-dir", Arg: "DIR", Path: true,
+		{Name: "state_dir", Default: Here.State, Flag: "state-dir", Arg: "DIR", Path: true,
 			Usage: "folder for the journal and what else outlives a restart",
 			Into:  Text(func(c *Config) *string { return &c.StateDir })},
 
@@ -63,7 +63,7 @@ func networkKeys(all []Backend) []Key {
 }
 
 var serverKeys = []Key{
-	{Name: "serve.root", Default: "/var/lib/pxeagent", Flag: "root", Arg: "DIR", Path: true,
+	{Name: "serve.root", Default: Here.Root, Flag: "root", Arg: "DIR", Path: true,
 		Usage: "folder whose folders tftp and http are served",
 		Into:  Text(func(c *Config) *string { return &c.Serve.Root })},
 	{Name: "serve.tftp", Default: ":69", Flag: "tftp", Arg: "[ADDR]:PORT", Public: true,
