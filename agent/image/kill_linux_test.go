@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -216,8 +217,14 @@ func TestDiskFull(t *testing.T) {
 		t.Errorf("%q are left of archives that have no room", left)
 	}
 	// Nobody says how much comes: what must stay free stays free at every moment, and what had come is removed.
-	least := int64(1 << 62)
+	var mu sync.Mutex // the mirror looks while it sends, and may send for a while after the client has gone
+	least, over := int64(1<<62), false
 	look := func(int) {
+		mu.Lock()
+		defer mu.Unlock()
+		if over {
+			return
+		}
 		free, err := freeSpace(b.Dir)
 		if err != nil {
 			t.Error(err)
@@ -226,7 +233,11 @@ func TestDiskFull(t *testing.T) {
 	}
 	publish(imagetest.File{Unsized: true, Sent: look}, noise(30<<20))
 	b.fails(again, ErrNoSpace, "16 MiB stay free")
-	if look(0); least < spare {
+	look(0)
+	mu.Lock()
+	over = true
+	mu.Unlock()
+	if least < spare {
 		t.Errorf("%s were free at one time", humanize.IBytes(uint64(least)))
 	}
 	if left := b.partialNames(); len(left) > 0 {
