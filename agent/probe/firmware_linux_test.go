@@ -146,3 +146,29 @@ func TestKeaBesideAProxy(t *testing.T) {
 		t.Errorf("beside a proxy: %+v", v)
 	}
 }
+
+// The device has addresses in two networks, the first of which is another than that of the leases. A boot server that
+// is asked for an item answers to where the question came from.
+func TestBootServerOnADeviceWithTwoAddresses(t *testing.T) {
+	lab.Need(t, "dnsmasq", "dhcpd")
+	t.Parallel()
+	s := lab.NewSegment(t)
+	box := s.Host("box", "eth1", "10.77.0.7/24", "192.168.50.1/24")
+	s.Host("isc", "eth1", "192.168.50.2/24").ISC(`authoritative; subnet 192.168.50.0 netmask 255.255.255.0 {
+		range 192.168.50.100 192.168.50.120; ping-check false; }`, "eth1")
+	box.Dnsmasq("--interface=eth1", "--dhcp-range=192.168.50.0,proxy", "--dhcp-range=10.77.0.0,proxy",
+		"--pxe-prompt=Boot,0", "--pxe-service=x86PC,Boot,undionly.kpxe,192.168.50.1",
+		"--pxe-service=X86-64_EFI,Boot,ipxe.efi,192.168.50.1")
+	for where, h := range map[string]*lab.Host{"on the server": box,
+		"beside it": s.Host("client", "eth1", "10.77.0.9/24", "192.168.50.9/24")} {
+		r := probeFrom(t, h, Config{Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64}})
+		for client, want := range map[firmware.Client]string{
+			firmware.ClientBIOS:  "tftp://192.168.50.1/undionly.kpxe",
+			firmware.ClientEFI64: "tftp://192.168.50.1/ipxe.efi",
+		} {
+			if d := firmware.Decide(client, r.Offers); d.URL != want {
+				t.Errorf("%s, %s: %q (%s), want %q; notes %q", where, client, d.URL, d.Reason, want, r.Notes)
+			}
+		}
+	}
+}

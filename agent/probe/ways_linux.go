@@ -156,7 +156,8 @@ func listenOn(dev *net.Interface, local netip.AddrPort) (*net.UDPConn, error) {
 //
 // A server on this machine is asked by broadcast out of dev: what goes to an address of one's own comes in on lo, where
 // dnsmasq does not find the network it belongs to. Its answer does come in on lo, so the socket is not bound to the
-// device.
+// device. Each packet names the sender besides the device: by the device alone the kernel takes its first address, and a
+// boot server that was asked for an item answers to where the question came from.
 func openProxy(dev *net.Interface, peer netip.Addr) (*way, netip.Addr, error) {
 	local, err := deviceAddr(dev, peer)
 	if err != nil {
@@ -172,6 +173,7 @@ func openProxy(dev *net.Interface, peer netip.Addr) (*way, netip.Addr, error) {
 	}
 	out := ipv4.NewPacketConn(conn)
 	w := datagram(viaPXE, conn, nil)
+	from := &ipv4.ControlMessage{IfIndex: dev.Index, Src: local.AsSlice()}
 	w.send = func(m message, b []byte) error {
 		to := m.to
 		for _, a := range own {
@@ -179,7 +181,7 @@ func openProxy(dev *net.Interface, peer netip.Addr) (*way, netip.Addr, error) {
 				to = netip.AddrPortFrom(allOnes, to.Port())
 			}
 		}
-		_, err := out.WriteTo(b, &ipv4.ControlMessage{IfIndex: dev.Index}, net.UDPAddrFromAddrPort(to))
+		_, err := out.WriteTo(b, from, net.UDPAddrFromAddrPort(to))
 		return err
 	}
 	return w, local, nil
