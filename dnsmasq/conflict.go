@@ -1,6 +1,7 @@
 package dnsmasq
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -9,50 +10,46 @@ import (
 	"pxeagent/agent/firmware"
 )
 
-// problems are conflicts of d with the rest of the configuration, and effects of d on other interfaces.
-func (s *Server) problems(t tree, n network, d dropIn) []dhcp.Problem {
-	j := s.judge(t, n, d)
-	list := s.served(t, n)
-	list = append(list, s.ranges(t, j)...)
+// problems are conflicts of the rules with the rest of the configuration, and their effects on other networks.
+func (j judge) problems() []dhcp.Problem {
+	list := j.served()
+	list = append(list, j.ranges()...)
 	list = append(list, j.unreached()...)
-	for i, line := range t.lines {
-		if line.file == s.file {
-			continue
-		}
-		if q, ok := j.defeats(line, i > t.own); ok {
+	for i, line := range j.lines {
+		if q, ok := j.defeats(line, i >= j.before); ok {
 			list = append(list, q)
-		} else if q, ok := s.conflict(line, n, i > t.own); ok {
+		} else if q, ok := j.conflict(line, i >= j.before); ok {
 			list = append(list, q)
 		}
 	}
-	if d.mode == ModeProxy {
-		list = append(list, s.beyond(t, d)...)
+	if j.mode == ModeProxy {
+		list = append(list, j.beyond()...)
 	}
 	return list
 }
 
 // served refuses if Dnsmasq does not answer DHCP on the interface at all.
-func (s *Server) served(t tree, n network) []dhcp.Problem {
+func (j judge) served() []dhcp.Problem {
 	var named, except []directive
 	byName, byAddr := false, false
-	for _, d := range t.lines {
+	for _, d := range j.lines {
 		switch d.name {
 		case "interface":
 			named = append(named, d)
-			byName = byName || slices.ContainsFunc(d.fields, s.isNamed)
+			byName = byName || slices.ContainsFunc(d.fields, j.isNamed)
 		case "listen-address":
 			named = append(named, d)
 			byAddr = byAddr || slices.ContainsFunc(d.fields, func(f string) bool {
 				a, err := netip.ParseAddr(f)
-				return err == nil && slices.Contains(n.own(), a)
+				return err == nil && slices.Contains(j.n.own(), a)
 			})
 		case "except-interface":
-			if slices.ContainsFunc(d.fields, s.isNamed) {
+			if slices.ContainsFunc(d.fields, j.isNamed) {
 				except = append(except, d)
 			}
 		case "no-dhcp-interface", "no-dhcpv4-interface":
-			if slices.ContainsFunc(d.fields, s.isNamed) {
-				return []dhcp.Problem{dhcp.Refusal("not-served", "Dnsmasq does not answer DHCP on %s: %s", s.cfg.Interface,
+			if slices.ContainsFunc(d.fields, j.isNamed) {
+				return []dhcp.Problem{dhcp.Refusal("not-served", "Dnsmasq does not answer DHCP on %s: %s", j.iface,
 					d.where())}
 			}
 		}
@@ -60,52 +57,60 @@ func (s *Server) served(t tree, n network) []dhcp.Problem {
 	switch {
 	case byAddr:
 	case len(except) > 0:
-		return []dhcp.Problem{dhcp.Refusal("not-served", "Dnsmasq does not listen on %s: %s", s.cfg.Interface,
+		return []dhcp.Problem{dhcp.Refusal("not-served", "Dnsmasq does not listen on %s: %s", j.iface,
 			except[0].where())}
 	case len(named) > 0 && !byName:
 		return []dhcp.Problem{dhcp.Refusal("not-served",
 			"Dnsmasq does not listen on %s, only on others: %s; add interface=%s",
-			s.cfg.Interface, named[0].where(), s.cfg.Interface)}
+			j.iface, named[0].where(), j.iface)}
 	}
 	return nil
 }
 
 // isNamed matches an interface name of the configuration, which may end in *.
-func (s *Server) isNamed(field string) bool {
+func (j judge) isNamed(field string) bool {
 	if start, wild := strings.CutSuffix(field, "*"); wild {
-		return strings.HasPrefix(s.cfg.Interface, start)
+		return strings.HasPrefix(j.iface, start)
 	}
-	return field == s.cfg.Interface
+	return field == j.iface
 }
 
 // ranges refuses a mode that contradicts the configuration's dhcp-range lines.
-func (s *Server) ranges(t tree, j judge) []dhcp.Problem {
-	n := j.n
-	leases, proxies := rangesOf(j.lines, s.cfg.Interface, n)
+func (j judge) ranges() []dhcp.Problem {
+	leases, proxies := rangesOf(j.lines, j.iface, j.n)
 	shared := slices.ContainsFunc(j.lines, func(d directive) bool { return d.name == "shared-network" })
+	setMode := func(m Mode) string {
+		if j.modeKey == "" {
+			return ""
+		}
+		return fmt.Sprintf("set %s to %s", j.modeKey, m)
+	}
 	switch {
-	case s.cfg.Mode == ModeProxy && len(leases) > 0:
+	case j.mode == ModeProxy && len(leases) > 0:
 		return []dhcp.Problem{dhcp.Refusal("leases-here",
-			"mode proxy is for networks where another server leases addresses, but this Dnsmasq leases them: %s; set "+
-				"dhcp.dnsmasq.mode to server", leases[0].where())}
-	case s.cfg.Mode == ModeServer && len(leases) > 0 && leasesToKnown(leases) && j.known == never:
+			"mode proxy is for networks where another server leases addresses, but this Dnsmasq leases them: %s; %s",
+			leases[0].where(), setMode(ModeServer))}
+	case j.mode == ModeServer && len(leases) > 0 && leasesToKnown(leases) && j.known == never:
 		return []dhcp.Problem{j.onlyKnown(leases[0].directive)}
-	case s.cfg.Mode == ModeServer && len(leases) == 0 && len(t.unread) == 0 && !shared:
+	case j.mode == ModeServer && len(leases) == 0 && !j.unread && !shared:
 		if len(proxies) > 0 {
-			return []dhcp.Problem{dhcp.Refusal("no-range",
-				"Dnsmasq is only a proxy on this network (%s); set dhcp.dnsmasq.mode to proxy", proxies[0].where())}
+			return []dhcp.Problem{dhcp.Refusal("no-range", "Dnsmasq is only a proxy on this network (%s); %s",
+				proxies[0].where(), setMode(ModeProxy))}
+		}
+		or := ""
+		if j.modeKey != "" {
+			or = ", or " + setMode(ModeProxy) + " where another server leases"
 		}
 		return []dhcp.Problem{dhcp.Refusal("no-range",
-			"Dnsmasq leases no addresses in %v: no dhcp-range covers it; add one, or set dhcp.dnsmasq.mode to proxy where "+
-				"another server leases", n.addrs[0].Masked())}
+			"Dnsmasq leases no addresses in %v: no dhcp-range covers it; add one%s", j.n.addrs[0].Masked(), or)}
 	}
 	return nil
 }
 
-// conflict is the effect of a line of another file on machines on the interface; later: it is read after the drop-in.
-func (s *Server) conflict(d directive, n network, later bool) (dhcp.Problem, bool) {
+// conflict is the effect of a line on machines on the interface; later: it is read after the rules.
+func (j judge) conflict(d directive, later bool) (dhcp.Problem, bool) {
 	tags, rest := d.tags()
-	if !appliesTo(tags, s.cfg.Interface, n.others) {
+	if !appliesTo(tags, j.iface, j.n.others) {
 		return dhcp.Problem{}, false
 	}
 	first := ""
@@ -130,14 +135,14 @@ func (s *Server) conflict(d directive, n network, later bool) (dhcp.Problem, boo
 			return dhcp.Note("other-option", "%s changes what iPXE does", d.where()), true
 		}
 	case "dhcp-match", "dhcp-vendorclass", "dhcp-userclass":
-		return s.otherMatch(d)
+		return otherMatch(d)
 	case "pxe-service", "pxe-prompt":
 		return dhcp.Note("other-pxe", "%s is shown to PXE machines in addition to pxeagent's settings", d.where()), true
 	case "dhcp-optsfile", "dhcp-optsdir":
 		return dhcp.Note("options-file",
 			"options from that file are sent in addition to pxeagent's and may set a second boot file: %s", d.where()), true
 	case "enable-tftp":
-		if len(d.fields) == 0 || slices.ContainsFunc(d.fields, s.isNamed) {
+		if len(d.fields) == 0 || slices.ContainsFunc(d.fields, j.isNamed) {
 			return dhcp.Note("own-tftp", "Dnsmasq serves TFTP itself, on the port that pxeagent needs on the same machine: %s",
 				d.where()), true
 		}
@@ -148,7 +153,7 @@ func (s *Server) conflict(d directive, n network, later bool) (dhcp.Problem, boo
 }
 
 // otherMatch is a line that tags machines by the same options as pxeagent. It has no effect by itself.
-func (s *Server) otherMatch(d directive) (dhcp.Problem, bool) {
+func otherMatch(d directive) (dhcp.Problem, bool) {
 	if len(d.fields) < 1 || strings.Contains(d.fields[0], "pxeagent-") {
 		return dhcp.Problem{}, false
 	}
@@ -167,13 +172,10 @@ func (s *Server) otherMatch(d directive) (dhcp.Problem, bool) {
 }
 
 // beyond is the effect of a proxy's lines on other networks: Dnsmasq cannot limit them to one interface.
-func (s *Server) beyond(t tree, d dropIn) []dhcp.Problem {
+func (j judge) beyond() []dhcp.Problem {
 	var list []dhcp.Problem
 	ranges, pxe, http := false, false, false
-	for _, line := range t.lines {
-		if line.file == s.file {
-			continue
-		}
+	for _, line := range j.lines {
 		_, ok := asRange(line)
 		ranges = ranges || ok || line.name == "dhcp-relay"
 		pxe = pxe || line.name == "pxe-service" || line.name == "pxe-prompt"
@@ -183,15 +185,15 @@ func (s *Server) beyond(t tree, d dropIn) []dhcp.Problem {
 	case !ranges:
 		list = append(list, dhcp.Note("opens-ports",
 			"affects all interfaces: Dnsmasq does not do DHCP yet and will open UDP ports 67 and 4011; it answers only on %s",
-			s.cfg.Interface))
+			j.iface))
 	case !pxe:
 		list = append(list, dhcp.Note("opens-ports",
-			"affects all interfaces: Dnsmasq will open UDP port 4011; it answers there only on %s", s.cfg.Interface))
+			"affects all interfaces: Dnsmasq will open UDP port 4011; it answers there only on %s", j.iface))
 		list = append(list, dhcp.Note("affects-pxe",
 			"affects all networks that this Dnsmasq leases on: PXE machines are sent option 60 PXEClient, and use the "+
 				"boot file of the offer"))
 	}
-	if d.boot.URL != [firmware.NumArch]string{} && !http {
+	if j.boot.URL != [firmware.NumArch]string{} && !http {
 		list = append(list, dhcp.Note("affects-http",
 			"affects all networks that this Dnsmasq serves: dhcp-pxe-vendor makes it answer HTTPClient to machines that send "+
 				"it"))

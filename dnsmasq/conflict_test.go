@@ -23,7 +23,7 @@ func problemsOf(t *testing.T, mode Mode, before, after string) []dhcp.Problem {
 		t.Fatal(err)
 	}
 	n := network{addrs: []netip.Prefix{netip.MustParsePrefix("10.77.0.1/24")}, others: []string{"eth2", "lo"}}
-	list := s.problems(tr, n, d)
+	list := s.judge(tr, n, d).problems()
 	for i := range list {
 		list[i].Text = strings.ReplaceAll(list[i].Text, dir, "DIR")
 	}
@@ -47,7 +47,7 @@ func TestConflicts(t *testing.T) {
 		{before: lease, after: "dhcp-boot=tag:eth2,a.0\ndhcp-boot=tag:!eth1,b.0\ndhcp-option=tag:eth2,66,x"},
 		{before: lease + "dhcp-match=set:efi,option:client-arch,7\ndhcp-match=set:i,175\ndhcp-vendorclass=set:p,PXEClient:Arch:00007\ndhcp-userclass=set:i,iPXE\ndhcp-vendorclass=set:v,MSFT",
 			codes: "other-match other-match other-match other-match", text: "(DIR/main.conf:2)"},
-		{before: lease + "dhcp-option=option:bootfile-name,x\ndhcp-option-force=66,1.2.3.4\ndhcp-option=60,X\ndhcp-option=43,x\ndhcp-option=option:ntp-server,1.2.3.4",
+		{before: lease + "dhcp-option=tag:x,option:bootfile-name,x\ndhcp-option-force=66,1.2.3.4\ndhcp-option=60,X\ndhcp-option=43,x\ndhcp-option=option:ntp-server,1.2.3.4",
 			codes: "other-option other-option other-option other-option"},
 		{before: lease + "dhcp-option=encap:175,190,x", codes: "other-option", text: "changes what iPXE does"},
 		{before: lease + "pxe-service=tag:x,x86PC,Menu,x\npxe-prompt=F8,3", codes: "other-pxe other-pxe"},

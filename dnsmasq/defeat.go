@@ -1,7 +1,9 @@
 package dnsmasq
 
 import (
+	"cmp"
 	"fmt"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,23 +12,34 @@ import (
 	"pxeagent/agent/firmware"
 )
 
-// judge finds the lines of other files with which machines would not boot what the drop-in names.
+// judge finds the lines of a configuration with which machines would not boot what the rules name.
 type judge struct {
-	tagger
+	tagger // its lines are all but those of the rules
 	dropIn
-	clients []firmware.Client // that the drop-in covers
-	file    string            // the drop-in
-	menus   bool              // another file's line fills option 43
+	before  int // how many of the lines are read before the rules
+	unread  bool
+	clients []firmware.Client // that the rules cover
+	menus   bool              // a line fills option 43
+	own     string            // what the rules are read from
+	// first says how a line can be made to be read before the rules; "": it cannot.
+	first string
+	// modeKey is the key that chooses the mode; "": there is one mode only.
+	modeKey string
 }
 
 func (s *Server) judge(t tree, n network, d dropIn) judge {
-	lines := slices.DeleteFunc(slices.Clone(t.lines), func(l directive) bool { return l.file == s.file })
+	j := newJudge(slices.DeleteFunc(slices.Clone(t.lines), func(l directive) bool { return l.file == s.file }),
+		s.cfg.Interface, n, d, s.cfg.ProbeMAC)
+	j.before, j.unread, j.modeKey = max(t.own, 0), len(t.unread) > 0, "dhcp.dnsmasq.mode"
+	j.own = filepath.Base(s.file)
+	j.first = "move it to a file that is read before, such as " + filepath.Join(filepath.Dir(s.file), "00-site.conf")
+	return j
+}
+
+func newJudge(lines []directive, iface string, n network, d dropIn, mac net.HardwareAddr) judge {
 	return judge{
-		tagger: tagger{
-			lines: lines, iface: s.cfg.Interface, n: n, known: knows(lines, s.cfg.ProbeMAC), mac: s.cfg.ProbeMAC,
-		},
-		dropIn: d, clients: dhcp.ProbeClients(d.boot), file: s.file,
-		menus: slices.ContainsFunc(lines, fills43),
+		tagger: tagger{lines: lines, iface: iface, n: n, known: knows(lines, mac), mac: mac},
+		dropIn: d, clients: dhcp.ProbeClients(d.boot), menus: slices.ContainsFunc(lines, fills43),
 	}
 }
 
@@ -85,9 +98,8 @@ func (j judge) overridden(d directive, tags, rest []string) (dhcp.Problem, bool)
 	if len(who) == 0 {
 		return dhcp.Problem{}, false
 	}
-	return dhcp.Refusal("overridden",
-		"%s is read after %s and wins for %s: remove it, or move it to a file that is read before, such as %s", d.where(),
-		filepath.Base(j.file), names(who), filepath.Join(filepath.Dir(j.file), "00-site.conf")), true
+	return dhcp.Refusal("overridden", "%s is read after %s and wins for %s: remove it, or %s", d.where(),
+		j.own, names(who), cmp.Or(j.first, "limit it to other machines by a tag")), true
 }
 
 // ignored: machines that are never answered boot nothing.
@@ -159,6 +171,9 @@ func (j judge) option(d directive, tags, rest []string) (dhcp.Problem, bool) {
 		}
 		return (name == "60" || name == "vendor-class") && strings.HasPrefix(value, "PXEClient") && !j.menus
 	}
+	if name == "67" || name == "bootfile-name" {
+		return j.glued(d, tags, value)
+	}
 	who := j.covered(tags, bad)
 	if len(who) == 0 {
 		return dhcp.Problem{}, false
@@ -166,6 +181,17 @@ func (j judge) option(d directive, tags, rest []string) (dhcp.Problem, bool) {
 	return dhcp.Refusal("boot-menu",
 		"%s: with it %s would look for a boot server and not fetch pxeagent's boot files; remove it",
 		d.where(), names(who)), true
+}
+
+// glued: Dnsmasq puts the boot file of its own and that of a line into one option 67, one after the other.
+func (j judge) glued(d directive, tags []string, value string) (dhcp.Problem, bool) {
+	who := j.covered(tags, func(c firmware.Client) bool { return j.boot.Expect(c) != "" })
+	if len(who) == 0 {
+		return dhcp.Problem{}, false
+	}
+	return dhcp.Refusal("second-boot-file",
+		"%s: %s would be sent its boot file and pxeagent's in one option 67, as %q; remove it, or limit it to other "+
+			"machines by a tag", d.where(), names(who), j.boot.Expect(who[0])+"\x00"+value), true
 }
 
 // usesFile reports bit 8 of a discovery control as a line has it: 8, 8b, 0x08.

@@ -70,51 +70,23 @@ func (p *parsed) take(d directive, iface string) bool {
 
 // takeBoot reads the rest of a dhcp-boot line: file, server name, address.
 func (p *parsed) takeBoot(tags, rest []string, iface string) bool {
-	if len(rest) == 0 || rest[0] == "" {
+	if len(rest) != 3 {
 		return false
 	}
-	var to *string
+	kind := ""
 	for _, tag := range tags {
-		kind, ok := strings.CutPrefix(tag, "pxeagent-"+iface+"-")
-		if !ok {
-			continue
-		}
-		arch, http := strings.CutPrefix(kind, "http-")
-		a := slices.IndexFunc(firmware.Arches(), func(a firmware.Arch) bool { return a.String() == arch })
-		switch {
-		case kind == ipxeKind:
-			to = &p.boot.Script
-		case a >= 0 && http:
-			to = &p.boot.URL[a]
-		case a >= 0:
-			to = &p.boot.NBP[a]
+		if k, ok := strings.CutPrefix(tag, "pxeagent-"+iface+"-"); ok {
+			kind = k
 		}
 	}
-	if to == nil || (*to != "" && *to != rest[0]) {
-		return false
-	}
-	*to = rest[0]
-	return len(rest) == 3 && p.takeServer(rest[2])
+	return Add(&p.boot, kind, rest[0], rest[2]) == nil
 }
 
 func (p *parsed) takeService(rest []string) bool {
 	for _, a := range firmware.Arches() {
 		if slices.ContainsFunc(wire[a].csa, func(csa string) bool { return strings.EqualFold(csa, rest[0]) }) {
-			if p.boot.NBP[a] != "" && p.boot.NBP[a] != rest[2] {
-				return false
-			}
-			p.boot.NBP[a] = rest[2]
-			return p.takeServer(rest[3])
+			return Add(&p.boot, a.String(), rest[2], rest[3]) == nil
 		}
 	}
 	return false
-}
-
-func (p *parsed) takeServer(text string) bool {
-	addr, err := netip.ParseAddr(text)
-	if err != nil || !addr.Is4() || (p.boot.NextServer.IsValid() && p.boot.NextServer != addr) {
-		return false
-	}
-	p.boot.NextServer = addr
-	return true
 }

@@ -11,7 +11,7 @@ import (
 
 // Plan reads the drop-in and the whole configuration around it. Its problems have these codes. These refuse:
 // bad-next-server, bad-boot-file, bad-url, bad-script, no-boot-file, conf-dir-not-read, no-range, leases-here,
-// not-served, only-known, overridden, boot-menu, unreachable. These are only shown: edited, not-running,
+// not-served, only-known, overridden, boot-menu, second-boot-file, unreachable. These are only shown: edited, not-running,
 // several-daemons, unread, other-boot, other-match, other-option, other-pxe, options-file, own-tftp, opens-ports,
 // affects-pxe, affects-http, mode, needs-route. Refused if it is certain, else only shown: ignores-clients.
 //
@@ -51,8 +51,9 @@ func (s *Server) Plan(_ context.Context, want dhcp.Boot) (dhcp.Plan, error) {
 		return dhcp.Plan{}, err
 	}
 	p.Problems = append(p.Problems, s.daemonProblems(t)...)
-	p.Problems = append(p.Problems, s.problems(t.tree, n, d)...)
-	p.Silence = s.judge(t.tree, n, d).silence()
+	j := s.judge(t.tree, n, d)
+	p.Problems = append(p.Problems, j.problems()...)
+	p.Silence = j.silence()
 	return p, nil
 }
 

@@ -65,18 +65,17 @@ func (r *renderer) who(kind string) string {
 	return who
 }
 
-const ipxeKind = "ipxe"
-
-func httpKind(a firmware.Arch) string { return "http-" + a.String() }
-
 func (r *renderer) matches() {
 	r.linef("\n# Who asks: option 93 is the architecture.")
+	rules := Rules(r.boot)
 	for _, a := range firmware.Arches() {
-		if r.boot.NBP[a] != "" {
-			r.match(a.String(), wire[a].tftp)
-		}
-		if r.boot.URL[a] != "" {
-			r.match(httpKind(a), wire[a].http)
+		for _, rule := range rules {
+			if rule.Kind != a.String() && rule.Kind != httpKind(a) {
+				continue
+			}
+			for _, n := range rule.Arches {
+				r.linef("dhcp-match=set:%s,option:client-arch,%d", r.tag(rule.Kind), n)
+			}
 		}
 	}
 	if r.boot.Script != "" {
@@ -85,43 +84,18 @@ func (r *renderer) matches() {
 	}
 }
 
-func (r *renderer) match(kind string, arches []uint16) {
-	for _, n := range arches {
-		r.linef("dhcp-match=set:%s,option:client-arch,%d", r.tag(kind), n)
-	}
-}
-
 func (r *renderer) server() {
 	r.linef("\n# What they are sent: boot file and next-server.")
-	for _, a := range firmware.Arches() {
-		if name := r.boot.NBP[a]; name != "" {
-			r.bootFile(a.String(), name)
-		}
-	}
-	r.urls()
-	r.script()
-}
-
-// urls is UEFI HTTP boot: the firmware accepts only offers whose option 60 is HTTPClient (UEFI 2.10 section 24.7.3).
-func (r *renderer) urls() {
-	for _, a := range firmware.Arches() {
-		if u := r.boot.URL[a]; u != "" {
-			r.bootFile(httpKind(a), u)
-			if r.mode == ModeServer {
-				r.linef("dhcp-option-force=%s,60,HTTPClient", r.who(httpKind(a)))
-			}
-		}
+	for _, rule := range Rules(r.boot) {
+		r.rule(rule)
 	}
 }
 
-func (r *renderer) script() {
-	if r.boot.Script != "" {
-		r.bootFile(ipxeKind, r.boot.Script)
+func (r *renderer) rule(rule Rule) {
+	r.linef("dhcp-boot=%s,%s,,%s", r.who(rule.Kind), rule.File, rule.Server)
+	if rule.Vendor != "" && r.mode == ModeServer { // as a proxy Dnsmasq sends it by itself
+		r.linef("dhcp-option-force=%s,60,%s", r.who(rule.Kind), rule.Vendor)
 	}
-}
-
-func (r *renderer) bootFile(kind, name string) {
-	r.linef("dhcp-boot=%s,%s,,%s", r.who(kind), name, r.boot.NextServer)
 }
 
 // proxy answers next to the server that leases addresses. UEFI firmware is sent to port 4011 and gets the file
@@ -143,13 +117,15 @@ func (r *renderer) proxy() {
 			}
 		}
 	}
-	if name := r.boot.NBP[firmware.BIOS]; name != "" {
-		r.bootFile(firmware.BIOS.String(), name)
+	said := false
+	for _, rule := range Rules(r.boot) {
+		if rule.Vendor != "" && !said {
+			said = true
+			r.linef("# The proxy answers only PXE clients unless it is told that HTTP clients are such.")
+			r.linef("dhcp-pxe-vendor=PXEClient,HTTPClient")
+		}
+		if rule.Kind == firmware.BIOS.String() || rule.Vendor != "" || rule.IPXE() { // others are in pxe-service lines
+			r.rule(rule)
+		}
 	}
-	if r.boot.URL != [firmware.NumArch]string{} {
-		r.linef("# The proxy answers only PXE clients unless it is told that HTTP clients are such.")
-		r.linef("dhcp-pxe-vendor=PXEClient,HTTPClient")
-	}
-	r.urls()
-	r.script()
 }

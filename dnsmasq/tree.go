@@ -180,8 +180,11 @@ func (d directive) where() string {
 	if d.value != "" {
 		said += "=" + d.value
 	}
-	if d.file == "" {
+	switch {
+	case d.file == "":
 		return said + " (Dnsmasq's command line)"
+	case d.line == 0:
+		return said + " (" + d.file + ")"
 	}
 	return fmt.Sprintf("%s (%s:%d)", said, d.file, d.line)
 }
