@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"syscall"
 )
 
@@ -118,6 +119,9 @@ func deviceAddr(dev *net.Interface, peer netip.Addr) (netip.Addr, error) {
 
 // grant says how a program is given capabilities.
 func grant(capabilities string) string {
+	if runtime.GOOS != "linux" {
+		return "run as root"
+	}
 	return fmt.Sprintf("run as root, or once `setcap %s+ep` on the program, or in its systemd unit AmbientCapabilities=",
 		capabilities)
 }

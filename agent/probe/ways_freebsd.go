@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -12,12 +13,45 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openBroadcast opens the one way that there is without a packet socket: UDP. The network is chosen by its broadcast
-// address, which IP_ONESBCAST has the kernel replace by 255.255.255.255 on the wire, so the device needs an address.
+// openBroadcast opens the two ways to all servers of a network: bpf(4), which sends from the made-up MAC and needs no
+// address, and UDP, which a server on this machine hears. In a jail there may be no /dev/bpf, and on an interface no
+// address: then one of them has to do.
 func openBroadcast(dev *net.Interface, _ [6]byte, notes []string) ([]*way, []string, error) {
-	broadcast, err := broadcastAddr(dev)
+	raw, err := openRaw(dev)
+	if errors.Is(err, fs.ErrNotExist) {
+		notes = append(notes, "there is no /dev/bpf: servers are asked and heard by UDP alone")
+		udp, err := openUDP(dev, portClient)
+		return []*way{udp}, notes, err
+	}
 	if err != nil {
 		return nil, notes, err
+	}
+	udp, err := openUDP(dev, portClient)
+	if errors.Is(err, ErrPortTaken) || errors.Is(err, ErrPermission) {
+		notes = append(notes, fmt.Sprintf("port %d on %s is not ours: answers are heard by /dev/bpf alone", portClient,
+			dev.Name))
+		if udp, err = openUDP(dev, 0); err == nil {
+			udp.receive = nil
+		}
+	}
+	if errors.Is(err, ErrNoAddress) {
+		notes = append(notes, fmt.Sprintf("%s has no IPv4 address: a server on this machine may not hear what is asked",
+			dev.Name))
+		return []*way{raw}, notes, nil
+	}
+	if err != nil {
+		_ = raw.close()
+		return nil, notes, err
+	}
+	return []*way{raw, udp}, notes, nil
+}
+
+// openUDP opens a broadcasting socket. The network is chosen by its broadcast address, which IP_ONESBCAST has the kernel
+// replace by 255.255.255.255 on the wire, so the device needs an address.
+func openUDP(dev *net.Interface, port uint16) (*way, error) {
+	broadcast, err := broadcastAddr(dev)
+	if err != nil {
+		return nil, err
 	}
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var set error
@@ -30,17 +64,17 @@ func openBroadcast(dev *net.Interface, _ [6]byte, notes []string) ([]*way, []str
 		})
 		return errors.Join(err, set)
 	}}
-	conn, err := config.ListenPacket(context.Background(), "udp4", fmt.Sprintf(":%d", portClient))
+	conn, err := config.ListenPacket(context.Background(), "udp4", fmt.Sprintf(":%d", port))
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, notes, fmt.Errorf("%w: offers come to port %d, which a DHCP client has", ErrPortTaken, portClient)
+		return nil, fmt.Errorf("%w: offers come to port %d, which a DHCP client has", ErrPortTaken, port)
 	case errors.Is(err, os.ErrPermission):
-		return nil, notes, fmt.Errorf("%w: offers come to port %d: run as root", ErrPermission, portClient)
+		return nil, fmt.Errorf("%w: offers come to port %d: run as root", ErrPermission, port)
 	case err != nil:
-		return nil, notes, fmt.Errorf("opening port %d on %s: %w", portClient, dev.Name, err)
+		return nil, fmt.Errorf("opening port %d on %s: %w", port, dev.Name, err)
 	}
 	to := netip.AddrPortFrom(broadcast, portServer)
-	return []*way{datagram(viaUDP, conn.(*net.UDPConn), func(message) netip.AddrPort { return to })}, notes, nil
+	return datagram(viaUDP, conn.(*net.UDPConn), func(message) netip.AddrPort { return to }), nil
 }
 
 // broadcastAddr is the directed broadcast address of dev's first IPv4 network.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/mdlayher/packet"
@@ -50,7 +51,7 @@ func openBroadcast(dev *net.Interface, mac [6]byte, notes []string) ([]*way, []s
 // openRaw opens a packet socket. It hears what this machine sends as well (that is why it asks for every protocol, and
 // leaves the choice to a filter): a DHCP server here may answer through a packet socket of its own.
 func openRaw(dev *net.Interface, mac [6]byte) (*way, error) {
-	filter, err := bpf.Assemble(toClientPort)
+	filter, err := bpf.Assemble(slices.Concat(untagged, toClientPort))
 	if err != nil {
 		return nil, fmt.Errorf("assembling a packet filter: %w", err)
 	}
@@ -84,22 +85,11 @@ func openRaw(dev *net.Interface, mac [6]byte) (*way, error) {
 	}, nil
 }
 
-// toClientPort takes unfragmented IPv4 UDP to port 68, in Ethernet. A frame of a VLAN that runs over the device comes
-// without its tag, which the kernel has put aside; it belongs to another network.
-var toClientPort = []bpf.Instruction{
+// untagged leaves out a frame of a VLAN that runs over the device, before toClientPort: it comes without its tag, which
+// the kernel has put aside, and belongs to another network.
+var untagged = []bpf.Instruction{
 	bpf.LoadExtension{Num: bpf.ExtVLANTag},
-	bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: 0x0fff, SkipTrue: 10},
-	bpf.LoadAbsolute{Off: 12, Size: 2},
-	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0x0800, SkipTrue: 8},
-	bpf.LoadAbsolute{Off: 23, Size: 1},
-	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.IPPROTO_UDP, SkipTrue: 6},
-	bpf.LoadAbsolute{Off: 20, Size: 2},
-	bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: 0x3fff, SkipTrue: 4},
-	bpf.LoadMemShift{Off: 14},
-	bpf.LoadIndirect{Off: 16, Size: 2},
-	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: portClient, SkipTrue: 1},
-	bpf.RetConstant{Val: 65535},
-	bpf.RetConstant{Val: 0},
+	bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: 0x0fff, SkipTrue: uint8(len(toClientPort) - 1)},
 }
 
 // hearMAC has the device take frames to mac too, without the promiscuous mode that would take all.
