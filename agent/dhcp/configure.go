@@ -143,7 +143,21 @@ func (r *run) change(ctx context.Context, before *wire) error {
 	}
 	r.Wrote = true
 	r.step(StepApplied, nil, "the settings were written and loaded")
-	r.note(rec.settle(r.Plan.After))
+	keeper, ok := r.server.(Keeper)
+	if !ok {
+		r.note(rec.settle(r.Plan.After))
+		return r.provenOrBack(ctx, was)
+	}
+	// What a Keeper wrote is not settled before it is told: of a run killed here it puts the old settings back.
+	end := r.provenOrBack(ctx, was)
+	if !r.Wrote || errors.Is(end, ErrRevertFailed) {
+		return end
+	}
+	return r.keep(ctx, keeper, rec, end)
+}
+
+// provenOrBack ends a run that wrote. What it wrote stays where r.Wrote does.
+func (r *run) provenOrBack(ctx context.Context, was record) error {
 	if err := r.readBack(ctx, was); err != nil {
 		return err
 	}
@@ -152,6 +166,20 @@ func (r *run) change(ctx context.Context, before *wire) error {
 	}
 	seen, err := r.watch(ctx)
 	return r.judge(ctx, seen, err, was)
+}
+
+// keep has the server keep what was written; end is how the run ends otherwise. ^C does not stop it.
+func (r *run) keep(ctx context.Context, k Keeper, rec record, end error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleWithin)
+	defer cancel()
+	if err := k.Keep(ctx, r.Plan); err != nil {
+		r.Wrote = false
+		r.step(StepKept, err, "the server was not told to keep the settings")
+		return fmt.Errorf("%w: %w", ErrNotKept, err)
+	}
+	r.step(StepKept, nil, "the server keeps the settings")
+	r.note(rec.settle(r.Plan.After))
+	return end
 }
 
 // applyFailed finds out what a failed Apply left, and puts back what it wrote.

@@ -13,6 +13,8 @@ var (
 	ErrRevertFailed = errors.New("putting the old settings back failed")
 	// ErrReverted: the wire disagreed, or the run was interrupted, and the settings are again what they were.
 	ErrReverted = errors.New("the old settings were put back")
+	// ErrNotKept: the server was to be told to keep the settings, and was not. It puts the old ones back by itself.
+	ErrNotKept = errors.New("the server was not told to keep the settings, and puts the old ones back by itself")
 	// ErrForeign: our server is right, and another one tells machines something else. The settings were kept.
 	ErrForeign = errors.New("another DHCP server misleads machines")
 	// ErrNotProven: the settings are as wanted, and the wire did not confirm it. They were kept.

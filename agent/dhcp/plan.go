@@ -72,6 +72,13 @@ type Server interface {
 	String() string
 }
 
+// Keeper is a Server that undoes an Apply by itself unless it is told in time to keep it: a router's dead man's switch.
+type Keeper interface {
+	// Keep is called once after an Apply of p whenever what it wrote is to stay: proven, not proven, or beside another
+	// server that is wrong. Revert is called otherwise.
+	Keep(ctx context.Context, p Plan) error
+}
+
 // MaxBootFile is the longest boot file name in bytes: the BOOTP field has 128 with its NUL (RFC 2131 section 2). A
 // longer option 67 is of no use, because clients copy it into that field.
 const MaxBootFile = 127

@@ -21,6 +21,7 @@ const (
 	StepReadBack  = "read-back"  // and read again
 	StepReloaded  = "reloaded"   // nothing was to be written; the server loaded what was written before
 	StepVerify    = "verify"     // one look at the wire: Offers and Verdict
+	StepKept      = "kept"       // the server was told to keep the settings, which it else puts back by itself
 	StepReverted  = "reverted"   // the old settings are back and loaded
 	StepWireAfter = "wire-after" // the wire after the old settings were put back: Offers; Error if it is not as before
 )

@@ -30,6 +30,8 @@ var endRules = []cli.Rule{
 	cli.Ending(dhcp.ErrRevertFailed, cli.RevertFailed,
 		"do that first; once the cause is gone, `pxeagent revert` does it as well"),
 	cli.Ending(dhcp.ErrReverted, cli.PutBack, "`pxeagent probe` shows what each DHCP server offers now"),
+	cli.Ending(dhcp.ErrNotKept, cli.NotKept,
+		"run it again: it starts from what is there now; `pxeagent status` shows whether the old settings are back"),
 	cli.Ending(dhcp.ErrForeign, cli.Foreign,
 		"turn off network boot at that server, or the server; `pxeagent probe` shows what each one offers"),
 	cli.Ending(dhcp.ErrNotProven, cli.NotProven,

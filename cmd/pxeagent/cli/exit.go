@@ -79,6 +79,8 @@ var (
 	RevertFailed = Code{"revert-failed", ExitRevertFailed,
 		"the settings from before could not be put back; the manual steps were printed"}
 	NotProven = Code{"not-proven", ExitNotProven, "the settings are written, but no offer on the wire could prove them"}
+	NotKept = Code{"not-kept", ExitUnavailable,
+		"the DHCP server was not told to keep the settings in time; it puts the ones from before back by itself"}
 	NoOffer   = Code{"no-offer", ExitNotProven, "probe: no DHCP server made an offer"}
 	Foreign   = Code{"foreign-server", ExitForeign,
 		"the settings are written and right, and another DHCP server offers something else"}
@@ -105,7 +107,7 @@ var (
 func Codes() []Code {
 	return []Code{
 		Done, Unexpected, Differs, Wrong, Menu, Damaged, Usage, Refused, NoJournal, Checksum, BadImage, NotServing, Changed,
-		PutBack, RevertFailed, NotProven, NoOffer, Foreign, Locked, Running, Permission, NoInterface, Root, NoVersion,
+		PutBack, RevertFailed, NotKept, NotProven, NoOffer, Foreign, Locked, Running, Permission, NoInterface, Root, NoVersion,
 		NoImage, NoBoot, PortTaken, NoProgram, NotWritable, Restart, Download, NotRunning, Interrupted,
 	}
 }
