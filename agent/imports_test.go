@@ -113,8 +113,8 @@ var allowed = map[string][]string{
 	"deploy/lab":          {},
 	"deploy/lab/site":     {"deploy/lab"},
 	"deploy/lab/boots":    {},
-	// The benchmark runs our server beside others.
-	"deploy/lab/tftpbench": {"agent/boot", "agent/tftp"},
+	// The benchmark runs the program itself beside others.
+	"deploy/lab/bench": {},
 }
 
 // stdOnly are the packages that import nothing but the standard library.
