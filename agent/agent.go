@@ -126,7 +126,7 @@ func New(c Config) (*Agent, error) {
 	a.registry.MustRegister(refused)
 	a.limits = connectionLimits(connections, refused)
 	a.tftp = tftp.New(tftp.Config{
-		Opener: tftpFiles{lib}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace,
+		Opener: tftpFiles{lib, a.machines}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace,
 		MaxTransfers: transfers, Guard: a.guard, Log: c.Log,
 	})
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {

@@ -60,7 +60,7 @@ type (
 func newMenus(c Config, m *machines) (menus, error) {
 	return places(c.Places, func(p Place) (*menu.Builder, error) {
 		return menu.New(menu.Config{
-			Base: p.Base, Catalog: m.catalog, Settings: c.Menu, Choose: m.choose(p.Base), Log: c.Log,
+			Base: p.Base, Catalog: m.catalog, Settings: c.Menu, TFTP: m.tftp, Choose: m.choose(p.Base), Log: c.Log,
 		})
 	})
 }
@@ -86,10 +86,13 @@ func (h handlers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // tftpFiles are the libraries as the TFTP server wants them.
-type tftpFiles struct{ libraries libraries }
+type tftpFiles struct {
+	libraries libraries
+	machines  *machines
+}
 
 func (l tftpFiles) Open(a boot.Ask) (*tftp.File, error) {
-	f, err := l.libraries.at(a.Local.Addr()).Open(a)
+	f, err := asked{l.libraries.at(a.Local.Addr()), l.machines, own}.Open(a)
 	var not *files.NotOpened
 	switch {
 	case errors.As(err, &not):
@@ -101,7 +104,7 @@ func (l tftpFiles) Open(a boot.Ask) (*tftp.File, error) {
 		return nil, err
 	}
 	return &tftp.File{
-		ReaderAt: f, Size: f.Size, Artifact: f.Artifact, LoopBroken: f.LoopBroken, Quirks: f.Quirks,
+		ReaderAt: f, Size: f.Size, Artifact: f.Artifact, Given: f.Given, LoopBroken: f.LoopBroken, Quirks: f.Quirks,
 		Changed: f.Changed, Close: f.Close,
 	}, nil
 }

@@ -24,7 +24,8 @@ const DocumentsFolder = "provision"
 type machines struct {
 	*machine.Fleet
 	catalog *catalog.Catalog
-	base    *url.URL // of the first of Places; nil: none
+	tftp    catalog.Tree // the user's
+	base    *url.URL     // of the first of Places; nil: none
 	log     *slog.Logger
 }
 
@@ -50,6 +51,7 @@ func newMachines(c Config) (*machines, error) {
 		Log:       m.log,
 	}
 	if c.Root != "" {
+		m.tftp = catalog.Tree(filepath.Join(c.Root, "tftp"))
 		fleet.Documents = filepath.Join(c.Root, DocumentsFolder)
 	}
 	m.Fleet = machine.OpenFleet(fleet)
@@ -101,10 +103,16 @@ type asked struct {
 }
 
 func (f asked) Open(a boot.Ask) (*files.File, error) {
-	if a.Class == boot.IPXE && a.Told && !f.own(a) {
+	if (a.Class == boot.IPXE && a.Told || otherLoader(a)) && !f.own(a) {
 		f.Asked(a.Facts, a.Client.Addr())
 	}
 	return f.Library.Open(a)
+}
+
+// otherLoader reports whether a loader other than iPXE asks for its menu.
+func otherLoader(a boot.Ask) bool {
+	_, asks := boot.ParseMenuName(a.Name)
+	return asks && a.Class != boot.Tool
 }
 
 // watched tells the fleet what machines were given, besides the other observer.
@@ -117,14 +125,19 @@ type watched struct {
 // End uses up what a machine was to boot once, when it has the kernel.
 func (w watched) End(t boot.Transfer) {
 	w.Observer.End(t)
-	if t.Outcome != boot.OK || t.Class != boot.IPXE || t.Artifact == boot.NBP || t.Artifact == boot.Internal ||
-		w.own(t.Ask) {
+	if t.Outcome != boot.OK || !t.Class.Loads() || t.Artifact == boot.NBP || t.Artifact == boot.Internal || w.own(t.Ask) {
 		return
 	}
-	if t.Artifact == boot.Script && t.Name != catalog.LocalPath || !w.Waits(t.Client.Addr()) {
+	file := boot.HTTPPath(t.Proto, t.Name)
+	sentToDisk := t.GivenDisk()
+	if t.Artifact == boot.Script && file != catalog.LocalPath && !sentToDisk || !w.Waits(t.Client.Addr()) {
 		return
 	}
-	if items := w.catalog.Booting(t.Name, w.base); len(items) > 0 {
+	items := []string{catalog.Local}
+	if !sentToDisk {
+		items = w.catalog.Booting(file, w.base)
+	}
+	if len(items) > 0 {
 		w.Fetched(t.Client.Addr(), items)
 	}
 }

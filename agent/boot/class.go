@@ -11,12 +11,16 @@ const (
 	BIOSROM     Class = "bios-rom"     // a PXE ROM that is not iPXE
 	PXELinux    Class = "pxelinux"     // also syslinux's other network variants
 	GRUB        Class = "grub"         // GRUB 2
+	UBoot       Class = "u-boot"       // U-Boot, which most boards with ARM have
 	RaspberryPi Class = "raspberry-pi" // its boot ROM or EEPROM
 	Tool        Class = "tool"         // a person's or script's client: curl, tftp-hpa, …
 	Unknown     Class = "unknown"
 )
 
+// Loads reports whether it is a boot loader, which fetches what its menu says.
+func (c Class) Loads() bool { return c == IPXE || c == GRUB || c == PXELinux || c == UBoot }
+
 // Classes lists every Class.
 func Classes() []Class {
-	return []Class{IPXE, UEFI, BIOSROM, PXELinux, GRUB, RaspberryPi, Tool, Unknown}
+	return []Class{IPXE, UEFI, BIOSROM, PXELinux, GRUB, UBoot, RaspberryPi, Tool, Unknown}
 }

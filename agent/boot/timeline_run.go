@@ -45,8 +45,24 @@ func cutName(name string) string {
 	return strings.ToValidUTF8(name, "\uFFFD")
 }
 
-// LocalDisk marker: what the menu fetches when a machine is sent on to its own disk.
-const localDiskName = "/ipxe/local"
+// TFTPFolder is the path below which the HTTP tree's files can be fetched by TFTP.
+const TFTPFolder = "/http"
+
+// HTTPPath is the URL path, unescaped, of a file that was asked for by either protocol. Whatever stands before
+// TFTPFolder is the folder of the loader, which some put before every name.
+func HTTPPath(p Proto, name string) string {
+	full := urlPath(name)
+	if _, rest, ok := strings.Cut(full, TFTPFolder+"/"); ok && p == TFTP {
+		return "/" + rest
+	}
+	return full
+}
+
+// LocalDisk marker: what the menu fetches when a machine is sent on to its own disk, and the key of its item.
+const (
+	localDiskName = "/ipxe/local"
+	localDiskItem = "local"
+)
 
 // fromFirmware: it comes before iPXE, and so at the beginning of a boot. What is not known may be.
 func fromFirmware(c Class) bool {
@@ -232,7 +248,8 @@ func (t *Tracker) clear(r *run) {
 
 // recall takes what a request that ended means for how the boot goes on.
 func (r *run) recall(f Fetch) {
-	name := plainName(f.Name)
+	file := HTTPPath(f.Proto, f.Name)
+	name := strings.ToLower(file)
 	if f.Outcome != OK {
 		r.recallFailure(f, name)
 		return
@@ -253,7 +270,7 @@ func (r *run) recall(f Fetch) {
 	case f.Artifact == Script && f.Proto == HTTP && !entry:
 		r.menu = true
 	case f.Artifact == Kernel, chained:
-		r.kernel = urlPath(f.Name)
+		r.kernel = file
 	case f.Artifact == Image && isDisk(name):
 		r.disk = true
 	}

@@ -18,7 +18,7 @@ type Artifact string
 
 const (
 	NBP      Artifact = "nbp"      // network boot program: undionly.kpxe, ipxe.efi, …
-	Script   Artifact = "script"   // an iPXE script, autoexec.ipxe included
+	Script   Artifact = "script"   // an iPXE script, autoexec.ipxe included, or another loader's menu
 	Kernel   Artifact = "kernel"   // what a script names in kernel
 	Image    Artifact = "image"    // initrd, module, ISO and the rest of an image
 	Other    Artifact = "other"    // any other file that exists
@@ -55,6 +55,12 @@ type Ask struct {
 	Check  bool  // it says that it is a check and no machine (CheckHeader)
 }
 
+// Given is a menu that a boot loader was given. The zero Given is none.
+type Given struct {
+	Default  string // key of the item that is booted when nobody chooses
+	SkipMenu bool   // it is booted without a menu
+}
+
 // Transfer is one finished request.
 type Transfer struct {
 	Ask
@@ -66,8 +72,16 @@ type Transfer struct {
 	Resent     int   // TFTP: packets sent again
 	Further    bool  // HTTP: a part of the file that is not its beginning, as of a disk image that is booted
 	LoopBroken bool  // iPXE asked for an NBP and was given the script, so that it does not load itself for ever
+	Given      Given // what is in the menu that was made for it
 	Quirks     []Quirk
 	Err        error // why, where Outcome is not OK or SizeProbe
+}
+
+// GivenDisk reports whether it is a menu by which a loader boots the machine's own disk at once, and asks for nothing
+// more. GRUB and iPXE ask for a file first that says so.
+func (t Transfer) GivenDisk() bool {
+	quiet := t.Class == PXELinux || t.Class == UBoot
+	return quiet && t.Outcome == OK && t.Given.SkipMenu && t.Given.Default == localDiskItem
 }
 
 // Observer hears of every request. Its methods are called from many goroutines at once, and

@@ -65,6 +65,9 @@ func New(c Config) (*Catalog, error) {
 // SetNoRescue is Config.NoRescue from now on.
 func (c *Catalog) SetNoRescue(no bool) { c.noRescue.Store(no) }
 
+// Has reports whether the HTTP tree has a plain file of that name.
+func (c *Catalog) Has(name string) bool { return c.tree.Has(name) }
+
 // Listing is what there is at one time, in the order of a menu about which nothing is configured.
 type Listing struct {
 	Items    []Item

@@ -40,7 +40,7 @@ type Text struct {
 // Fragments are the user's scripts in FragmentDir, as they are.
 func (c *Catalog) Fragments() []Text {
 	var texts []Text
-	for _, n := range c.tree.list(FragmentDir) {
+	for _, n := range c.tree.Names(FragmentDir) {
 		if !fragmentRE.MatchString(n) {
 			continue
 		}

@@ -30,6 +30,8 @@ type Item struct {
 	image    *image.Image // nil: commands are what boots it
 	commands string
 	rescue   bool // SmartOS that leaves the disks alone
+	// deviceTrees is that of Load.
+	deviceTrees string
 }
 
 // Need is what a machine must be to boot the item.
@@ -77,7 +79,7 @@ func Matches(key string, patterns ...string) bool {
 func (c *Catalog) imageItems(i *image.Image) []Item {
 	item := Item{
 		Key: i.Key, Title: i.Title, Why: i.Why, System: i.System, Image: i.Key, Installs: i.Installs,
-		Names: names(*i), Version: i.Version, ImageTitle: i.Title, image: i,
+		Names: names(*i), Version: i.Version, ImageTitle: i.Title, image: i, deviceTrees: c.tree.deviceTrees(*i),
 	}
 	if need := needOf(*i); item.Why == "" && need.What != needX86.What {
 		item.Why = "needs " + need.What

@@ -1,7 +1,11 @@
 package catalog
 
-// Local is the key of the item that boots the machine's own disk.
-const Local = "local"
+// Keys of items that are always there.
+const (
+	Local    = "local" // the machine's own disk
+	Reboot   = "reboot"
+	Poweroff = "poweroff"
+)
 
 // reserved are labels of the menu that do not stand for items.
 var reserved = []string{"start", "failed"}
@@ -15,10 +19,10 @@ var tools = []Item{
 		commands: "echo Type exit to come back to the menu\nshell ||\n" + toMenu,
 	},
 	{Key: "config", Title: "iPXE settings", Hot: "c", commands: "config ||\n" + toMenu},
-	{Key: "reboot", Title: "Reboot", Hot: "r", commands: "reboot ||\n" + toMenu},
+	{Key: Reboot, Title: "Reboot", Hot: "r", commands: "reboot ||\n" + toMenu},
 	// Network cards' iPXE has no such command.
 	{
-		Key:   "poweroff",
+		Key:   Poweroff,
 		Title: "Switch off",
 		Hot:   "p",
 		commands: "poweroff ||\necho This iPXE cannot switch the machine off\n" +

@@ -58,8 +58,8 @@ func (t Tree) root() (*os.Root, error) {
 	return os.OpenRoot(string(t))
 }
 
-// list are the names in a folder, in order; none where it cannot be read.
-func (t Tree) list(dir string) []string {
+// Names are the names in a folder, in order, the first few thousand of them; none where it cannot be read.
+func (t Tree) Names(dir string) []string {
 	root, err := t.root()
 	if err != nil {
 		return nil
@@ -68,6 +68,26 @@ func (t Tree) list(dir string) []string {
 	names := list(root, dir)
 	slices.Sort(names)
 	return names
+}
+
+// Has reports whether there is a plain file of that name.
+func (t Tree) Has(name string) bool {
+	info, err := t.stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func (t Tree) hasDir(name string) bool {
+	info, err := t.stat(name)
+	return err == nil && info.IsDir()
+}
+
+func (t Tree) stat(name string) (os.FileInfo, error) {
+	root, err := t.root()
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return root.Stat(name)
 }
 
 func openPlain(root *os.Root, name string) (*os.File, os.FileInfo, error) {

@@ -30,8 +30,9 @@ var imageRE = regexp.MustCompile(
 // artifact is the kind of the file with this path, going by its name.
 func artifact(name string) boot.Artifact {
 	base := strings.ToLower(path.Base(name))
+	_, isMenu := boot.ParseMenuName(name)
 	switch {
-	case strings.HasSuffix(base, ".ipxe"):
+	case strings.HasSuffix(base, ".ipxe"), isMenu:
 		return boot.Script
 	case ipxeRE.MatchString(base), bootRE.MatchString(base):
 		return boot.NBP
@@ -55,6 +56,9 @@ func (l *Library) isSelf(proto boot.Proto, name string) bool {
 		return true
 	}
 	f, _, err := l.users(proto, name)
+	if err != nil && proto == boot.TFTP {
+		f, _, err = l.overTFTP(name)
+	}
 	if err != nil {
 		return true
 	}

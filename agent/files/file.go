@@ -25,6 +25,7 @@ type File struct {
 	ModTime     time.Time // zero for what is built in or made
 	ContentType string
 	ETag        string       // strong, with its quotes (RFC 9110 section 8.8.3)
+	Given       boot.Given   // what is in the menu that was made for a loader
 	LoopBroken  bool         // iPXE asked for an NBP and this is the script instead
 	Quirks      []boot.Quirk // what was put right in the name
 	Content     interface {  // an *os.File for what lies on disk, so that sendfile(2) can be used

@@ -170,7 +170,16 @@ func (l *Library) named(a boot.Ask, name string) (*File, boot.Quirk, error) {
 	if known, ok := foldName(l.builtin, name); ok {
 		return l.builtin[known].open(), caseQuirk(known != name), nil
 	}
-	return nil, "", err
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, "", err
+	}
+	if f, err := l.loaderMenu(a, name); !errors.Is(err, fs.ErrNotExist) {
+		return f, "", err
+	}
+	if a.Proto == boot.TFTP {
+		return l.overTFTP(name)
+	}
+	return nil, "", fs.ErrNotExist
 }
 
 func caseQuirk(differs bool) boot.Quirk {
@@ -205,7 +214,7 @@ func (l *Library) users(proto boot.Proto, name string) (*File, boot.Quirk, error
 	quirk := caseQuirk(found != name)
 	name = found
 	file := onDisk(name, f, info)
-	if file.Artifact == boot.Script {
+	if strings.HasSuffix(strings.ToLower(name), ".ipxe") {
 		if err := l.checkScript(proto, file); err != nil {
 			f.Close()
 			return nil, "", err

@@ -437,14 +437,14 @@ func TestArtifact(t *testing.T) {
 		boot.NBP: {"undionly.kpxe", "ipxe.efi", "snp-arm64.efi", "SNPONLY.EFI", "EFI/BOOT/BOOTX64.EFI", "pxelinux.0",
 			"lpxelinux.0",
 			"grub/grubnetx64.efi", "shimx64.efi", "netboot.xyz.kpxe", "custom.pxe"},
-		boot.Script: {"ipxe/bootstrap.ipxe", "autoexec.ipxe", "MENU.IPXE"},
+		boot.Script: {"ipxe/bootstrap.ipxe", "autoexec.ipxe", "MENU.IPXE", "grub.cfg", "pxelinux.cfg/default"},
 		boot.Kernel: {"vmlinuz", "vmlinuz-lts", "linux", "smartos/20130808T195337Z/platform/i86pc/kernel/amd64/unix",
 			"bzImage", "memtest86+x64.bin", "memtest86+x64.efi",
 			"memtest86/memtest86-5.01", "wimboot", "flatcar_production_pxe.vmlinuz", "memdisk"},
 		boot.Image: {"initrd", "initrd.gz", "initramfs-amd64.xz", "modloop-lts",
 			"smartos/20130808T195337Z/platform/i86pc/amd64/boot_archive", "boot_archive.hash",
 			"linux.iso", "disk.img", "sources/boot.wim", "flatcar_production_pxe_image.cpio.gz"},
-		boot.Other: {"README", "preseed.cfg", "repodata/repomd.xml", "grub.cfg", "pxelinux.cfg/default"},
+		boot.Other: {"README", "preseed.cfg", "repodata/repomd.xml"},
 	} {
 		for _, name := range names {
 			if got := artifact(name); got != want {

@@ -22,9 +22,12 @@ type Item struct {
 	Shown   bool   `json:"shown"`
 	Default bool   `json:"default,omitempty"` // chosen when nobody chooses
 
-	// Line: the command that lists it in the menu, under its condition where it has one; "": it is not shown
+	// Line, for iPXE: the command that lists it in the menu, under its condition where it has one; "": it is not shown
 	Line string `json:"-"`
-	// Commands: boot it; to stand after its label, line by line. They leave by "goto failed", "goto start", or for good
+	// When, for GRUB: what it has to run on, as test(1) has it; "": anything
+	When string `json:"-"`
+	// Commands: boot it, line by line. For iPXE to stand after its label; they leave by "goto failed", "goto start", or
+	// for good. For GRUB to stand in its menuentry, for others after its label
 	Commands string `json:"-"`
 }
 
@@ -38,13 +41,15 @@ type Group struct {
 // Data is what a menu's template is given. All texts in it are fit to stand in a script where the built-in template has
 // them.
 type Data struct {
-	Base    string // URL of this agent, without a slash at the end
-	Title   string
-	Timeout int64  // milliseconds; 0: for ever
-	Default string // key of the item that is chosen when nobody chooses
-	// Unless: a command that makes the setting menu-default "local" where the machine cannot boot Default; "": it can
+	Language Language
+	Base     string // URL of this agent, without a slash at the end
+	Title    string
+	Timeout  int64  // milliseconds; 0: for ever
+	Default  string // key of the item that is chosen when nobody chooses
+	// Unless: a command that makes the local disk the default where the machine cannot boot Default; "": it can. For iPXE
+	// that is the setting menu-default, for GRUB default
 	Unless   string
-	SkipMenu string // a command that goes to an item without a menu; ""
+	SkipMenu string // a command that has Default booted without a menu; "": the menu is shown
 	Facts    boot.Facts
 	Choice   machine.Choice
 	Groups   []Group
@@ -52,8 +57,12 @@ type Data struct {
 
 	all      []Item // those that it cannot boot as well
 	timeout  time.Duration
-	console  catalog.Console // of the choice
+	files    string                 // path before those of the HTTP tree's files; "": none
+	dir      string                 // of the loader
+	beside   func(name string) bool // whether it has a file of that name there; nil: no
+	console  catalog.Console        // of the choice
 	skipMenu bool
+	leftOut  []Item
 	problems []problem
 }
 
@@ -73,10 +82,10 @@ type candidate struct {
 	broken  bool  // and that is nobody's intention
 }
 
-// data puts a machine's menu together.
-func (b *Builder) data(f boot.Facts, addr netip.Addr) (Data, error) {
+// fill puts a machine's menu together, of which the language is known, and what belongs to that.
+func (b *Builder) fill(d *Data, f boot.Facts, addr netip.Addr) error {
 	conf := b.current()
-	d := Data{Base: b.base, Title: words(conf.Title), Facts: f, timeout: conf.Timeout}
+	d.Base, d.Title, d.Facts, d.timeout = b.base, words(conf.Title), f, conf.Timeout
 	if b.choose != nil {
 		d.Choice = b.choose(f, addr)
 	}
@@ -86,7 +95,7 @@ func (b *Builder) data(f boot.Facts, addr netip.Addr) (Data, error) {
 	d.Timeout = d.timeout.Milliseconds()
 	listed, err := b.catalog.List()
 	if err != nil {
-		return d, err
+		return err
 	}
 	for _, p := range listed.Problems {
 		d.problems = append(d.problems, problem{p.Thing, p.Err})
@@ -108,8 +117,22 @@ func (b *Builder) data(f boot.Facts, addr netip.Addr) (Data, error) {
 	}
 	d.decide(all, wanted)
 	d.arrange(all, conf)
-	return d, nil
+	return nil
 }
+
+// Seconds is the timeout for GRUB: -1 for ever.
+func (d *Data) Seconds() int64 {
+	if d.Timeout == 0 {
+		return -1
+	}
+	return (d.Timeout + 999) / 1000
+}
+
+// Tenths is the timeout for syslinux, in tenths of a second: 0 for ever.
+func (d *Data) Tenths() int64 { return (d.Timeout + 99) / 100 }
+
+// LeftOut are the items that this machine, or this loader, cannot boot, and that nobody hides. Why says why.
+func (d *Data) LeftOut() []Item { return d.leftOut }
 
 // Straight is SkipMenu, for templates of before.
 func (d *Data) Straight() string { return d.SkipMenu }
@@ -154,17 +177,24 @@ func (d *Data) prepare(c *candidate, conf Settings, wanted string) {
 		o.Platform = d.Facts.Platform
 		c.refused = c.fit(d.Facts)
 	}
-	if c.refused == nil {
+	switch {
+	case c.refused != nil:
+	case d.Language == IPXE:
 		c.refused = c.Item.Item.Check(d.Base, o)
 		if c.broken = c.refused != nil; c.broken {
 			d.wrong(c.Key, "%s is left out: %w", c.Key, c.refused)
 		}
+	default:
+		c.need = catalog.Need{} // its conditions are iPXE's
+		c.refused = d.load(c, o)
 	}
 	if c.refused != nil {
 		c.Why = c.refused.Error()
 		return
 	}
-	c.Commands = c.Item.Item.Commands(o)
+	if d.Language == IPXE {
+		c.Commands = c.Item.Item.Commands(o)
+	}
 }
 
 // known: what the machine is is known for certain, and nothing is left for iPXE to decide.
@@ -194,19 +224,37 @@ func (d *Data) decide(all []candidate, wanted string) {
 	default:
 		c := &all[at]
 		d.Default = c.Key
-		if c.need.Unless != "" {
-			d.Unless = c.need.Unless + "set menu-default " + catalog.Local + c.need.Tail
-		}
-		if d.Choice.SkipMenu {
-			d.skipMenu, d.SkipMenu = true, "goto "+c.Key
-			if c.need.When != "" {
-				d.SkipMenu = c.need.When + "goto " + c.Key + " ||"
-			}
-		}
+		d.byDefault(c)
 	}
 	for i := range all {
 		if all[i].Key == d.Default {
 			all[i].Default, all[i].hidden = true, false // choose takes the first item for a default that is none
 		}
+	}
+}
+
+// byDefault makes an item what is booted when nobody chooses, or without a menu.
+func (d *Data) byDefault(c *candidate) {
+	d.skipMenu = d.Choice.SkipMenu
+	switch d.Language {
+	case IPXE:
+		if c.need.Unless != "" {
+			d.Unless = c.need.Unless + "set menu-default " + catalog.Local + c.need.Tail
+		}
+		d.SkipMenu = "goto " + c.Key
+		if c.need.When != "" {
+			d.SkipMenu = c.need.When + "goto " + c.Key + " ||"
+		}
+	case GRUB:
+		d.SkipMenu = "set timeout=0"
+		if c.When != "" {
+			d.Unless = "if [ " + c.When + " ]; then true; else set default=" + catalog.Local + "; fi"
+			d.SkipMenu = "if [ " + c.When + " ]; then set timeout=0; fi"
+		}
+	default:
+		d.SkipMenu = "prompt 0"
+	}
+	if !d.skipMenu {
+		d.SkipMenu = ""
 	}
 }

@@ -45,7 +45,12 @@ func (d *Data) arrange(all []candidate, conf Settings) {
 		g := &d.Groups[len(d.Groups)-1]
 		if !c.hidden {
 			c.list(g)
-			notes.see(len(d.Groups)-1, c)
+			if d.Language == IPXE {
+				notes.see(len(d.Groups)-1, c)
+			}
+			if c.refused != nil {
+				d.leftOut = append(d.leftOut, c.Item)
+			}
 		}
 		d.all = append(d.all, c.Item)
 		if c.refused == nil {

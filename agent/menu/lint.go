@@ -49,7 +49,8 @@ func (b *Builder) Try(template []byte) []catalog.Text {
 	var texts []catalog.Text
 	for _, k := range Kinds() {
 		t := catalog.Text{Name: "the menu for " + k.Name, Made: true}
-		d, err := b.data(k.Facts, netip.Addr{})
+		d := Data{Language: IPXE}
+		err := b.fill(&d, k.Facts, netip.Addr{})
 		if err == nil {
 			t.Script, err = b.execute(sources{TemplateFile: string(template)}, d, true)
 		}

@@ -1,4 +1,5 @@
-// Package menu makes the menu of each machine: the script that iPXE runs, from what can be booted, what the site says
+// Package menu makes the menu of each machine: the script that iPXE runs, or what GRUB,
+// pxelinux and U-Boot read, from what can be booted, what the site says
 // of menus, and what the machine is to boot.
 package menu
 
@@ -24,6 +25,7 @@ type Config struct {
 	Base     *url.URL // under which machines find the HTTP tree; see Base
 	Catalog  *catalog.Catalog
 	Settings Settings
+	TFTP     catalog.Tree // the user's tree of TFTP, where loaders have their modules; "": none
 	// Choose says what a machine is to boot, by what it told and by its address. It is called for every menu, from many
 	// goroutines at once. nil: every machine is given the same menu.
 	Choose func(boot.Facts, netip.Addr) machine.Choice
@@ -34,13 +36,14 @@ type Config struct {
 type Builder struct {
 	base    string // without a slash at the end
 	catalog *catalog.Catalog
+	tftp    catalog.Tree
 	choose  func(boot.Facts, netip.Addr) machine.Choice
 	log     *slog.Logger
 
-	mu       sync.Mutex
-	settings Settings
-	logged   map[string]logged // by host and what it is about
-	template sources           // of the user's template when it worked last; nil: it never did
+	mu        sync.Mutex
+	settings  Settings
+	logged    map[string]logged    // by host and what it is about
+	templates map[Language]sources // of the user's template when it worked last; nil: it never did
 }
 
 // New fails where the base cannot stand in a script.
@@ -50,7 +53,8 @@ func New(c Config) (*Builder, error) {
 		return nil, err
 	}
 	b := &Builder{
-		base: base, catalog: c.Catalog, choose: c.Choose, log: c.Log, settings: c.Settings, logged: map[string]logged{},
+		base: base, catalog: c.Catalog, tftp: c.TFTP, choose: c.Choose, log: c.Log, settings: c.Settings,
+		logged: map[string]logged{}, templates: map[Language]sources{},
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
@@ -83,18 +87,23 @@ func (b *Builder) Bootstrap(a boot.Ask) ([]byte, error) {
 	return menu, err
 }
 
-// made is the menu that is made for a machine. What is wrong with it is among the data's problems, and in the log.
+// made is the iPXE menu that is made for a machine. What is wrong with it is among the data's problems, and in the log.
 func (b *Builder) made(f boot.Facts, addr netip.Addr) ([]byte, Data, error) {
-	d, err := b.data(f, addr)
-	if err != nil {
+	d := Data{Language: IPXE}
+	if err := b.fill(&d, f, addr); err != nil {
 		return nil, d, err
 	}
-	menu, broken := b.write(d)
+	return b.finish(&d), d, nil
+}
+
+// finish writes a menu whose data is put together.
+func (b *Builder) finish(d *Data) []byte {
+	menu, broken := b.write(*d)
 	if broken != nil {
-		d.problems = append(d.problems, problem{"template", broken})
+		d.problems = append(d.problems, problem{d.Language.File(), broken})
 	}
-	b.tell(d)
-	return menu, d, nil
+	b.tell(*d)
+	return menu
 }
 
 // logged is what was logged about a host's menu, and of which kind the machine was then.
@@ -103,7 +112,7 @@ type logged struct{ kind, text string }
 // tell logs what is wrong with a host's menu, each thing once as long as it lasts. It is over when a machine of the
 // kind that had it has it no more.
 func (b *Builder) tell(d Data) {
-	about, kind := d.Choice.Host+" ", d.Facts.Platform+" "+d.Facts.Arch
+	about, kind := d.Choice.Host+" ", string(d.Language)+" "+d.Facts.Platform+" "+d.Facts.Arch
 	var fresh []problem
 	b.mu.Lock()
 	now := map[string]bool{}

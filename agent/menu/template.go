@@ -2,7 +2,6 @@ package menu
 
 import (
 	"bytes"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,14 +12,6 @@ import (
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/script"
 )
-
-// TemplateFile is the user's template of the menu, in the HTTP tree. A user's own script at BootstrapPath wins over it.
-const TemplateFile = "ipxe/bootstrap.ipxe.tmpl"
-
-// Template is the template that the menu is made by where the user has none: the one to begin with.
-//
-//go:embed menu.tmpl
-var Template string
 
 // maxMenu bounds what a template writes, in bytes.
 const maxMenu = 1 << 20
@@ -34,21 +25,22 @@ var errMenu = errors.New("its output is not a working menu")
 // write writes a machine's menu by the user's template, by the one that worked last where that fails, and else by the
 // built-in one. The error is what is wrong with the user's template.
 func (b *Builder) write(d Data) (menu []byte, broken error) {
-	text, err := b.catalog.Source(TemplateFile)
+	file := d.Language.File()
+	text, err := b.catalog.Source(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		b.keep(nil)
+		b.keep(d.Language, nil)
 		return builtinMenu(d), nil
 	}
 	if err == nil {
-		used := sources{TemplateFile: string(text)}
+		used := sources{file: string(text)}
 		if menu, err = b.execute(used, d, true); err == nil {
-			b.keep(used)
+			b.keep(d.Language, used)
 			return menu, nil
 		}
 	}
-	broken = fmt.Errorf("%s: %w", TemplateFile, err)
+	broken = fmt.Errorf("%s: %w", file, err)
 	b.mu.Lock()
-	good := b.template
+	good := b.templates[d.Language]
 	b.mu.Unlock()
 	if good != nil {
 		if menu, err := b.execute(good, d, false); err == nil {
@@ -58,17 +50,18 @@ func (b *Builder) write(d Data) (menu []byte, broken error) {
 	return builtinMenu(d), fmt.Errorf("%w; the menu is made by the built-in one", broken)
 }
 
-func (b *Builder) keep(good sources) {
+func (b *Builder) keep(l Language, good sources) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.template = good
+	b.templates[l] = good
 }
 
 // execute runs the template in from. fresh: what it includes is read from the disk and put there; else it is taken from
 // there first.
 func (b *Builder) execute(from sources, d Data, fresh bool) ([]byte, error) {
+	file := d.Language.File()
 	include := func(name string) (string, error) {
-		name = path.Join(path.Dir(TemplateFile), name)
+		name = path.Join(path.Dir(file), name)
 		if text, ok := from[name]; ok {
 			return withoutMagic(text), nil
 		}
@@ -81,7 +74,7 @@ func (b *Builder) execute(from sources, d Data, fresh bool) ([]byte, error) {
 		}
 		return withoutMagic(string(text)), nil
 	}
-	t, err := template.New(path.Base(TemplateFile)).Funcs(d.funcs(include)).Parse(from[TemplateFile])
+	t, err := template.New(path.Base(file)).Funcs(d.funcs(include)).Parse(from[file])
 	if err != nil {
 		return nil, err
 	}
@@ -89,20 +82,10 @@ func (b *Builder) execute(from sources, d Data, fresh bool) ([]byte, error) {
 	if err := t.Execute(&out, &d); err != nil {
 		return nil, err
 	}
-	if err := checkMenu(out.Bytes()); err != nil {
+	if err := renderings[d.Language].check(out.Bytes()); err != nil {
 		return nil, fmt.Errorf("%w: %w", errMenu, err)
 	}
 	return out.Bytes(), nil
-}
-
-// checkMenu refuses a menu on which machines would hang or be left with half a command line.
-func checkMenu(text []byte) error {
-	for _, f := range script.Faults(text) {
-		if f.Code != script.SameLabel {
-			return fmt.Errorf("line %d: %s", f.Line, f.Text)
-		}
-	}
-	return nil
 }
 
 // funcs are what a template may call besides text/template's own.
@@ -111,6 +94,9 @@ func (d *Data) funcs(include func(string) (string, error)) template.FuncMap {
 		"include": include,
 		"words":   words,
 		"url":     func(p string) string { return script.URL("${base}", p) },
+		"path":    d.path,
+		"quote":   quote,
+		"has":     func(name string) bool { return d.beside != nil && d.beside(name) },
 		"items": func(pattern string) ([]Item, error) {
 			if err := catalog.CheckPattern(pattern); err != nil {
 				return nil, err
@@ -134,13 +120,13 @@ func withoutMagic(text string) string {
 	return strings.TrimRight(text, "\n")
 }
 
-var builtinTemplate = template.Must(template.New("menu").Funcs((&Data{}).funcs(nil)).Parse(Template))
-
-// builtinMenu keeps to what iPXE of 2019 knows, which is what network cards and virtual machines have in them. Commands
-// that some builds lack are followed by ||, since an unknown command ends a script.
+// builtinMenu is written by the template that is built in. The one for iPXE keeps to what iPXE of 2019 knows, which is
+// what network cards and virtual machines have in them. Commands that some builds lack are followed by ||, since an
+// unknown command ends a script.
 func builtinMenu(d Data) []byte {
 	var b bytes.Buffer
-	if err := builtinTemplate.Execute(&b, &d); err != nil {
+	t := template.Must(renderings[d.Language].builtin.Clone()).Funcs(d.funcs(nil))
+	if err := t.Execute(&b, &d); err != nil {
 		panic(err) // the template and its data are ours
 	}
 	return b.Bytes()

@@ -58,6 +58,7 @@ func (s *Server) request(sock *socket, b, control []byte, client netip.AddrPort)
 	r, bad := parseRequest(b)
 	ask := boot.Ask{
 		Proto: boot.TFTP, Client: client, Local: local, Name: r.name,
+		Facts: boot.NameFacts(r.name),
 		Class: boot.ClassifyTFTP(boot.TFTPShape{Name: r.name, Options: r.options, Port: client.Port()}),
 	}
 	switch {

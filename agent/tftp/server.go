@@ -28,6 +28,7 @@ type File struct {
 	io.ReaderAt
 	Size       int64
 	Artifact   boot.Artifact
+	Given      boot.Given   // see boot.Transfer
 	LoopBroken bool         // see boot.Transfer
 	Quirks     []boot.Quirk // see boot.Transfer
 	// Changed reports whether the content is another than when the file was opened. It is asked before the last block

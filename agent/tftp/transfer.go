@@ -129,7 +129,7 @@ func (t *transfer) serve() (boot.Outcome, error) {
 	defer t.link.close()
 	f, err := t.server.Opener.Open(t.end.Ask)
 	if f != nil {
-		t.end.Artifact, t.end.LoopBroken, t.end.Quirks = f.Artifact, f.LoopBroken, f.Quirks
+		t.end.Artifact, t.end.Given, t.end.LoopBroken, t.end.Quirks = f.Artifact, f.Given, f.LoopBroken, f.Quirks
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

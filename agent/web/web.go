@@ -195,6 +195,7 @@ func ask(r *http.Request) boot.Ask {
 		Proto: boot.HTTP,
 		Name:  r.URL.Path,
 		Class: boot.ClassifyHTTP(r.UserAgent()),
+		Facts: boot.NameFacts(r.URL.Path),
 		Check: r.Header.Get(boot.CheckHeader) != "",
 	}
 	a.Client, _ = netip.ParseAddrPort(r.RemoteAddr)
@@ -241,7 +242,7 @@ func (s *server) file(w *writer, r *http.Request, t *boot.Transfer) {
 		return
 	}
 	defer f.Close()
-	t.Artifact, t.LoopBroken, t.Quirks = f.Artifact, f.LoopBroken, f.Quirks
+	t.Artifact, t.Given, t.LoopBroken, t.Quirks = f.Artifact, f.Given, f.LoopBroken, f.Quirks
 	h := w.Header()
 	h.Set("Content-Type", f.ContentType)
 	h.Set("ETag", f.ETag)
