@@ -22,7 +22,8 @@ var allowed = map[string][]string{
 	},
 	// The only package besides the backends' own that knows any of them.
 	"cmd/pxeagent/backend": {
-		"agent/dhcp", "agent/ipxe", "cmd/pxeagent/cli", "cmd/pxeagent/config", "dnsmasq", "pfsense", "pfsense/pfsensetest",
+		"agent/dhcp", "agent/dhcp/remote", "agent/ipxe", "cmd/pxeagent/cli", "cmd/pxeagent/config", "dnsmasq", "pfsense",
+		"pfsense/pfsensetest",
 	},
 	// Values of the configuration have the types of the parts that they are for.
 	"cmd/pxeagent/config": {
@@ -46,6 +47,8 @@ var allowed = map[string][]string{
 	"agent/firmware": {},
 	// Clients and offers are the model's.
 	"agent/dhcp": {"agent/durable", "agent/firmware"},
+	// What backends that ask a server over the network have in common.
+	"agent/dhcp/remote": {"agent/dhcp"},
 	// The conformance suite is imported by backends' tests only.
 	"agent/dhcp/dhcptest": {"agent/dhcp", "agent/firmware"},
 	"agent/probe":         {"agent/dhcp", "agent/firmware", "agent/guard"},
@@ -105,7 +108,7 @@ var allowed = map[string][]string{
 	"agent/neighbour": {},
 	"agent/version":   {},
 	"dnsmasq":         {"agent/dhcp", "agent/durable", "agent/firmware"},
-	"pfsense":         {"agent/dhcp", "agent/firmware"},
+	"pfsense":         {"agent/dhcp", "agent/dhcp/remote", "agent/firmware"},
 	// The stand-in firewall speaks to the backend over HTTPS alone.
 	"pfsense/pfsensetest": {},
 	"deploy/grafana":      {},

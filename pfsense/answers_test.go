@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"pxeagent/agent/dhcp/remote"
 )
 
 // Each recorded answer, and the result. One request is sent, never a second.
@@ -105,7 +107,7 @@ func TestNotPfSense(t *testing.T) {
 		{"PHP is down", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }, ErrGateway, "502"},
 		{"endless", func(w http.ResponseWriter, _ *http.Request) {
 			w.Write([]byte(`{"code":200,"response_id":"SUCCESS","data":"`))
-			for range maxAnswer >> 10 {
+			for range remote.MaxAnswer >> 10 {
 				w.Write(make([]byte, 1<<10))
 			}
 		}, ErrNotPfSense, "longer than"},
@@ -126,7 +128,7 @@ func TestNotPfSense(t *testing.T) {
 
 // A stack trace of the firewall may contain what was sent to it.
 func TestSecretsInAnswers(t *testing.T) {
-	trace := `Stack trace: #0 authenticate_user('pxeagent', '` + testPassword[:traceArg] + `...') ` + testPassword + " " +
+	trace := `Stack trace: #0 authenticate_user('pxeagent', '` + testPassword[:remote.TraceArg] + `...') ` + testPassword + " " +
 		testKey
 	for _, transport := range []string{"rest", "xmlrpc"} {
 		for _, status := range []int{200, 400, 401, 403, 404, 500, 503} {
@@ -153,7 +155,7 @@ func TestSecretsInAnswers(t *testing.T) {
 				if transport == "rest" {
 					sent = testKey
 				}
-				if strings.Contains(err.Error(), sent) || strings.Contains(err.Error(), sent[:traceArg]) {
+				if strings.Contains(err.Error(), sent) || strings.Contains(err.Error(), sent[:remote.TraceArg]) {
 					t.Errorf("%s %d: %v", transport, status, err)
 				}
 			}

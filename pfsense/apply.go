@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
 )
 
 // startWithin is how long a DHCP daemon may take to start. The writing program waits twice if it rolls back.
@@ -91,7 +92,7 @@ func (s *Server) write(ctx context.Context, from, to dhcp.State, undo bool) erro
 		return s.outlast(ctx, func() error { return send(&said) })
 	}
 	err = send(&said)
-	if said == "" || !isOutage(err) || ctx.Err() != nil {
+	if said == "" || !remote.IsOutage(err) || ctx.Err() != nil {
 		return err
 	}
 	return s.unanswered(ctx, before, after, said, err)

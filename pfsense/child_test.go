@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"testing"
 	"time"
-
-	"github.com/go-resty/resty/v2"
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/dhcptest"
@@ -94,10 +91,7 @@ func (r Reach) open(step func()) (*Server, error) {
 		return nil, err
 	}
 	way := s.transport.(*autoTransport)
-	way.rest.(*restTransport).http.SetPreRequestHook(func(*resty.Client, *http.Request) error {
-		step()
-		return nil
-	})
+	way.rest.(*restTransport).BeforeEach(step)
 	s.transport = stepping{s.transport, step}
 	return s, nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
 )
 
 // seeds are the recorded answers.
@@ -46,8 +47,8 @@ func seeds(f *testing.F) {
 const marker = "SECRET"
 
 // planted is a body with the secret at each marker, and whether there is one.
-func planted(body []byte, cred credential) (text []byte, echoed bool) {
-	text = bytes.ReplaceAll(body, []byte(marker), []byte(cred.secret.Reveal()))
+func planted(body []byte, cred remote.Login) (text []byte, echoed bool) {
+	text = bytes.ReplaceAll(body, []byte(marker), []byte(cred.Secret.Reveal()))
 	return text, leaks(string(text))
 }
 
@@ -71,21 +72,21 @@ func checkAnswer(t *testing.T, echoed bool, result json.RawMessage, err error) {
 
 func FuzzXMLRPC(f *testing.F) {
 	seeds(f)
-	cred := credential{user: testUser, secret: dhcp.NewSecret(testPassword)}
+	cred := remote.Login{User: testUser, Secret: dhcp.NewSecret(testPassword)}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		body, echoed := planted(body, cred)
-		result, err := readResponse(reply{status: status, body: body, location: string(body)}, cred)
+		result, err := readResponse(remote.Reply{Status: status, Body: body, Location: string(body)}, cred)
 		checkAnswer(t, echoed, result, err)
 	})
 }
 
 func FuzzREST(f *testing.F) {
 	seeds(f)
-	cred := credential{secret: dhcp.NewSecret(testKey)}
+	cred := remote.Login{Secret: dhcp.NewSecret(testKey)}
 	upload := upload{name: strings.Repeat("a", 32)}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		body, echoed := planted(body, cred)
-		data, err := readEnvelope(reply{status: status, body: body, location: string(body)}, cred)
+		data, err := readEnvelope(remote.Reply{Status: status, Body: body, Location: string(body)}, cred)
 		if err != nil {
 			checkAnswer(t, echoed, nil, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
 )
 
 // Kea can tell iPXE from firmware by a custom client class. pfSense has a field for custom JSON (custom_kea_config) at
@@ -146,7 +147,7 @@ func (f firewall) scriptRefusals(p iface, want dhcp.Boot) []dhcp.Problem {
 	}
 	if _, err := f.site(); err != nil && len(list) == 0 {
 		add("kea-custom-unreadable", "the firewall's custom Kea configuration cannot be extended: %s",
-			quoted(err.Error(), credential{}))
+			remote.Login{}.Quoted(err.Error()))
 	}
 	return list
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
 )
 
 // A firewall's PHP or web server may be gone for some seconds while a change is made. What became of the change is
@@ -35,18 +36,13 @@ func realClock() clock {
 	}}
 }
 
-// isOutage reports whether err leaves open what the firewall did.
-func isOutage(err error) bool {
-	return errors.Is(err, ErrTimeout) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrGateway)
-}
-
 // outlast does step until it ends otherwise than by an outage, or outageWithin is over: then its last error is
 // returned.
 func (s *Server) outlast(ctx context.Context, step func() error) error {
 	end := s.clock.now().Add(outageWithin)
 	for {
 		err := step()
-		if err == nil || !isOutage(err) || ctx.Err() != nil {
+		if err == nil || !remote.IsOutage(err) || ctx.Err() != nil {
 			return err
 		}
 		if !s.clock.now().Before(end) {
@@ -78,7 +74,7 @@ func (s *Server) unanswered(ctx context.Context, before, after settings, message
 	switch {
 	case errors.Is(err, errUnchanged):
 		return fmt.Errorf("%w; the settings were not changed", cause)
-	case err != nil && !errors.Is(err, cause) && isOutage(err):
+	case err != nil && !errors.Is(err, cause) && remote.IsOutage(err):
 		return fmt.Errorf("%w; what became of the change could not be read: %w", cause, err)
 	}
 	return err

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"pxeagent/agent/dhcp/remote"
 )
 
 // The secrets of these tests, as they would look in any text that leaked them.
@@ -25,7 +27,7 @@ const (
 )
 
 func leaks(text string) bool {
-	for _, s := range []string{testPassword, testPassword[:traceArg], testKey, testKey[:traceArg],
+	for _, s := range []string{testPassword, testPassword[:remote.TraceArg], testKey, testKey[:remote.TraceArg],
 		base64.StdEncoding.EncodeToString([]byte(testUser + ":" + testPassword))} {
 		if strings.Contains(text, s) {
 			return true

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"pxeagent/agent/dhcp/remote"
 )
 
 // The endpoint of the REST package that runs a command as root, and the privilege that it requires.
@@ -25,7 +27,7 @@ type restTransport struct {
 	place uploadTarget
 }
 
-func (r *restTransport) String() string { return "REST at " + r.url.String() }
+func (r *restTransport) String() string { return "REST at " + r.Client.String() }
 
 // run uploads p, has it checked and run, and returns its result. If a chunk fails, nothing of p is run.
 func (r *restTransport) run(ctx context.Context, p program) (json.RawMessage, error) {
@@ -38,11 +40,11 @@ func (r *restTransport) run(ctx context.Context, p program) (json.RawMessage, er
 		return nil, err
 	}
 	var result json.RawMessage
-	err = r.guard(cred, func() error {
+	err = r.Guard(cred, func() error {
 		for i, command := range upload.chunks {
 			out, err := r.prompt(ctx, command, cred, chunkTimeout)
 			if err == nil && (out.Code != 0 || strings.TrimSpace(out.Output) != "") {
-				err = fmt.Errorf("%w: output %s, exit code %d", ErrProgram, quoted(out.Output, cred), out.Code)
+				err = fmt.Errorf("%w: output %s, exit code %d", ErrProgram, cred.Quoted(out.Output), out.Code)
 			}
 			if err != nil {
 				r.cleanUp(ctx, upload, cred, i, err)
@@ -66,8 +68,8 @@ func (r *restTransport) run(ctx context.Context, p program) (json.RawMessage, er
 // cleanUp removes a file that may exist after command i failed. If that fails, the next run does it. If the first
 // command was answered with an error, it created none; a login that was rejected or lacks the privilege is not used
 // again.
-func (r *restTransport) cleanUp(ctx context.Context, p upload, cred credential, i int, cause error) {
-	unanswered := isOutage(cause) || errors.Is(cause, context.Canceled)
+func (r *restTransport) cleanUp(ctx context.Context, p upload, cred remote.Login, i int, cause error) {
+	unanswered := remote.IsOutage(cause) || errors.Is(cause, context.Canceled)
 	if !unanswered && (i == 0 || !errors.Is(cause, ErrProgram)) {
 		return
 	}
@@ -82,7 +84,7 @@ type output struct {
 	Code   int    `json:"result_code"`
 }
 
-func (r *restTransport) prompt(ctx context.Context, command string, cred credential, within time.Duration) (output,
+func (r *restTransport) prompt(ctx context.Context, command string, cred remote.Login, within time.Duration) (output,
 	error) {
 	body, err := json.Marshal(map[string]string{"command": command})
 	if err != nil {
@@ -112,54 +114,54 @@ type envelope struct {
 }
 
 // readEnvelope is the data of an answer, or the error in its place.
-func readEnvelope(a reply, cred credential) (json.RawMessage, error) {
+func readEnvelope(a remote.Reply, cred remote.Login) (json.RawMessage, error) {
 	var e envelope
-	if err := json.Unmarshal(a.body, &e); err != nil || e.Response == "" {
+	if err := json.Unmarshal(a.Body, &e); err != nil || e.Response == "" {
 		return nil, noEnvelope(a, cred)
 	}
-	said := fmt.Sprintf("%d %s, %s", e.Code, plainID(e.Response), quoted(e.Message, cred))
+	said := fmt.Sprintf("%d %s, %s", e.Code, plainID(e.Response), cred.Quoted(e.Message))
 	switch {
-	case a.status == http.StatusOK && e.Code == http.StatusOK:
+	case a.Status == http.StatusOK && e.Code == http.StatusOK:
 		return e.Data, nil
-	case a.status == http.StatusUnauthorized:
+	case a.Status == http.StatusUnauthorized:
 		return nil, fmt.Errorf("%w of %s by REST: %s", ErrCredential, cred, said)
 	case e.Response == "ENDPOINT_CLIENT_NOT_ALLOWED_BY_ACL", e.Response == "ENDPOINT_INTERFACE_NOT_ALLOWED":
 		return nil, fmt.Errorf("%w: %s", ErrNotAllowed, said)
-	case a.status == http.StatusForbidden:
+	case a.Status == http.StatusForbidden:
 		return nil, fmt.Errorf("%w: %s needs %s: %s", ErrPrivilege, cred, promptPrivilege, said)
 	case e.Response == "ENDPOINT_METHOD_NOT_ALLOWED_IN_READ_ONLY_MODE":
 		return nil, fmt.Errorf("%w: %s", ErrReadOnly, said)
-	case a.status == http.StatusServiceUnavailable:
+	case a.Status == http.StatusServiceUnavailable:
 		return nil, fmt.Errorf("%w: %s", ErrUnavailable, said)
 	}
 	return nil, fmt.Errorf("%w: the REST package answered %s", ErrProgram, said)
 }
 
 // noEnvelope is the error for an answer that did not come from the REST package.
-func noEnvelope(a reply, cred credential) error {
+func noEnvelope(a remote.Reply, cred remote.Login) error {
 	switch {
-	case a.status == http.StatusNotFound:
+	case a.Status == http.StatusNotFound:
 		return fmt.Errorf("%w: 404 without JSON at %s", ErrNoPackage, promptPath)
-	case a.status == http.StatusOK && len(strings.TrimSpace(string(a.body))) == 0:
+	case a.Status == http.StatusOK && len(strings.TrimSpace(string(a.Body))) == 0:
 		return fmt.Errorf("%w: empty answer, as after a command whose output is not UTF-8", ErrProgram)
 	}
 	return unexpectedReply(a, cred, "REST")
 }
 
 // unexpectedReply is the error for an answer of neither API: by its status, or that this is not a pfSense.
-func unexpectedReply(a reply, cred credential, way string) error {
+func unexpectedReply(a remote.Reply, cred remote.Login, way string) error {
 	switch {
-	case a.status == http.StatusUnauthorized:
+	case a.Status == http.StatusUnauthorized:
 		return fmt.Errorf("%w of %s by %s: 401", ErrCredential, cred, way)
-	case a.status == http.StatusForbidden:
-		return fmt.Errorf("%w: 403, %s", ErrNotAllowed, quoted(string(a.body), cred))
-	case a.status == http.StatusBadGateway, a.status == http.StatusServiceUnavailable,
-		a.status == http.StatusGatewayTimeout:
-		return fmt.Errorf("%w: it answered %d", ErrGateway, a.status)
-	case a.status >= 300 && a.status < 400:
-		return fmt.Errorf("%w: it redirected to %s", ErrNotPfSense, quoted(a.location, cred))
+	case a.Status == http.StatusForbidden:
+		return fmt.Errorf("%w: 403, %s", ErrNotAllowed, cred.Quoted(string(a.Body)))
+	case a.Status == http.StatusBadGateway, a.Status == http.StatusServiceUnavailable,
+		a.Status == http.StatusGatewayTimeout:
+		return fmt.Errorf("%w: it answered %d", ErrGateway, a.Status)
+	case a.Status >= 300 && a.Status < 400:
+		return fmt.Errorf("%w: it redirected to %s", ErrNotPfSense, cred.Quoted(a.Location))
 	}
-	return fmt.Errorf("%w: it answered %d, %s", ErrNotPfSense, a.status, quoted(string(a.body), cred))
+	return fmt.Errorf("%w: it answered %d, %s", ErrNotPfSense, a.Status, cred.Quoted(string(a.Body)))
 }
 
 // plainID is the package's response ID, if it looks like one.

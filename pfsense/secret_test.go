@@ -8,14 +8,15 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
 )
 
 // Types that hold a credential never print it, however they are printed.
 func TestSecretsPrintHidden(t *testing.T) {
-	c := credential{user: testUser, secret: dhcp.NewSecret(testPassword)}
+	c := remote.Login{User: testUser, Secret: dhcp.NewSecret(testPassword)}
 	var log strings.Builder
 	h := slog.New(slog.NewJSONHandler(&log, nil))
-	for _, v := range []any{c, &c, c.secret, struct{ c credential }{c}, []credential{c}, map[string]credential{"x": c}} {
+	for _, v := range []any{c, &c, c.Secret, struct{ c remote.Login }{c}, []remote.Login{c}, map[string]remote.Login{"x": c}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			if s := fmt.Sprintf(verb, v); leaks(s) || strings.Contains(s, fmt.Sprintf("%x", testPassword)) {
 				t.Errorf("%s of %T: %s", verb, v, s)
@@ -46,12 +47,12 @@ func TestQuotedHidesTheSecret(t *testing.T) {
 	for secret, said := range map[string]string{
 		"two  blanks":   "login of 'two  blanks' failed",
 		"a new line":    "login of 'a new\nline' failed",
-		testPassword:    "#0 login('" + testPassword[:traceArg] + "...')",
+		testPassword:    "#0 login('" + testPassword[:remote.TraceArg] + "...')",
 		"tab\tand more": "tab\tand more",
 	} {
-		got := quoted(said, credential{user: testUser, secret: dhcp.NewSecret(secret)})
+		got := remote.Login{User: testUser, Secret: dhcp.NewSecret(secret)}.Quoted(said)
 		if strings.Contains(got, secret) || strings.Contains(got, strings.Join(strings.Fields(secret), " ")) ||
-			!strings.Contains(got, hidden) {
+			!strings.Contains(got, dhcp.Hidden) {
 			t.Errorf("%q of %q: %s", said, secret, got)
 		}
 	}

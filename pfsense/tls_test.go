@@ -22,6 +22,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pxeagent/agent/dhcp/remote"
 )
 
 // selfSigned is a certificate like pfSense's: self-signed, with a name that does not resolve and no address.
@@ -64,7 +66,7 @@ func TestPinned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen, err := Presented(t.Context(), u)
+	seen, err := remote.Presented(t.Context(), u)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,20 +85,20 @@ func TestPinned(t *testing.T) {
 
 	now = &second
 	_, err = r.run(t.Context(), read)
-	changed, fail := Presented(t.Context(), u)
+	changed, fail := remote.Presented(t.Context(), u)
 	if fail != nil {
 		t.Fatal(fail)
 	}
-	var c *CertificateError
+	var c *remote.CertificateError
 	if !errors.As(err, &c) || !errors.Is(err, ErrTLS) || c.Want != seen.SHA256 || c.Got != changed.SHA256 ||
-		!strings.Contains(err.Error(), Fingerprint(seen.SHA256)) || !strings.Contains(err.Error(),
-		Fingerprint(changed.SHA256)) {
+		!strings.Contains(err.Error(), remote.Fingerprint(seen.SHA256)) || !strings.Contains(err.Error(),
+		remote.Fingerprint(changed.SHA256)) {
 		t.Errorf("%v", err)
 	}
 	if served != 1 {
 		t.Error("the request was sent to a changed certificate")
 	}
-	if f := Fingerprint(seen.SHA256); len(f) != 95 || strings.ToUpper(f) != f || f[2] != ':' {
+	if f := remote.Fingerprint(seen.SHA256); len(f) != 95 || strings.ToUpper(f) != f || f[2] != ':' {
 		t.Errorf("fingerprint %q", f)
 	}
 }
@@ -106,7 +108,7 @@ func TestCAs(t *testing.T) {
 	c := b.config(t, "xmlrpc")
 	c.TLSSHA256 = nil
 	_, err := mustDial(t, c).run(t.Context(), read)
-	if !errors.Is(err, ErrTLS) || !strings.Contains(fmt.Sprint(err), Fingerprint(*b.fingerprint())) ||
+	if !errors.Is(err, ErrTLS) || !strings.Contains(fmt.Sprint(err), remote.Fingerprint(*b.fingerprint())) ||
 		len(b.requests()) != 0 {
 		t.Errorf("system's CAs: %v, %d requests", err, len(b.requests()))
 	}
@@ -148,7 +150,7 @@ func TestNoTLS(t *testing.T) {
 	if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrNotPfSense) {
 		t.Errorf("plain HTTP: %v", err)
 	}
-	if _, err := Presented(t.Context(), u); !errors.Is(err, ErrNotPfSense) {
+	if _, err := remote.Presented(t.Context(), u); !errors.Is(err, ErrNotPfSense) {
 		t.Errorf("plain HTTP: %v", err)
 	}
 
@@ -173,7 +175,7 @@ func TestNoTLS(t *testing.T) {
 	if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("no listener: %v", err)
 	}
-	if _, err := Presented(t.Context(), c.URL); !errors.Is(err, ErrUnreachable) {
+	if _, err := remote.Presented(t.Context(), c.URL); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("no listener: %v", err)
 	}
 }

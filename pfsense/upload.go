@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"pxeagent/agent/dhcp/remote"
 )
 
 // maxCommand is the longest command that the REST package accepts, in characters.
@@ -83,7 +85,7 @@ func sum(text string) []byte {
 }
 
 // result finds the program's result in the output of the last command: the line that begins with the upload's name.
-func (c upload) result(out output, cred credential) (json.RawMessage, error) {
+func (c upload) result(out output, cred remote.Login) (json.RawMessage, error) {
 	if out.Code == incomplete && strings.TrimSpace(out.Output) == "incomplete" {
 		return nil, fmt.Errorf("%w: the upload was incomplete, and nothing was run", ErrProgram)
 	}
@@ -92,7 +94,7 @@ func (c upload) result(out output, cred credential) (json.RawMessage, error) {
 	line = strings.TrimSpace(line)
 	if !found || out.Code != 0 || !json.Valid([]byte(line)) {
 		return nil, fmt.Errorf("%w: exit code %d, output %s", ErrProgram, out.Code,
-			quoted(strings.ReplaceAll(out.Output, c.name, ""), cred))
+			cred.Quoted(strings.ReplaceAll(out.Output, c.name, "")))
 	}
 	return json.RawMessage(line), nil
 }

@@ -9,6 +9,8 @@ import (
 	"net/http"
 
 	"github.com/kolo/xmlrpc"
+
+	"pxeagent/agent/dhcp/remote"
 )
 
 // The API that every pfSense has, and the privilege that it requires.
@@ -27,7 +29,7 @@ const (
 // xmlrpcTransport runs programs through pfSense's own XML-RPC, which accepts them whole.
 type xmlrpcTransport struct{ *session }
 
-func (x *xmlrpcTransport) String() string { return "XML-RPC at " + x.url.String() }
+func (x *xmlrpcTransport) String() string { return "XML-RPC at " + x.Client.String() }
 
 func (x *xmlrpcTransport) run(ctx context.Context, p program) (json.RawMessage, error) {
 	cred, err := x.logins.forUser()
@@ -39,7 +41,7 @@ func (x *xmlrpcTransport) run(ctx context.Context, p program) (json.RawMessage, 
 		return nil, fmt.Errorf("encoding the %s program: %w", p.name, err)
 	}
 	var result json.RawMessage
-	err = x.guard(cred, func() error {
+	err = x.Guard(cred, func() error {
 		a, err := x.post(ctx, xmlrpcPath, "text/xml", "text/xml", call, cred, programTimeout)
 		if err == nil {
 			result, err = readResponse(a, cred)
@@ -54,16 +56,16 @@ func (x *xmlrpcTransport) run(ctx context.Context, p program) (json.RawMessage, 
 
 // readResponse is the program's result, or the error in its place. Text that PHP printed before the document is
 // skipped.
-func readResponse(a reply, cred credential) (json.RawMessage, error) {
-	at := bytes.LastIndex(a.body, []byte("<?xml"))
+func readResponse(a remote.Reply, cred remote.Login) (json.RawMessage, error) {
+	at := bytes.LastIndex(a.Body, []byte("<?xml"))
 	switch {
-	case a.status == http.StatusInternalServerError:
+	case a.Status == http.StatusInternalServerError:
 		// A fatal PHP error. The body is its message, or empty.
-		return nil, fmt.Errorf("%w: 500, %s", ErrProgram, quoted(string(a.body), cred))
-	case a.status != http.StatusOK, at < 0, !bytes.Contains(a.body[at:], []byte("<methodResponse")):
+		return nil, fmt.Errorf("%w: 500, %s", ErrProgram, cred.Quoted(string(a.Body)))
+	case a.Status != http.StatusOK, at < 0, !bytes.Contains(a.Body[at:], []byte("<methodResponse")):
 		return nil, unexpectedReply(a, cred, "XML-RPC")
 	}
-	answer := xmlrpc.Response(a.body[at:])
+	answer := xmlrpc.Response(a.Body[at:])
 	var fault xmlrpc.FaultError
 	switch err := answer.Err(); {
 	case errors.As(err, &fault):
@@ -77,13 +79,13 @@ func readResponse(a reply, cred credential) (json.RawMessage, error) {
 		return nil, fmt.Errorf("%w: it returned no result", ErrProgram)
 	}
 	if !json.Valid([]byte(text)) {
-		return nil, fmt.Errorf("%w: it returned %s", ErrProgram, quoted(text, cred))
+		return nil, fmt.Errorf("%w: it returned %s", ErrProgram, cred.Quoted(text))
 	}
 	return json.RawMessage(text), nil
 }
 
-func faultError(f xmlrpc.FaultError, cred credential) error {
-	said := fmt.Sprintf("fault %d, %s", f.Code, quoted(f.String, cred))
+func faultError(f xmlrpc.FaultError, cred remote.Login) error {
+	said := fmt.Sprintf("fault %d, %s", f.Code, cred.Quoted(f.String))
 	switch f.Code {
 	case faultLogin:
 		return fmt.Errorf("%w of %s by XML-RPC: %s", ErrCredential, cred, said)

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
 	"pxeagent/agent/probe"
 	"pxeagent/agent/tftp"
 	"pxeagent/cmd/pxeagent/backend"
@@ -104,7 +105,7 @@ func TestExplain(t *testing.T) {
 		{"firewall: no PHP", fmt.Errorf("x: %w", pfsense.ErrGateway), backend.Unavailable, "restarts PHP-FPM"},
 		{"firewall: API off", fmt.Errorf("x: %w", pfsense.ErrUnavailable), backend.Unavailable, "turn the REST API on"},
 		{"firewall: unknown CA", fmt.Errorf("x: %w", pfsense.ErrTLS), backend.Certificate, "pxeagent pfsense trust"},
-		{"firewall: certificate changed", fmt.Errorf("x: %w", &pfsense.CertificateError{Host: "fw.lan"}),
+		{"firewall: certificate changed", fmt.Errorf("x: %w", &remote.CertificateError{Host: "fw.lan"}),
 			backend.Certificate, "somebody else answers in its place"},
 		{"firewall: timeout", fmt.Errorf("x: %w", pfsense.ErrTimeout), backend.Timeout, "sshguard"},
 		{"firewall: unreachable", fmt.Errorf("x: %w: %w", pfsense.ErrUnreachable, syscall.EHOSTUNREACH),

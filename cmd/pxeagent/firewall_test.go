@@ -13,10 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
 	"pxeagent/agent/firmware"
 	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/cmd/pxeagent/cli"
-	"pxeagent/pfsense"
 	"pxeagent/pfsense/pfsensetest"
 )
 
@@ -197,7 +197,7 @@ func TestFirewallTrust(t *testing.T) {
 	url := s.fw.URL().String()
 	r := s.plain("", "pfsense", "trust", url)
 	pin := fmt.Sprintf("tls_sha256: %x", s.fw.Fingerprint())
-	for _, text := range []string{pin, pfsense.Fingerprint(s.fw.Fingerprint()), "signed by itself", "valid",
+	for _, text := range []string{pin, remote.Fingerprint(s.fw.Fingerprint()), "signed by itself", "valid",
 		"openssl s_client -connect 127.0.0.1:" + s.fw.URL().Port()} {
 		if r.code != cli.Done || !strings.Contains(r.stdout, text) {
 			t.Errorf("exit %v, %q is not in\n%s%s", r.code, text, r.stdout, r.stderr)
@@ -220,8 +220,8 @@ func TestFirewallTrust(t *testing.T) {
 	}
 	asked := len(s.fw.Requests())
 	r = s.plain("", "configure", "--not-serving-yet")
-	if r.code != backend.Certificate || !strings.Contains(r.stderr, pfsense.Fingerprint(old)) ||
-		!strings.Contains(r.stderr, pfsense.Fingerprint(s.fw.Fingerprint())) {
+	if r.code != backend.Certificate || !strings.Contains(r.stderr, remote.Fingerprint(old)) ||
+		!strings.Contains(r.stderr, remote.Fingerprint(s.fw.Fingerprint())) {
 		t.Errorf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	if len(s.fw.Requests()) != asked {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
 	"pxeagent/agent/firmware"
 	"pxeagent/agent/probe"
 	"pxeagent/pfsense"
@@ -277,7 +278,7 @@ func TestChangedCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := s.Plan(t.Context(), desired())
-	var changed *pfsense.CertificateError
+	var changed *remote.CertificateError
 	if !errors.As(err, &changed) || changed.Want != old || changed.Got != f.Fingerprint() {
 		t.Errorf("error %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/pfsense"
@@ -48,7 +49,7 @@ pinned now.`,
 			if u == nil {
 				return cli.Usagef("for example `pxeagent pfsense trust https://fw.lan`", "no firewall is named")
 			}
-			c, err := pfsense.Presented(cmd.Context(), u)
+			c, err := remote.Presented(cmd.Context(), u)
 			if err != nil {
 				return err
 			}
@@ -83,7 +84,7 @@ func atMostOneURL(cmd *cobra.Command, args []string) error {
 // trust is a certificate as a person is to compare it.
 type trust struct {
 	URL         *url.URL
-	Certificate pfsense.Certificate
+	Certificate remote.Certificate
 	Pinned      *[32]byte // what the configuration accepts now; nil: nothing, or anything that a CA vouches for
 }
 
@@ -91,7 +92,7 @@ func (t trust) print(w io.Writer) error {
 	c := t.Certificate
 	fmt.Fprintf(w, "%s presents this certificate:\n\n", t.URL)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(tw, "  SHA-256\t%s\n", pfsense.Fingerprint(c.SHA256))
+	fmt.Fprintf(tw, "  SHA-256\t%s\n", remote.Fingerprint(c.SHA256))
 	fmt.Fprintf(tw, "  subject\t%s\n", cli.Plain(c.Subject))
 	issuer := "signed by itself"
 	if c.Issuer != "" {
@@ -109,7 +110,7 @@ func (t trust) print(w io.Writer) error {
 		return nil
 	case t.Pinned != nil:
 		fmt.Fprintf(w, "\nPinned is another: %s\nIf nobody gave the firewall a new certificate, somebody else answers in "+
-			"its place.\n", pfsense.Fingerprint(*t.Pinned))
+			"its place.\n", remote.Fingerprint(*t.Pinned))
 	}
 	_, err := fmt.Fprintf(w, `
 Compare it with what the firewall itself says, on its console or under Diagnostics > Command Prompt:
@@ -130,7 +131,7 @@ func port(u *url.URL) string {
 	return "443"
 }
 
-func validity(c pfsense.Certificate, now time.Time) string {
+func validity(c remote.Certificate, now time.Time) string {
 	text := c.NotBefore.Format(time.DateOnly) + " to " + c.NotAfter.Format(time.DateOnly)
 	switch {
 	case now.After(c.NotAfter):

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/pfsense"
 )
@@ -143,7 +144,7 @@ func refused(problem string, code cli.Code, hints ...string) cli.Rule {
 
 // certificateHints tell a certificate that was never trusted from one that was.
 func certificateHints(err error) []string {
-	var changed *pfsense.CertificateError
+	var changed *remote.CertificateError
 	if errors.As(err, &changed) {
 		return []string{
 			"nothing was sent; if the firewall got a new certificate, compare it (`pxeagent pfsense trust`) and put its " +

@@ -11,6 +11,7 @@ import (
 	"reflect"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
 	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/pfsense"
 	"pxeagent/pfsense/pfsensetest"
@@ -69,14 +70,14 @@ func (s *standIn) DHCP() netip.AddrPort { return s.dhcp }
 // Trust looks at the firewall's certificate, as pfsense trust does. Its fingerprint is compared with that on the
 // firewall, which a person does.
 func (s *standIn) Trust(ctx context.Context) (string, error) {
-	shown, err := pfsense.Presented(ctx, s.URL())
+	shown, err := remote.Presented(ctx, s.URL())
 	if err != nil {
 		return "", err
 	}
 	if shown.SHA256 != s.Fingerprint() {
 		return "", errors.New("the certificate is not the firewall's own")
 	}
-	pin := pfsense.Fingerprint(shown.SHA256)
+	pin := remote.Fingerprint(shown.SHA256)
 	return fmt.Sprintf("the certificate of %s is pinned, SHA-256 %.23s…", s.URL(), pin), nil
 }
 

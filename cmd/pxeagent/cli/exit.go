@@ -79,10 +79,10 @@ var (
 	RevertFailed = Code{"revert-failed", ExitRevertFailed,
 		"the settings from before could not be put back; the manual steps were printed"}
 	NotProven = Code{"not-proven", ExitNotProven, "the settings are written, but no offer on the wire could prove them"}
-	NotKept = Code{"not-kept", ExitUnavailable,
+	NotKept   = Code{"not-kept", ExitUnavailable,
 		"the DHCP server was not told to keep the settings in time; it puts the ones from before back by itself"}
-	NoOffer   = Code{"no-offer", ExitNotProven, "probe: no DHCP server made an offer"}
-	Foreign   = Code{"foreign-server", ExitForeign,
+	NoOffer = Code{"no-offer", ExitNotProven, "probe: no DHCP server made an offer"}
+	Foreign = Code{"foreign-server", ExitForeign,
 		"the settings are written and right, and another DHCP server offers something else"}
 	Locked      = Code{"locked", ExitLocked, "another pxeagent works on the same interface or image"}
 	Running     = Code{"already-running", ExitLocked, "serve: another daemon uses the same state_dir"}

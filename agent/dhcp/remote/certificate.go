@@ -1,4 +1,4 @@
-package pfsense
+package remote
 
 import (
 	"context"
@@ -13,6 +13,20 @@ import (
 	"time"
 )
 
+// CertificateError is a certificate that is not the pinned one.
+type CertificateError struct {
+	Host      string
+	Want, Got [32]byte // SHA-256 of the certificates in DER
+}
+
+func (e *CertificateError) Error() string {
+	return fmt.Sprintf("the certificate of %s is not the pinned one: it has SHA-256 %s, want %s", e.Host,
+		Fingerprint(e.Got), Fingerprint(e.Want))
+}
+
+// Is makes it ErrTLS.
+func (e *CertificateError) Is(target error) bool { return target == ErrTLS }
+
 // Fingerprint is a SHA-256 as openssl and browsers show it: AB:CD:…
 func Fingerprint(sum [32]byte) string {
 	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
@@ -24,7 +38,7 @@ func tlsConfig(c Config) (*tls.Config, error) {
 	switch {
 	case c.TLSSHA256 != nil:
 		want, host := *c.TLSSHA256, c.URL.Host
-		// pfSense's own certificate is self-signed and has no address in it, so neither chain nor name can be verified. The
+		// An appliance's own certificate is self-signed and often has no address in it, so neither chain nor name can be verified. The
 		// pin is stricter than both: exactly this certificate. VerifyConnection runs in every handshake, before anything is
 		// sent.
 		t.InsecureSkipVerify = true
@@ -47,7 +61,7 @@ func tlsConfig(c Config) (*tls.Config, error) {
 	return t, nil
 }
 
-// Certificate is the certificate that a firewall presents.
+// Certificate is the certificate that a server presents.
 type Certificate struct {
 	SHA256    [32]byte // of the certificate in DER
 	Subject   string
@@ -58,7 +72,7 @@ type Certificate struct {
 	Verified  error    // nil: it is valid for this name by the system's CAs
 }
 
-// Presented does a TLS handshake with the firewall at u and returns its certificate, trusted or not. It sends no
+// Presented does a TLS handshake with the server at u and returns its certificate, trusted or not. It sends no
 // request and no credential. The port is 443 if u has none.
 func Presented(ctx context.Context, u *url.URL) (Certificate, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout+handshakeTimeout)

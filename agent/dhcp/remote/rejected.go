@@ -1,4 +1,4 @@
-package pfsense
+package remote
 
 import (
 	"crypto/pbkdf2"
@@ -19,18 +19,18 @@ import (
 	"pxeagent/agent/dhcp"
 )
 
-// rejectedLogins records which credentials a firewall rejected, across runs: pfSense counts failed logins and blocks
-// the whole address, for the web interface and SSH as well. One file for each user of each firewall, in the folder
-// refused of the state folder.
-type rejectedLogins struct {
+// rejected records which logins a server rejected, across runs: firewalls count failed logins and block the whole
+// address, for the web interface and SSH as well. One file for each user of each server, in the folder refused of the
+// state folder.
+type rejected struct {
 	dir   string // the state folder; "" for none: nothing is remembered
 	url   string
 	retry bool // --retry-auth: ignore what is recorded
 }
 
-// rejectedLogin is one credential that was rejected. It does not hold the secret, which can only be found from it by
+// rejectedRecord is one login that was rejected. It does not hold the secret, which can only be found from it by
 // slow guessing.
-type rejectedLogin struct {
+type rejectedRecord struct {
 	URL  string    `json:"url"`
 	User string    `json:"user"` // "" for an API key
 	Salt []byte    `json:"salt"`
@@ -41,58 +41,58 @@ type rejectedLogin struct {
 // hashRounds makes guessing a secret from the file about as slow as trying to log in.
 const hashRounds = 50_000
 
-func (r rejectedLogin) hash(s dhcp.Secret) ([]byte, error) {
+func (r rejectedRecord) hash(s dhcp.Secret) ([]byte, error) {
 	return pbkdf2.Key(sha256.New, s.Reveal(), r.Salt, hashRounds, sha256.Size)
 }
 
-func (m rejectedLogins) path(cred credential) string {
-	name := sha256.Sum256([]byte(m.url + "\x00" + cred.user))
+func (m rejected) path(l Login) string {
+	name := sha256.Sum256([]byte(m.url + "\x00" + l.User))
 	return filepath.Join(m.dir, "refused", hex.EncodeToString(name[:8])+".json")
 }
 
-// allows returns ErrNotSent for a credential that was rejected before.
-func (m rejectedLogins) allows(cred credential) error {
+// allows returns ErrNotSent for a login that was rejected before.
+func (m rejected) allows(l Login) error {
 	if m.dir == "" || m.retry {
 		return nil
 	}
-	text, err := os.ReadFile(m.path(cred))
+	text, err := os.ReadFile(m.path(l))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("reading the rejected logins: %w", err)
 	}
-	var r rejectedLogin
+	var r rejectedRecord
 	if err := json.Unmarshal(text, &r); err != nil {
-		return fmt.Errorf("%w: parsing %s: %w", ErrNotSent, m.path(cred), err)
+		return fmt.Errorf("%w: parsing %s: %w", ErrNotSent, m.path(l), err)
 	}
-	hash, err := r.hash(cred.secret)
+	hash, err := r.hash(l.Secret)
 	if err != nil {
 		return fmt.Errorf("comparing with the rejected login: %w", err)
 	}
 	if subtle.ConstantTimeCompare(hash, r.Hash) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s rejected %s at %s, and it has not changed since", ErrNotSent, m.url, cred,
+	return fmt.Errorf("%w: %s rejected %s at %s, and it has not changed since", ErrNotSent, m.url, l,
 		r.At.Format(time.RFC3339))
 }
 
-// add records cred as rejected.
-func (m rejectedLogins) add(cred credential) error {
+// add records l as rejected.
+func (m rejected) add(l Login) error {
 	if m.dir == "" {
 		return nil
 	}
-	r := rejectedLogin{URL: m.url, User: cred.user, Salt: make([]byte, 16), At: time.Now().UTC().Truncate(time.Second)}
+	r := rejectedRecord{URL: m.url, User: l.User, Salt: make([]byte, 16), At: time.Now().UTC().Truncate(time.Second)}
 	rand.Read(r.Salt)
 	var err error
-	if r.Hash, err = r.hash(cred.secret); err != nil {
+	if r.Hash, err = r.hash(l.Secret); err != nil {
 		return fmt.Errorf("recording the rejected login: %w", err)
 	}
 	text, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("recording the rejected login: %w", err)
 	}
-	path := m.path(cred)
+	path := m.path(l)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("recording the rejected login: %w", err)
 	}
@@ -102,12 +102,12 @@ func (m rejectedLogins) add(cred credential) error {
 	return nil
 }
 
-// forget is for a credential that was accepted: the one that was rejected for this user was another.
-func (m rejectedLogins) forget(cred credential) error {
+// forget is for a login that was accepted: the one that was rejected for this user was another.
+func (m rejected) forget(l Login) error {
 	if m.dir == "" {
 		return nil
 	}
-	if err := os.Remove(m.path(cred)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(m.path(l)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing the rejected login: %w", err)
 	}
 	return nil
