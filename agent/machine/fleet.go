@@ -202,6 +202,9 @@ func (f *Fleet) Asked(facts boot.Facts, addr netip.Addr) {
 
 // Waits reports whether the machine at an address has something to boot that its kernel uses up.
 func (f *Fleet) Waits(addr netip.Addr) bool {
+	if !f.OneTime.any() && !f.Inventory().bootsOnce() {
+		return false // who the machine is need not be found out
+	}
 	d := f.identify(f.seen.at(addr, f.now()).facts, addr)
 	if _, ok := f.OneTime.Peek(d.IDs...); ok {
 		return true

@@ -412,3 +412,29 @@ func TestSeenIsBounded(t *testing.T) {
 		t.Error("an old one is still believed")
 	}
 }
+
+// Where nothing is to be booted once, a file that a machine has fetched costs no look at the neighbour table.
+func TestWaitsLooksNobodyUpInVain(t *testing.T) {
+	lookups := 0
+	f := OpenFleet(Config{
+		State: t.TempDir(), Items: func() ([]catalog.Item, error) { return []catalog.Item{mem}, nil },
+		Neighbour: func(netip.Addr) Holder { lookups++; return Holder{MAC: mac1, Addresses: 1} },
+	})
+	if f.Waits(addr("10.0.0.21")) || lookups > 0 {
+		t.Errorf("there is nothing to wait for; %d lookups", lookups)
+	}
+	if err := f.OneTime.Set(mac1, mem.Key); err != nil {
+		t.Fatal(err)
+	}
+	if !f.Waits(addr("10.0.0.21")) || lookups != 1 {
+		t.Errorf("a one-time boot is not seen; %d lookups", lookups)
+	}
+	if _, _, err := f.OneTime.Cancel(mac1); err != nil {
+		t.Fatal(err)
+	}
+	once := Profile{Name: "once", Image: mem.Key, Once: true}
+	f.SetInventory(book(t, []Host{{MACs: []string{mac1}, Profile: "once"}}, once))
+	if !f.Waits(addr("10.0.0.21")) {
+		t.Error("a profile that boots once is not seen")
+	}
+}

@@ -127,6 +127,17 @@ func (f folder) names() ([]string, error) {
 	return names, err
 }
 
+// empty reports whether nothing is there, at the least cost.
+func (f folder) empty() bool {
+	dir, err := os.Open(string(f))
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	defer dir.Close()
+	_, err = dir.Readdirnames(1)
+	return errors.Is(err, io.EOF)
+}
+
 // age is the time since the file's state was last changed, a rename among that where the file system says so.
 func (f folder) age(name string) (time.Duration, error) {
 	info, err := os.Lstat(f.path(name))

@@ -19,6 +19,19 @@ type Inventory struct {
 	models   []int                   // hosts that have no identifier
 }
 
+// bootsOnce reports whether some profile's machines boot its image once.
+func (b *Inventory) bootsOnce() bool {
+	if b == nil {
+		return false
+	}
+	for _, p := range b.profiles {
+		if p.Once {
+			return true
+		}
+	}
+	return false
+}
+
 // hostRange is an address range of a host.
 type hostRange struct {
 	Range

@@ -70,6 +70,9 @@ func (o *OneTimeBoots) Peek(ids ...ID) (OneTimeBoot, bool) {
 	return OneTimeBoot{}, false
 }
 
+// any reports whether there may be a one-time boot.
+func (o *OneTimeBoots) any() bool { return !o.folder.empty() }
+
 // Claim takes the one-time boot of the first of these machines that has one for item, and reports whether there was
 // one. Of many who claim one at once, in whatever process, exactly one gets true.
 func (o *OneTimeBoots) Claim(item string, ids ...ID) (OneTimeBoot, bool) {

@@ -34,7 +34,11 @@ func TestHolder(t *testing.T) {
 	}
 	want("10.0.0.9", "", 0)
 	table = append(table, entry{addr("10.0.0.9"), a, 0})
-	n.at = time.Now().Add(time.Hour)
+	want("10.0.0.9", "", 0)
+	if reads != 2 {
+		t.Errorf("%d reads for an address that was missing just now, want 2", reads)
+	}
+	n.missing[addr("10.0.0.9")] = time.Now().Add(-pause)
 	want("10.0.0.9", a, 2)
 	n.at = time.Now().Add(time.Hour)
 	want("127.0.0.1", "", 0)
