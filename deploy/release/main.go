@@ -3,8 +3,8 @@
 //	go run ./deploy/release --version 1.2.3
 //
 // For each platform it writes an archive with the program, its man pages, completions, units, dashboard and rules; the
-// packages of Debian and of RPM; a list of what the program is made from; and SHA256SUMS over all. The same sources
-// make the same bytes on any machine with the same Go. `licences` in place of flags checks licences alone.
+// packages of Debian, of RPM and of FreeBSD; a list of what the program is made from; and SHA256SUMS over all. The same
+// sources make the same bytes on any machine with the same Go. `licences` in place of flags checks licences alone.
 package main
 
 import (
@@ -159,7 +159,8 @@ func replaceable(dir string) error {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(dir, sums)); err != nil {
-		return fmt.Errorf("%s is no release, and is kept: empty it or name another folder with --out", dir)
+		return fmt.Errorf("%s holds something other than a release, and is kept: empty it or name another folder with --out",
+			dir)
 	}
 	return nil
 }
@@ -178,8 +179,8 @@ func (r *release) platform(ctx context.Context, p platform, dir, shared, dist st
 	if err := r.archive(base+".tar.gz", binary, shared); err != nil {
 		return err
 	}
-	if p.os != "linux" {
-		return nil
+	if p.os == "freebsd" {
+		return r.freebsdPackage(p, base+".pkg", binary, shared)
 	}
 	return r.packages(ctx, p, dir, dist)
 }

@@ -20,6 +20,7 @@ var files = map[string]string{
 	"systemd/pxeagent.socket":       "deploy/systemd/pxeagent.socket",
 	"systemd/pxeagent.sysusers":     "deploy/systemd/pxeagent.sysusers.conf",
 	"systemd/pxeagent.tmpfiles":     "deploy/systemd/pxeagent.tmpfiles.conf",
+	"rc.d/pxeagent":                 "deploy/freebsd/pxeagent",
 	"grafana/pxeagent.json":         "deploy/grafana/pxeagent.json",
 	"prometheus/pxeagent.rules.yml": "deploy/prometheus/rules.yaml",
 }
@@ -90,20 +91,29 @@ func (r *release) stagePackages(shared, dir string) error {
 	return writeCompressed(filepath.Join(dir, "changelog.gz"), []byte(changes))
 }
 
-// writeCompressed writes a gzip file without name and time.
+// writeCompressed writes a gzip file.
 func writeCompressed(path string, text []byte) error {
-	var b bytes.Buffer
-	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	b, err := compressed(text)
 	if err != nil {
 		return err
 	}
+	return writeFile(path, b)
+}
+
+// compressed is text in gzip's format, without name and time.
+func compressed(text []byte) ([]byte, error) {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := z.Write(text); err != nil {
-		return err
+		return nil, err
 	}
 	if err := z.Close(); err != nil {
-		return err
+		return nil, err
 	}
-	return writeFile(path, b.Bytes())
+	return b.Bytes(), nil
 }
 
 func copyFile(to, from string) error {
