@@ -365,6 +365,7 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 	r.box(2).toMenu()
 	r.awaits("at the menu", at(boot.StageScript))
 	log.wait(t, "kept in memory only")
+	log.wait(t, fmt.Sprintf("user %d has to be able to write state_dir, %s", os.Getuid(), filepath.Join(file, "state")))
 	r.until("pxeagent_store_errors_total", 1)
 }
 

@@ -113,6 +113,7 @@ var allowed = map[string][]string{
 	"pfsense/pfsensetest": {},
 	"deploy/grafana":      {},
 	"deploy/release":      {},
+	"deploy/container":    {},
 	"deploy/lab":          {},
 	"deploy/lab/site":     {"deploy/lab"},
 	"deploy/lab/boots":    {},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -90,7 +91,8 @@ func New(c Config) (*Recorder, error) {
 		return nil, fmt.Errorf("state_dir: %w", err)
 	case err != nil:
 		b.metrics.storeErrors.Inc()
-		c.Log.Warn("boots are kept in memory only, until the agent stops", "err", err)
+		c.Log.Warn("boots are kept in memory only, until the agent stops", "err", err,
+			"hint", fmt.Sprintf("user %d has to be able to write state_dir, %s", os.Getuid(), c.State))
 		return b, nil
 	}
 	b.store = st

@@ -65,6 +65,7 @@ func listenError(network string, at net.Addr, call string, errno syscall.Errno) 
 }
 
 func TestExplain(t *testing.T) {
+	t.Setenv("container", "")
 	port69, port80 := &net.UDPAddr{Port: 69}, &net.TCPAddr{Port: 80}
 	_, notInstalled := exec.LookPath("no-such-program-here")
 	for _, c := range []struct {
@@ -166,5 +167,36 @@ func TestExplain(t *testing.T) {
 				t.Errorf("%s: hint %q is not one line without a full stop", c.name, h)
 			}
 		}
+	}
+}
+
+// In a container there is neither setcap nor a root to become: the hints are for whoever runs it.
+func TestExplainInAContainer(t *testing.T) {
+	t.Setenv("container", "oci")
+	owner := fmt.Sprintf("chown -R %d:%d the volume that holds ", os.Getuid(), os.Getgid())
+	for _, c := range []struct {
+		name string
+		err  error
+		hint string // in the first
+	}{
+		{"low port", listenError("udp", &net.UDPAddr{Port: 69}, "bind", syscall.EACCES),
+			"NET_BIND_SERVICE and NET_RAW (cap_add)"},
+		{"raw socket", fmt.Errorf("probe: %w", os.NewSyscallError("socket", syscall.EPERM)),
+			"allowPrivilegeEscalation: true"},
+		{"a folder of another user", &fs.PathError{Op: "mkdir", Path: "/x/y", Err: syscall.EACCES}, owner + "/x/y"},
+	} {
+		f := explain(c.err)
+		if f.Code != cli.Permission || len(f.Hints) == 0 || !strings.Contains(f.Hints[0], c.hint) {
+			t.Errorf("%s: %s, hints %q, want %q", c.name, f.Code, f.Hints, c.hint)
+		}
+		for _, h := range f.Hints {
+			if strings.Contains(h, "setcap") || strings.Contains(h, "root") {
+				t.Errorf("%s: hint %q", c.name, h)
+			}
+		}
+	}
+	f := explain(&fs.PathError{Op: "open", Path: "/x/y", Err: syscall.EROFS})
+	if f.Code != cli.NotWritable || !slices.Contains(f.Hints, "mount a volume that can be written there") {
+		t.Errorf("read-only: %s, hints %q", f.Code, f.Hints)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -190,6 +191,9 @@ func capabilityHints(error) []string {
 	if runtime.GOOS != "linux" {
 		return []string{"run as root"}
 	}
+	if inContainer() {
+		return slices.Clone(containerCapabilities)
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		exe = "pxeagent"
@@ -215,6 +219,9 @@ func diskHints(err error) []string {
 
 func readOnlyHints(err error) []string {
 	hints := []string{"the file system is mounted read-only there"}
+	if inContainer() {
+		hints = append(hints, "mount a volume that can be written there")
+	}
 	if os.Getenv("INVOCATION_ID") != "" {
 		hints = append(hints, "or the systemd unit protects it: ReadWritePaths="+filepath.Dir(pathIn(err))+" would admit it")
 	}
@@ -223,6 +230,9 @@ func readOnlyHints(err error) []string {
 
 func permissionHints(err error) []string {
 	if p := pathIn(err); p != "" {
+		if inContainer() {
+			return []string{containerVolume(p)}
+		}
 		return []string{fmt.Sprintf("run as root, or as a user who may: `namei -l %s` shows who", p)}
 	}
 	return []string{"run as root"}

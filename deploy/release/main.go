@@ -3,8 +3,9 @@
 //	go run ./deploy/release --version 1.2.3
 //
 // For each platform it writes an archive with the program, its man pages, completions, units, dashboard and rules; the
-// packages of Debian, of RPM and of FreeBSD; a list of what the program is made from; and SHA256SUMS over all. The same
-// sources make the same bytes on any machine with the same Go. `licences` in place of flags checks licences alone.
+// packages of Debian, of RPM and of FreeBSD; a list of what the program is made from; and for all, images of containers
+// and SHA256SUMS. The same sources make the same bytes on any machine with the same Go. `licences` in place of flags
+// checks licences alone.
 package main
 
 import (
@@ -124,18 +125,22 @@ func (r *release) make(ctx context.Context, only string) error {
 	if err := r.stage(ctx, shared); err != nil {
 		return err
 	}
-	made := 0
+	built := programs{}
 	for _, p := range platforms {
 		if only != "" && only != p.String() {
 			continue
 		}
-		made++
-		if err := r.platform(ctx, p, filepath.Join(work, p.name()), shared, dist); err != nil {
+		dir := filepath.Join(work, p.name())
+		built[p] = filepath.Join(dir, "pxeagent")
+		if err := r.platform(ctx, p, dir, shared, dist); err != nil {
 			return fmt.Errorf("%v: %w", p, err)
 		}
 	}
-	if made == 0 {
+	if len(built) == 0 {
 		return fmt.Errorf("the platform %q: want one of %v", only, platforms)
+	}
+	if err := r.images(ctx, built, filepath.Join(dist, "pxeagent_"+r.version)); err != nil {
+		return fmt.Errorf("images of containers: %w", err)
 	}
 	if err := writeSums(dist); err != nil {
 		return err

@@ -104,6 +104,11 @@ func needModules(t *testing.T) {
 			lab.Missing(t, "the Go module "+module)
 		}
 	}
+	images := exec.Command("go", "mod", "download")
+	images.Dir = filepath.Join("../..", imagesModule)
+	if err := images.Run(); err != nil {
+		lab.Missing(t, "the Go modules of "+imagesModule)
+	}
 }
 
 func read(t *testing.T, path string) []byte {
@@ -121,7 +126,7 @@ func TestReleaseIsReproducible(t *testing.T) {
 	dirs, _ := twice()
 	want := []string{
 		"SHA256SUMS", "pxeagent-1.2.3-1.x86_64.rpm", "pxeagent_1.2.3_amd64.deb", "pxeagent_1.2.3_linux_amd64.cdx.json",
-		"pxeagent_1.2.3_linux_amd64.tar.gz",
+		"pxeagent_1.2.3_linux_amd64.docker.tar", "pxeagent_1.2.3_linux_amd64.tar.gz", "pxeagent_1.2.3_oci.tar",
 	}
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
@@ -219,8 +224,8 @@ func TestArchive(t *testing.T) {
 func TestSums(t *testing.T) {
 	dir := made(t)
 	lines := strings.Split(strings.TrimSpace(string(read(t, filepath.Join(dir, sums)))), "\n")
-	if len(lines) != 4 {
-		t.Errorf("%d checksums, want 4: %q", len(lines), lines)
+	if len(lines) != 6 {
+		t.Errorf("%d checksums, want 6: %q", len(lines), lines)
 	}
 	for _, line := range lines {
 		sum, name, _ := strings.Cut(line, "  ")

@@ -94,6 +94,9 @@ func unreadable(path string, err error) error {
 			" are looked for, and none is needed"}
 	case errors.Is(err, syscall.EISDIR):
 		hints = []string{"name the file in it: --config " + filepath.Join(path, "pxeagent.yaml")}
+		if in, err := os.ReadDir(path); err == nil && len(in) == 0 {
+			hints = []string{"an empty folder is what Docker makes where the file to mount does not exist: write the file first"}
+		}
 	case errors.Is(err, fs.ErrPermission):
 		code, hints = cli.Permission, []string{"run as a user who may read it; no secret needs to stand in it"}
 	}

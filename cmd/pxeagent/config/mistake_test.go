@@ -228,10 +228,18 @@ func TestFileThatCannotBeRead(t *testing.T) {
 		"./pxeagent.yaml are looked for, and none is needed" {
 		t.Errorf("missing: %+v", f)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "other.yaml"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	f = fails("--config", dir)
 	if f.Code != cli.Usage || f.Error() != "reading the configuration "+dir+": is a directory" ||
 		len(f.Hints) != 1 || f.Hints[0] != "name the file in it: --config "+dir+"/pxeagent.yaml" {
 		t.Errorf("folder: %+v", f)
+	}
+	f = fails("--config", t.TempDir())
+	if f.Code != cli.Usage || len(f.Hints) != 1 ||
+		f.Hints[0] != "an empty folder is what Docker makes where the file to mount does not exist: write the file first" {
+		t.Errorf("empty folder: %+v", f)
 	}
 	t.Setenv(EnvConfig, "/dev/zero")
 	if f := fails(); f.Code != cli.Usage || !strings.Contains(f.Error(), "larger than 1048576 bytes") {
