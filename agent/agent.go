@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/guard"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/logging"
@@ -44,8 +45,9 @@ type Config struct {
 	// Places: a machine is sent URLs of the place whose address it asked, else of the first. At least one.
 	Places     []Place
 	Chain      ipxe.Chain
-	Except     []netip.Prefix // see ipxe.Config
-	Universal  bool           // see ipxe.Config
+	BootFiles  [firmware.NumArch]string // see files.Config
+	Except     []netip.Prefix           // see ipxe.Config
+	Universal  bool                     // see ipxe.Config
 	Menu       menu.Settings
 	Networks   []netip.Prefix // who is answered; none: everyone
 	SinglePort bool           // see tftp.Config

@@ -27,15 +27,14 @@ var allowed = map[string][]string{
 	},
 	// Values of the configuration have the types of the parts that they are for.
 	"cmd/pxeagent/config": {
-		"agent/boot", "agent/catalog", "agent/dhcp", "agent/image", "agent/ipxe", "agent/machine", "agent/menu",
-		"agent/script",
-		"cmd/pxeagent/cli",
+		"agent/boot", "agent/catalog", "agent/dhcp", "agent/firmware", "agent/image", "agent/ipxe", "agent/machine",
+		"agent/menu", "agent/script", "cmd/pxeagent/cli",
 	},
 	// What commands, configuration and backends say to a terminal and to scripts.
 	"cmd/pxeagent/cli": {},
 	"agent": {
-		"agent/boot", "agent/catalog", "agent/files", "agent/guard", "agent/image", "agent/ipxe", "agent/logging",
-		"agent/machine",
+		"agent/boot", "agent/catalog", "agent/files", "agent/firmware", "agent/guard", "agent/image", "agent/ipxe",
+		"agent/logging", "agent/machine",
 		"agent/menu", "agent/neighbour", "agent/recorder", "agent/tftp", "agent/watch", "agent/web",
 	},
 	// Lines are bounded whatever they are about.
@@ -87,11 +86,12 @@ var allowed = map[string][]string{
 		"agent/menu",
 		"agent/watch",
 	},
-	"agent/ipxe": {"agent/script"},
+	"agent/ipxe": {"agent/firmware", "agent/script"},
 	// A request is answered by the kind of asker (agent/boot); what lies in the trees may be private to images.
 	"agent/files": {
 		"agent/boot",
 		"agent/catalog",
+		"agent/firmware",
 		"agent/image",
 		"agent/ipxe",
 		"agent/logging",

@@ -58,6 +58,8 @@ func TestEachMachineIsToldItsOwn(t *testing.T) {
 		`efi32 udp: ipxe32.efi in option 67, server 10.77.0.7, option 60 "", proxy false`,
 		`arm64 udp: arm/snp-arm64.efi in option 67, server 10.77.0.7, option 60 "", proxy false`,
 		`http64 udp: http://10.77.0.7:8080/ipxe.efi in option 67, server 10.77.0.7, option 60 "HTTPClient", proxy false`,
+		`http-arm64 udp: http://10.77.0.7:8080/arm/snp-arm64.efi in option 67, server 10.77.0.7, option 60 "HTTPClient", `+
+			`proxy false`,
 		`ipxe udp: http://10.77.0.7:8080/ipxe/bootstrap.ipxe in option 67, server 10.77.0.7, option 60 "", proxy false`)
 	if v := dhcp.Verify(testBoot(nextUp), p, offers); !v.Agrees() {
 		t.Errorf("verdict: %+v", v)
@@ -101,6 +103,8 @@ func TestProxyBesideISC(t *testing.T) {
 		`arm64 udp:  in , server 10.77.0.1, option 60 "PXEClient", proxy true`,
 		`arm64 pxe: arm/snp-arm64.efi in file, server 10.77.0.7, option 60 "PXEClient", proxy true`,
 		`http64 udp: http://10.77.0.7:8080/ipxe.efi in file, server 10.77.0.7, option 60 "HTTPClient", proxy true`,
+		`http-arm64 udp: http://10.77.0.7:8080/arm/snp-arm64.efi in file, server 10.77.0.7, option 60 "HTTPClient", `+
+			`proxy true`,
 		`ipxe udp: http://10.77.0.7:8080/ipxe/bootstrap.ipxe in file, server 10.77.0.7, option 60 "PXEClient", proxy true`)
 	if v := dhcp.Verify(testBoot(nextUp), p, offers); !v.Agrees() || len(v.Foreign) > 0 {
 		t.Errorf("verdict: %+v", v)

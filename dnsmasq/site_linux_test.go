@@ -196,6 +196,7 @@ func testBoot(next string) dhcp.Boot {
 	b.NBP[firmware.EFI64] = "ipxe.efi"
 	b.NBP[firmware.ARM64] = "arm/snp-arm64.efi"
 	b.URL[firmware.EFI64] = "http://" + next + ":8080/ipxe.efi"
+	b.URL[firmware.ARM64] = "http://" + next + ":8080/arm/snp-arm64.efi"
 	return b
 }
 

@@ -144,8 +144,11 @@ func (k keys) with(want dhcp.Boot, can abilities) keys {
 	return k
 }
 
-// oneURL is the URL that want has for some architecture, or "". Two different ones were refused before.
+// oneURL is the URL that want has for UEFI x64, else that for another architecture, or "": there is one field for all.
 func oneURL(want dhcp.Boot) string {
+	if u := want.URL[firmware.EFI64]; u != "" {
+		return u
+	}
 	for _, u := range want.URL {
 		if u != "" {
 			return u

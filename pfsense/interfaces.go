@@ -41,7 +41,8 @@ func (s *Server) Found(ctx context.Context) (Interface, error) {
 	}
 	s.fresh = &f
 	i, can := f.describe(p), f.can(p)
-	i.Abilities = dhcp.Abilities{NoURL: !can.http, OneNBP: can.oneName, NoScript: !can.script || !s.tellIPXE}
+	i.Abilities = dhcp.Abilities{NoURL: !can.http, OneURL: true, OneNBP: can.oneName,
+		NoScript: !can.script || !s.tellIPXE}
 	return i, nil
 }
 

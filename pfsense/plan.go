@@ -7,7 +7,7 @@ import (
 )
 
 // Plan reads the firewall's settings. Its problems have these codes. These refuse: bad-next-server, bad-boot-file,
-// bad-url, two-urls, no-boot-file, bad-script, script-isc, script-version, script-device, kea-custom-unreadable,
+// bad-url, no-boot-file, bad-script, script-isc, script-version, script-device, kea-custom-unreadable,
 // no-dhcp, dhcp-off, relay, ha-secondary, unapplied, unsafe-text, option-67, still-boots. These are only shown:
 // not-running, no-script, no-http-boot, arch-fault, other-archs, other-archs-url, http-option-60, kea-custom,
 // kea-custom-class, kea-custom-interface, mapping, pool, deny-unknown, mac-filter, pool-full, option-66, option-60,

@@ -120,7 +120,7 @@ func (f firewall) engineNotes(p iface, want, sends dhcp.Boot) []dhcp.Problem {
 	if can.http && url != "" {
 		var others []string
 		for _, a := range firmware.Arches() {
-			if want.URL[a] == "" && sends.URL[a] != "" {
+			if want.URL[a] != sends.URL[a] {
 				others = append(others, a.String())
 			}
 		}

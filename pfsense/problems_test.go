@@ -249,7 +249,7 @@ func TestCodesAreDocumented(t *testing.T) {
 			t.Fatal(err)
 		}
 		found := made.FindAllSubmatch(source, -1)
-		if len(found) < 2 {
+		if len(found) == 0 {
 			t.Errorf("%s makes %d problems", file, len(found))
 		}
 		for _, m := range found {

@@ -18,18 +18,6 @@ func checkBoot(want dhcp.Boot, f firewall, p iface) []dhcp.Problem {
 		return nil
 	}
 	bad := f.values(p).Check(want)
-	first := ""
-	for _, a := range firmware.Arches() {
-		u := want.URL[a]
-		switch {
-		case u == "" || a == firmware.BIOS:
-		case first == "":
-			first = u
-		case u != first && f.can(p).http:
-			bad = append(bad, dhcp.Refusal("two-urls",
-				"pfSense has one URL for all architectures, but two are wanted: %q and %q", first, u))
-		}
-	}
 	if want.NBP == ([firmware.NumArch]string{}) && want.URL == ([firmware.NumArch]string{}) {
 		bad = append(bad, dhcp.Refusal("no-boot-file", "no boot file or URL is set"))
 	}

@@ -81,7 +81,7 @@ func TestServing(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			c, base := serve(t, ipxe.ChainAuto, test.files)
-			want := watch.Desired(loopback, base, ipxe.ChainAuto)
+			want := watch.Desired(loopback, base, ipxe.ChainAuto, ipxe.BootFiles())
 			if test.change != nil {
 				test.change(&want)
 			}
@@ -104,7 +104,7 @@ func TestServing(t *testing.T) {
 func TestServingWhereNothingServes(t *testing.T) {
 	c, base := serve(t, ipxe.ChainAuto, nil)
 	c.TFTPPort = 9 // discard
-	want := watch.Desired(loopback, base, ipxe.ChainAuto)
+	want := watch.Desired(loopback, base, ipxe.ChainAuto, ipxe.BootFiles())
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if err := check.Serving(ctx, c, want, nil); err == nil || !strings.Contains(err.Error(), "undionly.kpxe") {
@@ -165,7 +165,7 @@ func TestWalk(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			c, base := serve(t, test.chain, test.files)
-			b := watch.Desired(loopback, base, ipxe.ChainAuto)
+			b := watch.Desired(loopback, base, ipxe.ChainAuto, ipxe.BootFiles())
 			hops := check.Walk(t.Context(), c, []firmware.Client{test.client}, offers(b, test.blind))
 			var stages []string
 			for _, h := range hops {
@@ -187,7 +187,7 @@ func TestWalkGoesOnFromEachMachinesMenu(t *testing.T) {
 	c, base := serve(t, ipxe.ChainAuto, map[string]string{"http/memtest64.bin": "b", "http/memtest64.efi": "e",
 		"http/ipxe/menu.d/rack.ipxe": "#!ipxe\nkernel /missing\n"})
 	hops := check.Walk(t.Context(), c, []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64,
-		firmware.ClientARM64}, offers(watch.Desired(loopback, base, ipxe.ChainAuto), false))
+		firmware.ClientARM64}, offers(watch.Desired(loopback, base, ipxe.ChainAuto, ipxe.BootFiles()), false))
 	kernels := map[firmware.Client]string{}
 	for _, h := range hops {
 		if h.Stage == "kernel" {
@@ -206,7 +206,7 @@ func TestWalkGoesOnFromEachMachinesMenu(t *testing.T) {
 
 func TestWalkAsksEachFileOnce(t *testing.T) {
 	c, base := serve(t, ipxe.ChainAuto, nil)
-	b := watch.Desired(loopback, base, ipxe.ChainAuto)
+	b := watch.Desired(loopback, base, ipxe.ChainAuto, ipxe.BootFiles())
 	hops := check.Walk(t.Context(), c, []firmware.Client{firmware.ClientEFI64, firmware.ClientEFIBC}, offers(b, false))
 	if !check.Complete(hops) || len(hops) != 6 {
 		t.Fatalf("%+v", hops)

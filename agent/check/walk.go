@@ -230,10 +230,10 @@ func telling(client firmware.Client, u string) string {
 // factsOf is what iPXE on such a machine tells of itself.
 func factsOf(client firmware.Client) boot.Facts {
 	facts := boot.Facts{Platform: "efi", Arch: "x86_64"}
-	switch client {
-	case firmware.ClientBIOS, firmware.ClientIPXE:
+	switch client.Arch() {
+	case firmware.BIOS:
 		facts = boot.Facts{Platform: "pcbios", Arch: "i386"}
-	case firmware.ClientARM64:
+	case firmware.ARM64:
 		facts.Arch = "arm64"
 	}
 	return facts

@@ -5,6 +5,7 @@ import "pxeagent/agent/firmware"
 // Abilities are what of a Boot a DHCP server can send, whatever is configured. The zero Abilities send all of it.
 type Abilities struct {
 	NoURL    bool `json:"no_url,omitempty"`    // no URL reaches UEFI HTTP boot
+	OneURL   bool `json:"one_url,omitempty"`   // every architecture is sent one URL, that of UEFI x64
 	OneNBP   bool `json:"one_nbp,omitempty"`   // every architecture is sent the boot file of BIOS
 	NoScript bool `json:"no_script,omitempty"` // iPXE is sent what firmware is sent
 }
@@ -13,6 +14,9 @@ type Abilities struct {
 func (a Abilities) Of(want Boot) Boot {
 	if a.NoURL {
 		want.URL = [firmware.NumArch]string{}
+	}
+	if a.OneURL {
+		want.URL = [firmware.NumArch]string{firmware.EFI64: want.URL[firmware.EFI64]}
 	}
 	if a.OneNBP {
 		for i, name := range want.NBP {

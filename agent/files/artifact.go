@@ -45,9 +45,13 @@ func artifact(name string) boot.Artifact {
 }
 
 // isSelf reports whether a name is one under which the DHCP server sends iPXE, so that iPXE asking for it is about to
-// loop. Other names are what a menu chains on purpose, or a shim and its second stage; so is a user's own file in a
-// folder, whatever it is called. A folder that is not there was put before the name by firmware.
+// loop: a name that it was told to send, or one of iPXE's own. Other names are what a menu chains on purpose, or a shim
+// and its second stage; so is a user's own file in a folder, whatever it is called. A folder that is not there was put
+// before the name by firmware.
 func (l *Library) isSelf(proto boot.Proto, name string) bool {
+	if l.isSent(name) {
+		return true
+	}
 	base := path.Base(name)
 	if !selfRE.MatchString(strings.ToLower(base)) {
 		return false

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/ipxe"
 )
 
@@ -15,6 +16,7 @@ type LoopGuards struct {
 	// Before is what decides whether a machine comes to its NBP: universal, and url for UEFI HTTP boot.
 	Before []LoopGuard `json:"before"`
 	Guards []LoopGuard `json:"ways"` // in the order in which they take effect
+	arch   firmware.Arch
 }
 
 // LoopGuard is one of them, or what decides before them which NBP the machine gets.
@@ -42,24 +44,34 @@ func (l *Library) Explain(tells, url LoopGuard) []LoopGuards {
 	for _, r := range []struct {
 		machine string
 		proto   boot.Proto
-		nbp     string
+		arch    firmware.Arch
 	}{
-		{"BIOS", boot.TFTP, ipxe.Undionly},
-		{"UEFI x64", boot.TFTP, ipxe.EFI64},
-		{"UEFI ARM64", boot.TFTP, ipxe.EFIARM64},
-		{"UEFI HTTP", boot.HTTP, ipxe.EFI64},
+		{"BIOS", boot.TFTP, firmware.BIOS},
+		{"UEFI x64", boot.TFTP, firmware.EFI64},
+		{"UEFI ARM64", boot.TFTP, firmware.ARM64},
+		{"UEFI IA32", boot.TFTP, firmware.EFI32},
+		{"UEFI ARM", boot.TFTP, firmware.ARM32},
+		{"UEFI HTTP", boot.HTTP, firmware.EFI64},
+		{"UEFI HTTP ARM64", boot.HTTP, firmware.ARM64},
 	} {
-		g := LoopGuards{Machine: r.machine, NBP: r.nbp, Before: []LoopGuard{l.universalGuard(r.proto, r.nbp)}}
+		g := LoopGuards{Machine: r.machine, NBP: l.bootFiles[r.arch], arch: r.arch}
+		if g.NBP == "" {
+			continue
+		}
+		g.Before = []LoopGuard{l.universalGuard(r.proto, g)}
 		if r.proto == boot.HTTP {
 			g.Before = append([]LoopGuard{url}, g.Before...)
 		}
-		if f, _, err := l.users(r.proto, r.nbp); err == nil {
-			f.Close()
-			g.Own = string(l.trees[r.proto]) + "/" + f.Name
+		for _, tree := range l.lookedIn(r.proto, g.NBP) {
+			if f, _, err := l.users(tree, g.NBP); err == nil {
+				f.Close()
+				g.Own = string(l.trees[tree]) + "/" + f.Name
+				break
+			}
 		}
 		// A script inside runs before DHCP is asked, and goes to the menu whatever that says.
 		g.Guards = []LoopGuard{l.embedGuard(r.proto, g), l.dhcpGuard(tells)}
-		if r.nbp != ipxe.Undionly {
+		if r.arch != firmware.BIOS {
 			g.Guards = append(
 				g.Guards,
 				LoopGuard{
@@ -78,16 +90,17 @@ func (l *Library) Explain(tells, url LoopGuard) []LoopGuards {
 func (l *Library) leftOut() string { return "left out by chain: " + string(l.chain) }
 
 // universalGuard is the guard for a client that was sent the one name that the DHCP server has for all.
-func (l *Library) universalGuard(proto boot.Proto, nbp string) LoopGuard {
+func (l *Library) universalGuard(proto boot.Proto, g LoopGuards) LoopGuard {
+	nbp := g.NBP
 	w := LoopGuard{Name: "universal", Used: l.universal}
 	switch {
 	case !l.universal:
 		w.Why = "a machine is given the file that it asks for; the DHCP server has to name " + nbp
-	case nbp == ipxe.Undionly:
+	case g.arch == firmware.BIOS:
 		w.Why = "whichever of iPXE's names the DHCP server sends, a BIOS ROM, " +
 			"known by the form of its request, is given " + nbp
-	case nbp == ipxe.EFIARM64:
-		w.Used, w.Why = false, "UEFI on ARM64 asks exactly as on x64, so the DHCP server has to name "+nbp
+	case g.arch != firmware.EFI64:
+		w.Used, w.Why = false, g.Machine+" asks exactly as UEFI x64, so the DHCP server has to name "+nbp
 	case proto == boot.HTTP:
 		w.Why = "UEFI, known by its User-Agent, is given " + nbp + " where the URL names a BIOS file of iPXE's"
 	default:
@@ -117,6 +130,8 @@ func (l *Library) embedGuard(proto boot.Proto, r LoopGuards) LoopGuard {
 		default:
 			w.Used, w.Why = true, fmt.Sprintf("your own file, built with %s in it (%s)", built.Script, built.Source)
 		}
+	case l.builtin[r.NBP] == nil:
+		w.Why = "there is no such file: put it below " + string(l.trees[boot.TFTP])
 	case r.NBP == ipxe.Undionly:
 		w.Why = "the built-in one is compressed and has no room for a script; `pxeagent ipxe build` makes one that carries it"
 	case !l.chain.Embeds():

@@ -43,27 +43,32 @@ func TestExplain(t *testing.T) {
 			`BIOS: undionly.kpxe ends it by "dhcp" of dhcp tftp`,
 			`UEFI x64: ipxe.efi ends it by "embed" of embed dhcp autoexec tftp`,
 			`UEFI ARM64: snp-arm64.efi ends it by "embed" of embed dhcp autoexec tftp`,
-			`UEFI HTTP: ipxe.efi ends it by "embed" of embed dhcp autoexec http`}},
+			`UEFI HTTP: ipxe.efi ends it by "embed" of embed dhcp autoexec http`,
+			`UEFI HTTP ARM64: snp-arm64.efi ends it by "embed" of embed dhcp autoexec http`}},
 		{"auto with pfSense", ipxe.ChainAuto, pfSense, []string{
 			`BIOS: undionly.kpxe ends it by "tftp" of tftp`,
 			`UEFI x64: ipxe.efi ends it by "embed" of embed autoexec tftp`,
 			`UEFI ARM64: snp-arm64.efi ends it by "embed" of embed autoexec tftp`,
-			`UEFI HTTP: ipxe.efi ends it by "embed" of embed autoexec http`}},
+			`UEFI HTTP: ipxe.efi ends it by "embed" of embed autoexec http`,
+			`UEFI HTTP ARM64: snp-arm64.efi ends it by "embed" of embed autoexec http`}},
 		{"embed", ipxe.ChainEmbed, dnsmasq, []string{
 			`BIOS: undionly.kpxe ends it by "" of`,
 			`UEFI x64: ipxe.efi ends it by "embed" of embed autoexec`,
 			`UEFI ARM64: snp-arm64.efi ends it by "embed" of embed autoexec`,
-			`UEFI HTTP: ipxe.efi ends it by "embed" of embed autoexec`}},
+			`UEFI HTTP: ipxe.efi ends it by "embed" of embed autoexec`,
+			`UEFI HTTP ARM64: snp-arm64.efi ends it by "embed" of embed autoexec`}},
 		{"tftp", ipxe.ChainTFTP, dnsmasq, []string{
 			`BIOS: undionly.kpxe ends it by "tftp" of tftp`,
 			`UEFI x64: ipxe.efi ends it by "tftp" of autoexec tftp`,
 			`UEFI ARM64: snp-arm64.efi ends it by "tftp" of autoexec tftp`,
-			`UEFI HTTP: ipxe.efi ends it by "http" of autoexec http`}},
+			`UEFI HTTP: ipxe.efi ends it by "http" of autoexec http`,
+			`UEFI HTTP ARM64: snp-arm64.efi ends it by "http" of autoexec http`}},
 		{"off", ipxe.ChainOff, dnsmasq, []string{
 			`BIOS: undionly.kpxe ends it by "" of`,
 			`UEFI x64: ipxe.efi ends it by "" of autoexec`,
 			`UEFI ARM64: snp-arm64.efi ends it by "" of autoexec`,
-			`UEFI HTTP: ipxe.efi ends it by "" of autoexec`}},
+			`UEFI HTTP: ipxe.efi ends it by "" of autoexec`,
+			`UEFI HTTP ARM64: snp-arm64.efi ends it by "" of autoexec`}},
 	} {
 		all := newSite(t, Config{Chain: tc.chain}).Explain(tc.tells, LoopGuard{"url", true, "it does"})
 		if diff := cmp.Diff(tc.want, short(all)); diff != "" {

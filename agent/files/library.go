@@ -16,6 +16,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/logging"
@@ -31,6 +32,8 @@ type Config struct {
 	NextServer netip.Addr
 	Menu       *menu.Builder // of the same Root, with the URL under which machines reach us by HTTP
 	Chain      ipxe.Chain    // "" is ipxe.ChainAuto
+	// BootFiles are the names that the DHCP server sends, by architecture. The zero value is ipxe.BootFiles.
+	BootFiles [firmware.NumArch]string
 	// Except are networks in which clients that look like iPXE are not iPXE: their request for an NBP is answered with the
 	// NBP.
 	Except []netip.Prefix
@@ -47,6 +50,7 @@ type Library struct {
 	chain     ipxe.Chain
 	except    []netip.Prefix
 	universal bool
+	bootFiles [firmware.NumArch]string
 	trees     map[boot.Proto]catalog.Tree
 	builtin   map[string]*content
 	breaker   *content
@@ -62,7 +66,7 @@ func New(c Config) (*Library, error) {
 	}
 	l := &Library{
 		menu: c.Menu, leads: leads, chain: cmp.Or(c.Chain, ipxe.ChainAuto), except: c.Except, universal: c.Universal,
-		log: c.Log, trees: map[boot.Proto]catalog.Tree{},
+		bootFiles: cmp.Or(c.BootFiles, ipxe.BootFiles()), log: c.Log, trees: map[boot.Proto]catalog.Tree{},
 		breaker: newContent("breaker.ipxe", boot.Script, leads.Breaker()),
 	}
 	if l.log == nil {
@@ -117,7 +121,7 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 		return f, nil
 	}
 	if l.universal && l.isSelf(a.Proto, name) {
-		if fits := universal(a.Class, name); fits != name {
+		if fits := l.fitting(a.Class, name); fits != name {
 			name, quirks = fits, append(quirks, boot.OtherFirmware)
 		}
 	}
@@ -129,7 +133,22 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 		return fail(err)
 	}
 	f.Quirks = quirks
+	if l.isSent(name) {
+		f.Artifact = boot.NBP
+	}
 	return f, nil
+}
+
+// BootFile opens a file under the name by which the DHCP server sends it, as firmware finds it by TFTP. Its error
+// unwraps as that of Open does.
+func (l *Library) BootFile(name string) (*File, error) {
+	f, _, err := l.find(boot.Ask{Proto: boot.TFTP}, name)
+	return f, err
+}
+
+// isSent reports whether the DHCP server sends this name to some machine.
+func (l *Library) isSent(name string) bool {
+	return name != "" && slices.Contains(l.bootFiles[:], name)
 }
 
 // breaks: an NBP that is asked for so is answered with the script.
@@ -156,7 +175,14 @@ func (l *Library) find(a boot.Ask, name string) (*File, boot.Quirk, error) {
 
 // named opens the user's file, or what is built in under that name.
 func (l *Library) named(a boot.Ask, name string) (*File, boot.Quirk, error) {
-	f, quirk, err := l.users(a.Proto, name)
+	var f *File
+	var quirk boot.Quirk
+	var err error
+	for _, tree := range l.lookedIn(a.Proto, name) {
+		if f, quirk, err = l.users(tree, name); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
 	if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, script.ErrNotScript) {
 		return f, quirk, err
 	}
@@ -180,6 +206,15 @@ func (l *Library) named(a boot.Ask, name string) (*File, boot.Quirk, error) {
 		return l.overTFTP(name)
 	}
 	return nil, "", fs.ErrNotExist
+}
+
+// lookedIn are the trees in which a user's file is looked for. What firmware fetches by TFTP, and a shim after it, it
+// fetches by HTTP boot as well; so an NBP need lie in one place only.
+func (l *Library) lookedIn(proto boot.Proto, name string) []boot.Proto {
+	if proto == boot.HTTP && (l.isSent(name) || artifact(name) == boot.NBP) {
+		return []boot.Proto{boot.HTTP, boot.TFTP}
+	}
+	return []boot.Proto{proto}
 }
 
 func caseQuirk(differs bool) boot.Quirk {

@@ -22,6 +22,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/menu"
 	"pxeagent/agent/script"
@@ -648,5 +649,59 @@ func TestUsersBinaryIsServedAsItIs(t *testing.T) {
 	s.put("tftp/ipxe.efi", string(binary.IpxeEFI))
 	if f, got := s.read(tftp("ipxe.efi")); got != string(binary.IpxeEFI) || f.Artifact != boot.NBP {
 		t.Error("the user's own ipxe.efi was changed")
+	}
+}
+
+// The names that the configuration has DHCP send are boot files, whatever they are called: iPXE that asks for one is
+// given the script, and HTTP finds what lies in TFTP's tree.
+func TestNamesOfTheConfiguration(t *testing.T) {
+	s := newSite(t, Config{BootFiles: [firmware.NumArch]string{
+		firmware.BIOS: "boot/first.bin", firmware.EFI64: "shimx64.efi"}, Universal: true})
+	s.put("tftp/boot/first.bin", "a BIOS program")
+	s.put("tftp/shimx64.efi", "MZ shim")
+	s.put("tftp/grubx64.efi", "MZ GRUB")
+	s.put("tftp/notes.txt", "private to TFTP")
+	for _, c := range []struct {
+		class  boot.Class
+		proto  boot.Proto
+		name   string
+		is     string // what it begins with; "": not found
+		kind   boot.Artifact
+		broken bool
+	}{
+		{boot.BIOSROM, boot.TFTP, "boot/first.bin", "a BIOS program", boot.NBP, false},
+		{boot.UEFI, boot.TFTP, "shimx64.efi", "MZ shim", boot.NBP, false},
+		{boot.IPXE, boot.TFTP, "boot/first.bin", "#!ipxe", boot.Script, true},
+		{boot.IPXE, boot.TFTP, "shimx64.efi", "#!ipxe", boot.Script, true},
+		{boot.IPXE, boot.HTTP, "/shimx64.efi", "#!ipxe", boot.Script, true},
+		// Chained on purpose, or a second stage.
+		{boot.IPXE, boot.TFTP, "grubx64.efi", "MZ GRUB", boot.NBP, false},
+		{boot.IPXE, boot.HTTP, "/images/x/shimx64.efi", "", boot.NoFile, false},
+		// HTTP boot, of the shim and of what it loads.
+		{boot.UEFI, boot.HTTP, "/shimx64.efi", "MZ shim", boot.NBP, false},
+		{boot.UEFI, boot.HTTP, "/grubx64.efi", "MZ GRUB", boot.NBP, false},
+		{boot.UEFI, boot.HTTP, "/notes.txt", "", boot.NoFile, false},
+		// serve.universal goes by the same names.
+		{boot.UEFI, boot.TFTP, "undionly.kpxe", "MZ shim", boot.NBP, false},
+		{boot.BIOSROM, boot.TFTP, "ipxe.efi", "a BIOS program", boot.NBP, false},
+	} {
+		f, err := s.Open(boot.Ask{Proto: c.proto, Class: c.class, Name: c.name})
+		var not *NotOpened
+		switch {
+		case errors.As(err, &not):
+			if c.is != "" || not.Artifact != c.kind {
+				t.Errorf("%s asks for %s by %s: %v, artifact %q", c.class, c.name, c.proto, err, not.Artifact)
+			}
+			continue
+		case err != nil:
+			t.Fatal(err)
+		}
+		head := make([]byte, len(c.is))
+		f.ReadAt(head, 0)
+		if string(head) != c.is || c.is == "" || f.Artifact != c.kind || f.LoopBroken != c.broken {
+			t.Errorf("%s asks for %s by %s and is given %q, artifact %q, loop broken %v", c.class, c.name, c.proto, head,
+				f.Artifact, f.LoopBroken)
+		}
+		f.Close()
 	}
 }

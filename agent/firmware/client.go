@@ -34,13 +34,14 @@ func Arches() []Arch { return []Arch{BIOS, EFI32, EFI64, ARM32, ARM64} }
 type Client uint8
 
 const (
-	ClientBIOS   Client = iota // a BIOS ROM: option 93 value 0
-	ClientEFI64                // UEFI x64 firmware: 7
-	ClientEFIBC                // UEFI x64 that sends the BC value: 9
-	ClientEFI32                // UEFI IA32 firmware: 6
-	ClientARM64                // UEFI ARM64 firmware: 11
-	ClientHTTP64               // UEFI HTTP boot on x64: 16, option 60 HTTPClient
-	ClientIPXE                 // iPXE on BIOS: 0, user class iPXE, option 175
+	ClientBIOS      Client = iota // a BIOS ROM: option 93 value 0
+	ClientEFI64                   // UEFI x64 firmware: 7
+	ClientEFIBC                   // UEFI x64 that sends the BC value: 9
+	ClientEFI32                   // UEFI IA32 firmware: 6
+	ClientARM64                   // UEFI ARM64 firmware: 11
+	ClientHTTP64                  // UEFI HTTP boot on x64: 16, option 60 HTTPClient
+	ClientHTTPARM64               // UEFI HTTP boot on ARM64: 19, option 60 HTTPClient
+	ClientIPXE                    // iPXE on BIOS: 0, user class iPXE, option 175
 	// NumClient is how many there are.
 	NumClient
 )
@@ -50,13 +51,14 @@ var clients = [NumClient]struct {
 	arch   Arch
 	option uint16
 }{
-	ClientBIOS:   {"bios", BIOS, 0},
-	ClientEFI64:  {"efi64", EFI64, 7},
-	ClientEFIBC:  {"efi-bc", EFI64, 9},
-	ClientEFI32:  {"efi32", EFI32, 6},
-	ClientARM64:  {"arm64", ARM64, 11},
-	ClientHTTP64: {"http64", EFI64, 16},
-	ClientIPXE:   {"ipxe", BIOS, 0},
+	ClientBIOS:      {"bios", BIOS, 0},
+	ClientEFI64:     {"efi64", EFI64, 7},
+	ClientEFIBC:     {"efi-bc", EFI64, 9},
+	ClientEFI32:     {"efi32", EFI32, 6},
+	ClientARM64:     {"arm64", ARM64, 11},
+	ClientHTTP64:    {"http64", EFI64, 16},
+	ClientHTTPARM64: {"http-arm64", ARM64, 19},
+	ClientIPXE:      {"ipxe", BIOS, 0},
 }
 
 // Clients lists every Client in order.
@@ -68,7 +70,8 @@ func Clients() []Client {
 	return all
 }
 
-// String returns the name used in tables, JSON and metrics: "bios", "efi64", "efi-bc", "http64", "ipxe", …
+// String returns the name used in tables, JSON and metrics: "bios", "efi64", "efi-bc", "http64",
+// "http-arm64", "ipxe", …
 func (c Client) String() string {
 	if c < NumClient {
 		return clients[c].name
@@ -97,7 +100,7 @@ func (c Client) Arch() Arch { return clients[c].arch }
 func (c Client) Option93() uint16 { return clients[c].option }
 
 // HTTP reports whether c asks for UEFI HTTP boot (option 60 starts with HTTPClient).
-func (c Client) HTTP() bool { return c == ClientHTTP64 }
+func (c Client) HTTP() bool { return c == ClientHTTP64 || c == ClientHTTPARM64 }
 
 // kind is the implementation of network boot that stands for c.
 func (c Client) kind() kind {

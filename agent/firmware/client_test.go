@@ -13,7 +13,8 @@ func TestClients(t *testing.T) {
 		http   bool
 	}{
 		"bios": {0, "bios", false}, "efi32": {6, "efi32", false}, "efi64": {7, "efi64", false}, "efi-bc": {9, "efi64", false},
-		"arm64": {11, "arm64", false}, "http64": {16, "efi64", true}, "ipxe": {0, "bios", false},
+		"arm64": {11, "arm64", false}, "http64": {16, "efi64", true},
+		"http-arm64": {19, "arm64", true}, "ipxe": {0, "bios", false},
 	} {
 		var c Client
 		if err := json.Unmarshal([]byte(`"`+name+`"`), &c); err != nil {
@@ -27,11 +28,11 @@ func TestClients(t *testing.T) {
 			t.Errorf("%s in JSON: %s, %v", name, text, err)
 		}
 	}
-	if len(Clients()) != 7 || len(Arches()) != int(NumArch) {
+	if len(Clients()) != 8 || len(Arches()) != int(NumArch) {
 		t.Errorf("%d clients, %d architectures", len(Clients()), len(Arches()))
 	}
 	// Values from elsewhere must not end the program.
-	if NumClient.String() != "client(7)" || NumArch.String() != "arch(5)" {
+	if NumClient.String() != "client(8)" || NumArch.String() != "arch(5)" {
 		t.Errorf("%v, %v", NumClient, NumArch)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/tinkerbell/ipxedust/binary"
+
+	"pxeagent/agent/firmware"
 )
 
 // Names of what is there without the user having put it there.
@@ -13,6 +15,11 @@ const (
 	EFIARM64 = "snp-arm64.efi" // EFI ARM64, by the firmware's driver
 	Autoexec = "autoexec.ipxe" // what stock EFI builds look for beside themselves
 )
+
+// BootFiles are the built-in NBPs by the architecture of the machines that they are for. 32-bit UEFI and ARM have none.
+func BootFiles() [firmware.NumArch]string {
+	return [firmware.NumArch]string{firmware.BIOS: Undionly, firmware.EFI64: EFI64, firmware.ARM64: EFIARM64}
+}
 
 // Binaries are the built-in NBPs by name. Where chain says so, those with room for a script carry one that leads to d.
 func Binaries(chain Chain, d Destination) (map[string][]byte, error) {

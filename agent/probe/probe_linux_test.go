@@ -124,18 +124,21 @@ func wantTable(t *testing.T, r Report, want map[string]string) {
 var byArch = strings.Fields(`--interface=eth1 --dhcp-range=10.77.0.50,10.77.0.60
 	--dhcp-match=set:ipxe,175 --dhcp-match=set:bios,option:client-arch,0 --dhcp-match=set:efi64,option:client-arch,7
 	--dhcp-match=set:efi64,option:client-arch,9 --dhcp-match=set:arm64,option:client-arch,11 --dhcp-match=set:http,option:client-arch,16
+	--dhcp-match=set:httparm,option:client-arch,19 --dhcp-boot=tag:httparm,http://10.77.0.7/snp-arm64.efi
+	--dhcp-option-force=tag:httparm,60,HTTPClient
 	--dhcp-boot=tag:bios,tag:!ipxe,undionly.kpxe,,10.77.0.7 --dhcp-boot=tag:efi64,ipxe.efi,,10.77.0.7 --dhcp-boot=tag:arm64,snp-arm64.efi,,10.77.0.7
 	--dhcp-boot=tag:ipxe,http://10.77.0.7/ipxe/bootstrap.ipxe,,10.77.0.7
 	--dhcp-boot=tag:http,http://10.77.0.7/ipxe.efi --dhcp-option-force=tag:http,60,HTTPClient`)
 
 var byArchTable = map[string]string{
-	"bios":   `10.77.0.1 option 67 "undionly.kpxe" @ 10.77.0.7; `,
-	"efi64":  `10.77.0.1 option 67 "ipxe.efi" @ 10.77.0.7; `,
-	"efi-bc": `10.77.0.1 option 67 "ipxe.efi" @ 10.77.0.7; `,
-	"efi32":  `10.77.0.1  "" @ 10.77.0.1; `,
-	"arm64":  `10.77.0.1 option 67 "snp-arm64.efi" @ 10.77.0.7; `,
-	"http64": `10.77.0.1 option 67 "http://10.77.0.7/ipxe.efi" @ 10.77.0.1; `,
-	"ipxe":   `10.77.0.1 option 67 "http://10.77.0.7/ipxe/bootstrap.ipxe" @ 10.77.0.7; `,
+	"bios":       `10.77.0.1 option 67 "undionly.kpxe" @ 10.77.0.7; `,
+	"efi64":      `10.77.0.1 option 67 "ipxe.efi" @ 10.77.0.7; `,
+	"efi-bc":     `10.77.0.1 option 67 "ipxe.efi" @ 10.77.0.7; `,
+	"efi32":      `10.77.0.1  "" @ 10.77.0.1; `,
+	"arm64":      `10.77.0.1 option 67 "snp-arm64.efi" @ 10.77.0.7; `,
+	"http64":     `10.77.0.1 option 67 "http://10.77.0.7/ipxe.efi" @ 10.77.0.1; `,
+	"http-arm64": `10.77.0.1 option 67 "http://10.77.0.7/snp-arm64.efi" @ 10.77.0.1; `,
+	"ipxe":       `10.77.0.1 option 67 "http://10.77.0.7/ipxe/bootstrap.ipxe" @ 10.77.0.7; `,
 }
 
 func TestDnsmasq(t *testing.T) {
@@ -373,9 +376,9 @@ func TestCapabilities(t *testing.T) {
 			`0 offers, notes \[\], error: permission denied: a raw socket on eth1 needs CAP_NET_RAW: .*setcap cap_net_raw,cap_net_bind_service\+ep.*AmbientCapabilities`,
 			`relay: permission denied: a server answers a relay on port 67: .*setcap cap_net_bind_service\+ep`}},
 		"raw alone": {[]uintptr{unix.CAP_NET_RAW},
-			[]string{`7 offers, notes \["port 68 on eth1 is not ours \(it needs CAP_NET_BIND_SERVICE\)[^"]*"\], error: <nil>`}},
+			[]string{`8 offers, notes \["port 68 on eth1 is not ours \(it needs CAP_NET_BIND_SERVICE\)[^"]*"\], error: <nil>`}},
 		"both": {[]uintptr{unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE},
-			[]string{`7 offers, notes \[\], error: <nil>`, `relay: <nil>`}},
+			[]string{`8 offers, notes \[\], error: <nil>`, `relay: <nil>`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(exe, "-test.run=^TestCapabilities$")

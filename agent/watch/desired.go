@@ -11,13 +11,18 @@ import (
 )
 
 // Desired is what a DHCP server should say so that machines boot from the agent at nextServer, whose files are under
-// base by HTTP. Nothing built in serves 32-bit EFI or ARM; these stay unset. iPXE is sent to the menu where the DHCP
-// server can tell it apart, unless chain leaves that way out.
-func Desired(nextServer netip.Addr, base *url.URL, chain ipxe.Chain) dhcp.Boot {
-	b := dhcp.Boot{NextServer: nextServer}
-	b.NBP[firmware.BIOS], b.NBP[firmware.EFI64], b.NBP[firmware.ARM64] = ipxe.Undionly, ipxe.EFI64, ipxe.EFIARM64
-	// One URL alone, which every backend can say: UEFI HTTP boot on x64 is what was proven.
-	b.URL[firmware.EFI64] = base.JoinPath(ipxe.EFI64).String()
+// base by HTTP. Architectures without a file in files stay unset. iPXE is sent to the menu where the DHCP server can
+// tell it apart, unless chain leaves that way out.
+func Desired(
+	nextServer netip.Addr, base *url.URL, chain ipxe.Chain, files [firmware.NumArch]string,
+) dhcp.Boot {
+	b := dhcp.Boot{NextServer: nextServer, NBP: files}
+	// UEFI on 32 bits knows HTTP boot as well; x64 and ARM64 are what was proven.
+	for _, a := range []firmware.Arch{firmware.EFI64, firmware.ARM64} {
+		if files[a] != "" {
+			b.URL[a] = base.JoinPath(files[a]).String()
+		}
+	}
 	if chain.TellsDHCP() {
 		b.Script = ScriptURL(base).String()
 	}

@@ -36,6 +36,11 @@ from cron and from Ansible.`,
 				if !notServing {
 					c.Preflight = n.serving
 				}
+				if !off {
+					if err := l.bootFilesThere(n); err != nil {
+						return dhcp.Result{}, err
+					}
+				}
 				if !dryRun {
 					j, err := l.journal(n)
 					if err != nil {

@@ -122,7 +122,7 @@ func (d *demonstration) start(ctx context.Context, g *errgroup.Group, logs io.Wr
 	}
 	d.place = agent.Place{NextServer: loopback.Addr(),
 		Base: menu.Base(netip.AddrPortFrom(loopback.Addr(), d.sockets.HTTP().Port()))}
-	d.want = watch.Desired(d.place.NextServer, d.place.Base, ipxe.ChainAuto)
+	d.want = watch.Desired(d.place.NextServer, d.place.Base, ipxe.ChainAuto, ipxe.BootFiles())
 	served, err := agent.New(agent.Config{
 		Sockets: d.sockets, Root: d.dir, Places: []agent.Place{d.place}, Chain: ipxe.ChainAuto, Grace: time.Second,
 		Menu:  menu.Settings{Title: "pxeagent demo", Default: "local", Timeout: 30 * time.Second},

@@ -26,7 +26,7 @@ func TestDemoConfiguresAFirewall(t *testing.T) {
 		`configure +pfSense 127\.0\.0\.1:\d+, interface admin`,
 		`nbp bios +\(not set\)  ->  undionly\.kpxe`,
 		`configure +by REST at https://\S+: done: written, loaded and proven`,
-		`probe +DHCP names a boot file to bios, efi64, efi-bc, efi32, arm64, http64, ipxe`,
+		`probe +DHCP names a boot file to bios, efi64, efi-bc, efi32, arm64, http64, http-arm64, ipxe`,
 		`check +bios reaches the menu: offer, nbp, script, script`,
 		`check +http64 reaches the menu: offer, nbp, script`,
 		`boot +52:54:00:00:14:14, uefi-http: nbp \d{7} bytes, script \d+ bytes: local_disk in \d+`,

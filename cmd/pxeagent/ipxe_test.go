@@ -102,14 +102,14 @@ func TestChainExplain(t *testing.T) {
 		}
 	}
 	for args, want := range map[string]string{
-		"--interface eth1":                      "dhcp embed embed embed",
-		"--interface eth1 --chain tftp":         "tftp tftp tftp http",
-		"--pfsense https://fw.lan":              "tftp embed embed embed",
-		"--interface eth1 --chain embed":        " embed embed embed",
-		"--pfsense https://fw.lan --chain dhcp": "dhcp dhcp dhcp dhcp",
-		"--backend none --chain off":            "   ",
-		"--backend none --chain dhcp":           "   ",
-		"--interface eth1 --chain dhcp":         "dhcp dhcp dhcp dhcp",
+		"--interface eth1":                      "dhcp embed embed embed embed",
+		"--interface eth1 --chain tftp":         "tftp tftp tftp http http",
+		"--pfsense https://fw.lan":              "tftp embed embed embed embed",
+		"--interface eth1 --chain embed":        " embed embed embed embed",
+		"--pfsense https://fw.lan --chain dhcp": "dhcp dhcp dhcp dhcp dhcp",
+		"--backend none --chain off":            "    ",
+		"--backend none --chain dhcp":           "    ",
+		"--interface eth1 --chain dhcp":         "dhcp dhcp dhcp dhcp dhcp",
 	} {
 		var m machines
 		r := explain(args + " --json")
@@ -137,7 +137,7 @@ func TestChainExplain(t *testing.T) {
 	for args, want := range map[string]string{
 		"--interface eth1":         "yes url        dhcp.http_boot: auto; Dnsmasq sends the URL",
 		"--backend none":           "no  url        no DHCP server is configured from here",
-		"--pfsense https://fw.lan": "no  universal  UEFI on ARM64 asks exactly as on x64",
+		"--pfsense https://fw.lan": "no  universal  UEFI ARM64 asks exactly as UEFI x64",
 	} {
 		if r := explain(args); !strings.Contains(r.stdout, want) ||
 			!strings.Contains(r.stdout, "yes universal  whichever of iPXE's names") ||

@@ -85,7 +85,7 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f backend
 		return n, nil
 	}
 	n.base = menu.Base(netip.AddrPortFrom(n.next, c.Serve.HTTP.Port()))
-	n.want = watch.Desired(n.next, n.base, ipxe.Chain(c.Chain))
+	n.want = watch.Desired(n.next, n.base, ipxe.Chain(c.Chain), c.Boot.Files)
 	if !l.sendsURL() {
 		n.want.URL = [firmware.NumArch]string{}
 	}

@@ -20,6 +20,7 @@ import (
 	"pxeagent/agent/menu"
 	"pxeagent/agent/watch"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 // serveGrace is how long transfers may go on when the daemon is told to stop. systemd's own limit is 90 s.
@@ -82,10 +83,10 @@ func (a *app) serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *sl
 			"`pxeagent configure` finds it out, a restart then probes it", "interface", c.Interfaces)
 	}
 	if len(watches) == 0 {
-		watches = append(watches, unasked(places[0], ipxe.Chain(c.Chain), sockets, c.Probe.Interval))
+		watches = append(watches, unasked(places[0], c, sockets))
 	}
 	served, err := agent.New(agent.Config{
-		Sockets: sockets, Root: c.Serve.Root, Places: places, Chain: ipxe.Chain(c.Chain),
+		Sockets: sockets, Root: c.Serve.Root, Places: places, Chain: ipxe.Chain(c.Chain), BootFiles: c.Boot.Files,
 		Menu: settings, Machines: machines, State: c.StateDir,
 		Except: c.Serve.ChainExcept, Universal: c.Serve.Universal, Networks: c.Serve.Networks, SinglePort: c.Serve.SinglePort,
 		Grace:   serveGrace,
@@ -209,9 +210,9 @@ func everyPlace() ([]agent.Place, error) {
 
 // unasked is a watch of what is served where no interface is set: nobody is asked what DHCP says, and the ports are
 // those that were bound.
-func unasked(p agent.Place, chain ipxe.Chain, at *agent.Sockets, every time.Duration) watch.Network {
-	return watch.Network{Interface: "any", NoProbe: true, Want: watch.Desired(p.NextServer, p.Base, chain), Every: every,
-		TFTPPort: at.TFTP().Port()}
+func unasked(p agent.Place, c config.Config, at *agent.Sockets) watch.Network {
+	return watch.Network{Interface: "any", NoProbe: true, Every: c.Probe.Interval, TFTPPort: at.TFTP().Port(),
+		Want: watch.Desired(p.NextServer, p.Base, c.Chain, c.Boot.Files)}
 }
 
 // info labels the metric build_info.

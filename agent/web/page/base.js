@@ -120,6 +120,7 @@ const clients = {
   efi32: "UEFI IA32",
   arm64: "UEFI ARM64",
   http64: "UEFI HTTP",
+  "http-arm64": "UEFI HTTP ARM64",
   ipxe: "iPXE",
 };
 const clientName = (c) => clients[c] || clean(c);

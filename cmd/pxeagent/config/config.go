@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pxeagent/agent/catalog"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
@@ -22,6 +23,7 @@ type Config struct {
 	Interfaces []string   // the networks' names at the DHCP server
 	NextServer netip.Addr // IPv4; the zero Addr means auto: see localAddr
 	Chain      ipxe.Chain
+	Boot       BootConfig
 	StateDir   string // absolute
 	DHCP       DHCPConfig
 	Serve      ServeConfig
@@ -36,6 +38,11 @@ type Config struct {
 	Log        LogConfig
 	Images     []image.Want        // in the file's order
 	Mirrors    map[string][]string // URLs by recipe
+}
+
+// BootConfig is what machines load first.
+type BootConfig struct {
+	Files [firmware.NumArch]string // the names that DHCP sends, by architecture; "": none is sent
 }
 
 // Names that dhcp.backend takes besides those of the schema's backends.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pxeagent/agent/catalog"
+	"pxeagent/agent/firmware"
 	"pxeagent/agent/ipxe"
 )
 
@@ -48,6 +49,8 @@ func networkKeys(all []Backend) []Key {
 		{Name: "chain", Default: "auto", Flag: "chain", Arg: "HOW", Public: true,
 			Usage: "how iPXE is kept from loading itself again: auto, dhcp, embed, tftp or off",
 			Into:  Choice(func(c *Config) *ipxe.Chain { return &c.Chain }, ipxe.Chains()...)},
+		bootFile(firmware.BIOS, "BIOS"), bootFile(firmware.EFI64, "UEFI x64"), bootFile(firmware.ARM64, "UEFI ARM64"),
+		bootFile(firmware.EFI32, "UEFI IA32"), bootFile(firmware.ARM32, "UEFI ARM"),
 		{Name: "state_dir", Default: Here.State, Flag: "state-dir", Arg: "DIR", Path: true,
 			Usage: "folder for the journal and what else outlives a restart",
 			Into:  Text(func(c *Config) *string { return &c.StateDir })},
@@ -60,6 +63,13 @@ func networkKeys(all []Backend) []Key {
 				senders(all),
 			Into: Choice(func(c *Config) *string { return &c.DHCP.HTTPBoot }, "auto", "on", "off")},
 	}
+}
+
+// bootFile is the key of the name that DHCP sends machines of one architecture.
+func bootFile(a firmware.Arch, machines string) Key {
+	return Key{Name: "boot.files." + a.String(), Default: ipxe.BootFiles()[a], Public: true,
+		Usage: "file below serve.root/tftp, or built in, that DHCP names to " + machines + " machines",
+		Into:  One(func(c *Config) *string { return &c.Boot.Files[a] }, parseBootFile)}
 }
 
 var serverKeys = []Key{

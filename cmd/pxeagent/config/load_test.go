@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pxeagent/agent/catalog"
+	"pxeagent/agent/firmware"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -72,7 +73,9 @@ var compareConfig = cmp.Options{
 
 func defaultConfig() Config {
 	return Config{
-		Chain:    "auto",
+		Chain: "auto",
+		Boot: BootConfig{Files: [firmware.NumArch]string{firmware.BIOS: "undionly.kpxe", firmware.EFI64: "ipxe.efi",
+			firmware.ARM64: "snp-arm64.efi"}},
 		StateDir: "/var/lib/pxeagent/state",
 		DHCP: DHCPConfig{
 			Backend:  NoBackend,
@@ -113,12 +116,17 @@ var samples = map[string]struct {
 }{
 	"interface": {"eth1,eth2", "[eth1, eth2]",
 		func(c *Config) { c.Interfaces, c.DHCP.Backend = []string{"eth1", "eth2"}, "shed" }},
-	"next_server":    {"10.0.0.7", "10.0.0.7", func(c *Config) { c.NextServer = netip.MustParseAddr("10.0.0.7") }},
-	"chain":          {"tftp", "tftp", func(c *Config) { c.Chain = "tftp" }},
-	"state_dir":      {"/s", "/s", func(c *Config) { c.StateDir = "/s" }},
-	"dhcp.backend":   {"shed", "shed", func(c *Config) { c.DHCP.Backend = "shed" }},
-	"dhcp.http_boot": {"on", "on", func(c *Config) { c.DHCP.HTTPBoot = "on" }},
-	"dhcp.shed.dir":  {"/d", "/d", func(c *Config) { shedOf(c).Dir = "/d" }},
+	"next_server":      {"10.0.0.7", "10.0.0.7", func(c *Config) { c.NextServer = netip.MustParseAddr("10.0.0.7") }},
+	"chain":            {"tftp", "tftp", func(c *Config) { c.Chain = "tftp" }},
+	"boot.files.bios":  {"lpxelinux.0", "lpxelinux.0", func(c *Config) { c.Boot.Files[firmware.BIOS] = "lpxelinux.0" }},
+	"boot.files.efi64": {"a/b.efi", "a/b.efi", func(c *Config) { c.Boot.Files[firmware.EFI64] = "a/b.efi" }},
+	"boot.files.arm64": {"b.efi", "b.efi", func(c *Config) { c.Boot.Files[firmware.ARM64] = "b.efi" }},
+	"boot.files.efi32": {"c.efi", "c.efi", func(c *Config) { c.Boot.Files[firmware.EFI32] = "c.efi" }},
+	"boot.files.arm32": {"d.efi", "d.efi", func(c *Config) { c.Boot.Files[firmware.ARM32] = "d.efi" }},
+	"state_dir":        {"/s", "/s", func(c *Config) { c.StateDir = "/s" }},
+	"dhcp.backend":     {"shed", "shed", func(c *Config) { c.DHCP.Backend = "shed" }},
+	"dhcp.http_boot":   {"on", "on", func(c *Config) { c.DHCP.HTTPBoot = "on" }},
+	"dhcp.shed.dir":    {"/d", "/d", func(c *Config) { shedOf(c).Dir = "/d" }},
 	"dhcp.shed.restart": {"service  shed restart", "[service, shed, restart]",
 		func(c *Config) { shedOf(c).Restart = []string{"service", "shed", "restart"} }},
 	"dhcp.tower.name":          {"high", "high", func(c *Config) { c.DHCP.Backend, towerOf(c).Name = "tower", "high" }},

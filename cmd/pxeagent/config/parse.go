@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 	"time"
 	"unicode"
 
+	"pxeagent/agent/dhcp"
 	"pxeagent/cmd/pxeagent/cli"
 )
 
@@ -35,6 +37,22 @@ func parseName(s string) (string, error) {
 		return "", fmt.Errorf("%q holds a control character", s)
 	case strings.Contains(s, "/"):
 		return "", fmt.Errorf("%q holds a slash; want a name such as eth1", s)
+	}
+	return s, nil
+}
+
+// parseBootFile takes the name of a file as machines ask for it: below the tree, without a way out of it.
+func parseBootFile(s string) (string, error) {
+	odd := strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' })
+	switch {
+	case strings.Contains(s, "://"):
+		return "", fmt.Errorf("%q is a URL; want the name of a file, such as ipxe.efi: UEFI HTTP boot is sent its URL", s)
+	case strings.HasPrefix(s, "/"):
+		return "", fmt.Errorf("%q begins with a slash; want a name below serve.root/tftp, such as ipxe.efi", s)
+	case odd || !fs.ValidPath(s) || s == ".":
+		return "", fmt.Errorf("invalid file name %q: want one such as ipxe.efi or shim/shimx64.efi", s)
+	case len(s) > dhcp.MaxBootFile:
+		return "", fmt.Errorf("%q has %d bytes; a DHCP server sends at most %d", s, len(s), dhcp.MaxBootFile)
 	}
 	return s, nil
 }
