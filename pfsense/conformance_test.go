@@ -136,6 +136,11 @@ func (s *site) probe(ctx context.Context, clients []firmware.Client) ([]firmware
 	return report.Offers, err
 }
 
+// wire is a run's probe.
+func (s *site) wire(ctx context.Context, clients []firmware.Client, _ dhcp.Enough) ([]firmware.Offer, error) {
+	return s.probe(ctx, clients)
+}
+
 // own is pxeagent's record on the firewall.
 func (s *site) own() []byte {
 	s.t.Helper()

@@ -65,7 +65,7 @@ func TestConfigureOverFaults(t *testing.T) {
 				}
 				defer j.Close()
 				spoilt := false
-				_, err = dhcp.Configure{Server: s.open(), Journal: j, Want: s.boot("10.99.0.5"), Probe: s.probe,
+				_, err = dhcp.Configure{Server: s.open(), Journal: j, Want: s.boot("10.99.0.5"), Probe: s.wire,
 					Within: 2 * time.Second, Report: func(step dhcp.Step) {
 						if step.Code == dhcp.StepBaseline {
 							c.spoil(s)

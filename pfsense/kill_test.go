@@ -174,7 +174,7 @@ func TestKilledAnywhere(t *testing.T) {
 				}
 				if i%2 == 0 {
 					j := openJournal(t, order)
-					_, err := dhcp.Configure{Server: s.open(), Journal: j, Want: want, Probe: s.probe}.Run(t.Context())
+					_, err := dhcp.Configure{Server: s.open(), Journal: j, Want: want, Probe: s.wire}.Run(t.Context())
 					j.Close()
 					if err != nil || !slices.Equal(s.own(), written) {
 						t.Fatalf("killed at point %d, then configured: %v; %s", i, err, s.own())
@@ -207,7 +207,7 @@ func (s *site) undo(t *testing.T, o pfsense.ChildOrder, old []byte) {
 	t.Helper()
 	j := openJournal(t, o)
 	defer j.Close()
-	_, err := dhcp.Revert{Server: s.open(), Journal: j, Probe: s.probe}.Run(t.Context())
+	_, err := dhcp.Revert{Server: s.open(), Journal: j, Probe: s.wire}.Run(t.Context())
 	if err != nil && !errors.Is(err, dhcp.ErrNoJournal) {
 		t.Fatalf("reverting: %v", err)
 	}

@@ -150,7 +150,7 @@ func (s *site) configure(t *testing.T, v *virtual) error {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	_, err = dhcp.Configure{Server: s.open().At(v.Now, v.Sleep), Journal: j, Want: s.boot("10.99.0.5"), Probe: s.probe,
+	_, err = dhcp.Configure{Server: s.open().At(v.Now, v.Sleep), Journal: j, Want: s.boot("10.99.0.5"), Probe: s.wire,
 		Within: 2 * time.Second}.Run(t.Context())
 	return err
 }

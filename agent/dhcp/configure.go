@@ -15,9 +15,10 @@ type Configure struct {
 	Server  Server
 	Want    Boot
 	Journal *Journal // may be nil with DryRun
-	// Probe asks the wire as these clients and returns every offer that came. nil: this machine
-	// has no address in that network, and the result is not proven.
-	Probe func(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error)
+	// Probe asks the wire. nil: this machine has no address in that network, and the result is not proven.
+	Probe Probe
+	// Begun is a look by Probe, at its full time, that was begun before the settings were read; nil: Run begins it.
+	Begun *Look
 	// Preflight checks that the next-server serves what want names, before machines are sent
 	// there. Its error wraps ErrNotServing if it does not. nil: not checked.
 	Preflight func(ctx context.Context, want Boot) error
@@ -34,11 +35,19 @@ type Configure struct {
 func (c Configure) Run(ctx context.Context) (Result, error) {
 	r := newRun(c.Server, c.Journal, c.Probe, c.Within, c.Report)
 	r.want = c.Want
+	defer r.drop()
 	err := r.configure(ctx, c)
 	return r.Result, err
 }
 
 func (r *run) configure(ctx context.Context, c Configure) error {
+	if r.journal == nil && !c.DryRun {
+		return errors.New("configuring without a journal")
+	}
+	// The wire as it is, beside reading the settings and asking next-server.
+	if r.begun = c.Begun; r.begun == nil {
+		r.begin(ctx, ProbeClients(r.want))
+	}
 	plan, err := r.server.Plan(ctx, r.want)
 	if err != nil {
 		return fmt.Errorf("reading the settings of %s: %w", r.server, err)
@@ -54,8 +63,6 @@ func (r *run) configure(ctx context.Context, c Configure) error {
 			r.step(StepBaseline, err, "probed the network")
 		}
 		return r.reached()
-	case r.journal == nil:
-		return errors.New("configuring without a journal")
 	case plan.Empty():
 		return r.inSync(ctx)
 	}
@@ -82,7 +89,7 @@ func (r *run) baseline(ctx context.Context) (*wire, error) {
 	if r.probe == nil {
 		return nil, nil
 	}
-	offers, err := r.probe(ctx, r.clients())
+	offers, err := r.ask(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +165,8 @@ func (r *run) change(ctx context.Context, before *wire) error {
 
 // provenOrBack ends a run that wrote. What it wrote stays where r.Wrote does.
 func (r *run) provenOrBack(ctx context.Context, was record) error {
+	r.enough = r.until()
+	r.begin(ctx, r.clients())
 	if err := r.readBack(ctx, was); err != nil {
 		return err
 	}

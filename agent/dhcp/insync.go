@@ -24,6 +24,7 @@ func (r *run) inSync(ctx context.Context) error {
 				r.likelyCause(v))
 		}
 	}
+	r.drop()
 	if err := r.server.Apply(ctx, r.Plan); err != nil {
 		r.step(StepReloaded, err, "the server was told to load its settings")
 		return fmt.Errorf("loading the settings again: %w", err)

@@ -12,7 +12,7 @@ import (
 
 // look is one look at the wire.
 func (r *run) look(ctx context.Context) (Verdict, error) {
-	offers, err := r.probe(ctx, r.clients())
+	offers, err := r.ask(ctx)
 	if err != nil {
 		r.step(StepVerify, err, "the network could not be probed")
 		return Verdict{}, err

@@ -45,7 +45,7 @@ func (r *run) asBefore(ctx context.Context, boot Boot, before *wire) (Verdict, e
 	var v Verdict
 	var last error
 	for {
-		offers, err := r.probe(ctx, clients)
+		offers, err := r.probe(ctx, clients, nil)
 		switch {
 		case err == nil:
 			r.Offers, v = offers, Verify(boot, r.Plan, offers)

@@ -2,7 +2,6 @@ package dhcp
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -76,14 +75,15 @@ type run struct {
 	server  Server
 	want    Boot
 	journal *Journal
-	probe   func(context.Context, []firmware.Client) ([]firmware.Offer, error)
+	probe   Probe
+	begun   *Look  // for ask; nil: none
+	enough  Enough // ends a look; nil: each takes its full time
 	within  time.Duration
 	report  func(Step)
 }
 
 // newRun makes the empty lists of the result [] in JSON and not null.
-func newRun(s Server, j *Journal, probe func(context.Context, []firmware.Client) ([]firmware.Offer, error),
-	within time.Duration, report func(Step)) *run {
+func newRun(s Server, j *Journal, probe Probe, within time.Duration, report func(Step)) *run {
 	return &run{server: s, journal: j, probe: probe, within: cmp.Or(within, withinDefault), report: report,
 		Result: Result{Server: s.String(), Changes: []Change{}, Problems: []Problem{}}}
 }

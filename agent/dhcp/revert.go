@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"pxeagent/agent/firmware"
 )
 
 // Revert puts a DHCP server's settings back to the last state that pxeagent did not write.
@@ -14,7 +12,7 @@ type Revert struct {
 	Server  Server
 	Journal *Journal
 	// Probe is as in Configure.
-	Probe               func(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error)
+	Probe               Probe
 	DryRun              bool          // only say what would change
 	DiscardLaterChanges bool          // go back even where somebody changed the settings after pxeagent
 	Within              time.Duration // how long the wire may take to be as it was; 0: 30 s

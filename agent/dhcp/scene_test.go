@@ -85,7 +85,7 @@ func (s *scene) Revert(ctx context.Context, p dhcp.Plan) error {
 }
 
 // probe takes half a second of the test's clock.
-func (s *scene) probe(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
+func (s *scene) probe(ctx context.Context, clients []firmware.Client, _ dhcp.Enough) ([]firmware.Offer, error) {
 	s.probes++
 	select {
 	case <-time.After(500 * time.Millisecond):

@@ -21,6 +21,9 @@ import (
 // dhcpd, which pings for a second, has answered before.
 var resend = []time.Duration{1300 * time.Millisecond, 2200 * time.Millisecond, 4 * time.Second}
 
+// lateAfter is when an answer is late.
+const lateAfter = 500 * time.Millisecond
+
 // maxOffers is how many different offers to one client are kept.
 const maxOffers = 16
 
@@ -78,12 +81,14 @@ type exchange struct {
 	accept []byte // message types
 	// single: each ask is to one server, and there is nothing to wait for once each has been answered.
 	single bool
+	enough func([]firmware.Offer) bool // ends it; nil: nothing does
 	guard  *guard.Guard
 
 	heard   []heard
 	notes   []string
 	servers map[serverTo]bool
 	last    time.Time // of the newest answer or question
+	late    time.Time // of the first answer that was late; zero: none was
 }
 
 // run closes the ways and waits for its receivers before it returns.
@@ -129,7 +134,9 @@ func (x *exchange) run(ctx context.Context) error {
 		case err := <-failed:
 			return err
 		case p := <-packets:
-			x.take(p)
+			if x.take(p) && x.enough != nil && x.enough(x.offers()) {
+				return nil
+			}
 		case now := <-timer.C:
 			for _, a := range x.asks {
 				if at, ok := x.due(a); ok && !at.After(now) {
@@ -186,12 +193,17 @@ func (x *exchange) missing(a *ask) bool {
 	return false
 }
 
-// due is when a is to be asked again, if it is.
+// due is when a is to be asked again, if it is. ISC dhcpd pings an address for a second before it offers that, and
+// drops what the same MAC asks meanwhile as another client: it is asked again as soon as it has answered the first one.
 func (x *exchange) due(a *ask) (time.Time, bool) {
 	if !x.missing(a) || a.sent == 0 || a.sent > len(a.schedule) {
 		return time.Time{}, false
 	}
-	return a.first.Add(a.schedule[a.sent-1]), true
+	at := a.first.Add(a.schedule[a.sent-1])
+	if a.sent == 1 && !x.late.IsZero() && x.late.Before(at) {
+		at = x.late
+	}
+	return at, true
 }
 
 // send asks in every way. Only where none works is that an error.
@@ -219,12 +231,12 @@ func (x *exchange) send(a *ask) error {
 	return nil
 }
 
-// take keeps an answer unless it is known already.
-func (x *exchange) take(p incoming) {
+// take keeps an answer unless it is known already, and reports whether it did.
+func (x *exchange) take(p incoming) bool {
 	a := p.ask
 	if p.err != nil {
 		x.note("%s: an answer from %s cannot be read: %v", a.client, p.from.Addr(), p.err)
-		return
+		return false
 	}
 	h := heard{p.offer, a}
 	o := &h.offer
@@ -239,6 +251,9 @@ func (x *exchange) take(p incoming) {
 	o.After = firmware.Seconds(now.Sub(a.first))
 	if len(a.heard) == 0 {
 		a.took = now.Sub(a.first)
+		if a.took >= lateAfter && x.late.IsZero() {
+			x.late = now
+		}
 	}
 	for j, known := range x.heard {
 		if known.ask == a && known.offer.SaysSame(*o) {
@@ -246,17 +261,18 @@ func (x *exchange) take(p incoming) {
 			if o.Via == viaRaw {
 				x.heard[j].offer.Via = viaRaw
 			}
-			return
+			return false
 		}
 	}
 	if a.kept++; a.kept > maxOffers {
 		x.note("%s: more than %d different offers; the others are left out", a.client, maxOffers)
-		return
+		return false
 	}
 	// Only servers of offers that are kept: whoever makes up a server for each answer does not fill the memory.
 	a.heard[o.Server], x.servers[serverTo{o.Server, a.client.HTTP()}] = true, true
 	x.last = now
 	x.heard = append(x.heard, h)
+	return true
 }
 
 func (x *exchange) offers() []firmware.Offer {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -141,6 +142,54 @@ func FuzzExchange(f *testing.F) {
 		for _, a := range b.next() {
 			if a.to.Port() != portPXE || Local(a.to.Addr()) {
 				t.Errorf("asks %s", a.to)
+			}
+		}
+	})
+}
+
+// pinging is a way to a server that answers its first question after a second, and drops what comes before that.
+func pinging() *way {
+	answers, closed := make(chan []byte, 10), make(chan struct{})
+	begun := false
+	var pinged atomic.Bool
+	return &way{
+		name: viaRaw,
+		send: func(_ message, b []byte) error {
+			switch ask := slices.Clone(b); {
+			case pinged.Load():
+				answers <- offerTo(ask, "file")
+			case !begun:
+				begun = true
+				time.AfterFunc(time.Second, func() { pinged.Store(true); answers <- offerTo(ask, "file") })
+			}
+			return nil
+		},
+		receive: func(buf []byte) ([]byte, netip.AddrPort, error) {
+			select {
+			case b := <-answers:
+				return buf[:copy(buf, b)], netip.AddrPortFrom(first, portServer), nil
+			case <-closed:
+				return nil, netip.AddrPort{}, net.ErrClosed
+			}
+		},
+		close: func() error { close(closed); return nil },
+	}
+}
+
+// What a server drops while it pings is asked again as soon as its first answer comes, and not only when it is due.
+func TestAskedAgainAfterALateAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := &exchange{quiet: time.Second, limit: 6 * time.Second, accept: []byte{typeOffer}, ways: []*way{pinging()}}
+		for i, c := range []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientARM64} {
+			x.asks = append(x.asks, &ask{message: message{client: c, typ: typeDiscover, xid: 0xcafe + uint32(i),
+				mac: [6]byte{2, 0, 0, 0, 0, 1}}, schedule: resend})
+		}
+		if err := x.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for i, a := range x.asks {
+			if want := min(i+1, 2); a.sent != want || a.took != time.Second {
+				t.Errorf("%s: asked %d times and answered after %v; want %d times, and 1s", a.client, a.sent, a.took, want)
 			}
 		}
 	})

@@ -55,6 +55,8 @@ type Config struct {
 	// Limit is how long to wait for a first offer; 0: DefaultLimit. No probe takes longer than Limit and Quiet, and where
 	// a proxyDHCP server has to be asked on port 4011, some seconds more.
 	Limit time.Duration
+	// Enough ends the probe once it says so of the offers so far, before any quiet; nil: nothing does.
+	Enough func([]firmware.Offer) bool
 	// Server, if valid, is asked alone and by unicast, as a relay agent asks for a machine behind it
 	// (RFC 2131 section 4.1). Port 0 is 67. It needs no raw socket.
 	Server netip.AddrPort
@@ -145,7 +147,8 @@ func (cfg Config) run(ctx context.Context) (Report, error) {
 		m.client, m.xid = c, newXID(asks)
 		asks = append(asks, &ask{message: m, schedule: resend})
 	}
-	x := exchange{ways: ways, asks: asks, quiet: cfg.Quiet, limit: cfg.Limit, accept: []byte{typeOffer}, guard: cfg.Guard}
+	x := exchange{ways: ways, asks: asks, quiet: cfg.Quiet, limit: cfg.Limit, accept: []byte{typeOffer},
+		enough: cfg.Enough, guard: cfg.Guard}
 	if err := x.run(ctx); err != nil {
 		return r, fmt.Errorf("asking for offers: %w", err)
 	}

@@ -278,3 +278,21 @@ func loopback(t *testing.T) string {
 	}
 	return all[i].Name
 }
+
+// A probe that is told what is enough ends when it has that: here nothing else ends it within an hour.
+func TestEnoughEndsProbe(t *testing.T) {
+	server := standIn(t, func(ask []byte, send func([]byte)) { send(offerTo(ask, "file")) })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cfg := relayConfig(server, firmware.ClientBIOS, firmware.ClientEFI64, firmware.ClientARM64)
+	cfg.Quiet = time.Hour
+	var heard []int
+	cfg.Enough = func(offers []firmware.Offer) bool {
+		heard = append(heard, len(offers))
+		return len(offers) == len(cfg.Clients)
+	}
+	r, err := Run(ctx, cfg)
+	if err != nil || len(r.Offers) != 3 || !slices.Equal(heard, []int{1, 2, 3}) {
+		t.Errorf("%v, %d offers, asked whether it is enough after %v", err, len(r.Offers), heard)
+	}
+}

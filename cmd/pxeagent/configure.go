@@ -29,7 +29,7 @@ from cron and from Ansible.`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			run := func(ctx context.Context, l loaded, n network, s dhcp.Server, t *teller) (dhcp.Result, error) {
-				c := dhcp.Configure{Server: s, Want: n.want, DryRun: dryRun, Probe: n.wire(), Report: t.step}
+				c := dhcp.Configure{Server: s, Want: n.want, DryRun: dryRun, Probe: n.wire(), Begun: n.begun, Report: t.step}
 				if off {
 					c.Want = dhcp.Boot{}
 				}
@@ -55,7 +55,7 @@ from cron and from Ansible.`,
 				r, err := c.Run(ctx)
 				return r, t.end(r, dryRun, err)
 			}
-			return a.eachNetwork(cmd, !off, asJSON, run)
+			return a.eachNetwork(cmd, !off, asJSON, true, run)
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only show the plan: exit 0 where all is right, 2 where not")
@@ -89,7 +89,7 @@ decide.`,
 				}.Run(ctx)
 				return r, t.end(r, dryRun, err)
 			}
-			return a.eachNetwork(cmd, false, asJSON, run)
+			return a.eachNetwork(cmd, false, asJSON, false, run)
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false,
@@ -119,8 +119,9 @@ func (t *teller) end(r dhcp.Result, dryRun bool, err error) error {
 type networkRun func(context.Context, loaded, network, dhcp.Server, *teller) (dhcp.Result, error)
 
 // eachNetwork does the same for every interface that is configured. One that fails does not keep
-// the others from their turn; the first failure is the exit code.
-func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON bool, do networkRun) error {
+// the others from their turn; the first failure is the exit code. With look the first network is looked
+// at while the DHCP server is asked about the networks.
+func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON, look bool, do networkRun) error {
 	l, err := a.read(cmd.Flags())
 	if err != nil {
 		return err
@@ -132,9 +133,17 @@ func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON bool, do networkR
 	}
 	log := newLogger(a.stderr, logs)
 	l.open(a, cmd.Flags(), log)
+	var ahead network
+	if look {
+		ahead = l.lookAhead(cmd.Context(), needNext)
+		defer ahead.begun.End()
+	}
 	all, err := l.networks(needNext, l.find(cmd.Context()))
 	if err != nil {
 		return err
+	}
+	if all[0].device == ahead.device {
+		all[0].begun = ahead.begun
 	}
 	var outcomes []outcome
 	first := cli.Done

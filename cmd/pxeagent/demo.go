@@ -198,7 +198,7 @@ func (d *demonstration) configure(ctx context.Context) error {
 func (d *demonstration) run(j *dhcp.Journal, server dhcp.Server) dhcp.Configure {
 	return dhcp.Configure{
 		Server: server, Want: d.want, Journal: j, Within: 3 * time.Second, // the stand-in answers at once or not at all
-		Probe: func(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
+		Probe: func(ctx context.Context, clients []firmware.Client, _ dhcp.Enough) ([]firmware.Offer, error) {
 			r, err := d.probe(ctx, clients)
 			return r.Offers, err
 		},

@@ -17,7 +17,7 @@ import (
 
 // wired is a firewall whose web page and DHCP server are on the wire, and a machine with an address on two networks.
 type wired struct {
-	t        *testing.T
+	t        testing.TB
 	fw       *pfsensetest.Firewall
 	box      *lab.Host
 	dir, cmd string
@@ -115,7 +115,15 @@ func TestFirewallOnTheWire(t *testing.T) {
 	w.do(cli.Done, []string{"pfSense 10.99.0.1, interface ADMIN (opt1)", "offers are as desired", "proven on the wire"},
 		"configure")
 	w.do(cli.Done, []string{"settings  in sync", "wire      in sync"}, "status")
-	w.do(cli.Done, []string{"in sync: nothing was written"}, "configure")
+	// The network is looked at while the firewall is read: here that waits for it.
+	for _, args := range [][]string{{"configure"}, {"configure", "--dry-run"}} {
+		w.fw.Order(pfsensetest.Fault{Kind: pfsensetest.Held, Times: 1})
+		asked = len(w.fw.Requests())
+		w.do(cli.Done, []string{"in sync"}, args...)
+		if n := len(w.fw.Requests()) - asked; n != 1 {
+			t.Errorf("%q made %d requests, want 1", args, n)
+		}
+	}
 	w.do(cli.Done, []string{"10.99.0.7"}, "probe")
 	w.do(cli.Done, []string{"bootstrap.ipxe"}, "check")
 	w.do(cli.Done, []string{"the old settings are back"}, "revert")

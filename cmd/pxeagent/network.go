@@ -30,6 +30,7 @@ type network struct {
 	mac    []byte // to probe with; nil: made
 	guard  *guard.Guard
 	found  backend.Network
+	begun  *dhcp.Look // with the probe of wire; nil: none is under way
 }
 
 // networks finds this machine's place in each network that is configured. Where next_server is not needed, want of an
@@ -136,16 +137,32 @@ func (n network) probeConfig() probe.Config {
 }
 
 // wire is the Probe of dhcp.Configure: nil where this machine is not in that network.
-func (n network) wire() func(context.Context, []firmware.Client) ([]firmware.Offer, error) {
+func (n network) wire() dhcp.Probe {
 	if n.device == "" {
 		return nil
 	}
-	return func(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
+	return func(ctx context.Context, clients []firmware.Client, enough dhcp.Enough) ([]firmware.Offer, error) {
 		c := n.probeConfig()
-		c.Clients = clients
+		c.Clients, c.Enough = clients, enough
 		report, err := probe.Run(ctx, c)
 		return report.Offers, err
 	}
+}
+
+// lookAhead is the first network, with a look at it that goes on while the DHCP server is asked about it. The zero
+// network: this machine's place there is not known without asking. It asks as every client, since only the DHCP server
+// knows which it will answer.
+func (l loaded) lookAhead(ctx context.Context, needNext bool) network {
+	if l.row.Find == nil {
+		return network{}
+	}
+	all, err := l.networks(needNext, l.recall())
+	if err != nil || all[0].device == "" {
+		return network{}
+	}
+	n := all[0]
+	n.begun = n.wire().Begin(ctx, firmware.Clients(), nil)
+	return n
 }
 
 // serving is the Preflight of dhcp.Configure.

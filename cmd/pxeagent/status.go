@@ -105,7 +105,7 @@ func (l loaded) status(ctx context.Context, n network, log *slog.Logger) status 
 		if ask == nil {
 			return nil
 		}
-		offers, err := ask(ctx, dhcp.ProbeClients(plan.After.Boot))
+		offers, err := ask(ctx, dhcp.ProbeClients(plan.After.Boot), nil)
 		if err != nil {
 			return fmt.Errorf("asking the wire: %w", err)
 		}

@@ -59,6 +59,7 @@ func (f *Firewall) serveDHCP(id string, conn net.PacketConn, to func(*dhcpv4.DHC
 			if err != nil {
 				continue
 			}
+			f.free()
 			if reply, err := f.reply(id, buf[:n]); err == nil {
 				_, _ = conn.WriteTo(reply.ToBytes(), to(reply, from))
 			}

@@ -29,6 +29,7 @@ const (
 	Killed       Kind = "killed"       // a writing program: it saves, the DHCP daemon is stopped, and PHP dies: 502
 	GatewayTime  Kind = "gateway time" // a proxy's 504. It is carried out
 	Slow         Kind = "slow"         // it is carried out, and answered after Delay, unless the client has disconnected
+	Held         Kind = "held"         // it is carried out once the DHCP server has been asked since the fault was ordered
 	CutBefore    Kind = "cut before"   // the connection is closed
 	CutAfter     Kind = "cut after"    // it is carried out, and the connection is closed
 	LoseChunk    Kind = "lose chunk"   // REST: a chunk is acknowledged but not written
@@ -46,14 +47,29 @@ type Fault struct {
 	For   time.Duration
 	Delay time.Duration // of Slow
 
-	until time.Time // of For; zero: it met none yet
+	until time.Time     // of For; zero: it met none yet
+	free  chan struct{} // of Held; closed when it need not wait any longer
 }
 
 // Order adds a fault. If several match a request, the first one applies.
 func (f *Firewall) Order(fault Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if fault.Kind == Held {
+		fault.free = make(chan struct{})
+		f.held = append(f.held, fault.free)
+	}
 	f.faults = append(f.faults, &fault)
+}
+
+// free lets requests go on that wait for a question to the DHCP server.
+func (f *Firewall) free() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.held {
+		close(c)
+	}
+	f.held = nil
 }
 
 // Heal removes all faults.

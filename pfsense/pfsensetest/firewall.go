@@ -31,6 +31,10 @@ type Options struct {
 	// protection does. 0: never.
 	LockOut int
 	Clock   func() time.Time // nil: time.Now
+	// Started is called with the settings that a DHCP daemon was started with, and with nil where none runs after that: a
+	// real one can stand in for this package's. The firewall waits for it, and it must not call the firewall. nil: nobody
+	// is told.
+	Started func(Tree)
 }
 
 // User is a local user of the firewall.
@@ -69,6 +73,7 @@ type Firewall struct {
 	failing  int // loads after which the daemon will not start
 	between  map[Moment]func(Tree)
 	faults   []*Fault
+	held     []chan struct{}    // of those that wait for a question to the DHCP server
 	files    map[string]*upload // in /tmp
 	requests []Request
 	refused  int // logins
@@ -229,9 +234,10 @@ func (f *Firewall) load() {
 	f.loaded = nil
 	if f.failing > 0 {
 		f.failing--
-		return
-	}
-	if f.saved.startable() {
+	} else if f.saved.startable() {
 		f.loaded = f.saved.Clone()
+	}
+	if f.opts.Started != nil {
+		f.opts.Started(f.loaded)
 	}
 }

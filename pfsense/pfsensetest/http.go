@@ -65,6 +65,12 @@ func (f *Firewall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.w = unheard{http.Header{}}
 		answer()
 		cut()
+	case Held:
+		select {
+		case <-v.fault.free:
+		case <-r.Context().Done():
+			cut()
+		}
 	case Slow:
 		held := &later{header: http.Header{}, status: http.StatusOK}
 		v.w = held

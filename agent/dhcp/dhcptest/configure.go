@@ -45,11 +45,13 @@ func (b *bench) mustRevert(what string) {
 }
 
 // probe is what a run looks at the wire with; nil where the run is to be blind.
-func (b *bench) probe() func(context.Context, []firmware.Client) ([]firmware.Offer, error) {
+func (b *bench) probe() dhcp.Probe {
 	if b.blind {
 		return nil
 	}
-	return b.Probe
+	return func(ctx context.Context, clients []firmware.Client, _ dhcp.Enough) ([]firmware.Offer, error) {
+		return b.Probe(ctx, clients)
+	}
 }
 
 func (b *bench) unproven(err error) bool { return b.blind && errors.Is(err, dhcp.ErrNotProven) }
