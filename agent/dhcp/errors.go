@@ -49,15 +49,17 @@ func (e *LockedError) Error() string {
 }
 func (e *LockedError) Is(target error) bool { return target == ErrLocked }
 
-// JournalError is a journal that cannot be understood. It is never overwritten.
+// ErrLaterJournal: a later pxeagent wrote the journal.
+var ErrLaterJournal = errors.New("a later pxeagent wrote it")
+
+// JournalError is a journal that cannot be understood, ErrLaterJournal or damaged. It is never overwritten.
 type JournalError struct {
 	Path string
 	Err  error
 }
 
 func (e *JournalError) Error() string {
-	return fmt.Sprintf("reading the journal %s: %v; look at it, put back by hand what it says, then move it away",
-		e.Path, e.Err)
+	return fmt.Sprintf("reading the journal %s: %v", e.Path, e.Err)
 }
 func (e *JournalError) Unwrap() error { return e.Err }
 

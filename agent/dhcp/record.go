@@ -136,6 +136,10 @@ func parseRecord(data []byte) (record, error) {
 	if err := json.Unmarshal(data, &head); err != nil {
 		return record{}, err
 	}
+	if head.Version > recordVersion {
+		return record{}, fmt.Errorf("%w: it has version %d, this pxeagent knows version %d", ErrLaterJournal, head.Version,
+			recordVersion)
+	}
 	if head.Version != recordVersion {
 		return record{}, fmt.Errorf("it has version %d, this pxeagent knows version %d", head.Version, recordVersion)
 	}

@@ -8,7 +8,7 @@ import (
 // explain finds the code and the hints for any error. A plan that a backend refuses for a reason of its own has
 // that reason's code.
 func (a *app) explain(err error) cli.Failure {
-	rules := []cli.Rule{{Is: isMistakes, Code: cli.Usage}}
+	rules := []cli.Rule{{Is: isMistakes, Code: cli.Usage, Hints: mistakeHints}}
 	for _, b := range a.backends {
 		rules = append(rules, b.Refusals...)
 	}

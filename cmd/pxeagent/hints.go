@@ -51,6 +51,11 @@ var endRules = []cli.Rule{
 
 // causeRules are of what brought a run to its end.
 var causeRules = []cli.Rule{
+	cli.On(dhcp.ErrLaterJournal, cli.Unexpected,
+		"nothing was changed: use the pxeagent that wrote it; `pxeagent version` says which this one is"),
+	{Is: isJournal, Code: cli.Unexpected, Hints: func(error) []string {
+		return []string{"nothing was changed: look at it, put back by hand what it says, then move it away"}
+	}},
 	cli.On(image.ErrNoSpace, cli.NotWritable,
 		"make room, or name another disk in serve.root (--root); `pxeagent image list` says what each image takes, "+
 			"`pxeagent image remove` removes one"),
@@ -100,9 +105,15 @@ var causeRules = []cli.Rule{
 	cli.On(syscall.ENODEV, cli.NoInterface, "`ip link` lists this machine's devices"),
 	{Is: cli.IsError(syscall.ENOSPC, syscall.EDQUOT), Code: cli.NotWritable, Hints: diskHints},
 	{Is: cli.IsError(syscall.EROFS), Code: cli.NotWritable, Hints: readOnlyHints},
+	{Is: cli.IsError(syscall.ENOTDIR), Code: cli.NotWritable, Hints: notFolderHints},
 	{Is: cli.IsError(exec.ErrNotFound), Code: cli.NoProgram, Hints: programHints},
 	{Is: cli.IsError(fs.ErrPermission), Code: cli.Permission, Hints: permissionHints},
 	cli.On(context.Canceled, cli.Interrupted),
+}
+
+func isJournal(err error) bool {
+	var j *dhcp.JournalError
+	return errors.As(err, &j) && !errors.Is(err, dhcp.ErrLaterJournal)
 }
 
 func isMistakes(err error) bool {
@@ -208,6 +219,15 @@ func addressHints(error) []string {
 	return []string{"that address is not this machine's; `ip -4 addr` lists those that are, and :PORT listens on all"}
 }
 
+// mistakeHints are for a configuration that a later pxeagent may know.
+func mistakeHints(err error) []string {
+	var ms config.Mistakes
+	if !errors.As(err, &ms) || !ms.UnknownKey() {
+		return nil
+	}
+	return []string{"a later pxeagent may know the key; `pxeagent version` says which this one is"}
+}
+
 func diskHints(err error) []string {
 	where := "."
 	if p := pathIn(err); p != "" {
@@ -228,12 +248,25 @@ func readOnlyHints(err error) []string {
 	return hints
 }
 
+func notFolderHints(err error) []string {
+	return []string{fmt.Sprintf("a file stands where a folder is wanted: `%s` shows which; name another folder, or move it "+
+		"away", ownersOf(pathIn(err)))}
+}
+
+// ownersOf is the command that shows each folder on the way to a path.
+func ownersOf(path string) string {
+	if runtime.GOOS != "linux" {
+		return "ls -ld " + path
+	}
+	return "namei -l " + path
+}
+
 func permissionHints(err error) []string {
 	if p := pathIn(err); p != "" {
 		if inContainer() {
 			return []string{containerVolume(p)}
 		}
-		return []string{fmt.Sprintf("run as root, or as a user who may: `namei -l %s` shows who", p)}
+		return []string{fmt.Sprintf("run as root, or as a user who may: `%s` shows who", ownersOf(p))}
 	}
 	return []string{"run as root"}
 }

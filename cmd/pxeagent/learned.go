@@ -78,7 +78,7 @@ func (l loaded) learned() (map[string]fact, error) {
 	}
 	if err := json.Unmarshal(text, &known); err != nil || known == nil {
 		return nil, cli.Failure{Code: cli.Unexpected, Err: fmt.Errorf("%s cannot be understood", l.learnedFile()),
-			Hints: []string{"remove it; `pxeagent configure` makes it again"}}
+			Hints: []string{"use the pxeagent that wrote it, or move it away: `pxeagent configure` makes it again"}}
 	}
 	return known, nil
 }

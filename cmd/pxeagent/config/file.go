@@ -229,7 +229,7 @@ func (s *Schema) unknownKey(name string) string {
 	if near := s.nearKey(name); near != "" {
 		return "unknown key; did you mean " + near + "?"
 	}
-	return "unknown key"
+	return unknownKey
 }
 
 // describe says what n is. It does not repeat a text: it may be a secret in the wrong place.

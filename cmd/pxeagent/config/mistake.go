@@ -53,6 +53,14 @@ func (ms Mistakes) sort() {
 	})
 }
 
+// UnknownKey reports whether a key is not known, and no known one is like it.
+func (ms Mistakes) UnknownKey() bool {
+	return slices.ContainsFunc(ms, func(m Mistake) bool { return m.text == unknownKey || strings.HasPrefix(m.text, keysThere) })
+}
+
+// What is said of a key that is like no other; keysThere goes on with those that there are.
+const unknownKey, keysThere = "unknown key", "unknown key; there are "
+
 // Mistakes are those of the error, for --json.
 func (ms Mistakes) Mistakes() any {
 	out := make([]mistakeJSON, len(ms))

@@ -159,7 +159,7 @@ func (n partNode) fields(take map[string]func(partNode)) {
 		case near != "":
 			e.value.wrong("unknown key; did you mean %s?", near)
 		default:
-			e.value.wrong("unknown key; there are %s", strings.Join(names, ", "))
+			e.value.wrong(keysThere+"%s", strings.Join(names, ", "))
 		}
 	}
 }
