@@ -106,7 +106,7 @@ func New(c Config) (*Agent, error) {
 	if a.menus, err = newMenus(c, a.machines); err != nil {
 		return nil, err
 	}
-	lib, err := newLibraries(c, a.menus)
+	lib, err := newLibraries(c, a.menus, a.machines)
 	if err != nil {
 		return nil, err
 	}

@@ -65,11 +65,11 @@ func newMenus(c Config, m *machines) (menus, error) {
 	})
 }
 
-func newLibraries(c Config, menus menus) (libraries, error) {
+func newLibraries(c Config, menus menus, m *machines) (libraries, error) {
 	return places(c.Places, func(p Place) (*files.Library, error) {
 		return files.New(files.Config{
 			Root: c.Root, NextServer: p.NextServer, Menu: menus.at(p.NextServer), Chain: c.Chain, Except: c.Except,
-			BootFiles: c.BootFiles, Universal: c.Universal, Log: c.Log,
+			BootFiles: c.BootFiles, NBP: m.NBP, Universal: c.Universal, Log: c.Log,
 		})
 	})
 }

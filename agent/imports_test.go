@@ -91,6 +91,7 @@ var allowed = map[string][]string{
 	"agent/files": {
 		"agent/boot",
 		"agent/catalog",
+		"agent/efi",
 		"agent/firmware",
 		"agent/image",
 		"agent/ipxe",

@@ -82,8 +82,9 @@ func (c Config) client() *http.Client {
 
 // Serving asks whether machines that are told want would find anything: the first block of each NBP
 // at next-server, each URL's length, and the script, whole and valid. script is where iPXE will look for it
-// in the end, whether or not want names it. All that is missing is named in the error.
-func Serving(ctx context.Context, c Config, want dhcp.Boot, script *url.URL) error {
+// in the end, whether or not want names it, and also are NBPs that only some machines are given. All that is missing is
+// named in the error.
+func Serving(ctx context.Context, c Config, want dhcp.Boot, script *url.URL, also ...string) error {
 	c.NextServer = want.NextServer
 	ctx, cancel := c.within(ctx)
 	defer cancel()
@@ -91,11 +92,13 @@ func Serving(ctx context.Context, c Config, want dhcp.Boot, script *url.URL) err
 	defer client.client.CloseIdleConnections()
 	var asks []func() error
 	asked := map[string]bool{}
-	for _, a := range firmware.Arches() {
-		if name := want.NBP[a]; name != "" && !asked[name] {
+	for _, name := range append(want.NBP[:], also...) {
+		if name != "" && !asked[name] {
 			asked[name] = true
 			asks = append(asks, func() error { return nbpThere(ctx, c, want.NextServer, name) })
 		}
+	}
+	for _, a := range firmware.Arches() {
 		if u := want.URL[a]; u != "" && !asked[u] {
 			asked[u] = true
 			asks = append(asks, func() error {

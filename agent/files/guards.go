@@ -19,6 +19,12 @@ type LoopGuards struct {
 	arch   firmware.Arch
 }
 
+// Given is a boot file that some machines are given in place of the one that DHCP names.
+type Given struct {
+	Whose string // "host node-01"
+	NBP   string
+}
+
 // LoopGuard is one of them, or what decides before them which NBP the machine gets.
 type LoopGuard struct {
 	Name string `json:"way"` // dhcp, embed, autoexec, tftp, http; universal, url
@@ -37,9 +43,10 @@ func (r LoopGuards) Ends() string {
 	return ""
 }
 
-// Explain says which guards each kind of machine has, and why. tells is what the DHCP server can do: whether it sends
-// iPXE something else than the firmware, and why (a clause). url is whether UEFI HTTP boot is sent a URL by it.
-func (l *Library) Explain(tells, url LoopGuard) []LoopGuards {
+// Explain says which guards each kind of machine has, and why; those that are given a boot file of their own come last.
+// tells is what the DHCP server can do: whether it sends iPXE something else than the firmware, and why (a clause). url
+// is whether UEFI HTTP boot is sent a URL by it.
+func (l *Library) Explain(tells, url LoopGuard, given ...Given) []LoopGuards {
 	var all []LoopGuards
 	for _, r := range []struct {
 		machine string
@@ -62,29 +69,42 @@ func (l *Library) Explain(tells, url LoopGuard) []LoopGuards {
 		if r.proto == boot.HTTP {
 			g.Before = append([]LoopGuard{url}, g.Before...)
 		}
-		for _, tree := range l.lookedIn(r.proto, g.NBP) {
-			if f, _, err := l.users(tree, g.NBP); err == nil {
-				f.Close()
-				g.Own = string(l.trees[tree]) + "/" + f.Name
-				break
-			}
+		all = append(all, l.guards(g, r.proto, tells))
+	}
+	for _, own := range given {
+		g := LoopGuards{Machine: own.Whose, NBP: own.NBP}
+		w := LoopGuard{Name: "nbp"}
+		var err error
+		if g.arch, err = l.ArchOf(own.NBP); err != nil {
+			w.Why = err.Error()
+		} else if w.Used = l.bootFiles[g.arch] != ""; w.Used {
+			w.Why = "given where firmware asks for " + l.bootFiles[g.arch]
+		} else {
+			w.Why = "DHCP names no file to " + g.arch.String() + ": set boot.files." + g.arch.String()
 		}
-		// A script inside runs before DHCP is asked, and goes to the menu whatever that says.
-		g.Guards = []LoopGuard{l.embedGuard(r.proto, g), l.dhcpGuard(tells)}
-		if r.arch != firmware.BIOS {
-			g.Guards = append(
-				g.Guards,
-				LoopGuard{
-					"autoexec",
-					true,
-					"always there, for builds that look for " + ipxe.Autoexec + " before they ask DHCP",
-				},
-			)
-		}
-		g.Guards = append(g.Guards, l.breakerGuard(r.proto))
-		all = append(all, g)
+		g.Before = []LoopGuard{w}
+		all = append(all, l.guards(g, boot.TFTP, tells))
 	}
 	return all
+}
+
+// guards fills in what is there for an NBP.
+func (l *Library) guards(g LoopGuards, proto boot.Proto, tells LoopGuard) LoopGuards {
+	for _, tree := range l.lookedIn(proto, g.NBP) {
+		if f, _, err := l.users(tree, g.NBP); err == nil {
+			f.Close()
+			g.Own = string(l.trees[tree]) + "/" + f.Name
+			break
+		}
+	}
+	// A script inside runs before DHCP is asked, and goes to the menu whatever that says.
+	g.Guards = []LoopGuard{l.embedGuard(proto, g), l.dhcpGuard(tells)}
+	if g.arch != firmware.BIOS {
+		g.Guards = append(g.Guards, LoopGuard{"autoexec", true,
+			"always there, for builds that look for " + ipxe.Autoexec + " before they ask DHCP"})
+	}
+	g.Guards = append(g.Guards, l.breakerGuard(proto))
+	return g
 }
 
 func (l *Library) leftOut() string { return "left out by chain: " + string(l.chain) }

@@ -16,6 +16,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
+	"pxeagent/agent/efi"
 	"pxeagent/agent/firmware"
 	"pxeagent/agent/image"
 	"pxeagent/agent/ipxe"
@@ -34,6 +35,9 @@ type Config struct {
 	Chain      ipxe.Chain    // "" is ipxe.ChainAuto
 	// BootFiles are the names that the DHCP server sends, by architecture. The zero value is ipxe.BootFiles.
 	BootFiles [firmware.NumArch]string
+	// NBP is the boot file of the machine at an address that it is given in place of the one of BootFiles for its
+	// architecture, "" where it has none; nil: no machine has. Called from many goroutines.
+	NBP func(netip.Addr) string
 	// Except are networks in which clients that look like iPXE are not iPXE: their request for an NBP is answered with the
 	// NBP.
 	Except []netip.Prefix
@@ -51,6 +55,7 @@ type Library struct {
 	except    []netip.Prefix
 	universal bool
 	bootFiles [firmware.NumArch]string
+	nbp       func(netip.Addr) string
 	trees     map[boot.Proto]catalog.Tree
 	builtin   map[string]*content
 	breaker   *content
@@ -66,7 +71,7 @@ func New(c Config) (*Library, error) {
 	}
 	l := &Library{
 		menu: c.Menu, leads: leads, chain: cmp.Or(c.Chain, ipxe.ChainAuto), except: c.Except, universal: c.Universal,
-		bootFiles: cmp.Or(c.BootFiles, ipxe.BootFiles()), log: c.Log, trees: map[boot.Proto]catalog.Tree{},
+		bootFiles: cmp.Or(c.BootFiles, ipxe.BootFiles()), nbp: c.NBP, log: c.Log, trees: map[boot.Proto]catalog.Tree{},
 		breaker: newContent("breaker.ipxe", boot.Script, leads.Breaker()),
 	}
 	if l.log == nil {
@@ -125,6 +130,10 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 			name, quirks = fits, append(quirks, boot.OtherFirmware)
 		}
 	}
+	sent := l.isSent(name)
+	if sent {
+		name = l.own(a, name)
+	}
 	f, quirk, err := l.find(a, name)
 	if quirk != "" {
 		quirks = append(quirks, quirk)
@@ -133,10 +142,61 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 		return fail(err)
 	}
 	f.Quirks = quirks
-	if l.isSent(name) {
+	if sent {
 		f.Artifact = boot.NBP
 	}
 	return f, nil
+}
+
+// own is the boot file that the machine is given under a name that the DHCP server sends: its own, where that is for
+// the architecture that is sent this name. One that is not there is not found: a machine under Secure Boot would refuse
+// the other, and its owner would look for the cause there.
+func (l *Library) own(a boot.Ask, name string) string {
+	if l.nbp == nil || a.Class != boot.UEFI && a.Class != boot.BIOSROM && a.Class != boot.Unknown {
+		return name
+	}
+	own := l.nbp(a.Client.Addr())
+	if own == "" {
+		return name
+	}
+	arch, err := l.ArchOf(own)
+	if err != nil {
+		if key := "nbp " + own; l.logged.First(key, err.Error()) {
+			l.log.Error("own boot file of a machine cannot be served", "client", a.Client.Addr(), "nbp", own, "err", err)
+		}
+		return own
+	}
+	if l.bootFiles[arch] != name {
+		return name
+	}
+	return own
+}
+
+// ArchOf says which machines a boot file is for: those of its PE header, or of BIOS where it has none.
+func (l *Library) ArchOf(name string) (firmware.Arch, error) {
+	f, err := l.BootFile(name)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	head := make([]byte, min(f.Size, efi.HeadLength))
+	if _, err := f.ReadAt(head, 0); err != nil {
+		return 0, err
+	}
+	h, err := efi.ParseHeader(head)
+	if errors.Is(err, efi.ErrNotPE) {
+		return firmware.BIOS, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	arch, known := map[efi.Machine]firmware.Arch{
+		efi.IA32: firmware.EFI32, efi.X64: firmware.EFI64, efi.ARM: firmware.ARM32, efi.ARM64: firmware.ARM64,
+	}[h.Machine]
+	if !known {
+		return 0, fmt.Errorf("%s is for %v, which DHCP sends no boot file here", name, h.Machine)
+	}
+	return arch, nil
 }
 
 // BootFile opens a file under the name by which the DHCP server sends it, as firmware finds it by TFTP. Its error

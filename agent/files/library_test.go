@@ -22,6 +22,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
+	"pxeagent/agent/efi"
 	"pxeagent/agent/firmware"
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/menu"
@@ -703,5 +704,74 @@ func TestNamesOfTheConfiguration(t *testing.T) {
 				f.Artifact, f.LoopBroken)
 		}
 		f.Close()
+	}
+}
+
+// program is the headers of an EFI program for a machine, and then text.
+func program(m efi.Machine, text string) string {
+	b := make([]byte, efi.HeadLength)
+	copy(b, "MZ")
+	b[60] = 64
+	copy(b[64:], "PE\x00\x00")
+	binary16(b[68:], uint16(m))
+	binary16(b[88:], 0x20b)
+	b[88+68] = 10
+	return string(b) + text
+}
+
+func binary16(b []byte, v uint16) { b[0], b[1] = byte(v), byte(v>>8) }
+
+// A machine's own boot file comes under the name that DHCP sends to machines of its architecture, and under no other.
+func TestOwnBootFile(t *testing.T) {
+	mine, other := netip.MustParseAddrPort("10.0.0.21:1024"), netip.MustParseAddrPort("10.0.0.22:1024")
+	own := "secure/shim.efi"
+	s := newSite(t, Config{NBP: func(a netip.Addr) string {
+		if a == mine.Addr() {
+			return own
+		}
+		return ""
+	}})
+	s.put("tftp/secure/shim.efi", program(efi.X64, "a shim"))
+	s.put("tftp/for-arm.efi", program(efi.ARM64, "a shim"))
+	s.put("tftp/for-bios.0", "a BIOS program")
+	shim := s.Library
+	given := func(a boot.Ask) string {
+		f, err := shim.Open(a)
+		if err != nil {
+			return err.Error()
+		}
+		defer f.Close()
+		if f.Artifact != boot.NBP {
+			return string(f.Artifact)
+		}
+		return f.Name
+	}
+	for _, c := range []struct {
+		own  string
+		ask  boot.Ask
+		want string
+	}{
+		{own, boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "ipxe.efi"}, own},
+		{own, boot.Ask{Proto: boot.HTTP, Client: mine, Class: boot.UEFI, Name: "/ipxe.efi"}, own},
+		{own, boot.Ask{Proto: boot.TFTP, Client: other, Class: boot.UEFI, Name: "ipxe.efi"}, "ipxe.efi"},
+		{own, boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.BIOSROM, Name: "undionly.kpxe"}, "undionly.kpxe"},
+		{own, boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "snp-arm64.efi"}, "snp-arm64.efi"},
+		// iPXE that it loads is not to loop, and a person with curl sees what there is.
+		{own, boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.IPXE, Name: "ipxe.efi"}, "script"},
+		{own, boot.Ask{Proto: boot.HTTP, Client: mine, Class: boot.Tool, Name: "/ipxe.efi"}, "ipxe.efi"},
+		{"for-arm.efi", boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "snp-arm64.efi"}, "for-arm.efi"},
+		{"for-arm.efi", boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "ipxe.efi"}, "ipxe.efi"},
+		{"for-bios.0", boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.BIOSROM, Name: "undionly.kpxe"}, "for-bios.0"},
+		{"gone.efi", boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "ipxe.efi"},
+			`opening "ipxe.efi": file does not exist (there is "secure")`},
+	} {
+		own = c.own
+		if got := given(c.ask); got != c.want {
+			t.Errorf("with %s, %s at %s asks for %s and is given %q, want %q", c.own, c.ask.Class, c.ask.Client, c.ask.Name,
+				got, c.want)
+		}
+	}
+	if log := s.log.String(); !strings.Contains(log, "nbp=gone.efi") {
+		t.Errorf("the log does not name the file that is missing: %s", log)
 	}
 }

@@ -23,6 +23,7 @@ type Host struct {
 	Manufacturer, Product string
 	Labels                map[string]string
 	Profile               string // the name of one, or ""
+	NBP                   string // its own boot file, in place of what DHCP names; "": the profile's
 	Line                  int    // in the file, for messages
 }
 

@@ -21,6 +21,7 @@ type Profile struct {
 	// Once: each machine boots Image once, and after that as the menu's default says, or the local disk where SkipMenu.
 	Once    bool
 	Timeout *time.Duration // of the menu; nil: as configured for all; 0: it waits for ever
+	NBP     string         // the boot file of these machines, in place of what DHCP names; "": that
 	Hide    []string       // items that these machines are not shown, by key or pattern
 	// Canary is how long the canary has to stay up with a version before the other hosts of this profile are given it;
 	// negative: they are given the newest at once.

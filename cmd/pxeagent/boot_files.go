@@ -30,28 +30,52 @@ func (l loaded) bootFilesThere(n network) error {
 	if err != nil {
 		return err
 	}
-	for _, a := range firmware.Arches() {
-		name := c.Boot.Files[a]
+	wrong := func(key, name string, err error, hint string) error {
+		return cli.Failure{Code: cli.Usage, Err: fmt.Errorf("%s: %w; nothing was written", key, err),
+			Hints: []string{fmt.Sprintf(hint, filepath.Join(c.Serve.Root, "tftp", name), key)}}
+	}
+	check := func(key, name string, fits func(firmware.Arch) bool) error {
+		arch, err := lib.ArchOf(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return wrong(key, name, fmt.Errorf("file %q not found", name), "put it at %s, or take %s out of the configuration")
+		case errors.Is(err, fs.ErrPermission): // the daemon may
+			return nil
+		case err != nil:
+			return wrong(key, name, err, "put another file at %s, or name another in %s")
+		case !fits(arch):
+			return wrong(key, name, fmt.Errorf("%s is for %s, and such machines are not sent it", name, programFor(arch)),
+				"put another file at %s, or name another in %s")
+		}
+		return nil
+	}
+	for a, name := range c.Boot.Files {
 		if name == "" {
 			continue
 		}
-		f, err := lib.BootFile(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			return l.noBootFile("boot.files."+a.String(), name)
+		key := "boot.files." + firmware.Arch(a).String()
+		if err := check(key, name, func(is firmware.Arch) bool { return is == firmware.Arch(a) }); err != nil {
+			return err
 		}
-		if err == nil {
-			f.Close()
+	}
+	machines, mistakes := l.Machines()
+	if len(mistakes) > 0 {
+		return mistakes
+	}
+	for _, n := range machines.NBPs() {
+		if err := check(n.Key, n.Name, func(is firmware.Arch) bool { return c.Boot.Files[is] != "" }); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (l loaded) noBootFile(key, name string) error {
-	return cli.Failure{
-		Code: cli.Usage, Err: fmt.Errorf("%s: file %q not found; nothing was written", key, name),
-		Hints: []string{fmt.Sprintf("put it at %s, or take %s out of the configuration",
-			filepath.Join(l.Config.Serve.Root, "tftp", name), key)},
+// programFor is what a boot file of that architecture is for, for people.
+func programFor(a firmware.Arch) string {
+	if a == firmware.BIOS {
+		return "BIOS (no EFI program)"
 	}
+	return "UEFI " + a.String()
 }
 
 // isOwn reports whether a is an address of this machine.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -25,7 +26,8 @@ func newChainExplainCmd(a *app) *cobra.Command {
 		Long: `iPXE asks DHCP again, and most DHCP servers can only tell it to load iPXE once more. Say for
 BIOS, UEFI x64, UEFI ARM64 and UEFI HTTP boot which of the ways against that are used with
 this configuration and these files, and why the others are not; and what serve.universal
-does for a DHCP server that has one name for all. Asks nobody.`,
+does for a DHCP server that has one name for all. Hosts and profiles with a boot file of
+their own (nbp) come last. Asks nobody.`,
 		Example: "  pxeagent chain explain --interface eth1\n  pxeagent chain explain --chain tftp --json",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -37,8 +39,16 @@ does for a DHCP server that has one name for all. Asks nobody.`,
 			if err != nil {
 				return rootFailure(l.Config.Serve.Root, err)
 			}
+			machines, wrong := l.Machines()
+			if len(wrong) > 0 {
+				return wrong
+			}
+			var given []files.Given
+			for _, n := range machines.NBPs() {
+				given = append(given, files.Given{Whose: n.Of, NBP: n.Name})
+			}
 			e := explained{Chain: l.Config.Chain, Menu: lib.Leads().Script, Universal: l.Config.Serve.Universal,
-				Machines: lib.Explain(l.tellsIPXE(), l.tellsURL())}
+				Machines: lib.Explain(l.tellsIPXE(), l.tellsURL(), given...)}
 			if asJSON {
 				return cli.WriteJSON(a.stdout, e)
 			}
@@ -110,10 +120,7 @@ func (e explained) print(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(tw, "chain\t%s\nmenu\t%s\nuniversal\t%v\n", e.Chain, e.Menu, e.Universal)
 	for _, r := range e.Machines {
-		from := "built in"
-		if r.Own != "" {
-			from = r.Own
-		}
+		from := cmp.Or(r.Own, "built in")
 		fmt.Fprintf(tw, "\n%s\t%s, %s\n", r.Machine, cli.Plain(r.NBP), cli.Plain(from))
 		for _, guard := range append(r.Before, r.Guards...) {
 			mark := "no "

@@ -29,7 +29,8 @@ type hostView struct {
 	Line     int               `json:"line,omitempty"`
 	Profile  string            `json:"profile,omitempty"`
 	Labels   map[string]string `json:"labels,omitempty"`
-	Boots    string            `json:"boots"` // the item's key
+	NBP      string            `json:"nbp,omitempty"` // its own boot file
+	Boots    string            `json:"boots"`         // the item's key
 	How      string            `json:"how"`
 	Once     bool              `json:"once"`
 	SkipMenu bool              `json:"straight"`
@@ -72,6 +73,7 @@ daemon need run.`,
 				return rootFailure(l.Config.Serve.Root, err)
 			}
 			v := viewOf(fleet.Inventory().Resolve(facts, addr), menu, facts, addr)
+			v.NBP = fleet.Inventory().NBPOf(v.Host)
 			switch {
 			case asJSON:
 				return cli.WriteJSON(a.stdout, v)
@@ -165,6 +167,9 @@ func (v hostView) print(w io.Writer, file string) error {
 	}
 	if len(v.Labels) > 0 {
 		line("labels", labelText(v.Labels))
+	}
+	if v.NBP != "" {
+		line("nbp", v.NBP+", where firmware asks for the file that DHCP names")
 	}
 	line("boots", v.Boots+", "+v.How)
 	if v.Args != "" {

@@ -27,7 +27,8 @@ type network struct {
 	next   netip.Addr // next-server
 	base   *url.URL   // where HTTP is reached
 	want   dhcp.Boot
-	mac    []byte // to probe with; nil: made
+	nbps   []string // that hosts and profiles have of their own
+	mac    []byte   // to probe with; nil: made
 	guard  *guard.Guard
 	found  backend.Network
 	begun  *dhcp.Look // with the probe of wire; nil: none is under way
@@ -87,6 +88,10 @@ func (l loaded) network(nics []nic, name string, i int, needNext bool, f backend
 	}
 	n.base = menu.Base(netip.AddrPortFrom(n.next, c.Serve.HTTP.Port()))
 	n.want = watch.Desired(n.next, n.base, ipxe.Chain(c.Chain), c.Boot.Files)
+	machines, _ := l.Machines() // what is wrong with them was said
+	for _, own := range machines.NBPs() {
+		n.nbps = append(n.nbps, own.Name)
+	}
 	if !l.sendsURL() {
 		n.want.URL = [firmware.NumArch]string{}
 	}
@@ -167,7 +172,7 @@ func (l loaded) lookAhead(ctx context.Context, needNext bool) network {
 
 // serving is the Preflight of dhcp.Configure.
 func (n network) serving(ctx context.Context, want dhcp.Boot) error {
-	if err := check.Serving(ctx, check.Config{Guard: n.guard}, want, watch.ScriptURL(n.base)); err != nil {
+	if err := check.Serving(ctx, check.Config{Guard: n.guard}, want, watch.ScriptURL(n.base), n.nbps...); err != nil {
 		return fmt.Errorf("%w: %w", dhcp.ErrNotServing, err)
 	}
 	return nil

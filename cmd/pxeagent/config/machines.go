@@ -25,6 +25,7 @@ func parseHosts(c *Config, n partNode) {
 			"manufacturer": into(&h.Manufacturer, parseFact),
 			"product":      into(&h.Product, parseFact),
 			"profile":      into(&h.Profile, parseLine),
+			"nbp":          into(&h.NBP, parseBootFile),
 			"labels": func(n partNode) {
 				h.Labels = map[string]string{}
 				for _, e := range n.entries() {
@@ -47,6 +48,7 @@ func parseProfiles(c *Config, n partNode) {
 		}
 		e.value.fields(map[string]func(partNode){
 			"image":   into(&p.Image, parseLine),
+			"nbp":     into(&p.NBP, parseBootFile),
 			"version": into(&p.Version, parseLine),
 			"args":    into(&p.Args, parseMachineArgs),
 			"console": into(&p.Console, parseMachineConsole),
