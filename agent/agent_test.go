@@ -217,7 +217,7 @@ func TestEveryRequestIsCounted(t *testing.T) {
 	}
 
 	// iPXE, told the NBP's name once more.
-	c = r.ask("undionly.kpxe", "blksize", "1432", "tsize", "0")
+	c = r.askFrom(net.IPv4(127, 0, 0, 9), "undionly.kpxe", "blksize", "1432", "tsize", "0")
 	c.rest(c.receive(), 1432)
 	r.until(`pxeagent_loops_broken_total\{protocol="tftp"\}`, 1)
 	r.get("/ipxe.efi", "iPXE/1.21.1")

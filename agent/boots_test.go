@@ -43,6 +43,13 @@ func (r *running) box(last byte) box { return box{r, netip.AddrFrom4([4]byte{127
 // fetch asks by HTTP, and returns the status.
 func (m box) fetch(path, userAgent string) int {
 	m.r.t.Helper()
+	status, _ := m.read(path, userAgent)
+	return status
+}
+
+// read is fetch, and the text as well.
+func (m box) read(path, userAgent string) (int, string) {
+	m.r.t.Helper()
 	tr := &http.Transport{
 		DisableKeepAlives: true,
 		DialContext:       (&net.Dialer{LocalAddr: &net.TCPAddr{IP: m.addr.AsSlice()}}).DialContext,
@@ -57,10 +64,11 @@ func (m box) fetch(path, userAgent string) int {
 		m.r.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
 		m.r.t.Fatal(err)
 	}
-	return resp.StatusCode
+	return resp.StatusCode, string(text)
 }
 
 // toMenu is what a machine fetches before it chooses.

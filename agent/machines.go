@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
@@ -25,7 +26,9 @@ type machines struct {
 	*machine.Fleet
 	catalog *catalog.Catalog
 	tftp    catalog.Tree // the user's
-	base    *url.URL     // of the first of Places; nil: none
+	onward  onward
+	table   *neighbour.Table
+	base    *url.URL // of the first of Places; nil: none
 	log     *slog.Logger
 }
 
@@ -34,7 +37,7 @@ func newMachines(c Config) (*machines, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &machines{log: c.Log}
+	m := &machines{log: c.Log, table: neighbour.New(c.Log)}
 	if len(c.Places) > 0 {
 		m.base = c.Places[0].Base
 	}
@@ -47,7 +50,7 @@ func newMachines(c Config) (*machines, error) {
 		Inventory: c.Machines,
 		State:     c.State,
 		Items:     m.catalog.Items,
-		Neighbour: holders(neighbour.New(m.log)),
+		Neighbour: holders(m.table),
 		Log:       m.log,
 	}
 	if c.Root != "" {
@@ -68,7 +71,20 @@ func holders(t *neighbour.Table) func(netip.Addr) machine.Holder {
 
 // choose is for the library of a place.
 func (m *machines) choose(base *url.URL) func(boot.Facts, netip.Addr) machine.Choice {
-	return func(f boot.Facts, addr netip.Addr) machine.Choice { return m.Choose(f, addr, baseText(base)) }
+	return func(f boot.Facts, addr netip.Addr) machine.Choice {
+		c := m.Choose(f, addr, baseText(base))
+		bootsAnother := c.Once || c.SkipMenu && c.Item != catalog.Local
+		if !bootsAnother && addr.IsValid() && m.onward.goesOn(m.keys(f, addr), time.Now()) {
+			c.Item, c.SkipMenu = catalog.Local, true
+			c.Why = append(c.Why, "it was sent to its own disk, and its firmware came by its other way: it is sent on")
+		}
+		return c
+	}
+}
+
+// keys are what onward knows a machine by.
+func (m *machines) keys(f boot.Facts, addr netip.Addr) []string {
+	return onwardKeys(m.table.MAC(addr), f.MAC, addr)
 }
 
 func baseText(u *url.URL) string {
@@ -125,10 +141,16 @@ type watched struct {
 // End uses up what a machine was to boot once, when it has the kernel.
 func (w watched) End(t boot.Transfer) {
 	w.Observer.End(t)
+	if t.Outcome == boot.OK && t.Class == boot.UEFI && t.Artifact == boot.NBP && !w.own(t.Ask) {
+		w.onward.arrived(w.keys(t.Facts, t.Client.Addr()), t.Proto, time.Now())
+	}
 	if t.Outcome != boot.OK || !t.Class.Loads() || t.Artifact == boot.NBP || t.Artifact == boot.Internal || w.own(t.Ask) {
 		return
 	}
 	file := boot.HTTPPath(t.Proto, t.Name)
+	if file == catalog.LocalPath {
+		w.onward.sentToDisk(w.keys(t.Facts, t.Client.Addr()), time.Now())
+	}
 	sentToDisk := t.GivenDisk()
 	if t.Artifact == boot.Script && file != catalog.LocalPath && !sentToDisk || !w.Waits(t.Client.Addr()) {
 		return

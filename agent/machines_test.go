@@ -67,6 +67,17 @@ func (r *running) straight(query string) string {
 	if code != http.StatusOK {
 		r.t.Fatalf("status %d: %s", code, script)
 	}
+	return straightIn(script)
+}
+
+// straight is that of a UEFI machine on loopback.
+func (m box) straight() string {
+	m.r.t.Helper()
+	_, script := m.read(menu.BootstrapPath+"?mac="+theMAC+"&platform=efi&buildarch=x86_64", asIPXE)
+	return straightIn(script)
+}
+
+func straightIn(script string) string {
 	before, _, _ := strings.Cut(script, "\n:start")
 	for line := range strings.Lines(before) {
 		if _, to, ok := strings.Cut(line, "goto "); ok {

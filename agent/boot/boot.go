@@ -40,7 +40,8 @@ const (
 	FirmwareBIOS     Firmware = "bios"      // a PXE ROM, or iPXE as one
 	FirmwareUEFI     Firmware = "uefi"      // PXE under UEFI
 	FirmwareUEFIHTTP Firmware = "uefi-http" // UEFI HTTP boot
-	FirmwareOther    Firmware = "other"     // pxelinux, GRUB, Raspberry Pi, or not known
+	FirmwareUBoot    Firmware = "u-boot"
+	FirmwareOther    Firmware = "other" // pxelinux, GRUB, Raspberry Pi, or not known
 )
 
 // Boot is one machine's way through the stages. It is a value: whoever has one may keep it.

@@ -10,6 +10,7 @@ var agents = []struct {
 	{"ipxe/", IPXE},
 	{"uefihttpboot/", UEFI}, // EDK II, which most firmware is made from
 	{"grub ", GRUB},
+	{"u-boot/", UBoot},
 	{"syslinux/", PXELinux}, // lpxelinux.0
 	{"curl/", Tool}, {"libcurl", Tool}, {"wget", Tool}, {"mozilla/", Tool}, {"go-http-client/", Tool},
 	{"python", Tool}, {"prometheus/", Tool}, {"fetch libfetch", Tool}, {"aria2/", Tool}, {"httpie/", Tool},

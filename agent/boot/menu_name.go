@@ -10,8 +10,8 @@ import (
 )
 
 // MenuName is a name under which a boot loader other than iPXE looks for its menu. Loaders try one name after another,
-// by their card's MAC, by their address in hex that is shortened digit by digit, and last a name for all: what the first
-// of them gives ends that.
+// by their card's MAC, by their address in hex that is shortened digit by digit, and last a name for all: what the
+// first of them gives ends that.
 type MenuName struct {
 	GRUB bool   // it is GRUB's; else that of pxelinux, syslinux and U-Boot
 	Dir  string // folder of grub.cfg, or the one that pxelinux.cfg is in

@@ -74,6 +74,12 @@ func ClassifyTFTP(r TFTPShape) Class {
 			return BIOSROM
 		}
 		return Tool // busybox; tftp-hpa and atftp without options
+	case "timeout blksize", "timeout tsize blksize", "timeout blksize windowsize", "timeout tsize blksize windowsize":
+		// No other boot loader leaves the time-out to the server.
+		if value["timeout"] == "5" && (block == "1468" || block == "512") && (value["tsize"] == "" || value["tsize"] == "0") {
+			return UBoot
+		}
+		return Tool
 	}
 	if _, ok := value["timeout"]; ok {
 		return Tool // no firmware leaves the time-out to the server: curl, atftp, pin/tftp

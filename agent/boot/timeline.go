@@ -3,7 +3,6 @@ package boot
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -17,10 +16,14 @@ const (
 	settle             = 15 * time.Second // a machine with its kernel that asks for nothing so long has all it wants
 	linger             = time.Hour        // what a machine fetches so long after its boot ended is part of that boot
 	defaultStall       = 5 * time.Minute
-	boundFiles         = 64  // in Boot.Files
-	boundName          = 200 // bytes of Fetch.Name
-	boundHave          = 256 // files of one boot that are remembered as fetched
-	boundAddrs         = 4   // addresses of one machine in one boot
+	// missingSettle is how long firmware that was given no boot file asks for nothing before that is told.
+	missingSettle = 5 * time.Second
+	// quickProvisional is how many machines that were given nothing are told of so soon: their addresses may be forged.
+	quickProvisional = 32
+	boundFiles       = 64  // in Boot.Files
+	boundName        = 200 // bytes of Fetch.Name
+	boundHave        = 256 // files of one boot that are remembered as fetched
+	boundAddrs       = 4   // addresses of one machine in one boot
 )
 
 // TrackerConfig is what a Tracker asks others. The zero TrackerConfig asks nobody.
@@ -143,6 +146,10 @@ func (t *Tracker) End(tr Transfer) {
 	switch {
 	case tr.Outcome == SizeProbe || tr.Outcome == Refused:
 		return
+	case r != nil && r.goesOn(tr):
+		t.know(r, addr, mac)
+		t.goOn(r, tr, end)
+		return
 	case r != nil && began != nil && began != r && !began.underWay() && tr.Start.Before(r.boot.Started):
 		r = began // the machine was switched off in the middle of it
 		t.add(r, tr, end)
@@ -152,7 +159,7 @@ func (t *Tracker) End(tr Transfer) {
 		return
 	case r == nil:
 		r = t.begin(tr, nil)
-	case r.startsNewBoot(tr, end, t.Stall):
+	case r.startsNewBoot(tr, end, t.Stall), t.asksAnew(r, tr):
 		if r.underWay() {
 			t.finish(r, r.boot.Updated, "a new boot began")
 		}
@@ -192,6 +199,8 @@ func (t *Tracker) Tick(now time.Time) {
 				t.forget(r)
 			}
 		case r.likelyDone() && idle >= min(settle, t.Stall), idle >= t.patience(r):
+			t.finish(r, r.boot.Updated, "")
+		case r.foundNothing() && idle >= missingSettle && t.provisional <= quickProvisional:
 			t.finish(r, r.boot.Updated, "")
 		}
 	}
@@ -280,73 +289,4 @@ func (t *Tracker) begin(tr Transfer, before *run) *run {
 	}
 	t.track(r)
 	return r
-}
-
-func (t *Tracker) track(r *run) {
-	t.runs[r] = struct{}{}
-	if r.provisional {
-		t.provisional++
-	} else {
-		t.underWay++
-	}
-}
-
-// room makes place for one more. Machines that were given nothing go first, then boots that ended, then those that were
-// silent longest; many at once, so that a flood does not look through all of them each time.
-func (t *Tracker) room() {
-	oldest := func(n int, which func(*run) bool) {
-		var some []*run
-		for r := range t.runs {
-			if which(r) {
-				some = append(some, r)
-			}
-		}
-		slices.SortFunc(some, func(a, b *run) int { return a.boot.Updated.Compare(b.boot.Updated) })
-		for _, r := range some[:min(n, len(some))] {
-			if r.underWay() && !r.provisional {
-				t.finish(r, r.boot.Updated, "too many machines boot at once to follow all of them")
-			}
-			t.forget(r)
-		}
-	}
-	if t.provisional >= trackedProvisional {
-		oldest(trackedProvisional/4, func(r *run) bool { return r.provisional && r.underWay() })
-	}
-	if len(t.runs) < trackedRuns {
-		return
-	}
-	oldest(trackedRuns/4, func(r *run) bool { return !r.underWay() })
-	if len(t.runs) > trackedRuns*7/8 {
-		oldest(trackedRuns/8, func(r *run) bool { return true })
-	}
-}
-
-// forget drops a run. What it knew of addresses and MACs goes where nobody else has taken it.
-func (t *Tracker) forget(r *run) {
-	if _, ok := t.runs[r]; !ok {
-		return
-	}
-	delete(t.runs, r)
-	if r.underWay() {
-		t.count(r, -1)
-	}
-	for _, a := range r.addrs {
-		if t.byAddr[a] == r {
-			delete(t.byAddr, a)
-		}
-	}
-	for _, m := range r.macs {
-		if t.byMAC[m] == r {
-			delete(t.byMAC, m)
-		}
-	}
-}
-
-// count adds to those under way.
-func (t *Tracker) count(r *run, n int) {
-	if r.provisional {
-		t.provisional += n
-	} else {
-		t.underWay += n
-	}
 }

@@ -15,6 +15,8 @@ func (t *Tracker) finish(r *run, at time.Time, why string) {
 		b.Result, b.File, b.Note = Broken, r.failed.Name, failure(*r.failed)
 	case r.kernel == "" && r.disk:
 		b.Result, b.Note = Booted, "from a disk image, without a kernel of its own"
+	case r.kernel == "" && r.given.Default == localDiskItem:
+		b.Result, b.Note = LocalDisk, "as its menu does when nobody chooses; it asked for nothing more"
 	default:
 		b.Result, b.Note = Stalled, r.stalled(t.fetching(r))
 	}
@@ -47,42 +49,6 @@ func (t *Tracker) close(r *run, at time.Time) {
 	t.ended = append(t.ended, cloneBoot(r.boot))
 }
 
-// failure says for people why a file was not had.
-func failure(f Fetch) string {
-	switch f.Outcome {
-	case NotFound:
-		return "the file is not there: put it below serve.root, or correct what names it"
-	case TimedOut:
-		return "the machine went silent in the middle of the file: look at its cable, its switch port and its power"
-	case Failed:
-		return "the file could not be read: the log says why"
-	}
-	return "the request was refused: the log says why"
-}
-
-// stalled says for people what a machine was last seen at, and where to look.
-func (r *run) stalled(fetching string) string {
-	switch {
-	case r.failed != nil:
-		return "it broke off in the middle of " + r.failed.Name + ": it was switched off, or a person stopped it"
-	case fetching != "":
-		return "it broke off in the middle of " + fetching + ": it was switched off, or lost its network"
-	case len(r.missing) > 0:
-		return "it has its kernel and did not ask for " + r.missing[0]
-	}
-	switch r.boot.At {
-	case StageNBP:
-		return "its NBP asked for nothing: look at its screen for a card that iPXE has no driver for, " +
-			"or for DHCP without an answer"
-	case StageScript:
-		return "it has its script and asked for nothing more: it may wait at the menu or in iPXE's shell, " +
-			"or its system is not served here"
-	case StageImage:
-		return "it asked for no kernel"
-	}
-	return ""
-}
-
 const archUnknown = "unknown"
 
 // arch is what the machine runs, as far as that is known. The set is closed, so that it can be a metric label.
@@ -92,6 +58,9 @@ func arch(b Boot, tr Transfer) string {
 		return b.Facts.Arch
 	case "aarch64":
 		return "arm64"
+	}
+	if b.Arch == archUnknown && tr.Class == UBoot && tr.Artifact == Kernel {
+		return "arm64" // U-Boot on others is given no kernel
 	}
 	if b.Arch != archUnknown || tr.Artifact != NBP && !tr.LoopBroken {
 		return b.Arch
@@ -126,6 +95,8 @@ func firmware(b Boot, tr Transfer) Firmware {
 		return FirmwareUEFI
 	case tr.Class == BIOSROM:
 		return FirmwareBIOS
+	case tr.Class == UBoot:
+		return FirmwareUBoot
 	case tr.Artifact != NBP && !tr.LoopBroken:
 		return b.Firmware
 	}

@@ -19,14 +19,19 @@ type run struct {
 	busy        int          // requests under way
 	last        time.Time    // when its latest request began
 
-	menu    bool            // a script beyond the first one was fetched
-	disk    bool            // a disk image was read
-	kernel  string          // the last kernel that was fetched whole, as urlPath has it
-	missing []string        // URL paths of what belongs with kernel and was not fetched
-	certain bool            // what belongs with kernel is known
-	have    map[string]bool // by plainName
-	failed  *Fetch          // the last request, where that failed
-	fails   int             // how often in a row that one did
+	menu bool // a script beyond the first one was fetched
+	told bool // it was fetched with the machine's facts
+	// otherMenu: a loader other than iPXE fetched its menu, and given is what that says.
+	otherMenu bool
+	given     Given
+	onward    bool            // see goesOn
+	disk      bool            // a disk image was read
+	kernel    string          // the last kernel that was fetched whole, as urlPath has it
+	missing   []string        // URL paths of what belongs with kernel and was not fetched
+	certain   bool            // what belongs with kernel is known
+	have      map[string]bool // by plainName
+	failed    *Fetch          // the last request, where that failed
+	fails     int             // how often in a row that one did
 }
 
 func (r *run) underWay() bool { return r.boot.Result == UnderWay }
@@ -63,70 +68,6 @@ const (
 	localDiskName = "/ipxe/local"
 	localDiskItem = "local"
 )
-
-// fromFirmware: it comes before iPXE, and so at the beginning of a boot. What is not known may be.
-func fromFirmware(c Class) bool {
-	return c == UEFI || c == BIOSROM || c == RaspberryPi || c == Unknown
-}
-
-// begins reports whether a request of a machine without a boot begins one.
-func begins(tr Transfer) bool {
-	switch tr.Artifact {
-	case NBP, Script:
-		return tr.Outcome == OK || tr.Class != Unknown || tr.Bytes > 0
-	case Kernel, Image:
-		return tr.Class != Unknown
-	case NoFile: // a boot program that is not there; by HTTP anything may ask for anything
-		return tr.Class != Unknown
-	}
-	return tr.Class == RaspberryPi || tr.Class == PXELinux || tr.Class == GRUB
-}
-
-// startsNewBoot reports whether a request of r's machine begins another boot: it was switched off and on.
-func (r *run) startsNewBoot(tr Transfer, now time.Time, stall time.Duration) bool {
-	switch {
-	case tr.Start.Before(r.last):
-		return false // it began before what is known already: requests end in no strict order
-	case r.underWay():
-		return r.restarted(tr)
-	}
-	return r.returned(tr, now.Sub(r.boot.Updated) > stall)
-}
-
-// restarted: a machine whose boot is under way asks for what stands at the beginning of one.
-func (r *run) restarted(tr Transfer) bool {
-	pastMenu := r.kernel != "" || r.disk || r.at(StageImage)
-	pastNBP := pastMenu || r.at(StageScript) || r.at(StageKernel)
-	switch {
-	case tr.Artifact == NBP:
-		return fromFirmware(tr.Class) && pastNBP
-	case tr.Artifact == Script && tr.Class == IPXE:
-		return pastMenu || isEntry(tr) && r.menu
-	}
-	return false
-}
-
-// returned: a machine whose boot has ended begins another. silent: it asked for nothing for long.
-func (r *run) returned(tr Transfer, silent bool) bool {
-	stillLooping := r.boot.Result == Looped && tr.Artifact == NBP
-	stillMissing := r.boot.Result == Broken && tr.Outcome != OK && plainName(tr.Name) == plainName(r.boot.File)
-	switch {
-	case silent && begins(tr) && tr.Class != Unknown:
-		return true
-	case stillLooping, stillMissing:
-		return false
-	case tr.Artifact == NBP, tr.Artifact == Script:
-		return begins(tr)
-	case tr.Artifact == Kernel:
-		return tr.Class == IPXE || tr.Class == PXELinux || tr.Class == GRUB
-	}
-	return false
-}
-
-// isEntry: the first script that iPXE is given, which leads to the menu.
-func isEntry(tr Transfer) bool {
-	return tr.LoopBroken || path.Base(plainName(tr.Name)) == "autoexec.ipxe"
-}
 
 func (r *run) at(s Stage) bool {
 	return slices.ContainsFunc(r.boot.Stages, func(p Span) bool { return p.Stage == s })
@@ -221,11 +162,12 @@ func (t *Tracker) add(r *run, tr Transfer, end time.Time) {
 	}
 	kernel := r.kernel
 	r.recall(f)
+	r.recallMenu(tr)
 	if r.kernel != kernel {
 		t.wants(r)
 		t.name(r)
 	}
-	sentToDisk := tr.Outcome == OK && tr.Artifact == Script && plainName(tr.Name) == localDiskName
+	sentToDisk := tr.GivenDisk() || tr.Outcome == OK && HTTPPath(tr.Proto, tr.Name) == localDiskName
 	notServed := tr.Outcome == NotFound || tr.Outcome == Failed
 	gaveUp := notServed && r.fails >= 3 && r.kernel == "" // it asks again and again, and will not go on
 	switch {
@@ -276,11 +218,21 @@ func (r *run) recall(f Fetch) {
 	}
 }
 
+// recallMenu takes what the machine was given to choose from.
+func (r *run) recallMenu(tr Transfer) {
+	if tr.Outcome != OK || tr.Artifact != Script {
+		return
+	}
+	r.told = r.told || tr.Told
+	if tr.Class.Loads() && tr.Class != IPXE {
+		r.otherMenu, r.given = true, tr.Given
+	}
+}
+
 // recallFailure takes a request that failed.
 func (r *run) recallFailure(f Fetch, name string) {
-	bySystem := r.kernel != "" && fromFirmware(f.Class)                           // that was booted, for itself
-	byTrial := f.Outcome == NotFound && f.Class != IPXE && !fromFirmware(f.Class) // pxelinux and GRUB try many names
-	if bySystem || byTrial {
+	bySystem := r.kernel != "" && fromFirmware(f.Class) // that was booted, for itself
+	if bySystem || f.Outcome == NotNeeded {
 		return
 	}
 	if r.failed != nil && plainName(r.failed.Name) == name {
@@ -312,6 +264,12 @@ func (t *Tracker) wants(r *run) {
 
 // complete: the machine has all that is known to be needed, and that is known.
 func (r *run) complete() bool { return r.kernel != "" && r.certain && len(r.missing) == 0 }
+
+// foundNothing: firmware, or a loader that looks for its menu, was told that what it boots from is not there. It does
+// not ask again, as a person at iPXE's menu may.
+func (r *run) foundNothing() bool {
+	return r.kernel == "" && r.failed != nil && r.failed.Outcome == NotFound && r.failed.Class != IPXE
+}
 
 // likelyDone: it has its kernel, and nothing is known to be missing.
 func (r *run) likelyDone() bool { return r.kernel != "" && len(r.missing) == 0 && r.failed == nil }

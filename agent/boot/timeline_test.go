@@ -11,8 +11,9 @@ import (
 
 // teller tells a Tracker stories, a request in each word: "0:10 a uefi nbp ipxe.efi", the time of its end, who, what
 // asks, for what kind of file and which. "nbp/timeout" is another outcome than ok. "~12" after it is how long it took,
-// in seconds; else a second. "+m" at the end: it told the MAC of machine m; "^" is the script in place of the NBP. "x"
-// alone for the machine is a tick at that time.
+// in seconds; else a second. "+m" at the end: it told the MAC of machine m; "^" is the script in place of the NBP;
+// "=local" is the default of the menu that it was given, "=local!" one that is booted without a menu. "x" alone for the
+// machine is a tick at that time.
 type teller struct {
 	t *testing.T
 	*Tracker
@@ -67,7 +68,9 @@ func (s *teller) transfer(end time.Time, f []string) {
 			fmt.Sscanf(o, "~%d", &tr.Took)
 			tr.Took *= time.Second
 		case '+':
-			tr.Facts = Facts{MAC: macOf(o[1:]), Platform: "efi", Arch: "x86_64"}
+			tr.Facts, tr.Told = Facts{MAC: macOf(o[1:]), Platform: "efi", Arch: "x86_64"}, true
+		case '=':
+			tr.Given.Default, tr.Given.SkipMenu = strings.CutSuffix(o[1:], "!")
 		case '^':
 			tr.LoopBroken = true
 		}
@@ -204,7 +207,7 @@ func TestTracker(t *testing.T) {
 			toKernel + ", 0:24 a unknown none/not_found /preseed.cfg, 0:40 x",
 			TrackerConfig{}, []string{"booted kernel a"}},
 		{"pxelinux looks for its menu",
-			"0:01 a bios-rom nbp pxelinux.0, 0:02 a pxelinux none/not_found pxelinux.cfg/01-52, 0:03 a pxelinux other " +
+			"0:01 a bios-rom nbp pxelinux.0, 0:02 a pxelinux none/optional pxelinux.cfg/01-52, 0:03 a pxelinux script " +
 				"pxelinux.cfg/default, 0:04 a pxelinux kernel vmlinuz, 0:05 a pxelinux image initrd.gz, 0:21 x",
 			TrackerConfig{}, []string{"booted image a"}},
 		{"GRUB by way of the menu",
@@ -441,3 +444,5 @@ func TestIDsAreInOrder(t *testing.T) {
 		last = changed[0].ID
 	}
 }
+
+func clientOf(name string, port uint16) netip.AddrPort { return netip.AddrPortFrom(addrOf(name), port) }

@@ -33,10 +33,11 @@ const (
 	OK        Outcome = "ok"
 	SizeProbe Outcome = "size_probe" // the client wanted the size only (HEAD, or aborted after the OACK): no failure
 	NotFound  Outcome = "not_found"
-	Refused   Outcome = "refused" // not in serve.networks, too many transfers, a write request, a bad name
-	Aborted   Outcome = "aborted" // the client stopped
-	TimedOut  Outcome = "timeout" // the client went silent
-	Failed    Outcome = "error"   // our side: reading failed, socket failed
+	NotNeeded Outcome = "optional" // the file is not there, and the client does without: see Optional
+	Refused   Outcome = "refused"  // not in serve.networks, too many transfers, a write request, a bad name
+	Aborted   Outcome = "aborted"  // the client stopped
+	TimedOut  Outcome = "timeout"  // the client went silent
+	Failed    Outcome = "error"    // our side: reading failed, socket failed
 )
 
 // CheckHeader is the field of an HTTP request with which a check says that it only looks, as a machine would. Anyone

@@ -247,11 +247,13 @@ func (l *Library) named(a boot.Ask, name string) (*File, boot.Quirk, error) {
 		return f, quirk, err
 	}
 	if a.Proto == boot.HTTP && strings.EqualFold("/"+name, menu.BootstrapPath) {
-		text, err := l.menu.Bootstrap(a)
+		text, given, err := l.menu.Bootstrap(a)
 		if err != nil {
 			return nil, "", err
 		}
-		return newContent("bootstrap.ipxe", boot.Script, text).open(), caseQuirk("/"+name != menu.BootstrapPath), nil
+		f := newContent("bootstrap.ipxe", boot.Script, text).open()
+		f.Given = given
+		return f, caseQuirk("/"+name != menu.BootstrapPath), nil
 	}
 	if known, ok := foldName(l.builtin, name); ok {
 		return l.builtin[known].open(), caseQuirk(known != name), nil

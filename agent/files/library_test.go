@@ -109,6 +109,10 @@ func http(name string) boot.Ask { return boot.Ask{Proto: boot.HTTP, Name: name, 
 
 func TestBuiltinFiles(t *testing.T) {
 	s := newSite(t, Config{Chain: ipxe.ChainOff})
+	bootstrap, _, err := s.menu.Bootstrap(boot.Ask{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		ask         boot.Ask
 		artifact    boot.Artifact
@@ -123,7 +127,7 @@ func TestBuiltinFiles(t *testing.T) {
 		{http("/ipxe.efi"), boot.NBP, "application/efi", binary.IpxeEFI},
 		{http("/snp-arm64.efi"), boot.NBP, "application/efi", binary.SNP},
 		{http("/autoexec.ipxe"), boot.Script, "text/plain; charset=utf-8", s.leads.Autoexec()},
-		{http("/ipxe/bootstrap.ipxe"), boot.Script, "text/plain; charset=utf-8", must(s.menu.Bootstrap(boot.Ask{}))},
+		{http("/ipxe/bootstrap.ipxe"), boot.Script, "text/plain; charset=utf-8", bootstrap},
 	} {
 		f, got := s.read(tc.ask)
 		if got != string(tc.want) {
@@ -523,7 +527,7 @@ func TestConcurrentUse(t *testing.T) {
 				if _, err := shared.ReadAt(b, int64(g*1000+i*10)); err != nil || string(b) != "0123456789" {
 					t.Errorf("ReadAt: %q, %v", b, err)
 				}
-				if text, err := s.menu.Bootstrap(boot.Ask{}); err != nil || script.Validate(text) != nil {
+				if text, _, err := s.menu.Bootstrap(boot.Ask{}); err != nil || script.Validate(text) != nil {
 					t.Errorf("Script: %v", err)
 				}
 				for _, name := range []string{"ipxe.efi", "UNDIONLY.KPXE", "x/autoexec.ipxe", "none"} {
@@ -539,7 +543,7 @@ func TestConcurrentUse(t *testing.T) {
 		s.put(fmt.Sprintf("http/m%d/memtest86+x64.bin", i), "x")
 	}
 	wg.Wait()
-	if script, err := s.menu.Bootstrap(boot.Ask{}); err != nil || !bytes.Contains(script, []byte("memtest-m19-")) {
+	if script, _, err := s.menu.Bootstrap(boot.Ask{}); err != nil || !bytes.Contains(script, []byte("memtest-m19-")) {
 		t.Errorf("%v; the menu lacks what was added:\n%s", err, script)
 	}
 }

@@ -183,8 +183,11 @@ func hasCanary(inventory *Inventory, p Profile) bool {
 	})
 }
 
-// Asked takes note that a machine asked for a script, and what it told. It is called before the answer.
+// Asked takes note that a machine asked for a script or menu, and what it told. It is called before the answer.
 func (f *Fleet) Asked(facts boot.Facts, addr netip.Addr) {
+	if said := f.seen.at(addr, f.now()).facts; facts == (boot.Facts{MAC: said.MAC}) {
+		facts = said // a loader that iPXE started tells less
+	}
 	d := f.identify(facts, addr)
 	if facts != (boot.Facts{}) {
 		f.seen.put(addr, told{facts, d.network, d.contradicted, f.now()})

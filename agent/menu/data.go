@@ -131,6 +131,9 @@ func (d *Data) Seconds() int64 {
 // Tenths is the timeout for syslinux, in tenths of a second: 0 for ever.
 func (d *Data) Tenths() int64 { return (d.Timeout + 99) / 100 }
 
+// given is what boots say of the menu.
+func (d *Data) given() boot.Given { return boot.Given{Default: d.Default, SkipMenu: d.skipMenu} }
+
 // LeftOut are the items that this machine, or this loader, cannot boot, and that nobody hides. Why says why.
 func (d *Data) LeftOut() []Item { return d.leftOut }
 

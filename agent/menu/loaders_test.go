@@ -61,7 +61,7 @@ func TestTheSameMenuInEachLanguage(t *testing.T) {
 				s.put("http/"+f, text)
 			}
 			ask := boot.Ask{Proto: c.proto, Class: c.class, Name: c.asks, Client: netip.MustParseAddrPort("10.0.0.50:1")}
-			got, err := s.Bootstrap(boot.Ask{})
+			got, _, err := s.Bootstrap(boot.Ask{})
 			if n, other := boot.ParseMenuName(c.asks); other {
 				got, _, err = s.Loader(n, ask)
 			}

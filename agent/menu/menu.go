@@ -79,12 +79,12 @@ func (b *Builder) current() Settings {
 }
 
 // Bootstrap is what is made at BootstrapPath for a request, where the user has no script of his own there.
-func (b *Builder) Bootstrap(a boot.Ask) ([]byte, error) {
+func (b *Builder) Bootstrap(a boot.Ask) ([]byte, boot.Given, error) {
 	if a.Class == boot.IPXE && !a.Told {
-		return b.first(), nil
+		return b.first(), boot.Given{}, nil
 	}
-	menu, _, err := b.made(a.Facts, a.Client.Addr().Unmap())
-	return menu, err
+	menu, d, err := b.made(a.Facts, a.Client.Addr().Unmap())
+	return menu, d.given(), err
 }
 
 // made is the iPXE menu that is made for a machine. What is wrong with it is among the data's problems, and in the log.

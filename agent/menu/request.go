@@ -14,7 +14,7 @@ func (b *Builder) Loader(n boot.MenuName, a boot.Ask) ([]byte, boot.Given, error
 		return nil, boot.Given{}, err
 	}
 	menu := b.finish(&d)
-	return menu, boot.Given{Default: d.Default, SkipMenu: d.skipMenu}, nil
+	return menu, d.given(), nil
 }
 
 // dataFor puts that menu together. GRUB says itself what it runs on, in the menu's conditions. What reads the others is

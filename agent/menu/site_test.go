@@ -50,7 +50,7 @@ func (s *site) put(name, text string) {
 // ask is what is made for a request.
 func (s *site) ask(a boot.Ask) string {
 	s.t.Helper()
-	text, err := s.Bootstrap(a)
+	text, _, err := s.Bootstrap(a)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -36,6 +36,11 @@ func (a *loopAlarm) remedy(l boot.Loop) string {
 	case asks(boot.Unknown):
 		return "its iPXE is not known by its request: serve one with the script in it (pxeagent ipxe build)"
 	}
+	if !slices.ContainsFunc(l.Classes, func(c boot.Class) bool { return c != boot.UEFI }) {
+		return "its firmware starts over, and what it loads asks for nothing: likely Secure Boot, which refuses what is " +
+			"not " +
+			"signed; else look at its screen for a card that iPXE has no driver for, or for DHCP without an answer"
+	}
 	return "its firmware starts over, and iPXE asks for nothing: " +
 		"look at its screen for a card that iPXE has no driver for, or for DHCP without an answer"
 }

@@ -79,15 +79,15 @@ func gauges(name, help string, labels []string) *prometheus.GaugeVec {
 // begin counts a request as under way.
 func (m *metrics) begin(a boot.Ask) { m.inFlight.WithLabelValues(string(a.Proto)).Inc() }
 
-// end counts a request that ended.
-func (m *metrics) end(t boot.Transfer) {
+// end counts a request that ended. own: it is a check's, which asks as machines do; no loop of a machine's was broken.
+func (m *metrics) end(t boot.Transfer, own bool) {
 	proto, artifact, outcome := string(t.Proto), string(t.Artifact), string(t.Outcome)
 	m.inFlight.WithLabelValues(proto).Dec()
 	m.requests.WithLabelValues(proto, artifact, outcome, string(t.Class)).Inc()
 	m.bytes.WithLabelValues(proto, artifact, outcome).Add(float64(t.Bytes))
 	m.duration.WithLabelValues(proto, artifact, outcome).Observe(t.Took.Seconds())
 	m.resent.Add(float64(t.Resent))
-	if t.LoopBroken {
+	if t.LoopBroken && !own {
 		m.broken.WithLabelValues(proto).Inc()
 	}
 	for _, k := range t.Quirks {

@@ -103,7 +103,7 @@ func BenchmarkObserverEnd(b *testing.B) {
 		b.RunParallel(func(p *testing.PB) {
 			t := transferOf(7)
 			for p.Next() {
-				o.metrics.end(t)
+				o.metrics.end(t, false)
 			}
 		})
 	})
@@ -137,5 +137,68 @@ func TestFurtherPiecesAreNoLines(t *testing.T) {
 	if lines := text.String(); strings.Count(lines, "\n") != 2 || !strings.Contains(lines, "/disk0.iso") ||
 		!strings.Contains(lines, "/disk3.iso") {
 		t.Errorf("the log has\n%s", lines)
+	}
+}
+
+// What loaders try and do without is no failure, in the log, the metrics and the boot.
+func TestOptionalFilesAreNoFailures(t *testing.T) {
+	o, reg := newObserved(t)
+	var text strings.Builder
+	o.log = slog.New(slog.NewTextHandler(&text, nil))
+	ctx, cancel := context.WithCancel(context.Background())
+	stop := o.Start(ctx)
+	for i, name := range []string{"revocations_sku.efi", "grub/x86_64-efi/fs.lst", "pxelinux.cfg/0A00", "grubx64.efi"} {
+		tr := transferOf(1)
+		tr.Name, tr.Artifact, tr.Outcome, tr.Class = name, boot.NoFile, boot.NotFound, boot.UEFI
+		tr.Proto, tr.Client = boot.TFTP, netip.AddrPortFrom(tr.Client.Addr(), uint16(2000+i))
+		tr.Start, tr.Err = time.Now().Add(-time.Minute), fmt.Errorf("not there")
+		o.End(tr)
+	}
+	cancel()
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	lines := text.String()
+	if n := strings.Count(lines, "level=WARN msg=served"); n != 1 || strings.Count(lines, "outcome=optional") != 3 ||
+		strings.Count(lines, "not there") != 1 {
+		t.Errorf("the log has\n%s", lines)
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if s := m.String(); f.GetName() == "pxeagent_requests_total" && strings.Contains(s, `"optional"`) &&
+				m.GetCounter().GetValue() != 3 {
+				t.Errorf("%s", s)
+			}
+		}
+	}
+}
+
+// Loops that are broken for a check are no machine's.
+func TestChecksBreakNoLoops(t *testing.T) {
+	o, reg := newObserved(t)
+	o.own = func(a boot.Ask) bool { return a.Check }
+	for _, check := range []bool{true, false, true} {
+		tr := transferOf(1)
+		tr.Name, tr.LoopBroken, tr.Check = "/ipxe.efi", true, check
+		o.End(tr)
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := 0.0
+	for _, f := range families {
+		if f.GetName() == "pxeagent_loops_broken_total" {
+			for _, m := range f.GetMetric() {
+				broken += m.GetCounter().GetValue()
+			}
+		}
+	}
+	if broken != 1 {
+		t.Errorf("%v loops were broken of one", broken)
 	}
 }

@@ -33,7 +33,7 @@ func trouble(b *board) {
 				"the "+
 				"size of a file alone is not a failure.",
 			query{
-				`sum by (protocol, outcome) (increase(pxeagent_requests_total{<agents>,outcome!~"ok|size_probe",artifact!="internal"}[$__rate_interval]))`,
+				`sum by (protocol, outcome) (increase(pxeagent_requests_total{<agents>,outcome!~"ok|size_probe|optional",artifact!="internal"}[$__rate_interval]))`,
 				"{{protocol}} {{outcome}}",
 			},
 		),

@@ -59,6 +59,7 @@ const outcomes = {
   ok: "ok",
   size_probe: "size only",
   not_found: "not found",
+  optional: "not there, not needed",
   refused: "refused",
   aborted: "aborted",
   timeout: "timeout",
@@ -77,7 +78,7 @@ function files(b) {
       el(
         "td",
         {},
-        f.outcome === "ok" || f.outcome === "size_probe"
+        ["ok", "size_probe", "optional"].includes(f.outcome)
           ? outcomes[f.outcome]
           : el("span", { class: "tick wrong" }, icon("bad"), outcomes[f.outcome] || clean(f.outcome)),
       ),
@@ -118,7 +119,7 @@ function earlier(list, key) {
 
 const archOf = (b) =>
   [
-    { bios: "BIOS", uefi: "UEFI", "uefi-http": "UEFI HTTP" }[b.firmware],
+    { bios: "BIOS", uefi: "UEFI", "uefi-http": "UEFI HTTP", "u-boot": "U-Boot" }[b.firmware],
     b.arch && b.arch !== "unknown" ? clean(b.arch) : "",
   ]
     .filter(Boolean)
