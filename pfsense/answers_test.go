@@ -32,8 +32,8 @@ func TestRecordedAnswers(t *testing.T) {
 		{"err-400-badjson", "rest", ErrProgram, "could not be decoded"},
 		{"command-len-1025", "rest", ErrProgram, "LENGTH_VALIDATOR_MAXIMUM_CONSTRAINT"},
 		{"command-nonutf8", "rest", ErrProgram, "empty answer"},
-		{"command-php-r", "rest", ErrProgram, `"hi", exit code 4`},
-		{"command-stderr-rc-subshell", "rest", ErrProgram, `"out err", exit code 7`},
+		{"command-php-r", "rest", ErrProgram, `exit code 4, output "hi"`},
+		{"command-stderr-rc-subshell", "rest", ErrProgram, `exit code 7, output "out err"`},
 
 		{"xmlrpc-badpw", "xmlrpc", ErrCredential,
 			`user "pxeagent" by XML-RPC: fault -1, "Authentication failed: Invalid username or password"`},

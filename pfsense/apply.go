@@ -2,6 +2,7 @@ package pfsense
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -74,7 +75,8 @@ func (s *Server) write(ctx context.Context, from, to dhcp.State, undo bool) erro
 	if err != nil {
 		return err
 	}
-	send := func(said *string) error {
+	var said string
+	once := func() error {
 		at, err := s.resolve(ctx)
 		if err != nil {
 			return err
@@ -83,15 +85,24 @@ func (s *Server) write(ctx context.Context, from, to dhcp.State, undo bool) erro
 		if err != nil {
 			return err
 		}
-		*said = message(at, from.Boot, to.Boot, undo)
+		said = message(at, from.Boot, to.Boot, undo)
 		return s.runWrite(ctx, change{Op: "write", ID: at.ID, Before: before.keys, After: after.keys, Undo: undo,
-			Custom: custom, Wait: s.wait.Seconds(), Message: *said})
+			Custom: custom, Wait: s.wait.Seconds(), Message: said})
 	}
-	var said string
+	send := func() error {
+		read := s.known != nil
+		err := once()
+		if s.known = nil; read && errors.Is(err, errNotBefore) && (before.class.present || after.class.present) {
+			// Nothing was written. What else the site has for Kea may have changed since it was read, and is kept.
+			err = once()
+			s.known = nil
+		}
+		return err
+	}
 	if undo {
-		return s.outlast(ctx, func() error { return send(&said) })
+		return s.outlast(ctx, send)
 	}
-	err = send(&said)
+	err = send()
 	if said == "" || !remote.IsOutage(err) || ctx.Err() != nil {
 		return err
 	}
@@ -99,15 +110,17 @@ func (s *Server) write(ctx context.Context, from, to dhcp.State, undo bool) erro
 }
 
 // customChange is the change to Kea's custom configuration; nil where neither side has a class in it. The rest of it is
-// neither in before nor in after: it is read now, and kept.
+// neither in before nor in after: it is kept as it was read last.
 func (s *Server) customChange(ctx context.Context, at iface, before, after setting, undo bool) (*customChange, error) {
 	if !before.present && !after.present {
 		return nil, nil
 	}
-	f, err := s.read(ctx)
-	if err != nil {
-		return nil, err
+	if s.known == nil {
+		if _, _, err := s.readInterface(ctx); err != nil {
+			return nil, err
+		}
 	}
+	f := s.known
 	if now := f.class(at); now != before && !(undo && now == after) {
 		return nil, dhcp.ErrChanged
 	}
@@ -129,6 +142,9 @@ func (s *Server) customChange(ctx context.Context, at iface, before, after setti
 	return c, nil
 }
 
+// errNotBefore: the settings were others when the writing program began, and it wrote nothing.
+var errNotBefore = fmt.Errorf("%w; nothing was written", dhcp.ErrChanged)
+
 // err is the error that a result stands for.
 func (c changed) err() error {
 	runs := "the DHCP server is running with them"
@@ -139,7 +155,7 @@ func (c changed) err() error {
 	case "done":
 		return nil
 	case "changed":
-		return dhcp.ErrChanged
+		return errNotBefore
 	case "differs":
 		return fmt.Errorf("%w: the new settings were overwritten at once, and were not loaded", dhcp.ErrChanged)
 	case "unfit":

@@ -39,7 +39,7 @@ func (s *Server) Found(ctx context.Context) (Interface, error) {
 	if err != nil {
 		return Interface{}, err
 	}
-	s.fresh = &f
+	s.fresh = true
 	i, can := f.describe(p), f.can(p)
 	i.Abilities = dhcp.Abilities{NoURL: !can.http, OneURL: true, OneNBP: can.oneName,
 		NoScript: !can.script || !s.tellIPXE}

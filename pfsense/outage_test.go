@@ -205,7 +205,45 @@ func TestFirewallIsReadOnceBeforeItIsWritten(t *testing.T) {
 		if again, err := server.Plan(t.Context(), s.boot("10.99.0.5")); err != nil || !again.Empty() || s.count("read") != 2 {
 			t.Errorf("reading back: %v, empty %v, %d readings", err, again.Empty(), s.count("read"))
 		}
-		t.Logf("%d requests", len(s.Requests()))
+		if n, want := len(s.Requests()), map[string]int{"rest": 12, "xmlrpc": 3}[transport]; n != want {
+			t.Errorf("%d requests to read, write and read back, want %d", n, want)
+		}
+	})
+}
+
+// TestKeaIsReadOnceBeforeItIsWritten: the site's own configuration for Kea is kept as it was read with the settings. It
+// is read again only where somebody has changed it since.
+func TestKeaIsReadOnceBeforeItIsWritten(t *testing.T) {
+	transports(t, func(t *testing.T, transport string) {
+		s := newTellingSite(t, transport)
+		server := s.open()
+		if _, err := server.Found(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		write := func(next string, wantReads, wantWrites int, edit func()) {
+			t.Helper()
+			reads, writes := s.count("read"), s.count("write")
+			p, err := server.Plan(t.Context(), s.boot(next))
+			if err != nil {
+				t.Fatal(err)
+			}
+			edit()
+			if err := server.Apply(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+			if r, w := s.count("read")-reads, s.count("write")-writes; r != wantReads || w != wantWrites {
+				t.Errorf("%s: %d readings and %d writing programs, want %d and %d", next, r, w, wantReads, wantWrites)
+			}
+			if got := s.siteKeaAlone(); !strings.Contains(got, "phones") || !strings.Contains(s.kea(), next) {
+				t.Errorf("%s: Kea's configuration is %s", next, s.kea())
+			}
+		}
+		write("10.99.0.5", 0, 1, func() {}) // Found has read
+		write("10.99.0.6", 1, 1, func() {})
+		write("10.99.0.7", 2, 2, func() { s.setKea(strings.Replace(s.kea(), `"edit": 0`, `"edit": 7`, 1)) })
+		if !strings.Contains(s.kea(), `"edit": 7`) {
+			t.Errorf("what somebody changed meanwhile is gone: %s", s.kea())
+		}
 	})
 }
 

@@ -15,9 +15,9 @@ import (
 //
 // Errors wrap ErrNoInterface, ErrAmbiguous or an error of the connection.
 func (s *Server) Plan(ctx context.Context, want dhcp.Boot) (dhcp.Plan, error) {
-	if f := s.fresh; f != nil && s.iface != nil {
-		s.fresh = nil
-		return f.plan(*s.iface, want, s.tellIPXE)
+	if s.fresh && s.known != nil {
+		s.fresh = false
+		return s.known.plan(*s.iface, want, s.tellIPXE)
 	}
 	f, p, err := s.readInterface(ctx)
 	if err != nil {

@@ -33,7 +33,8 @@ type Server struct {
 	transport transport
 	host      string    // the firewall's name: "fw.lan"
 	name      string    // description, id or device, as configured; "": none, which is enough to list them
-	fresh     *firewall // what Found read, for the next Plan; nil: it reads itself
+	known     *firewall // as it was read last, if nothing was written since; nil: not known
+	fresh     bool      // known is what Found read, for the next Plan
 	iface     *iface    // the interface of that name; nil until it was read
 	wait      time.Duration
 	tellIPXE  bool // give Kea a client class for iPXE where a script is wanted
@@ -85,6 +86,6 @@ func (s *Server) readInterface(ctx context.Context) (firewall, iface, error) {
 	if err != nil {
 		return firewall{}, iface{}, err
 	}
-	s.iface, s.revision = &p, f.Revision
+	s.iface, s.known, s.revision = &p, &f, f.Revision
 	return f, p, nil
 }

@@ -29,13 +29,14 @@ var onFirewall = uploadTarget{dir: "/tmp", php: "/usr/local/bin/php"}
 // shell or PHP has nothing to misinterpret. Each is in ( ), because the package appends 2>&1.
 //
 // The first creates the file and fails if it exists (set -C). Before that it removes what killed runs left: files that
-// were not appended to for over a minute, while chunks arrive within seconds. The last removes the file before it
-// checks it, so that no program can run twice, and drops what the program prints besides its result.
+// were not appended to for over a minute, while chunks arrive within seconds. The last has the end of the program
+// itself, removes the file before it checks the whole, so that no program can run twice, and drops what the program
+// prints besides its result.
 const (
 	firstCommand = `(umask 077;find %[1]s/ -maxdepth 1 -name 'pxeagent-*' -type f -mmin +1 -delete 2>/dev/null;` +
 		`set -C;printf %%s '%[3]s'>%[1]s/pxeagent-%[2]s)`
 	nextCommand = `(umask 077;printf %%s '%[3]s'>>%[1]s/pxeagent-%[2]s)`
-	lastCommand = `(%[4]s -r '$f="%[1]s/pxeagent-%[2]s";$c=(string)@file_get_contents($f);@unlink($f);` +
+	lastCommand = `(%[4]s -r '$f="%[1]s/pxeagent-%[2]s";$c=@file_get_contents($f)."%[5]s";@unlink($f);` +
 		`if(hash("sha256",$c)!=="%[3]s"){echo "incomplete";exit(66);}` +
 		`ob_start();eval(gzinflate(base64_decode($c)));ob_end_clean();echo "\n%[2]s:",$toreturn;')`
 	removeCommand = `(rm -f %[1]s/pxeagent-%[2]s)`
@@ -47,8 +48,8 @@ const incomplete = 66
 // upload is a program as commands for the firewall's shell, each at most maxCommand long.
 type upload struct {
 	name   string   // 128 random bits in hex: of the file, and before the result
-	chunks []string // commands that assemble the file
-	last   string   // checks, unlinks and runs it
+	chunks []string // commands that assemble the file; none: the program fits in the last command
+	last   string   // adds the end, checks, unlinks and runs it
 	remove string
 }
 
@@ -68,13 +69,16 @@ func newUpload(p program, at uploadTarget) (upload, error) {
 	var random [16]byte
 	rand.Read(random[:])
 	c := upload{name: hex.EncodeToString(random[:])}
+	last := func(end string) string {
+		return fmt.Sprintf(lastCommand, at.dir, c.name, hex.EncodeToString(sum(text)), at.php, end)
+	}
 	form, rest := firstCommand, text
-	for rest != "" {
+	for len(last(rest)) > maxCommand {
 		n := min(len(rest), maxCommand-len(fmt.Sprintf(form, at.dir, c.name, "")))
 		c.chunks = append(c.chunks, fmt.Sprintf(form, at.dir, c.name, rest[:n]))
 		form, rest = nextCommand, rest[n:]
 	}
-	c.last = fmt.Sprintf(lastCommand, at.dir, c.name, hex.EncodeToString(sum(text)), at.php)
+	c.last = last(rest)
 	c.remove = fmt.Sprintf(removeCommand, at.dir, c.name)
 	return c, nil
 }

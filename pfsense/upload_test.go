@@ -92,7 +92,7 @@ func TestCommandsFit(t *testing.T) {
 	}
 }
 
-// Pieces that fit exactly, and one more.
+// Pieces that fit exactly, and one more. What fits in the last command alone needs no other.
 func TestPieces(t *testing.T) {
 	for n := range 40 {
 		p := program{name: "x", code: strings.Repeat(fmt.Sprintf("%08x", n*2654435761), 20*n+1)}
@@ -100,10 +100,13 @@ func TestPieces(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, command := range c.chunks {
+		for _, command := range append(c.chunks, c.last) {
 			if len(command) > maxCommand || strings.Contains(command, "printf %s ''") {
 				t.Errorf("%d: %q", n, command)
 			}
+		}
+		if n == 0 && len(c.chunks) != 0 {
+			t.Errorf("a short program has %d chunks besides", len(c.chunks))
 		}
 	}
 }
@@ -249,6 +252,10 @@ func TestSpoiledPieces(t *testing.T) {
 		}, "upload was incomplete"},
 		{"last chunk changed", func(_ *shell, i int, command string) string {
 			return either(strings.HasPrefix(command, "(umask") && i == 2, flip(command), command)
+		}, "upload was incomplete"},
+		{"end changed", func(_ *shell, i int, command string) string {
+			return either(strings.Contains(command, "eval"),
+				strings.Replace(command, `($f)."`, `($f)."A`, 1), command)
 		}, "upload was incomplete"},
 		{"file gone before the last", func(s *shell, i int, command string) string {
 			return either(strings.Contains(command, "eval"), "rm -f "+s.at.dir+"/pxeagent-*;"+command, command)

@@ -26,7 +26,7 @@ var (
 			`printf %s '([A-Za-z0-9+/=]*)'>/tmp/pxeagent-([0-9a-f]{32})\)$`)
 	nextPiece = regexp.MustCompile(`^\(umask 077;printf %s '([A-Za-z0-9+/=]*)'>>/tmp/pxeagent-([0-9a-f]{32})\)$`)
 	lastPiece = regexp.MustCompile(
-		`^\(/usr/local/bin/php -r '\$f="/tmp/pxeagent-([0-9a-f]{32})";\$c=\(string\)@file_get_contents\(\$f\);` +
+		`^\(/usr/local/bin/php -r '\$f="/tmp/pxeagent-([0-9a-f]{32})";\$c=@file_get_contents\(\$f\)\."([A-Za-z0-9+/=]*)";` +
 			`@unlink\(\$f\);` +
 			`if\(hash\("sha256",\$c\)!=="([0-9a-f]{64})"\)\{echo "incomplete";exit\(66\);\}` +
 			`ob_start\(\);eval\(gzinflate\(base64_decode\(\$c\)\)\);ob_end_clean\(\);echo "\\n([0-9a-f]{32}):",\$toreturn;'\)$`)
@@ -79,11 +79,11 @@ func (f *Firewall) opOfCommand(body []byte) string {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	file := f.files[m[1]]
-	if file == nil {
-		return ""
+	text := m[2]
+	if file := f.files[m[1]]; file != nil {
+		text = file.text + text
 	}
-	code, _ := inflate(file.text)
+	code, _ := inflate(text)
 	return opOf(code)
 }
 
@@ -134,8 +134,8 @@ func (v *visit) shell(command string) (string, int) {
 		delete(v.files, m[1])
 		return "", 0
 	}
-	if m := lastPiece.FindStringSubmatch(command); m != nil && m[1] == m[3] {
-		return v.runFile(m[1], m[2])
+	if m := lastPiece.FindStringSubmatch(command); m != nil && m[1] == m[4] {
+		return v.runFile(m[1], m[2], m[3])
 	}
 	if command == "" || strings.HasPrefix(command, "true ") {
 		return "", 0
@@ -175,12 +175,12 @@ func (v *visit) write(name, chunk string, first bool) (string, int) {
 	return "", 0
 }
 
-// runFile removes a file, and runs it if it is complete.
-func (v *visit) runFile(name, sum string) (string, int) {
+// runFile removes a file, and runs it with this end if that makes it complete.
+func (v *visit) runFile(name, end, sum string) (string, int) {
 	v.mu.Lock()
-	var text string
+	text := end
 	if file := v.files[name]; file != nil {
-		text = file.text
+		text = file.text + end
 	}
 	delete(v.files, name)
 	v.mu.Unlock()
