@@ -59,7 +59,7 @@ func addrText(a netip.Addr) string {
 // A server that cannot tell iPXE apart (no Script) sends it what it sends a BIOS ROM.
 func (b Boot) Expect(c firmware.Client) string {
 	switch {
-	case c == firmware.ClientIPXE && b.Script != "":
+	case c.IsIPXE() && b.Script != "":
 		return b.Script
 	case c.HTTP():
 		return b.URL[c.Arch()]

@@ -63,6 +63,18 @@ func reason(d firmware.Decision) string {
 	return d.Reason
 }
 
+// Why is the reason, what the machine shows, and what is doubtful about it, on one line.
+func (p Path) Why() string {
+	text := p.Reason
+	if p.Screen != "" {
+		text += " (" + p.Screen + ")"
+	}
+	if p.Doubt != "" {
+		text += "; " + p.Doubt
+	}
+	return text
+}
+
 // Right reports whether the client fetches what it should.
 func (p Path) Right() bool { return p.Want != "" && sameFile(p.URL, p.Want) }
 
@@ -191,6 +203,14 @@ func (h heard) astray(url string, offers []firmware.Offer) (d firmware.Decision,
 		}
 	}
 	return d, order, false
+}
+
+// Settled is what c fetches first, and whether that is so in whatever order its offers come.
+func Settled(c firmware.Client, offers []firmware.Offer) (url string, ok bool) {
+	h := of(c, offers)
+	url = firmware.Decide(c, offers).URL
+	_, _, astray := h.astray(url, h.offers)
+	return url, !astray
 }
 
 // client judges what one client was offered, for which want has a boot file.

@@ -46,11 +46,23 @@ const (
 	NumClient
 )
 
-var clients = [NumClient]struct {
+// iPXE as UEFI has loaded it. Only what comes after an NBP needs them: see Chained.
+const (
+	ClientIPXE64    Client = 32 + iota // iPXE on UEFI x64: 7, user class iPXE, option 175
+	ClientIPXE32                       // on UEFI IA32: 6
+	ClientIPXEARM64                    // on UEFI ARM64: 11
+)
+
+// known is what is known of a Client.
+type known struct {
 	name   string
 	arch   Arch
 	option uint16
-}{
+}
+
+var chained = []known{{"ipxe-efi64", EFI64, 7}, {"ipxe-efi32", EFI32, 6}, {"ipxe-arm64", ARM64, 11}}
+
+var clients = [NumClient]known{
 	ClientBIOS:      {"bios", BIOS, 0},
 	ClientEFI64:     {"efi64", EFI64, 7},
 	ClientEFIBC:     {"efi-bc", EFI64, 9},
@@ -61,7 +73,18 @@ var clients = [NumClient]struct {
 	ClientIPXE:      {"ipxe", BIOS, 0},
 }
 
-// Clients lists every Client in order.
+// of is what is known of c.
+func (c Client) of() (known, bool) {
+	switch {
+	case c < NumClient:
+		return clients[c], true
+	case c >= ClientIPXE64 && int(c-ClientIPXE64) < len(chained):
+		return chained[c-ClientIPXE64], true
+	}
+	return known{}, false
+}
+
+// Clients lists every Client in order, but for those that others become.
 func Clients() []Client {
 	all := make([]Client, NumClient)
 	for i := range all {
@@ -73,8 +96,8 @@ func Clients() []Client {
 // String returns the name used in tables, JSON and metrics: "bios", "efi64", "efi-bc", "http64",
 // "http-arm64", "ipxe", …
 func (c Client) String() string {
-	if c < NumClient {
-		return clients[c].name
+	if of, has := c.of(); has {
+		return of.name
 	}
 	return fmt.Sprintf("client(%d)", uint8(c))
 }
@@ -84,7 +107,7 @@ func (c Client) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 // UnmarshalText is the opposite of MarshalText.
 func (c *Client) UnmarshalText(text []byte) error {
-	for _, known := range Clients() {
+	for _, known := range append(Clients(), ClientIPXE64, ClientIPXE32, ClientIPXEARM64) {
 		if known.String() == string(text) {
 			*c = known
 			return nil
@@ -94,10 +117,28 @@ func (c *Client) UnmarshalText(text []byte) error {
 }
 
 // Arch is the architecture of c.
-func (c Client) Arch() Arch { return clients[c].arch }
+func (c Client) Arch() Arch { of, _ := c.of(); return of.arch }
 
 // Option93 is what c sends as client system architecture, RFC 4578 section 2.1.
-func (c Client) Option93() uint16 { return clients[c].option }
+func (c Client) Option93() uint16 { of, _ := c.of(); return of.option }
+
+// IsIPXE reports whether c is iPXE itself.
+func (c Client) IsIPXE() bool { return c == ClientIPXE || c >= ClientIPXE64 }
+
+// Chained is what c becomes when its NBP is iPXE, which asks DHCP again and tells its platform in option 93.
+func (c Client) Chained() Client {
+	switch {
+	case c.IsIPXE():
+		return c
+	case c.Arch() == EFI64:
+		return ClientIPXE64
+	case c.Arch() == EFI32:
+		return ClientIPXE32
+	case c.Arch() == ARM64:
+		return ClientIPXEARM64
+	}
+	return ClientIPXE
+}
 
 // HTTP reports whether c asks for UEFI HTTP boot (option 60 starts with HTTPClient).
 func (c Client) HTTP() bool { return c == ClientHTTP64 || c == ClientHTTPARM64 }
@@ -105,7 +146,7 @@ func (c Client) HTTP() bool { return c == ClientHTTP64 || c == ClientHTTPARM64 }
 // kind is the implementation of network boot that stands for c.
 func (c Client) kind() kind {
 	switch {
-	case c == ClientIPXE:
+	case c.IsIPXE():
 		return kindIPXE
 	case c.HTTP():
 		return kindEDK2HTTP

@@ -15,6 +15,7 @@ func TestClients(t *testing.T) {
 		"bios": {0, "bios", false}, "efi32": {6, "efi32", false}, "efi64": {7, "efi64", false}, "efi-bc": {9, "efi64", false},
 		"arm64": {11, "arm64", false}, "http64": {16, "efi64", true},
 		"http-arm64": {19, "arm64", true}, "ipxe": {0, "bios", false},
+		"ipxe-efi64": {7, "efi64", false}, "ipxe-efi32": {6, "efi32", false}, "ipxe-arm64": {11, "arm64", false},
 	} {
 		var c Client
 		if err := json.Unmarshal([]byte(`"`+name+`"`), &c); err != nil {
@@ -31,8 +32,16 @@ func TestClients(t *testing.T) {
 	if len(Clients()) != 8 || len(Arches()) != int(NumArch) {
 		t.Errorf("%d clients, %d architectures", len(Clients()), len(Arches()))
 	}
+	for c, want := range map[Client]string{ClientBIOS: "ipxe", ClientEFI64: "ipxe-efi64", ClientEFIBC: "ipxe-efi64",
+		ClientEFI32: "ipxe-efi32", ClientARM64: "ipxe-arm64", ClientHTTP64: "ipxe-efi64", ClientIPXE: "ipxe",
+		ClientIPXEARM64: "ipxe-arm64"} {
+		if got := c.Chained(); got.String() != want || !got.IsIPXE() || got.kind() != kindIPXE {
+			t.Errorf("%s becomes %s, want %s", c, got, want)
+		}
+	}
 	// Values from elsewhere must not end the program.
-	if NumClient.String() != "client(8)" || NumArch.String() != "arch(5)" {
+	if last := ClientIPXEARM64 + 1; NumClient.String() != "client(8)" || last.String() != "client(35)" ||
+		NumArch.String() != "arch(5)" {
 		t.Errorf("%v, %v", NumClient, NumArch)
 	}
 }

@@ -41,6 +41,12 @@ var ipxeFeatures = []byte{
 	0x11, 1, 1, 0x19, 1, 1, 0x10, 1, 2, 0x21, 1, 1, 0x15, 1, 1, 0x18, 1, 1, 0x12, 1, 1,
 }
 
+// ipxeFeaturesEFI is option 175 of a current snponly.efi on a virtio card (PCI 1af4:1000).
+var ipxeFeaturesEFI = []byte{
+	0xb1, 5, 1, 0x1a, 0xf4, 0x10, 0x00, 0xeb, 3, 1, 0, 0, 0x26, 1, 1, 0x17, 1, 1, 0x27, 1, 1, 0x24, 1, 1, 0x13, 1, 1,
+	0x14, 1, 1, 0x11, 1, 1, 0x29, 1, 1, 0x15, 1, 1, 0x12, 1, 1,
+}
+
 // message is one DHCP message to be sent.
 type message struct {
 	client firmware.Client
@@ -83,7 +89,7 @@ func (m message) bytes() []byte {
 }
 
 // uefi reports whether the client is UEFI firmware itself.
-func (m message) uefi() bool { return m.client.Arch() != firmware.BIOS }
+func (m message) uefi() bool { return m.client.Arch() != firmware.BIOS && !m.client.IsIPXE() }
 
 // options appends the options in the order in which each client sends them: EDK2 its own, ROMs and iPXE that of iPXE.
 //
@@ -92,12 +98,15 @@ func (m message) uefi() bool { return m.client.Arch() != firmware.BIOS }
 // follows.
 func (m message) options(b []byte) []byte {
 	arch := m.client.Option93()
-	class, undi, ndi := "PXEClient", "002001", []byte{1, 2, 1}
+	class, undi, ndi, features := "PXEClient", "002001", []byte{1, 2, 1}, ipxeFeatures
 	if m.client.HTTP() {
 		class = "HTTPClient"
 	}
-	if m.uefi() {
+	switch {
+	case m.uefi():
 		undi, ndi = "003000", []byte{1, 3, 0}
+	case m.client.Arch() != firmware.BIOS:
+		undi, ndi, features = "003010", []byte{1, 3, 10}, ipxeFeaturesEFI
 	}
 	option60 := []byte(fmt.Sprintf("%s:Arch:%05d:UNDI:%s", class, arch, undi))
 	option93 := binary.BigEndian.AppendUint16(nil, arch)
@@ -119,12 +128,12 @@ func (m message) options(b []byte) []byte {
 		b = option(b, 93, option93...)
 		b = option(b, 94, ndi...)
 		b = option(b, 60, option60...)
-		if m.client == firmware.ClientIPXE {
+		if m.client.IsIPXE() {
 			b = option(b, 77, []byte("iPXE")...)
 		}
 		b = option(b, 55, paramsROM...)
-		if m.client == firmware.ClientIPXE {
-			b = option(b, 175, ipxeFeatures...)
+		if m.client.IsIPXE() {
+			b = option(b, 175, features...)
 		}
 		b = option(b, 97, uuid...)
 	}

@@ -13,7 +13,11 @@ import (
 // Judge says what is wrong with the offers in r, the worst first. want is what they should say; with the zero Boot only
 // what is wrong for any network is found. Whose offer is whose is not known here: every server's must be right.
 func Judge(want dhcp.Boot, r Report) []Finding {
-	j := judge{want: want, report: r, proven: map[firmware.Client]bool{}}
+	j := judge{want: want, report: r, proven: map[firmware.Client]bool{}, settled: map[firmware.Client]bool{},
+		meant: firmware.Clients()}
+	if want == (dhcp.Boot{}) {
+		j.meant = firmware.Meant(r.Leading())
+	}
 	if len(r.Offers) == 0 {
 		for _, a := range r.Asked {
 			j.add(Wrong, dhcp.FindingNoOffer, netip.Addr{}, a.Client, "no DHCP server answers",
@@ -39,9 +43,13 @@ func Judge(want dhcp.Boot, r Report) []Finding {
 
 // judge collects findings.
 type judge struct {
-	want     dhcp.Boot
-	report   Report
-	proven   map[firmware.Client]bool // fetches what it should, whatever else is odd about the offers
+	want   dhcp.Boot
+	report Report
+	proven map[firmware.Client]bool // fetches what it should, whatever else is odd about the offers
+	// Where nothing is desired, settled are the clients that are led to a file in whatever order their offers come, and
+	// meant are those that are to boot: whatever others are sent, nothing fails for it.
+	settled  map[firmware.Client]bool
+	meant    []firmware.Client
 	findings []Finding
 }
 
@@ -51,9 +59,15 @@ var explained = []string{
 	CodeBothDiffer,
 }
 
+// leading are those of them that are about where a client is led.
+var leading = []string{CodeNoServerID, CodeNoNextServer, CodeServersDiffer, CodeProxySilent}
+
 // add adds a finding, or the client to the finding that says the same of the same server.
 func (j *judge) add(level Level, code string, server netip.Addr, c firmware.Client, text, remedy string) {
-	if j.proven[c] && slices.Contains(explained, code) {
+	switch {
+	case j.proven[c] && slices.Contains(explained, code),
+		j.settled[c] && level == Wrong && slices.Contains(leading, code),
+		level == Wrong && !slices.Contains(j.meant, c):
 		level = Note
 	}
 	for i := range j.findings {
@@ -71,8 +85,12 @@ func (j *judge) add(level Level, code string, server netip.Addr, c firmware.Clie
 
 // compare takes over what package dhcp finds of where the offers lead c.
 func (j *judge) compare(c firmware.Client) {
-	offers := j.report.Of(c)
+	offers := slices.DeleteFunc(j.report.Leading(), func(o firmware.Offer) bool { return o.Client != c })
 	if j.want.Expect(c) == "" {
+		if j.want == (dhcp.Boot{}) {
+			url, settled := dhcp.Settled(c, offers)
+			j.settled[c] = url != "" && settled
+		}
 		j.leads(c, offers)
 		return
 	}

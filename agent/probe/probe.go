@@ -93,6 +93,24 @@ func (r Report) Of(c firmware.Client) []firmware.Offer {
 	return slices.DeleteFunc(slices.Clone(r.Offers), func(o firmware.Offer) bool { return o.Client != c })
 }
 
+// Leading are the offers by which machines are led. A relay agent asks one server; where that leases nothing, since it
+// does proxyDHCP, another is taken to lease addresses.
+func (r Report) Leading() []firmware.Offer { return append(r.elsewhere(), r.Offers...) }
+
+// elsewhere are the leases of a server that was not asked.
+func (r Report) elsewhere() (leases []firmware.Offer) {
+	if !r.Server.IsValid() {
+		return nil
+	}
+	for _, a := range r.Asked {
+		offers := r.Of(a.Client)
+		if len(offers) > 0 && !slices.ContainsFunc(offers, func(o firmware.Offer) bool { return !o.Proxy }) {
+			leases = append(leases, firmware.Offer{Client: a.Client})
+		}
+	}
+	return leases
+}
+
 // Run asks. An offer that does not come is not an error: see Judge. Where ctx ends the probe, the error is that of ctx.
 // All sockets are opened on the calling goroutine, which may be locked to a thread in a network namespace.
 func Run(ctx context.Context, cfg Config) (r Report, err error) {
@@ -156,15 +174,16 @@ func (cfg Config) run(ctx context.Context) (Report, error) {
 		r.Asked = append(r.Asked, Asked{Client: a.client, Sent: a.sent, Took: firmware.Seconds(a.took)})
 	}
 	r.Notes = append(r.Notes, x.notes...)
-	offers := x.offers()
-	if !cfg.Server.IsValid() {
-		b := bootServers{dev: dev, template: template, clients: cfg.Clients, offers: offers, guard: cfg.Guard}
-		if err := b.ask(ctx); err != nil {
-			return r, err
-		}
-		offers, r.Notes = b.offers, append(r.Notes, b.notes...)
+	r.Offers = x.offers()
+	b := bootServers{template: template, clients: cfg.Clients, offers: r.Offers, leases: r.elsewhere(), guard: cfg.Guard}
+	b.open = func(server netip.Addr) (*way, netip.Addr, error) { return openProxy(dev, server) }
+	if cfg.Server.IsValid() {
+		b.open = func(server netip.Addr) (*way, netip.Addr, error) { return openRelayed(template.giaddr, server) }
 	}
-	r.Offers = append(r.Offers, offers...)
+	if err := b.ask(ctx); err != nil {
+		return r, err
+	}
+	r.Offers, r.Notes = b.offers, append(r.Notes, b.notes...)
 	slices.SortStableFunc(r.Offers, compareOffers)
 	r.Took = firmware.Seconds(time.Since(r.Start))
 	return r, nil

@@ -472,3 +472,37 @@ func TestRelayToRealServers(t *testing.T) {
 		}
 	})
 }
+
+// Behind a relay a proxyDHCP server is asked at port 4011 as well, and so is one whose boot menu leads there.
+func TestRelayToPort4011(t *testing.T) {
+	lab.Need(t, "dnsmasq")
+	t.Parallel()
+	s := lab.NewSegment(t)
+	relay := s.Host("relay", "eth1", "10.77.0.9/24", "10.78.0.1/24")
+	for i, lines := range [][]string{
+		{"--dhcp-range=10.78.0.0,proxy,255.255.255.0", "--pxe-prompt=Boot,0", "--pxe-service=x86PC,Boot,undionly.kpxe,10.78.0.7",
+			"--pxe-service=X86-64_EFI,Boot,ipxe.efi,10.78.0.7"},
+		{"--dhcp-range=10.78.0.50,10.78.0.60,255.255.255.0", "--dhcp-option=3,10.78.0.1", "--pxe-prompt=Boot,0",
+			"--pxe-service=x86PC,Boot,undionly.kpxe,10.78.0.7", "--pxe-service=X86-64_EFI,Boot,ipxe.efi,10.78.0.7",
+			"--pxe-service=X86-64_EFI,Other,other.efi,10.78.0.7"},
+	} {
+		at := netip.AddrFrom4([4]byte{10, 77, 0, byte(i + 1)})
+		server := s.Host("server", "eth1", at.String()+"/24")
+		server.IP("route", "add", "10.78.0.0/24", "via", "10.77.0.9")
+		server.Dnsmasq(append([]string{"--interface=eth1", "--no-ping"}, lines...)...)
+		r := probeFrom(t, relay, Config{Server: netip.AddrPortFrom(at, 0), Relay: netip.MustParseAddr("10.78.0.1"),
+			Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64}})
+		for client, want := range map[firmware.Client]string{
+			firmware.ClientBIOS: "tftp://10.78.0.7/undionly.kpxe", firmware.ClientEFI64: "tftp://10.78.0.7/ipxe.efi",
+		} {
+			if d := firmware.Decide(client, r.Leading()); d.URL != want {
+				t.Errorf("%s, %s: %q (%s), want %q; notes %q, offers %+v", at, client, d.URL, d.Reason, want, r.Notes, r.Offers)
+			}
+		}
+		for _, f := range Judge(dhcp.Boot{}, r) {
+			if f.Level == Wrong {
+				t.Errorf("%s: %+v", at, f)
+			}
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -31,10 +30,13 @@ var proxyResend = []time.Duration{400 * time.Millisecond, 1 * time.Second}
 
 // bootServers puts the questions to port 4011 that firmware would put after the offers that it got.
 type bootServers struct {
-	dev      *net.Interface
+	// open opens the way to a server, from an address of this machine's, which it returns. ErrNoAddress: it cannot be
+	// asked from here.
+	open     func(server netip.Addr) (*way, netip.Addr, error)
 	template message
 	clients  []firmware.Client
 	offers   []firmware.Offer // what was heard; answers are added, and one that is Silent for each question without any
+	leases   []firmware.Offer // of servers that were not asked
 	notes    []string
 	guard    *guard.Guard
 }
@@ -49,7 +51,7 @@ func (b *bootServers) ask(ctx context.Context) error {
 		if len(asks) == 0 {
 			return nil
 		}
-		w, local, err := openProxy(b.dev, asks[0].to.Addr())
+		w, local, err := b.open(asks[0].to.Addr())
 		if errors.Is(err, ErrNoAddress) {
 			b.note("port %d of the proxyDHCP server was not asked: %v", portPXE, err)
 			return nil
@@ -91,13 +93,13 @@ func (b *bootServers) ask(ctx context.Context) error {
 // next are the questions that the clients have after what was heard so far.
 func (b *bootServers) next() (asks []*ask) {
 	for _, c := range b.clients {
-		for _, q := range firmware.Decide(c, b.offers).Ask {
+		for _, q := range firmware.Decide(c, append(b.leases, b.offers...)).Ask {
 			if q.To.Port() != portPXE || Local(q.To.Addr()) {
 				b.note("%s: firmware looks for a boot server at %s, which is not followed", c, q.To)
 				continue
 			}
 			m := b.template
-			m.typ, m.broadcast = typeRequest, false
+			m.typ, m.broadcast, m.giaddr = typeRequest, false, netip.Addr{}
 			m.client, m.xid, m.to = c, newXID(asks), q.To
 			if q.Item != 0 {
 				item := binary.BigEndian.AppendUint16(nil, q.Item)

@@ -296,3 +296,18 @@ func TestEnoughEndsProbe(t *testing.T) {
 		t.Errorf("%v, %d offers, asked whether it is enough after %v", err, len(r.Offers), heard)
 	}
 }
+
+// A server on this machine would not find the network that the question is about.
+func TestOwnAddressIsNotAskedAtPort4011(t *testing.T) {
+	own := netip.MustParseAddr("127.0.0.1")
+	if w, _, err := openRelayed(own, own); !errors.Is(err, ErrNoAddress) {
+		t.Errorf("way %v, error %v", w, err)
+	}
+	w, from, err := openRelayed(own, netip.MustParseAddr("192.0.2.1"))
+	if err != nil || from != own {
+		t.Fatalf("from %v, error %v", from, err)
+	}
+	if err := w.close(); err != nil {
+		t.Error(err)
+	}
+}

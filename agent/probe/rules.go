@@ -215,6 +215,9 @@ func (j *judge) together(c firmware.Client, offers []firmware.Offer) {
 				"look for a class, pool or match at the DHCP server that leaves these clients out")
 		}
 		return
+	case len(leases) == 0 && j.report.Server.IsValid():
+		j.add(Note, CodeNoAddress, proxies[0].Server, c,
+			"this server does proxyDHCP alone: it was not asked who leases addresses", "")
 	case len(leases) == 0:
 		j.add(Wrong, CodeNoAddress, proxies[0].Server, c,
 			"only proxyDHCP answers, and no server leases addresses", "look whether the DHCP server of this network "+

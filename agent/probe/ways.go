@@ -75,6 +75,25 @@ func openRelay(cfg Config, dev *net.Interface) (*way, netip.Addr, error) {
 	return datagram(viaRelay, conn, func(message) netip.AddrPort { return server }), giaddr, nil
 }
 
+// openRelayed opens the way to port 4011 from a relay's address, which is in the network of the machines. What goes to
+// an address of this machine's own comes in on the loopback device, where the server does not find that network.
+func openRelayed(giaddr, server netip.Addr) (*way, netip.Addr, error) {
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, giaddr, fmt.Errorf("reading this machine's addresses: %w", err)
+	}
+	for _, a := range own {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr() == server {
+			return nil, giaddr, fmt.Errorf("%w but its own from which to ask %s", ErrNoAddress, server)
+		}
+	}
+	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(giaddr, 0)))
+	if err != nil {
+		return nil, giaddr, err
+	}
+	return datagram(viaPXE, conn, func(m message) netip.AddrPort { return m.to }), giaddr, nil
+}
+
 // relayAddr is the address to be giaddr.
 func (c Config) relayAddr(server netip.AddrPort, dev *net.Interface) (netip.Addr, error) {
 	if c.Relay.IsValid() {
