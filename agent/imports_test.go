@@ -55,6 +55,7 @@ var allowed = map[string][]string{
 	"agent/check": {
 		"agent/boot",
 		"agent/dhcp",
+		"agent/efi",
 		"agent/firmware",
 		"agent/guard",
 		"agent/menu",

@@ -26,6 +26,7 @@ func (w *walker) follow(client firmware.Client, m script.Machine, text []byte, b
 	}
 	w.followed[key] = true
 	report := script.Run(text, base, m, func(u string) (script.Chained, bool) { return w.load(client, u, loaded) })
+	w.findings(client, report.Findings)
 	files := wanted(report.References, base)
 	asked := make([]chan Step, len(files))
 	for i, f := range files {
@@ -58,6 +59,23 @@ func (w *walker) follow(client firmware.Client, m script.Machine, text []byte, b
 	}
 }
 
+// worthKnowing are the warnings that are steps too; the rest is about style, for pxeagent menu lint.
+var worthKnowing = []string{script.UnknownCommand, script.UnknownOption, script.NoLabel}
+
+// findings makes steps of what the interpreter says of scripts, once for all clients: an error is a step that fails.
+func (w *walker) findings(client firmware.Client, found []script.Finding) {
+	for _, f := range found {
+		if w.found[f] || f.Level != script.Error && !slices.Contains(worthKnowing, f.Code) {
+			continue
+		}
+		w.found[f] = true
+		w.add(Step{
+			Client: client, Stage: "script", What: f.Script, OK: f.Level != script.Error, Bytes: -1,
+			Text: fmt.Sprintf("line %d: %s", f.Line, f.Text),
+		})
+	}
+}
+
 // tells reports whether only the query of a URL depends on the machine: by that it tells a server about itself.
 func tells(u script.Unknown) bool {
 	before, _, query := strings.Cut(u.Text, "?")
@@ -80,16 +98,15 @@ func (f file) stage() string {
 	return string(boot.Image)
 }
 
-func (f file) key() string { return f.stage() + " " + f.URL }
+func (f file) key() string { return f.stage() + " " + f.URL + " " }
 
-// wanted are the files that are fetched by HTTP, each once, besides the script itself. tftp:// is a script's way back
-// to next-server where HTTP fails; the boot path that is followed is HTTP's.
+// wanted are the files that are fetched by HTTP or TFTP, each once, besides the script itself.
 func wanted(references []script.Reference, base *url.URL) (files []file) {
 	for _, r := range references {
 		f := file{r, r.Broken()}
 		i := slices.IndexFunc(files, func(o file) bool { return o.key() == f.key() })
 		switch {
-		case !isHTTP(r.URL) || r.URL == base.String():
+		case !isHTTP(r.URL) && !isTFTP(r.URL) || r.URL == base.String():
 		case i >= 0:
 			files[i].broken = files[i].broken || f.broken
 		default:
@@ -103,28 +120,44 @@ func isHTTP(u string) bool {
 	return strings.HasPrefix(u, "http://") || strings.HasPrefix(u, "https://")
 }
 
-// load gives the interpreter what a script chains: a script, or a program, of which nothing is known but that it is
-// there.
+func isTFTP(u string) bool { return strings.HasPrefix(u, "tftp://") }
+
+// load gives the interpreter what a script chains: a script, or a program, of which nothing is known but whether the
+// machine can run it.
 func (w *walker) load(client firmware.Client, u string, loaded nbp) (c script.Chained, known bool) {
-	if !isHTTP(u) {
+	if !isHTTP(u) && !isTFTP(u) {
 		return c, false
 	}
-	got := w.http.chained(w.ctx, telling(client, u))
+	var got chained
 	key := file{Reference: script.Reference{URL: u, Role: script.Script}}.key()
-	if _, done := w.seen[key]; !done {
-		w.seen[key] = w.ask("script", u, func() (int64, string, error) {
-			switch {
-			case got.err != nil:
-				return -1, "", got.err
-			case got.text == nil && sameNBP(u, loaded):
-				return -1, "", errLoop
-			case got.text == nil:
-				return got.size, "a program", nil
-			}
+	w.seen[key] = w.ask("script", u, func() (int64, string, error) {
+		got = w.chained(client, u)
+		switch {
+		case got.err != nil:
+			return -1, "", got.err
+		case got.text != nil:
 			return got.size, "", nil
-		})
-	}
+		case sameNBP(u, loaded):
+			return -1, "", errLoop
+		}
+		return got.size, "a program", iPXERuns(client, got.head)
+	})
 	return script.Chained{Text: got.text, Missing: got.err != nil}, true
+}
+
+// chained is what stands behind a URL, asked for once.
+func (w *walker) chained(client firmware.Client, u string) chained {
+	ask := telling(client, u)
+	c, done := w.loaded[ask]
+	switch {
+	case done:
+	case isTFTP(u):
+		c = w.chainedByTFTP(u)
+	default:
+		c = w.http.chained(w.ctx, ask)
+	}
+	w.loaded[ask] = c
+	return c
 }
 
 // sameNBP reports whether a script's URL is that of the NBP: on the same host, under the same name.
@@ -140,6 +173,10 @@ func sameNBP(u string, loaded nbp) bool {
 // askFile asks for one file's length, as iPXE.
 func (w *walker) askFile(client firmware.Client, f file) Step {
 	return w.ask(f.stage(), f.URL, func() (int64, string, error) {
+		if isTFTP(f.URL) {
+			_, size, err := w.byTFTP(f.URL, 1)
+			return size, "", err
+		}
 		size, err := w.http.size(w.ctx, asIPXE, telling(client, f.URL))
 		return size, "", err
 	})

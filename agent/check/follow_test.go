@@ -1,6 +1,7 @@
 package check
 
 import (
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"pxeagent/agent/efi"
 	"pxeagent/agent/firmware"
 )
 
@@ -101,7 +103,7 @@ func TestRealScripts(t *testing.T) {
 // A program may follow chain; the NBP itself may not.
 func TestChainOfTheNBPIsALoop(t *testing.T) {
 	server := site(t, map[string]string{
-		"/ipxe.efi": "MZ", "/other.efi": "MZ",
+		"/ipxe.efi": program(efi.X64), "/other.efi": program(efi.X64),
 		"/a.ipxe": "#!ipxe\nchain other.efi || goto again\nexit\n:again\nchain ipxe.efi\n",
 	})
 	offers := []firmware.Offer{
@@ -135,20 +137,26 @@ func TestScriptsAreFollowedForEachKindOfMachine(t *testing.T) {
 		"/sub/b.ipxe":         "#!ipxe\niseq ${platform} efi && chain efi.ipxe || chain bios.ipxe\n",
 		"/sub/efi.ipxe":       "#!ipxe\nkernel vmlinuz-${buildarch}\nboot\n",
 		"/sub/bios.ipxe":      "#!ipxe\nkernel vmlinuz-${buildarch}\nboot\n",
-		"/sub/vmlinuz-x86_64": "k", "/sub/vmlinuz-i386": "k",
+		"/sub/vmlinuz-x86_64": "k", "/sub/vmlinuz-i386": "k", "/ipxe.efi": program(efi.X64),
 	})
-	for client, want := range map[firmware.Client]string{firmware.ClientIPXE: "/sub/vmlinuz-i386",
-		firmware.ClientHTTP64: "/sub/vmlinuz-x86_64"} {
-		steps := Walk(t.Context(), Config{NextServer: home}, []firmware.Client{client},
-			append(offerOf(client, server.URL+"/a.ipxe"), offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe")...))
-		var kernels []string
+	offers := append(offerOf(firmware.ClientHTTP64, server.URL+"/ipxe.efi"),
+		offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe")...)
+	all := []firmware.Client{firmware.ClientIPXE, firmware.ClientHTTP64}
+	for _, clients := range [][]firmware.Client{all[:1], all[1:], all} {
+		kernels := map[firmware.Client]string{}
+		steps := Walk(t.Context(), Config{NextServer: home}, clients, offers)
 		for _, s := range steps {
 			if s.Stage == "kernel" && s.OK {
-				kernels = append(kernels, strings.TrimPrefix(s.What, server.URL))
+				kernels[s.Client] += strings.TrimPrefix(s.What, server.URL)
 			}
 		}
-		if !slices.Equal(kernels, []string{want}) {
-			t.Errorf("%s: %+v", client, steps)
+		want := map[firmware.Client]string{}
+		for _, c := range clients {
+			want[c] = map[firmware.Client]string{firmware.ClientIPXE: "/sub/vmlinuz-i386",
+				firmware.ClientHTTP64: "/sub/vmlinuz-x86_64"}[c]
+		}
+		if !maps.Equal(kernels, want) {
+			t.Errorf("%v: %q\n%+v", clients, kernels, steps)
 		}
 	}
 }

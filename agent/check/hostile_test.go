@@ -240,7 +240,7 @@ func FuzzTransfer(f *testing.F) {
 		}
 		packets := len(conn.packets)
 		const limit = 100
-		x := ipxeTransfer{ctx: t.Context(), conn: conn, peer: netip.AddrPortFrom(home, 69), blksize: 512, limit: limit}
+		x := transfer{ctx: t.Context(), conn: conn, peer: netip.AddrPortFrom(home, 69), enough: limit + 1, limit: limit}
 		err := x.run("\x00\x01a\x00octet\x00")
 		if len(x.data) > total || err == nil && len(x.data) > limit {
 			t.Errorf("%d bytes of %d, error %v", len(x.data), total, err)

@@ -12,8 +12,11 @@ import (
 	"sync"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/efi"
 	"pxeagent/agent/script"
 )
+
+var errRedirect = errors.New("it leads elsewhere (a redirect), which UEFI HTTP boot does not follow")
 
 // How many requests run side by side.
 const (
@@ -21,14 +24,14 @@ const (
 	perHost      = 4
 )
 
-// fetcher asks HTTP servers. A host that does not answer is not asked again.
+// fetcher asks servers. A host that does not answer is not asked again.
 type fetcher struct {
-	client *http.Client
-	all    chan struct{}
+	client   *http.Client
+	firmware *http.Client // follows no redirect
+	all      chan struct{}
 
-	mu     sync.Mutex
-	hosts  map[string]*host
-	loaded map[string]chained // by URL
+	mu    sync.Mutex
+	hosts map[string]*host
 }
 
 // host is one server, by name and port.
@@ -38,8 +41,11 @@ type host struct {
 }
 
 func newFetcher(c Config) *fetcher {
+	client := c.client()
+	firmware := *client
+	firmware.CheckRedirect = func(*http.Request, []*http.Request) error { return errRedirect }
 	return &fetcher{
-		client: c.client(), all: make(chan struct{}, manyRequests), hosts: map[string]*host{}, loaded: map[string]chained{},
+		client: client, firmware: &firmware, all: make(chan struct{}, manyRequests), hosts: map[string]*host{},
 	}
 }
 
@@ -60,7 +66,24 @@ func (f *fetcher) do(ctx context.Context, method, who, u string, use func(*http.
 	if err != nil {
 		return err
 	}
-	h := f.host(parsed.Host)
+	return f.ask(ctx, parsed.Host, func() error {
+		client := f.client
+		if who == asFirmware {
+			client = f.firmware
+		}
+		resp, err := httpDo(ctx, client, method, who, u)
+		if err != nil {
+			f.silent(ctx, err)
+			return err
+		}
+		defer resp.Body.Close()
+		return use(resp)
+	})
+}
+
+// ask asks a host when there is room for it, unless it did not answer before.
+func (f *fetcher) ask(ctx context.Context, name string, request func() error) error {
+	h := f.host(name)
 	for _, slots := range []chan struct{}{h.slots, f.all} {
 		select {
 		case slots <- struct{}{}:
@@ -73,15 +96,9 @@ func (f *fetcher) do(ctx context.Context, method, who, u string, use func(*http.
 	dead := h.dead
 	f.mu.Unlock()
 	if dead != nil {
-		return fmt.Errorf("not asked: %s did not answer before: %w", parsed.Host, dead)
+		return fmt.Errorf("not asked: %s did not answer before: %w", name, dead)
 	}
-	resp, err := httpDo(ctx, f.client, method, who, u)
-	if err != nil {
-		f.silent(ctx, err)
-		return err
-	}
-	defer resp.Body.Close()
-	return use(resp)
+	return request()
 }
 
 // silent remembers a host that did not answer; where there was a redirect, that is the last one.
@@ -96,10 +113,15 @@ func (f *fetcher) silent(ctx context.Context, err error) {
 	if parseErr != nil {
 		return
 	}
-	h := f.host(u.Host)
+	f.bury(u.Host, where.Err)
+}
+
+// bury remembers how a host did not answer.
+func (f *fetcher) bury(name string, err error) {
+	h := f.host(name)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	h.dead = where.Err
+	h.dead = err
 }
 
 // get fetches a small file whole, as iPXE would.
@@ -109,6 +131,28 @@ func (f *fetcher) get(ctx context.Context, u string) (body []byte, err error) {
 		return err
 	})
 	return body, err
+}
+
+// nbp asks for an NBP as UEFI HTTP boot does, which follows no redirect, and returns its length (-1: not said), its type
+// and its beginning.
+func (f *fetcher) nbp(ctx context.Context, u string) (size int64, kind string, head []byte, err error) {
+	err = f.do(ctx, http.MethodHead, asFirmware, u, func(resp *http.Response) error {
+		if size, kind = resp.ContentLength, resp.Header.Get("Content-Type"); size == 0 {
+			return errEmpty
+		}
+		return nil
+	})
+	if err != nil {
+		return -1, "", nil, err
+	}
+	err = f.do(ctx, http.MethodGet, asFirmware, u, func(resp *http.Response) error {
+		head, err = io.ReadAll(io.LimitReader(resp.Body, efi.HeadLength))
+		return err
+	})
+	if err != nil {
+		return -1, "", nil, fmt.Errorf("reading %s: %w", u, err)
+	}
+	return size, kind, head, nil
 }
 
 // size asks for a file's length in bytes without fetching it; -1 where the server does not say.
@@ -128,34 +172,32 @@ func (f *fetcher) size(ctx context.Context, who, u string) (size int64, err erro
 // chained is what stands behind a URL that a script chains.
 type chained struct {
 	text []byte // the script; nil: a program
+	head []byte // how it begins
 	size int64  // -1: not known
 	err  error
 }
 
 // chained fetches what a script chains: of a program only the beginning.
 func (f *fetcher) chained(ctx context.Context, u string) chained {
-	if c, done := f.loaded[u]; done {
-		return c
-	}
 	c := chained{size: -1}
 	c.err = f.do(ctx, http.MethodGet, asIPXE, u, func(resp *http.Response) error {
-		head := make([]byte, script.HeadLength)
+		head := make([]byte, efi.HeadLength)
 		n, err := io.ReadFull(resp.Body, head)
+		c.head = head[:n]
 		switch {
 		case n == 0:
 			return errEmpty
 		case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 			return fmt.Errorf("reading %s: %w", u, err)
-		case script.Validate(head[:n]) != nil:
+		case script.Validate(c.head) != nil:
 			c.size = resp.ContentLength
 			return nil
 		}
 		rest, err := readScript(u, resp.Body)
-		c.text = append(head[:n], rest...)
+		c.text = append(c.head, rest...)
 		c.size = int64(len(c.text))
 		return err
 	})
-	f.loaded[u] = c
 	return c
 }
 

@@ -29,6 +29,8 @@ type Config struct {
 	// NextServer is what the configuration itself names. It is asked even where it is a loopback or link-local address;
 	// nothing that an offer or a script names is.
 	NextServer netip.Addr
+	// AnyNBP: an NBP may be another than iPXE. What is not known to be iPXE may be anything, and is not followed.
+	AnyNBP bool
 	// Limit is how long all of it may take; 0: DefaultLimit.
 	Limit time.Duration
 	Told  func(Step)   // called by Walk with each step as soon as it is known; nil: nobody is told
@@ -80,9 +82,9 @@ func (c Config) client() *http.Client {
 		TLSHandshakeTimeout: httpLimit}}
 }
 
-// Serving asks whether machines that are told want would find anything: the first block of each NBP
-// at next-server, each URL's length, and the script, whole and valid. script is where iPXE will look for it
-// in the end, whether or not want names it, and also are NBPs that only some machines are given. All that is missing is
+// Serving asks whether machines that are told want would find anything: the beginning of each NBP at next-server and of
+// each URL's, which must be for that machine, and the script, whole and valid. script is where iPXE will look for it in
+// the end, whether or not want names it, and also are NBPs that only some machines are given. All that is missing is
 // named in the error.
 func Serving(ctx context.Context, c Config, want dhcp.Boot, script *url.URL, also ...string) error {
 	c.NextServer = want.NextServer
@@ -92,18 +94,28 @@ func Serving(ctx context.Context, c Config, want dhcp.Boot, script *url.URL, als
 	defer client.client.CloseIdleConnections()
 	var asks []func() error
 	asked := map[string]bool{}
-	for _, name := range append(want.NBP[:], also...) {
-		if name != "" && !asked[name] {
-			asked[name] = true
-			asks = append(asks, func() error { return nbpThere(ctx, c, want.NextServer, name) })
-		}
-	}
 	for _, a := range firmware.Arches() {
+		if name := want.NBP[a]; name != "" && !asked[name] {
+			asked[name] = true
+			asks = append(asks, func() error { return nbpThere(ctx, c, a, want.NextServer, name) })
+		}
 		if u := want.URL[a]; u != "" && !asked[u] {
 			asked[u] = true
 			asks = append(asks, func() error {
-				_, err := client.size(ctx, asFirmware, u)
+				_, err := client.httpNBP(ctx, a, u)
 				return err
+			})
+		}
+	}
+	for _, name := range also {
+		if !asked[name] {
+			asked[name] = true
+			asks = append(asks, func() error {
+				server := c.tftp(want.NextServer)
+				if _, _, err := tftpHead(ctx, server, name, asksEDK2, 1); err != nil {
+					return fmt.Errorf("tftp://%s/%s: %w", server, name, err)
+				}
+				return nil
 			})
 		}
 	}
@@ -137,13 +149,9 @@ func (f faults) Error() string {
 
 func (f faults) Unwrap() []error { return f }
 
-func nbpThere(ctx context.Context, c Config, next netip.Addr, name string) error {
+func nbpThere(ctx context.Context, c Config, arch firmware.Arch, next netip.Addr, name string) error {
 	server := c.tftp(next)
-	head, _, err := tftpHead(ctx, c.Guard, server, name)
-	if err == nil && len(head) == 0 {
-		err = errEmpty
-	}
-	if err != nil {
+	if _, err := tftpNBP(ctx, arch, server, name); err != nil {
 		return fmt.Errorf("tftp://%s/%s: %w", server, name, err)
 	}
 	return nil

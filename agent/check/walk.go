@@ -2,7 +2,6 @@ package check
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -13,6 +12,7 @@ import (
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/efi"
 	"pxeagent/agent/firmware"
 	"pxeagent/agent/guard"
 	"pxeagent/agent/menu"
@@ -26,6 +26,9 @@ type Step struct {
 	What   string          `json:"what"`  // the URL, or what was offered
 	OK     bool            `json:"ok"`
 	Text   string          `json:"text"` // what was found, or what is wrong
+	// Reason is why the client goes this way, and Doubt why others of its kind may not: of offers, one sentence each.
+	Reason string `json:"reason,omitempty"`
+	Doubt  string `json:"doubt,omitempty"`
 	// Optional: the file is missing, and the script goes on without it. OK is true then.
 	Optional bool          `json:"optional,omitempty"`
 	Bytes    int64         `json:"bytes"` // the file's size; -1 where the server does not say
@@ -37,7 +40,8 @@ type Step struct {
 func Walk(ctx context.Context, c Config, clients []firmware.Client, offers []firmware.Offer) []Step {
 	ctx, cancel := c.within(ctx)
 	defer cancel()
-	w := walker{Config: c, ctx: ctx, http: newFetcher(c), seen: map[string]Step{}, followed: map[string]bool{}}
+	w := walker{Config: c, ctx: ctx, http: newFetcher(c), seen: map[string]Step{}, followed: map[string]bool{},
+		texts: map[string][]byte{}, loaded: map[string]chained{}, found: map[script.Finding]bool{}}
 	defer w.http.client.CloseIdleConnections()
 	for _, client := range clients {
 		if err := c.Guard.Do(guard.Check, func() error { w.walk(client, offers); return nil }); err != nil {
@@ -62,8 +66,11 @@ type walker struct {
 	ctx      context.Context
 	http     *fetcher
 	steps    []Step
-	seen     map[string]Step // files asked for already, by stage and URL: several clients have the same boot path
-	followed map[string]bool // scripts, by URL and what the machine is
+	seen     map[string]Step         // files asked for already, by stage, URL and kind of client: several have the same boot path
+	followed map[string]bool         // scripts, by URL and what the machine is
+	texts    map[string][]byte       // of scripts that a server names, by URL
+	loaded   map[string]chained      // what scripts chain, by URL
+	found    map[script.Finding]bool // what was said of scripts already
 }
 
 // nbp is the file that the firmware loads.
@@ -71,52 +78,59 @@ type nbp struct {
 	url    string         // as firmware.Decision has it
 	server netip.AddrPort // by TFTP
 	name   string
+	next   netip.Addr // next-server, as told together with the name
 }
 
 func (w *walker) walk(client firmware.Client, offers []firmware.Offer) {
-	asked := slices.ContainsFunc(offers, func(o firmware.Offer) bool { return o.Client == client })
-	path := dhcp.Paths(dhcp.Boot{}, []firmware.Client{client}, offers)[0]
-	d := firmware.Decide(client, offers)
-	switch {
-	case !asked:
+	if !slices.ContainsFunc(offers, func(o firmware.Offer) bool { return o.Client == client }) {
 		w.add(Step{Client: client, Stage: "offer", Text: "no offer", Bytes: -1})
 		return
-	case path.URL == "":
-		text := path.Reason
-		if path.Screen != "" {
-			text += " (" + path.Screen + ")"
-		}
-		w.add(Step{Client: client, Stage: "offer", What: whose(d, offers), Text: text, Bytes: -1})
+	}
+	path := dhcp.Paths(dhcp.Boot{}, []firmware.Client{client}, offers)[0]
+	d := firmware.Decide(client, offers)
+	offered := Step{
+		Client: client, Stage: "offer", What: whose(d, offers), Bytes: -1, Reason: path.Reason, Doubt: path.Doubt,
+		Text: path.Why(),
+	}
+	if path.URL == "" {
+		w.add(offered)
 		return
 	}
 	offer := offers[d.Boot]
 	file := w.file(path.URL, offer)
-	text := "next-server " + cmp.Or(file.server.Addr(), offer.NextServer).String()
-	if path.Doubt != "" {
-		text += "; " + path.Doubt
-	}
-	w.add(Step{Client: client, Stage: "offer", What: fmt.Sprintf("%s: %q", offer.Server, file.name), OK: true,
-		Text: text, Bytes: -1})
-	m := machineOf(client, cmp.Or(file.server.Addr(), offer.NextServer))
-	if client == firmware.ClientIPXE {
-		w.asIPXE(client, m, file, file)
+	offered.OK, offered.What = true, fmt.Sprintf("%s: %q", offer.Server, file.name)
+	w.add(offered)
+	if client.IsIPXE() {
+		w.asIPXE(client, file, file)
 		return
 	}
-	found := false
-	if dhcp.IsURL(file.url) {
-		found = w.size(client, "nbp", file.url)
-	} else {
-		found = w.nbp(client, file.server, file.name)
+	if w.nbp(client, file) {
+		w.asIPXE(client, w.again(client, file, offers), file)
 	}
-	if !found {
-		return
+}
+
+// again is what iPXE is sent when it was loaded and asks DHCP once more. A server that can tell it apart sends it
+// elsewhere then. Where nobody asked as iPXE on that platform, it is sent what iPXE on BIOS is, if that is a script.
+func (w *walker) again(client firmware.Client, loaded nbp, offers []firmware.Offer) nbp {
+	if d := firmware.Decide(client.Chained(), offers); d.URL != "" {
+		return w.file(d.URL, offers[d.Boot])
 	}
-	// The NBP is iPXE, which asks DHCP again. A server that can tell it apart sends it elsewhere now.
-	next := file
-	if again := firmware.Decide(firmware.ClientIPXE, offers); dhcp.IsURL(again.URL) {
-		next = nbp{url: again.URL, name: again.URL}
+	if d := firmware.Decide(firmware.ClientIPXE, offers); dhcp.IsURL(d.URL) {
+		return w.file(d.URL, offers[d.Boot])
 	}
-	w.asIPXE(client, m, next, file)
+	return loaded
+}
+
+// Asking are the clients as which to ask DHCP so that Walk can follow those: they themselves, and iPXE on their
+// platforms, which is what they load.
+func Asking(clients []firmware.Client) []firmware.Client {
+	all := slices.Clone(clients)
+	for _, c := range clients {
+		if again := c.Chained(); !slices.Contains(all, again) {
+			all = append(all, again)
+		}
+	}
+	return all
 }
 
 // whose is the server whose offer leads nowhere.
@@ -135,18 +149,19 @@ func (w *walker) file(u string, o firmware.Offer) nbp {
 	host, name, _ := strings.Cut(rest, "/")
 	server, err := netip.ParseAddr(host)
 	if !byTFTP || err != nil {
-		return nbp{url: u, name: u}
+		return nbp{url: u, name: u, next: o.NextServer}
 	}
 	for _, spelled := range []string{o.File, o.Option67} {
 		if strings.TrimPrefix(spelled, "/") == name {
 			name = spelled
 		}
 	}
-	return nbp{url: u, server: w.tftp(server), name: name}
+	return nbp{url: u, server: w.tftp(server), name: name, next: server}
 }
 
 // asIPXE goes on from what iPXE is sent; loaded is the NBP, which it would be in a loop with.
-func (w *walker) asIPXE(client firmware.Client, m script.Machine, next, loaded nbp) {
+func (w *walker) asIPXE(client firmware.Client, next, loaded nbp) {
+	m := machineOf(client, next.next)
 	if dhcp.IsURL(next.url) {
 		w.script(client, m, next.url, loaded)
 	} else if next.server.IsValid() {
@@ -157,17 +172,20 @@ func (w *walker) asIPXE(client firmware.Client, m script.Machine, next, loaded n
 	}
 }
 
-// nbp fetches a boot file's beginning as the ROM does.
-func (w *walker) nbp(client firmware.Client, server netip.AddrPort, name string) bool {
-	what := "tftp://" + server.String() + "/" + name
-	return w.once(client, "nbp", what, func() (int64, string, error) {
-		if err := w.reachable(server.Addr()); err != nil {
+// nbp asks for a boot file's beginning as the firmware does. Whether it can run it depends on the client.
+func (w *walker) nbp(client firmware.Client, file nbp) bool {
+	if dhcp.IsURL(file.url) {
+		return w.once(client, "nbp", file.url, client.Arch().String(), func() (int64, string, error) {
+			size, err := w.http.httpNBP(w.ctx, client.Arch(), file.url)
+			return size, "", err
+		})
+	}
+	what := "tftp://" + file.server.String() + "/" + file.name
+	return w.once(client, "nbp", what, client.Arch().String(), func() (int64, string, error) {
+		if err := w.reachable(file.server.Addr()); err != nil {
 			return -1, "", err
 		}
-		head, size, err := tftpHead(w.ctx, w.Guard, server, name)
-		if err == nil && len(head) == 0 {
-			err = errEmpty
-		}
+		size, err := tftpNBP(w.ctx, client.Arch(), file.server, file.name)
 		return size, "", err
 	})
 }
@@ -176,21 +194,30 @@ func (w *walker) nbp(client firmware.Client, server netip.AddrPort, name string)
 // again, asks for it, and must be given the script.
 func (w *walker) ipxeByTFTP(client firmware.Client, m script.Machine, file, loaded nbp) {
 	what := "tftp://" + file.server.String() + "/" + file.name
-	var text []byte
-	ok := w.once(client, "script", what, func() (size int64, note string, err error) {
+	ok := w.once(client, "script", what, "", func() (size int64, note string, err error) {
 		if err := w.reachable(file.server.Addr()); err != nil {
 			return -1, "", err
 		}
-		text, err = tftpAsIPXE(w.ctx, file.server, file.name, maxScript)
+		if w.AnyNBP {
+			head, size, err := tftpHead(w.ctx, file.server, file.name, asksIPXE, efi.HeadLength)
+			if err == nil && script.Validate(head) != nil {
+				return size, someProgram, nil
+			}
+		}
+		text, err := tftpAll(w.ctx, file.server, file.name, asksIPXE, maxScript)
 		if err == nil {
 			err = notNBP(text)
 		}
+		w.texts[what] = text
 		return int64(len(text)), "iPXE is answered with the script", err
 	})
-	if base, err := url.Parse(what); ok && err == nil {
-		w.follow(client, m, text, base, loaded)
+	if base, err := url.Parse(what); ok && err == nil && w.texts[what] != nil {
+		w.follow(client, m, w.texts[what], base, loaded)
 	}
 }
+
+// someProgram is said with AnyNBP of what is not a script.
+const someProgram = "a program, of which is not known what it fetches"
 
 // notNBP names the loop by its name where iPXE was given itself.
 func notNBP(text []byte) error {
@@ -204,16 +231,23 @@ func notNBP(text []byte) error {
 // script fetches the first script and follows it.
 func (w *walker) script(client firmware.Client, m script.Machine, u string, loaded nbp) {
 	u = telling(client, u)
-	var text []byte
-	ok := w.once(client, "script", u, func() (size int64, note string, err error) {
-		text, err = w.http.get(w.ctx, u)
+	ok := w.once(client, "script", u, "", func() (size int64, note string, err error) {
+		if w.AnyNBP {
+			c := w.http.chained(w.ctx, u)
+			if w.texts[u] = c.text; c.err == nil && c.text == nil {
+				return c.size, someProgram, nil
+			}
+			return c.size, "", c.err
+		}
+		text, err := w.http.get(w.ctx, u)
 		if err == nil {
 			err = notNBP(text)
 		}
+		w.texts[u] = text
 		return int64(len(text)), "", err
 	})
-	if base, err := url.Parse(u); ok && err == nil {
-		w.follow(client, m, text, base, loaded)
+	if base, err := url.Parse(u); ok && err == nil && w.texts[u] != nil {
+		w.follow(client, m, w.texts[u], base, loaded)
 	}
 }
 
@@ -229,14 +263,17 @@ func telling(client firmware.Client, u string) string {
 
 // factsOf is what iPXE on such a machine tells of itself.
 func factsOf(client firmware.Client) boot.Facts {
-	facts := boot.Facts{Platform: "efi", Arch: "x86_64"}
 	switch client.Arch() {
 	case firmware.BIOS:
-		facts = boot.Facts{Platform: "pcbios", Arch: "i386"}
+		return boot.Facts{Platform: "pcbios", Arch: "i386"}
+	case firmware.EFI32:
+		return boot.Facts{Platform: "efi", Arch: "i386"}
+	case firmware.ARM32:
+		return boot.Facts{Platform: "efi", Arch: "arm32"}
 	case firmware.ARM64:
-		facts.Arch = "arm64"
+		return boot.Facts{Platform: "efi", Arch: "arm64"}
 	}
-	return facts
+	return boot.Facts{Platform: "efi", Arch: "x86_64"}
 }
 
 // machineOf is what iPXE knows of such a machine.
@@ -252,19 +289,18 @@ func machineOf(client firmware.Client, next netip.Addr) script.Machine {
 	return m
 }
 
-// once makes a step by asking, or repeats for another client what was found before. It reports whether the boot path
-// goes on from here for this client.
-func (w *walker) once(client firmware.Client, stage, what string, ask func() (int64, string, error)) bool {
-	key := stage + " " + what
-	if h, done := w.seen[key]; done {
-		h.Client, h.Took = client, 0
-		w.add(h)
-		// The NBP leads each client on; a script's files were walked with the first.
-		return h.OK && stage == "nbp"
+// once makes a step by asking, or repeats for another client what was found before, where that is the same for clients
+// of its kind ("": for all). It reports whether the boot path goes on from here.
+func (w *walker) once(client firmware.Client, stage, what, kind string, ask func() (int64, string, error)) bool {
+	key := stage + " " + what + " " + kind
+	h, done := w.seen[key]
+	if !done {
+		h = w.ask(stage, what, ask)
+		w.seen[key] = h
+	} else {
+		h.Took = 0
 	}
-	h := w.ask(stage, what, ask)
 	h.Client = client
-	w.seen[key] = h
 	w.add(h)
 	return h.OK
 }
@@ -286,14 +322,6 @@ func (w *walker) ask(stage, what string, ask func() (int64, string, error)) Step
 		h.Text, h.Bytes = err.Error(), -1
 	}
 	return h
-}
-
-// size asks for a file's length as firmware does.
-func (w *walker) size(client firmware.Client, stage, u string) bool {
-	return w.once(client, stage, u, func() (int64, string, error) {
-		size, err := w.http.size(w.ctx, asFirmware, u)
-		return size, "", err
-	})
 }
 
 func (w *walker) add(h Step) {

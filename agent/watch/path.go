@@ -43,8 +43,8 @@ func (w Network) plain() State {
 		Name: w.Interface, Watched: !w.NoProbe, NextServer: w.Want.NextServer, Script: cmp.Or(w.Script, w.Want.Script),
 		Every: w.Every.Seconds(), Clients: []Client{},
 	}
-	for _, c := range dhcp.ProbeClients(w.Want) {
-		client := Client{Name: c.String(), Want: w.Want.Expect(c), State: map[string]Mark{}, Steps: []Step{}}
+	for _, c := range dhcp.ProbeClients(w.desired()) {
+		client := Client{Name: c.String(), Want: w.desired().Expect(c), State: map[string]Mark{}, Steps: []Step{}}
 		n.Clients = append(n.Clients, client)
 	}
 	return n
@@ -87,7 +87,12 @@ func (w Network) paths(r probeResult, checked []check.Step, of int) []Client {
 	var out []Client
 	for _, c := range r.clients {
 		own := byClient[c]
-		wc := Client{Name: c.String(), Want: w.Want.Expect(c), State: map[string]Mark{}, Steps: []Step{}}
+		wc := Client{Name: c.String(), Want: w.desired().Expect(c), State: map[string]Mark{}, Steps: []Step{}}
+		for _, h := range own {
+			if h.Stage == StepOffer && !w.NoProbe {
+				wc.Reason, wc.Doubt = cut(h.Reason), cut(h.Doubt)
+			}
+		}
 		for _, text := range r.wrong[c][:min(len(r.wrong[c]), maxWrong)] {
 			wc.Wrong = append(wc.Wrong, cut(text))
 		}
@@ -160,8 +165,12 @@ func steps(checked []check.Step, room *int) (out []Step, more int) {
 		if !h.OK {
 			bad--
 		}
+		text := h.Text
+		if h.OK && h.Stage == StepOffer {
+			text = "" // it is Client.Reason
+		}
 		out = append(out, Step{
-			Name: stepOf(h.Stage), Stage: h.Stage, What: cut(h.What), OK: h.OK, Text: cut(h.Text), Bytes: h.Bytes,
+			Name: stepOf(h.Stage), Stage: h.Stage, What: cut(h.What), OK: h.OK, Text: cut(text), Bytes: h.Bytes,
 			Took: h.Took.Seconds(),
 		})
 	}

@@ -138,6 +138,30 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// Reason and doubt are the client's, of right answers too; where nobody was asked there are none.
+func TestClientsHaveTheirReason(t *testing.T) {
+	checked := []check.Step{
+		{Client: firmware.ClientBIOS, Stage: StepOffer, OK: true, Reason: "a names b", Doubt: "some ROMs",
+			Text: "a names b; some ROMs"},
+		{Client: firmware.ClientEFI64, Stage: StepOffer, Reason: "no boot file", Text: "no boot file (PXE-E53)"},
+	}
+	r := probeResult{clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64}}
+	n := Network{Want: wanted()}
+	path := n.paths(r, checked, 1)
+	for i, want := range []Client{{Reason: "a names b", Doubt: "some ROMs"}, {Reason: "no boot file"}} {
+		if path[i].Reason != want.Reason || path[i].Doubt != want.Doubt {
+			t.Errorf("%+v, want %+v", path[i], want)
+		}
+	}
+	if path[0].Steps[0].Text != "" || path[1].Steps[0].Text != "no boot file (PXE-E53)" {
+		t.Errorf("the steps say %q and %q", path[0].Steps[0].Text, path[1].Steps[0].Text)
+	}
+	n.NoProbe = true
+	if got := n.paths(r, checked, 1)[0]; got.Reason != "" || got.Doubt != "" {
+		t.Errorf("nobody was asked, and %+v", got)
+	}
+}
+
 func TestStepsAreBoundedAndFaultsComeFirst(t *testing.T) {
 	var checked []check.Step
 	for i := range 4 * maxSteps {
@@ -177,7 +201,8 @@ func TestStatesAreBounded(t *testing.T) {
 		for range 100 {
 			r.wrong[c] = append(r.wrong[c], long)
 			r.foreign = append(r.foreign, long)
-			checked = append(checked, check.Step{Client: c, Stage: "image", What: long, Text: long})
+			checked = append(checked, check.Step{Client: c, Stage: "image", What: long, Text: long},
+				check.Step{Client: c, Stage: "offer", Reason: long, Doubt: long})
 		}
 	}
 	for i, n := range w.Networks {

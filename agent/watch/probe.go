@@ -3,10 +3,12 @@ package watch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
 
+	"pxeagent/agent/check"
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/firmware"
 	"pxeagent/agent/guard"
@@ -37,7 +39,7 @@ type probeResult struct {
 func (n Network) probe(ctx context.Context, g *guard.Guard) (probeResult, error) {
 	r := probeResult{
 		result: resultOK, ok: map[firmware.Client]bool{}, wrong: map[firmware.Client][]string{},
-		took: map[firmware.Client]time.Duration{}, clients: dhcp.ProbeClients(n.Want),
+		took: map[firmware.Client]time.Duration{}, clients: dhcp.ProbeClients(n.desired()),
 	}
 	if n.NoProbe {
 		for _, c := range r.clients {
@@ -46,20 +48,18 @@ func (n Network) probe(ctx context.Context, g *guard.Guard) (probeResult, error)
 		return r, nil
 	}
 	c := n.Probe
-	c.Clients, c.Guard = r.clients, g
+	c.Clients, c.Guard = check.Asking(r.clients), g
 	report, err := probe.Run(ctx, c)
 	if err != nil {
 		r.result = resultError
 		return r, err
 	}
 	r.offers = report.Offers
-	v := dhcp.Verify(n.Want, dhcp.Plan{Own: n.Own, Proxy: n.Proxy}, r.offers)
-	for _, a := range report.Asked {
-		r.ok[a.Client] = true
-		if a.Took > 0 {
-			r.took[a.Client] = time.Duration(a.Took)
-		}
+	if n.anybody() {
+		return r.judged(report)
 	}
+	v := dhcp.Verify(n.Want, dhcp.Plan{Own: n.Own, Proxy: n.Proxy}, r.offers)
+	r.asked(report)
 	servers := map[netip.Addr]bool{}
 	for _, f := range v.Foreign {
 		servers[f.Server] = true
@@ -76,6 +76,50 @@ func (n Network) probe(ctx context.Context, g *guard.Guard) (probeResult, error)
 	case len(report.Offers) == 0:
 		r.result = resultNoOffer
 	case !v.Agrees() || r.servers > 0:
+		r.result = resultWrong
+	}
+	return r, errors.Join(errs...)
+}
+
+// asked takes over who was asked, and when the first offer came.
+func (r *probeResult) asked(report probe.Report) {
+	for _, a := range report.Asked {
+		if !slices.Contains(r.clients, a.Client) {
+			continue
+		}
+		r.ok[a.Client] = true
+		if a.Took > 0 {
+			r.took[a.Client] = time.Duration(a.Took)
+		}
+	}
+}
+
+// judged is the result where nothing is known of what the offers should say: that of a probe by hand. Clients that the
+// DHCP server does not mean to boot are left out.
+func (r probeResult) judged(report probe.Report) (probeResult, error) {
+	findings := probe.Judge(dhcp.Boot{}, report)
+	if len(report.Offers) > 0 {
+		r.clients = firmware.Meant(report.Offers)
+	}
+	r.asked(report)
+	var errs []error
+	for _, f := range findings {
+		if f.Level != probe.Wrong {
+			continue
+		}
+		for _, c := range f.Clients {
+			if !slices.Contains(r.clients, c) {
+				continue
+			}
+			r.ok[c] = false
+			r.wrong[c] = append(r.wrong[c], f.Text)
+			errs = append(errs, fmt.Errorf("%s: %s", c, f.Text))
+		}
+	}
+	switch {
+	case len(report.Offers) == 0:
+		r.result = resultNoOffer
+	case len(errs) > 0:
 		r.result = resultWrong
 	}
 	return r, errors.Join(errs...)

@@ -48,10 +48,14 @@ type Client struct {
 	Name  string          `json:"name"`  // "bios", "efi64", …
 	Want  string          `json:"want"`  // what it should be offered
 	State map[string]Mark `json:"state"` // by step; none: it has no such step
-	Wrong []string        `json:"wrong,omitempty"`
-	Steps []Step          `json:"steps"`
-	More  int             `json:"more,omitempty"` // steps that are not in Steps; all of them were found
-	As    string          `json:"as,omitempty"`   // the client whose steps go on where these end
+	// Reason is why its offers lead it where they do, and Doubt why others of its kind may go elsewhere: one sentence each,
+	// of right answers too. Hostile.
+	Reason string   `json:"reason,omitempty"`
+	Doubt  string   `json:"doubt,omitempty"`
+	Wrong  []string `json:"wrong,omitempty"`
+	Steps  []Step   `json:"steps"`
+	More   int      `json:"more,omitempty"` // steps that are not in Steps; all of them were found
+	As     string   `json:"as,omitempty"`   // the client whose steps go on where these end
 }
 
 // Mark is what is known of a step. The set is closed.

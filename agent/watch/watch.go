@@ -28,12 +28,15 @@ type Network struct {
 	Proxy     bool         // another server leases addresses there
 	Probe     probe.Config // how to ask
 	// NoProbe: this machine cannot ask there. Machines are taken to be offered Want, and what comes after is checked.
-	NoProbe  bool
-	Want     dhcp.Boot             // what should be offered, as far as the DHCP server can send it
-	Sends    func() dhcp.Abilities // what it can send, asked before each check; nil: all
-	Script   string                // the URL where machines end up; "": Want.Script
-	Every    time.Duration         // from one check to the next, at least a second; 0: only when somebody wants one
-	TFTPPort uint16                // where machines ask by TFTP; 0: 69, the only one that firmware knows
+	NoProbe bool
+	Want    dhcp.Boot // what should be offered, as far as the DHCP server can send it
+	// Unmanaged: what is offered is up to somebody else. Each machine that is meant to boot must come through; Want only
+	// says where this agent is.
+	Unmanaged bool
+	Sends     func() dhcp.Abilities // what it can send, asked before each check; nil: all
+	Script    string                // the URL where machines end up; "": Want.Script
+	Every     time.Duration         // from one check to the next, at least a second; 0: only when somebody wants one
+	TFTPPort  uint16                // where machines ask by TFTP; 0: 69, the only one that firmware knows
 }
 
 // limited is n with what the DHCP server can send of Want.
@@ -42,6 +45,17 @@ func (n Network) limited() Network {
 		n.Want = n.Sends().Of(n.Want)
 	}
 	return n
+}
+
+// anybody reports whether the offers are heard and may say whatever leads machines somewhere.
+func (n Network) anybody() bool { return n.Unmanaged && !n.NoProbe }
+
+// desired is what offers are compared with; zero: nothing.
+func (n Network) desired() dhcp.Boot {
+	if n.anybody() {
+		return dhcp.Boot{}
+	}
+	return n.Want
 }
 
 // Config is what a Watcher is made of.
@@ -213,7 +227,7 @@ func (w *Watcher) end(i int, s State) {
 
 // check goes the boot path of each client.
 func (n Network) check(ctx context.Context, g *guard.Guard, r probeResult, of int) []Client {
-	c := check.Config{TFTPPort: n.TFTPPort, NextServer: n.Want.NextServer, Guard: g}
+	c := check.Config{TFTPPort: n.TFTPPort, NextServer: n.Want.NextServer, Guard: g, AnyNBP: n.anybody()}
 	return n.paths(r, check.Walk(ctx, c, r.clients, r.offers), of)
 }
 

@@ -114,9 +114,11 @@ func fullStatus(now time.Time) Status {
 			Result:     watch.Agrees,
 			Clients: []watch.Client{
 				{
-					Name:  "bios",
-					Want:  "undionly.kpxe",
-					State: good,
+					Name:   "bios",
+					Want:   "undionly.kpxe",
+					State:  good,
+					Reason: `192.0.2.1 names "undionly.kpxe" at 192.0.2.1 ` + hostile[0],
+					Doubt:  "some ROMs take the first offer " + hostile[1],
 					Steps: []watch.Step{
 						{Name: watch.StepOffer, Stage: "offer", What: hostile[3], OK: true, Bytes: -1},
 						{
@@ -269,6 +271,16 @@ func TestPageInABrowser(t *testing.T) {
 		if !strings.Contains(text, hostile[0]) || !strings.Contains(text, `\u202egnp.exe\u2066`) ||
 			strings.ContainsAny(text, "\u202e\u2066\x1b") {
 			t.Error("texts are not shown as what they are")
+		}
+	})
+	t.Run("a right answer has its reason and what is doubtful about it", func(t *testing.T) {
+		for class, want := range map[string]string{
+			"reason": `192.0.2.1 names "undionly.kpxe" at 192.0.2.1 ` + hostile[0],
+			"doubt":  "In doubt: some ROMs take the first offer " + hostile[1],
+		} {
+			if got := lab.Eval[string](b, `document.querySelector(".steps .`+class+`").textContent`); got != want {
+				t.Errorf("%s is %q, want %q", class, got, want)
+			}
 		}
 	})
 	for _, c := range []struct {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -33,7 +32,8 @@ every server. No lease is taken. The offers are compared with what configure wou
 where a DHCP backend is configured; --any only looks for what is wrong in itself.
 
 Needs CAP_NET_RAW. With --server one server is asked as a relay agent would ask it; its
-answers come to port 67 of this machine, which must be free.`,
+answers come to port 67 of this machine, which must be free. Where firmware asks port 4011
+as well (proxyDHCP, a boot menu), so does the probe, unless the server is on this machine.`,
 		Example: "  pxeagent probe --interface eth1\n  pxeagent probe --server 10.0.0.1 --json",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -55,7 +55,7 @@ answers come to port 67 of this machine, which must be free.`,
 				}
 				p := probed{Interface: k.name, Report: report, Findings: probe.Judge(k.want, report)}
 				for _, asked := range report.Asked {
-					p.Clients = append(p.Clients, dhcp.Paths(k.want, []firmware.Client{asked.Client}, report.Offers)...)
+					p.Clients = append(p.Clients, dhcp.Paths(k.want, []firmware.Client{asked.Client}, report.Leading())...)
 				}
 				p.Verdict = probe.Sum(report, p.Findings)
 				if p.Verdict != probe.VerdictOK && verdict != probe.VerdictWrong {
@@ -107,7 +107,8 @@ type probed struct {
 type asking struct {
 	name   string
 	config probe.Config
-	want   dhcp.Boot // zero: nothing is expected
+	want   dhcp.Boot  // zero: nothing is expected
+	next   netip.Addr // where this agent is, as far as the configuration says
 }
 
 // asks is what the flags ask for: one server, or each network.
@@ -126,7 +127,7 @@ func (l loaded) asks(server string, judgeAlone bool) ([]asking, error) {
 	}
 	var out []asking
 	for _, n := range all {
-		k := asking{name: n.name, config: n.probeConfig()}
+		k := asking{name: n.name, config: n.probeConfig(), next: n.next}
 		if k.config.Device == "" {
 			// It may have no address yet: a raw socket needs none.
 			k.config.Device = n.name
@@ -168,6 +169,9 @@ func (p probed) print(w io.Writer) {
 		}
 	}
 	tw.Flush()
+	for _, c := range p.Clients {
+		fmt.Fprintf(w, "  %s: %s\n", c.Client, c.Why())
+	}
 	for _, n := range p.Report.Notes {
 		fmt.Fprintf(w, "note: %s\n", n)
 	}
@@ -242,21 +246,20 @@ asked of a loopback or link-local address that the configuration does not name.`
 	return cmd
 }
 
-// walk probes one network and goes the boot path of each client that something is wanted for. each is called with each
-// step.
+// walk probes one network and goes the boot path of each client that something is wanted for; where nothing is known of
+// what the DHCP server should say, of each that it means to boot. each is called with each step.
 func walk(ctx context.Context, k asking, each func(check.Step)) ([]check.Step, error) {
-	if k.want == (dhcp.Boot{}) {
-		return nil, cli.Failure{Code: cli.Usage,
-			Err:   errors.New("dhcp.backend: none; it is not known which machines are to boot here"),
-			Hints: []string{"set dhcp.backend (--backend)"}}
-	}
-	k.config.Clients = dhcp.ProbeClients(k.want)
+	clients := dhcp.ProbeClients(k.want)
+	k.config.Clients = check.Asking(clients)
 	report, err := probe.Run(ctx, k.config)
 	if err != nil {
 		return nil, err
 	}
-	c := check.Config{NextServer: k.want.NextServer, Told: each, Guard: k.config.Guard}
-	steps := check.Walk(ctx, c, k.config.Clients, report.Offers)
+	c := check.Config{NextServer: k.next, Told: each, Guard: k.config.Guard}
+	if k.want == (dhcp.Boot{}) {
+		clients, c.AnyNBP = firmware.Meant(report.Offers), true
+	}
+	steps := check.Walk(ctx, c, clients, report.Offers)
 	return steps, ctx.Err()
 }
 

@@ -177,7 +177,7 @@ func (l loaded) places() ([]agent.Place, []watch.Network, error) {
 	for _, n := range all {
 		places = append(places, agent.Place{NextServer: n.next})
 		w := watch.Network{Interface: n.name, NoProbe: n.device == "", Probe: n.probeConfig(), Want: n.want,
-			Sends: l.recalled(n.name), Every: c.Probe.Interval}
+			Sends: l.recalled(n.name), Every: c.Probe.Interval, Unmanaged: c.DHCP.Backend == config.NoBackend}
 		if l.row.Local {
 			// It names itself by the address of the device.
 			w.Own, w.Proxy = []netip.Addr{n.own}, l.row.Proxy(c)

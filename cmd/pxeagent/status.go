@@ -182,8 +182,8 @@ func (st status) print(w io.Writer) {
 		fmt.Fprintf(w, "            %s: %s\n", f.Client, f.Text)
 	}
 	for _, p := range st.Verdict.Clients {
-		if p.Right() && p.Doubt != "" {
-			fmt.Fprintf(w, "  %-9s %s: %s\n", "note", p.Client, p.Doubt)
+		if p.Right() {
+			fmt.Fprintf(w, "            %s: %s\n", p.Client, p.Why())
 		}
 	}
 }

@@ -71,6 +71,8 @@ function network(n, i) {
                 clientName(c.name),
                 c.want ? [" ", el("span", { class: "dim" }, "expected: "), el("code", {}, bdi(c.want, 160))] : "",
               ),
+              c.reason ? el("p", { class: "dim reason" }, bdi(c.reason, 400)) : null,
+              c.doubt ? el("p", { class: "dim doubt" }, "In doubt: ", bdi(c.doubt, 400)) : null,
               el(
                 "ul",
                 {},
