@@ -53,7 +53,7 @@ from cron and from Ansible.`,
 					c.Journal = j
 				}
 				r, err := c.Run(ctx)
-				return r, t.end(r, dryRun, err)
+				return r, t.end(r, dryRun, r.Wrote || r.Reloaded, err)
 			}
 			return a.eachNetwork(cmd, !off, asJSON, true, run)
 		},
@@ -61,11 +61,14 @@ from cron and from Ansible.`,
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only show the plan: exit 0 where all is right, 2 where not")
 	cmd.Flags().BoolVar(&notServing, "not-serving-yet", false, "do not ask first whether the boot files are served")
 	cmd.Flags().BoolVar(&off, "off", false, "turn network boot off")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, changedJSON)
 	a.addFlags(cmd, networkKeys, dhcpKeys, []string{"serve.http"})
 	a.addBackendFlags(cmd)
 	return cmd
 }
+
+// changedJSON is what --json is for in commands that change a server.
+const changedJSON = "as JSON; its field changed says whether the server was changed, or with --dry-run would be"
 
 func newRevertCmd(a *app) *cobra.Command {
 	var dryRun, discard, asJSON bool
@@ -87,7 +90,7 @@ decide.`,
 				r, err := dhcp.Revert{
 					Server: s, Journal: j, Probe: n.wire(), Report: t.step, DryRun: dryRun, DiscardLaterChanges: discard,
 				}.Run(ctx)
-				return r, t.end(r, dryRun, err)
+				return r, t.end(r, dryRun, r.Reverted, err)
 			}
 			return a.eachNetwork(cmd, false, asJSON, false, run)
 		},
@@ -95,14 +98,16 @@ decide.`,
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false,
 		"only show what would change: exit 0 where nothing would, 2 where something would")
 	cmd.Flags().BoolVar(&discard, "discard-later-changes", false, "go back even where somebody changed the settings since")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, changedJSON)
 	a.addFlags(cmd, networkKeys, dhcpKeys)
 	a.addBackendFlags(cmd)
 	return cmd
 }
 
-// end prints the last line of a run that went well, and turns a dry run's difference into its exit code.
-func (t *teller) end(r dhcp.Result, dryRun bool, err error) error {
+// end prints the last line of a run that went well, and turns a dry run's difference into its exit code. changed is
+// whether the run left the server otherwise than it was.
+func (t *teller) end(r dhcp.Result, dryRun, changed bool, err error) error {
+	t.changed = changed || dryRun && err == nil && !r.InSync
 	if err != nil {
 		return err
 	}
@@ -146,16 +151,17 @@ func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON, look bool, do ne
 		all[0].begun = ahead.begun
 	}
 	var outcomes []outcome
-	first := cli.Done
+	first, changed := cli.Done, false
 	for _, n := range all {
 		o, code := a.oneNetwork(cmd.Context(), l, log, n, asJSON, do)
 		outcomes = append(outcomes, o)
+		changed = changed || o.Changed
 		if first == cli.Done {
 			first = code
 		}
 	}
 	if asJSON {
-		if err := cli.WriteJSON(a.stdout, map[string]any{"networks": outcomes}); err != nil {
+		if err := cli.WriteJSON(a.stdout, map[string]any{"changed": changed, "networks": outcomes}); err != nil {
 			return err
 		}
 	}

@@ -128,6 +128,36 @@ func waitFor(t *testing.T, path string) {
 	}
 }
 
+// In JSON, changed says whether a run left the DHCP server otherwise than it was; of a dry run, whether it would have.
+func TestChangedJSON(t *testing.T) {
+	s := site.New(t, site.Leasing, "")
+	s.Serve()
+	for _, run := range []struct {
+		args    string
+		code    int
+		changed bool
+	}{
+		{"configure --dry-run", cli.Differs.Exit, true},
+		{"configure", 0, true},
+		{"configure --dry-run", 0, false},
+		{"configure", 0, false},
+		{"revert --dry-run", cli.Differs.Exit, true},
+		{"revert", 0, true},
+		{"revert", cli.NoJournal.Exit, false},
+		{"configure", 0, true},
+	} {
+		out := s.Must(run.code, append(strings.Fields(run.args), "--json")...)
+		var got struct {
+			Changed  *bool
+			Networks []struct{ Changed bool }
+		}
+		err := json.Unmarshal([]byte(out), &got)
+		if err != nil || got.Changed == nil || *got.Changed != run.changed || got.Networks[0].Changed != run.changed {
+			t.Errorf("%s: want changed %v: %v: %s", run.args, run.changed, err, out)
+		}
+	}
+}
+
 func TestConfigureJSON(t *testing.T) {
 	s := site.New(t, site.Leasing, "")
 	s.Serve()

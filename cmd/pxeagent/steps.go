@@ -12,6 +12,7 @@ import (
 // outcome is one network's run, for --json.
 type outcome struct {
 	Interface string           `json:"interface"`
+	Changed   bool             `json:"changed"` // the server is otherwise than before; with --dry-run: it would be
 	Result    dhcp.Result      `json:"result"`
 	Steps     []dhcp.Step      `json:"steps"`
 	Error     *cli.FailureJSON `json:"error"`
@@ -19,8 +20,9 @@ type outcome struct {
 
 // teller shows a run step by step, or keeps it for --json.
 type teller struct {
-	out   io.Writer // nil with --json
-	steps []dhcp.Step
+	out     io.Writer // nil with --json
+	steps   []dhcp.Step
+	changed bool
 }
 
 // step prints one line for each step, and under the plan its diff and problems.
@@ -74,7 +76,7 @@ func printChanges(w io.Writer, changes []dhcp.Change) {
 
 // finish ends one network's run: it prints the error where a person reads, or files it for --json.
 func (t *teller) finish(a *app, n network, r dhcp.Result, err error) (outcome, cli.Code) {
-	o := outcome{Interface: n.name, Result: r, Steps: t.steps}
+	o := outcome{Interface: n.name, Changed: t.changed, Result: r, Steps: t.steps}
 	if err == nil {
 		return o, cli.Done
 	}
