@@ -23,7 +23,7 @@ type pageState struct {
 	networks func() []watch.State
 
 	mu       sync.Mutex
-	changed  chan struct{} // closed and made anew at each change
+	changed  chan struct{} // closed and replaced at each change
 	settings []web.Setting
 	config   web.Reload
 	events   []web.Event // the oldest first

@@ -10,7 +10,7 @@ import (
 )
 
 // rootFolder says whether serve.root is there with what it had. It may be moved, unmounted or replaced while the agent
-// runs, and files are served again as soon as it is back: each request opens it anew.
+// runs, and files are served again as soon as it is back: each request opens it again.
 type rootFolder struct {
 	path string
 

@@ -107,7 +107,7 @@ func TestSetAgainAndRevert(t *testing.T) {
 	}
 }
 
-// The order of calls on the firewall: everything under one lock with a name of its own, the disk read anew, read back
+// The order of calls on the firewall: everything under one lock with a name of its own, the disk read again, read back
 // after writing.
 func TestOrderOfCalls(t *testing.T) {
 	t.Parallel()

@@ -170,7 +170,7 @@ func givenSums(text string) ([]checksum, error) {
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
 		sum, ok := parseChecksum(word)
 		if !ok || sum.kind() != sha256Sum {
-			return nil, fmt.Errorf("%w: %q is no SHA-256; want 64 hex digits", ErrOrder, word)
+			return nil, fmt.Errorf("%w: invalid SHA-256 %q: want 64 hex digits", ErrOrder, word)
 		}
 		out = append(out, sum)
 	}

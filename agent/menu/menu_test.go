@@ -18,7 +18,7 @@ import (
 	"pxeagent/agent/script"
 )
 
-var update = flag.Bool("update", false, "write the golden menus anew")
+var update = flag.Bool("update", false, "rewrite the golden menus")
 
 const (
 	unix    = "/platform/i86pc/kernel/amd64/unix"

@@ -192,7 +192,7 @@ func TestDuplicatesAndFloods(t *testing.T) {
 	}
 }
 
-// A server that answers when it is asked the second time is heard, and each further offer begins the quiet time anew.
+// A server that answers when it is asked the second time is heard, and each further offer restarts the quiet time.
 func TestAsksAgainAndWaitsForLateOffers(t *testing.T) {
 	asked := 0
 	server := standIn(t, func(ask []byte, send func([]byte)) {

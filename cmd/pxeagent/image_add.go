@@ -109,7 +109,7 @@ func checkOrder(o *image.Order) (err error) {
 		} else if o.From[i], err = filepath.Abs(f); err != nil {
 			return fmt.Errorf("--from %s: %w", f, err)
 		} else if _, err := os.Stat(f); errors.Is(err, fs.ErrNotExist) {
-			return cli.Usagef(hint, "--from: there is no %s", f)
+			return cli.Usagef(hint, "--from: %s does not exist", f)
 		}
 	}
 	if o.SHA256 != "" {

@@ -79,7 +79,7 @@ func TestImageExitCodes(t *testing.T) {
 		{"add smartos latest --mirror file:///mnt", cli.Usage,
 			`--mirror: "file:///mnt" has the scheme file; want https or http`},
 		{"add iso x --from ftp://mirror.lan/x.iso", cli.Usage, `--from: "ftp://mirror.lan/x.iso" has the scheme ftp`},
-		{"add iso x --from nowhere.iso", cli.Usage, "--from: there is no nowhere.iso"},
+		{"add iso x --from nowhere.iso", cli.Usage, "--from: nowhere.iso does not exist"},
 		{"add iso x --from pxeagent.yaml --sha256 12", cli.Usage, `--sha256: invalid SHA-256 "12"`},
 	} {
 		args := strings.Fields(c.args)

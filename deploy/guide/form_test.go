@@ -87,7 +87,7 @@ func TestLinks(t *testing.T) {
 			if _, err := os.Stat(path); err != nil {
 				t.Errorf("%s links to %s: %v", name, m[1], err)
 			} else if section != "" && !slices.Contains(sections(read(t, path)), section) {
-				t.Errorf("%s links to %s: there is no such section", name, m[1])
+				t.Errorf("%s links to %s, a section that does not exist", name, m[1])
 			}
 		}
 	}

@@ -180,7 +180,7 @@ export PXEAGENT_DHCP_DNSMASQ_RESTART="$SCENE/restart"
 cat > "$SCENE/bin/systemctl" <<'END'
 #!/bin/sh
 [ "$*" = "restart dnsmasq" ] && exec "$SCENE/restart"
-echo "there is no systemd here" >&2
+echo "systemd does not run here" >&2
 exit 1
 END
 chmod 755 "$SCENE/bin/systemctl"

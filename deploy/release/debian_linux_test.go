@@ -192,9 +192,13 @@ func TestDebianPackage(t *testing.T) {
 	d.write(conf, "log: {level: warn}\n", 0o600)
 	d.write("/etc/systemd/system/pxeagent.service", "[Service]\nExecStart=/usr/local/bin/pxeagent serve\n", 0o644)
 	d.run("dpkg-statoverride", "--update", "--add", "root", "adm", "0600", conf)
+	d.write("/usr/local/bin/pxeagent", "by hand\n", 0o755)
 	if got := d.install(first); !strings.Contains(got, "/etc/systemd/system/pxeagent.service hides the package's unit") ||
-		!strings.Contains(got, "\nhint: ") {
+		!strings.Contains(got, "\nhint: ") || strings.Count(got, "pxeagent: ") != 1 {
 		t.Errorf("over one by hand: %q", got)
+	}
+	if got := string(read(t, d.path("/usr/local/bin/pxeagent"))); got != "by hand\n" {
+		t.Errorf("the program by hand is %q", got)
 	}
 	if got := string(read(t, d.path(conf))); got != "log: {level: warn}\n" {
 		t.Errorf("the configuration made by hand is %q", got)
@@ -202,6 +206,15 @@ func TestDebianPackage(t *testing.T) {
 	d.stat(conf, "root:adm 600")
 	d.run("dpkg", "-P", "pxeagent")
 	d.missing("/var/lib/pxeagent")
+
+	// Over a program alone: it comes first in PATH.
+	if err := os.Remove(d.path("/etc/systemd/system/pxeagent.service")); err != nil {
+		t.Fatal(err)
+	}
+	const before = "pxeagent: a shell finds /usr/local/bin/pxeagent before the package's /usr/bin/pxeagent\nhint: move it away\n"
+	if got := d.install(first); !strings.Contains(got, before) {
+		t.Errorf("over a program by hand: %q", got)
+	}
 }
 
 // upgrade is a package with the same program and a later version.
