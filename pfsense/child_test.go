@@ -91,7 +91,7 @@ func (r Reach) open(step func()) (*Server, error) {
 		return nil, err
 	}
 	way := s.transport.(*autoTransport)
-	way.rest.(*restTransport).BeforeEach(step)
+	way.rest.(*restTransport).BeforeEach(func(string) { step() })
 	s.transport = stepping{s.transport, step}
 	return s, nil
 }

@@ -69,10 +69,10 @@ func New(c Config) (*Client, error) {
 // String is the server's URL.
 func (c *Client) String() string { return c.url.String() }
 
-// BeforeEach has step called before each request.
-func (c *Client) BeforeEach(step func()) {
-	c.http.SetPreRequestHook(func(*resty.Client, *http.Request) error {
-		step()
+// BeforeEach has step called before each request, with its method.
+func (c *Client) BeforeEach(step func(method string)) {
+	c.http.SetPreRequestHook(func(_ *resty.Client, r *http.Request) error {
+		step(r.Method)
 		return nil
 	})
 }

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -12,12 +13,13 @@ import (
 type Login struct {
 	User   string // "" with a key
 	Secret dhcp.Secret
+	Name   string // what a secret without a user is called; "": the API key
 }
 
 // String names it without the secret.
 func (l Login) String() string {
 	if l.User == "" {
-		return "the API key"
+		return cmp.Or(l.Name, "the API key")
 	}
 	return fmt.Sprintf("user %q", l.User)
 }

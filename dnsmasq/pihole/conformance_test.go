@@ -1,0 +1,200 @@
+package pihole
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/dhcptest"
+	"pxeagent/agent/firmware"
+	"pxeagent/agent/probe"
+	"pxeagent/deploy/lab"
+	"pxeagent/dnsmasq/dnsmasqtest"
+	"pxeagent/dnsmasq/pihole/piholetest"
+)
+
+const testPassword = "correct horse, battery staple"
+
+func TestMain(m *testing.M) {
+	os.Exit(dhcptest.Main(m, func(args []string, step func()) (dhcp.Server, error) {
+		u, err := url.Parse(args[0])
+		if err != nil {
+			return nil, err
+		}
+		var pin [32]byte
+		if _, err := hex.Decode(pin[:], []byte(args[1])); err != nil {
+			return nil, err
+		}
+		s, err := New(config(u, pin))
+		if err != nil {
+			return nil, err
+		}
+		s.pause = time.Millisecond
+		s.client.BeforeEach(func(method string) {
+			if method != http.MethodGet { // what only reads leaves nothing behind
+				step()
+			}
+		})
+		return s, nil
+	}))
+}
+
+func config(u *url.URL, pin [32]byte) Config {
+	return Config{
+		URL: u, TLSSHA256: &pin, Interface: "eth0", Password: func() (string, error) { return testPassword, nil },
+	}
+}
+
+// site is a stand-in Pi-hole whose Dnsmasq answers on loopback.
+type site struct {
+	*piholetest.Pihole
+	t      *testing.T
+	daemon *dnsmasqtest.Daemon
+}
+
+func newSite(t *testing.T, o piholetest.Options) *site {
+	t.Helper()
+	s := &site{t: t}
+	var err error
+	if s.daemon, err = dnsmasqtest.Start("eth0", netip.MustParseAddr("10.77.0.1")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.daemon.Close)
+	if o.Password == "" {
+		o.Password = testPassword
+	}
+	if o.Load == nil {
+		o.Load = s.daemon.Load
+	}
+	if s.Pihole, err = piholetest.New(o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Pihole.Close)
+	return s
+}
+
+func (s *site) open(change ...func(*Config)) *Server {
+	s.t.Helper()
+	c := config(s.URL(), s.Fingerprint())
+	for _, f := range change {
+		f(&c)
+	}
+	server, err := New(c)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	server.pause = time.Millisecond
+	return server
+}
+
+func boot(next string) dhcp.Boot {
+	b := dhcp.Boot{NextServer: netip.MustParseAddr(next), Script: "http://" + next + "/ipxe/bootstrap.ipxe"}
+	b.NBP = [firmware.NumArch]string{"undionly.kpxe", "ipxe32.efi", "ipxe.efi", "arm32.efi", "snp-arm64.efi"}
+	b.URL[firmware.EFI64] = "http://" + next + "/ipxe.efi"
+	return b
+}
+
+func onlyBIOS(next string) dhcp.Boot {
+	b := dhcp.Boot{NextServer: netip.MustParseAddr(next)}
+	b.NBP[firmware.BIOS] = "pxelinux.0"
+	return b
+}
+
+// probeMAC is always the same.
+var probeMAC = net.HardwareAddr{0x02, 0x70, 0x78, 0x65, 0x00, 0x01}
+
+func (s *site) probe(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
+	report, err := probe.Run(ctx, probe.Config{Server: s.daemon.Addr(), RelayPort: probe.AnyPort, MAC: probeMAC,
+		Clients: clients, Quiet: 20 * time.Millisecond, Limit: 2 * time.Second})
+	return report.Offers, err
+}
+
+// own and others are the two parts of its lines.
+func (s *site) own() (own []byte, others []string) {
+	s.t.Helper()
+	lines := s.Config().Lines
+	b := s.open().find(lines)
+	if b.from < b.to {
+		var err error
+		if own, err = encode(lines[b.from:b.to]); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return own, slices.Concat(lines[:b.from], lines[b.to:])
+}
+
+func TestConformance(t *testing.T) {
+	lab.NoShort(t)
+	dhcptest.Run(t, func(t *testing.T) dhcptest.Backend {
+		s := newSite(t, piholetest.Options{})
+		edits := 0
+		pin := s.Fingerprint()
+		return dhcptest.Backend{
+			Open:  func(testing.TB) dhcp.Server { return s.open() },
+			Args:  []string{s.URL().String(), hex.EncodeToString(pin[:])},
+			Wants: []dhcp.Boot{boot("10.77.0.5"), boot("10.77.0.6"), onlyBIOS("10.77.0.7")},
+			EditOwn: func(_ testing.TB, edit int) {
+				server := s.open()
+				s.Edit(func(c *piholetest.Config) {
+					b := server.find(c.Lines)
+					lines := server.lines(onlyBIOS(fmt.Sprintf("10.77.0.%d", 20+edit)), "server", nil)
+					lines = slices.Insert(lines, 1, fmt.Sprintf("# edited by a person, time %d", edit))
+					c.Lines = slices.Concat(c.Lines[:b.from], lines, c.Lines[b.to:])
+				})
+			},
+			EditOthers: func(testing.TB) {
+				edits++
+				s.Save(func(c *piholetest.Config) {
+					c.Lines = append([]string{fmt.Sprintf("dhcp-option=option:ntp-server,10.77.0.%d", edits)}, c.Lines...)
+				})
+			},
+			Own: func(testing.TB) []byte { own, _ := s.own(); return own },
+			Others: func(t testing.TB) []byte {
+				_, others := s.own()
+				c := s.Config()
+				c.Lines = nil
+				text, err := json.Marshal([]any{others, c})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return text
+			},
+			Written: func(testing.TB) string { return fmt.Sprint(s.Writes()) },
+			Loaded:  func(testing.TB) string { return fmt.Sprint(s.Loads()) },
+			Probe:   s.probe,
+		}
+	})
+}
+
+// A password appears nowhere but in the login, and each session is ended.
+func TestNoSecretAndNoSession(t *testing.T) {
+	s := newSite(t, piholetest.Options{})
+	server := s.open()
+	p, err := server.Plan(t.Context(), boot("10.77.0.5"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Apply(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Revert(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Sessions(); n != 0 {
+		t.Errorf("%d sessions are open", n)
+	}
+	if text := fmt.Sprintf("%v %+v %#v", server, server.client, p); strings.Contains(text, testPassword) {
+		t.Error(text)
+	}
+}
