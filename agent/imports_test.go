@@ -111,6 +111,10 @@ var allowed = map[string][]string{
 	"agent/version":   {},
 	"dnsmasq":         {"agent/dhcp", "agent/durable", "agent/firmware"},
 	"pfsense":         {"agent/dhcp", "agent/dhcp/remote", "agent/firmware"},
+	"dnsmasq/pihole":  {"agent/dhcp", "agent/dhcp/remote", "dnsmasq"},
+	// Stand-ins know nothing of the backends but what a Dnsmasq answers.
+	"dnsmasq/dnsmasqtest":       {},
+	"dnsmasq/pihole/piholetest": {"dnsmasq/dnsmasqtest"},
 	// The stand-in firewall speaks to the backend over HTTPS alone.
 	"pfsense/pfsensetest": {},
 	"deploy/grafana":      {},

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,5 +102,28 @@ func (h *Host) writeFile(name, text string) {
 	h.t.Helper()
 	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 		h.t.Fatal(err)
+	}
+}
+
+// Reloader is a dnsmasq in h that a stand-in appliance starts again with each configuration that it writes. The function
+// fails, and none runs, where dnsmasq does not accept it.
+func (h *Host) Reloader(args ...string) func(conf string) error {
+	h.t.Helper()
+	Need(h.t, "dnsmasq")
+	file := filepath.Join(h.t.TempDir(), "dnsmasq.conf")
+	var running *Peer
+	return func(conf string) error {
+		if running != nil {
+			running.Stop()
+			running = nil
+		}
+		if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
+			return err
+		}
+		if out, err := h.Run("dnsmasq", "--test", "--conf-file="+file); err != nil {
+			return errors.New(strings.TrimSpace(out))
+		}
+		running = h.Dnsmasq(append([]string{"--conf-file=" + file, "--no-ping"}, args...)...)
+		return nil
 	}
 }

@@ -180,7 +180,7 @@ func (d *Daemon) offer(ask *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
 		case l.name == "dhcp-option-force", l.name == "dhcp-option" && asked:
 			b := []byte(value)
 			if old := offer.Options.Get(dhcpv4.GenericOptionCode(n)); n == 67 && old != nil {
-				b = slices.Concat(old, []byte{0}, b) // dnsmasq puts both into one option
+				b = slices.Concat(old, b) // dnsmasq puts both into one option: the first ends in NUL
 			}
 			offer.UpdateOption(dhcpv4.OptGeneric(dhcpv4.GenericOptionCode(n), b))
 		}

@@ -139,7 +139,7 @@ func (h *session) failure(a remote.Reply) error {
 		return fmt.Errorf("%w: %s", ErrBusy, quoted)
 	case a.Status == http.StatusUnauthorized:
 		return fmt.Errorf("%w: %s", remote.ErrCredential, quoted)
-	case a.Status == http.StatusForbidden && strings.Contains(said, "read-only"):
+	case a.Status == http.StatusForbidden && strings.Contains(said, "read-only mode"):
 		return fmt.Errorf("%w: %s", ErrReadOnly, quoted)
 	case a.Status == http.StatusForbidden:
 		return fmt.Errorf("%w: %s", ErrNotPermitted, quoted)

@@ -265,3 +265,10 @@ func (p *Pihole) restart() {
 
 // check is Dnsmasq's own test of a whole configuration.
 func (c Config) check() error { return dnsmasqtest.Check(c.Conf()) }
+
+// Forget ends all sessions, as a restart without webserver.session.restore does.
+func (p *Pihole) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.sessions)
+}
