@@ -33,7 +33,7 @@ import (
 
 // running is an agent on loopback.
 type running struct {
-	t    *testing.T
+	t    testing.TB
 	tftp netip.AddrPort
 	base *url.URL
 	root string
@@ -41,7 +41,7 @@ type running struct {
 	*agent.Agent
 }
 
-func start(t *testing.T, change func(*agent.Config)) *running {
+func start(t testing.TB, change func(*agent.Config)) *running {
 	t.Helper()
 	loopback := netip.MustParseAddrPort("127.0.0.1:0")
 	sockets, err := agent.Bind(loopback, loopback)
@@ -135,7 +135,7 @@ func (r *running) until(pattern string, want float64) {
 
 // tftpClient is a machine's side of a transfer, packet by packet.
 type tftpClient struct {
-	t    *testing.T
+	t    testing.TB
 	conn *net.UDPConn
 	peer netip.AddrPort
 }

@@ -25,18 +25,26 @@ var (
 	extlinuxRE = regexp.MustCompile(`(?i)^(?:01-([0-9a-f]{2}(?:-[0-9a-f]{2}){5})|[0-9a-f]{8}|default(-arm[0-9a-z_-]*)?)$`)
 )
 
-// extlinuxDir is the folder of such menus.
-const extlinuxDir = "pxelinux.cfg"
+const (
+	grubCfg     = "grub.cfg"     // how GRUB's names begin
+	extlinuxDir = "pxelinux.cfg" // the folder of the others
+)
 
 // ParseMenuName reads the name of a file as it was asked for. It reports whether it is such a name.
 func ParseMenuName(name string) (MenuName, bool) {
 	dir, base := path.Split(urlPath(name))
 	dir = strings.Trim(dir, "/")
-	if m := grubRE.FindStringSubmatch(base); m != nil {
-		return MenuName{GRUB: true, Dir: dir, MAC: dashedMAC(m[1]), Last: strings.EqualFold(base, "grub.cfg")}, true
+	// Hardly a file that is asked for is one: the expressions look at few.
+	if len(base) >= len(grubCfg) && strings.EqualFold(base[:len(grubCfg)], grubCfg) {
+		if m := grubRE.FindStringSubmatch(base); m != nil {
+			return MenuName{GRUB: true, Dir: dir, MAC: dashedMAC(m[1]), Last: len(base) == len(grubCfg)}, true
+		}
+	}
+	if !strings.EqualFold(path.Base(dir), extlinuxDir) {
+		return MenuName{}, false
 	}
 	m := extlinuxRE.FindStringSubmatch(base)
-	if m == nil || !strings.EqualFold(path.Base(dir), extlinuxDir) {
+	if m == nil {
 		return MenuName{}, false
 	}
 	above := strings.Trim(dir[:len(dir)-len(extlinuxDir)], "/")

@@ -58,6 +58,7 @@ type Library struct {
 	nbp       func(netip.Addr) string
 	trees     map[boot.Proto]catalog.Tree
 	builtin   map[string]*content
+	memory    memory
 	breaker   *content
 	log       *slog.Logger
 	logged    logging.Once
@@ -304,6 +305,9 @@ func (l *Library) users(proto boot.Proto, name string) (*File, boot.Quirk, error
 	if !ok || image.Private(name) {
 		return nil, "", fs.ErrNotExist
 	}
+	if f, ok := l.memory.open(pathIn(string(t), name)); ok {
+		return f, "", nil
+	}
 	f, info, found, err := t.OpenFold(name)
 	if err != nil {
 		return nil, "", err
@@ -317,6 +321,7 @@ func (l *Library) users(proto boot.Proto, name string) (*File, boot.Quirk, error
 			return nil, "", err
 		}
 	}
+	l.memory.keep(proto, string(t), file, info)
 	return file, quirk, nil
 }
 

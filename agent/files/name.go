@@ -16,6 +16,14 @@ const (
 // Clean puts right what firmware does to file names. The result has no leading, trailing or doubled
 // slash and no "." in it; ".." stays, for os.Root to judge. It is "" where nothing is left.
 func Clean(name string, proto boot.Proto) (string, []boot.Quirk) {
+	if rest := strings.TrimPrefix(name, "/"); proto == boot.HTTP && right(rest) {
+		return rest, nil
+	}
+	return putRight(name, proto)
+}
+
+// putRight is Clean for names of all kinds.
+func putRight(name string, proto boot.Proto) (string, []boot.Quirk) {
 	var quirks []boot.Quirk
 	seen := func(q boot.Quirk) {
 		if !slices.Contains(quirks, q) {
@@ -66,6 +74,20 @@ func Clean(name string, proto boot.Proto) (string, []boot.Quirk) {
 		return false
 	})
 	return strings.Join(kept, "/"), quirks
+}
+
+// right reports whether a name is certain to have nothing that is to be put right.
+func right(name string) bool {
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c <= ' ', c > '~', c == '\\':
+			return false
+		case c == '/' && (i == 0 || i+1 == len(name)), (c == '/' || c == '.') && i > 0 && name[i-1] == '/',
+			c == '.' && i == 0:
+			return false
+		}
+	}
+	return name != ""
 }
 
 // cutURL takes scheme and host from a name that is a URL.

@@ -13,6 +13,9 @@ import (
 func Cut(s string, limit int) string { return cut(s, limit, false) }
 
 func cut(s string, limit int, lines bool) string {
+	if len(s) <= limit && plain(s) {
+		return s
+	}
 	clean := func(r rune) rune {
 		if unicode.IsPrint(r) || lines && (r == '\n' || r == '\t') {
 			return r
@@ -29,6 +32,16 @@ func cut(s string, limit int, lines bool) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// plain reports whether a text has nothing but printable ASCII, as most have.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // cut makes a value fit for the log. Numbers and times are left alone, all else becomes text.

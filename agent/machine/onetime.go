@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"pxeagent/agent/catalog"
@@ -18,6 +19,7 @@ import (
 // folder at once, and one alone claims a boot. It may be used from many goroutines.
 type OneTimeBoots struct {
 	folder folder
+	empty  atomic.Int64 // when there was nothing in it, in ns since 1970; 0: something may be
 	log    *slog.Logger
 	logged logging.Once // about files
 }
@@ -52,7 +54,9 @@ func (o *OneTimeBoots) Set(id ID, item string) error {
 	if err != nil {
 		return fmt.Errorf("booting once: %w", err)
 	}
-	if err := o.folder.write(id.file(), append(text, '\n')); err != nil {
+	err = o.folder.write(id.file(), append(text, '\n'))
+	o.empty.Store(0)
+	if err != nil {
 		return fmt.Errorf("keeping what %s is to boot once: %w", id, err)
 	}
 	return nil
@@ -62,6 +66,7 @@ func (o *OneTimeBoots) Set(id ID, item string) error {
 func (o *OneTimeBoots) Peek(ids ...ID) (OneTimeBoot, bool) {
 	for _, id := range ids {
 		if next, err := o.read(id.file()); err == nil {
+			o.empty.Store(0)
 			return next, true
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			o.complain(id.file(), err)
@@ -70,8 +75,22 @@ func (o *OneTimeBoots) Peek(ids ...ID) (OneTimeBoot, bool) {
 	return OneTimeBoot{}, false
 }
 
+// emptyFor is how long a folder that was empty counts as empty. What another process puts there meanwhile is seen by
+// Peek, which is asked for each menu.
+const emptyFor = 50 * time.Millisecond
+
 // any reports whether there may be a one-time boot.
-func (o *OneTimeBoots) any() bool { return !o.folder.empty() }
+func (o *OneTimeBoots) any() bool {
+	now := time.Now().UnixNano()
+	if now-o.empty.Load() < int64(emptyFor) {
+		return false
+	}
+	if !o.folder.empty() {
+		return true
+	}
+	o.empty.Store(now)
+	return false
+}
 
 // Claim takes the one-time boot of the first of these machines that has one for item, and reports whether there was
 // one. Of many who claim one at once, in whatever process, exactly one gets true.

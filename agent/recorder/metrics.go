@@ -1,6 +1,8 @@
 package recorder
 
 import (
+	"sync"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pxeagent/agent/boot"
@@ -18,6 +20,22 @@ type metrics struct {
 	broken   *prometheus.CounterVec
 	loops    prometheus.Counter
 	quirks   *prometheus.CounterVec
+
+	known sync.Map // of the series of a request, by their labels: ended
+}
+
+// labels are those of a request that ended. Each has a closed set of values.
+type labels struct {
+	proto    boot.Proto
+	artifact boot.Artifact
+	outcome  boot.Outcome
+	class    boot.Class
+}
+
+// ended are the series that count it.
+type ended struct {
+	requests, bytes prometheus.Counter
+	duration        prometheus.Observer
 }
 
 // transferBuckets reach from a menu (a millisecond) to an image over a slow link (half an hour), in seconds.
@@ -81,11 +99,12 @@ func (m *metrics) begin(a boot.Ask) { m.inFlight.WithLabelValues(string(a.Proto)
 
 // end counts a request that ended. own: it is a check's, which asks as machines do; no loop of a machine's was broken.
 func (m *metrics) end(t boot.Transfer, own bool) {
-	proto, artifact, outcome := string(t.Proto), string(t.Artifact), string(t.Outcome)
+	proto := string(t.Proto)
 	m.inFlight.WithLabelValues(proto).Dec()
-	m.requests.WithLabelValues(proto, artifact, outcome, string(t.Class)).Inc()
-	m.bytes.WithLabelValues(proto, artifact, outcome).Add(float64(t.Bytes))
-	m.duration.WithLabelValues(proto, artifact, outcome).Observe(t.Took.Seconds())
+	series := m.of(labels{t.Proto, t.Artifact, t.Outcome, t.Class})
+	series.requests.Inc()
+	series.bytes.Add(float64(t.Bytes))
+	series.duration.Observe(t.Took.Seconds())
 	m.resent.Add(float64(t.Resent))
 	if t.LoopBroken && !own {
 		m.broken.WithLabelValues(proto).Inc()
@@ -93,4 +112,19 @@ func (m *metrics) end(t boot.Transfer, own bool) {
 	for _, k := range t.Quirks {
 		m.quirks.WithLabelValues(string(k)).Inc()
 	}
+}
+
+// of finds the series of a request.
+func (m *metrics) of(l labels) *ended {
+	if e, ok := m.known.Load(l); ok {
+		return e.(*ended)
+	}
+	proto, artifact, outcome := string(l.proto), string(l.artifact), string(l.outcome)
+	e := &ended{
+		requests: m.requests.WithLabelValues(proto, artifact, outcome, string(l.class)),
+		bytes:    m.bytes.WithLabelValues(proto, artifact, outcome),
+		duration: m.duration.WithLabelValues(proto, artifact, outcome),
+	}
+	m.known.Store(l, e)
+	return e
 }

@@ -26,6 +26,9 @@ const (
 	bootQueue = 4096
 	// bootBatch is how many requests are looked at before changes are published.
 	bootBatch = 256
+	// bootPause is how long more requests are awaited when all are looked at. Under load that makes few wake-ups of many,
+	// and changes of a boot that follow each other are published once.
+	bootPause = 2 * time.Millisecond
 	// bootBeat is how often silent machines are looked for.
 	bootBeat = time.Second
 	// menuForEver is how long a menu without a timeout is taken to wait for a person.
@@ -154,6 +157,9 @@ func (b *Recorder) run(ctx context.Context) error {
 		select {
 		case t := <-b.queue:
 			b.take(t)
+			if len(b.queue) == 0 {
+				pause(ctx, bootPause)
+			}
 		case now := <-beat.C:
 			b.guarded(func() {
 				b.tracker.Tick(now)
@@ -168,6 +174,16 @@ func (b *Recorder) run(ctx context.Context) error {
 			}
 			return nil
 		}
+	}
+}
+
+// pause waits until the time is over or ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -25,6 +25,7 @@ type conn struct {
 	release func()
 	left    bool      // released; the Listener's
 	due     time.Time // what SetWriteDeadline was given
+	armed   time.Time // when the socket ends a write, as send has set it
 }
 
 func (c *conn) Close() error {
@@ -35,6 +36,10 @@ func (c *conn) Close() error {
 // SetWriteDeadline sets a time at which writes end even if the client goes on taking.
 func (c *conn) SetWriteDeadline(t time.Time) error {
 	c.due = t
+	if t.IsZero() {
+		return nil // send sets one before each write
+	}
+	c.armed = t
 	return c.TCPConn.SetWriteDeadline(t)
 }
 
@@ -80,7 +85,11 @@ func (c *conn) send(step func(done int64) (int64, error)) (done int64, err error
 		if !c.due.IsZero() && c.due.Before(until) {
 			until = c.due
 		}
-		_ = c.TCPConn.SetWriteDeadline(until) // fails where the connection is closed, as step will
+		// One that has half of its time left is left alone, for small answers follow each other quickly.
+		if left := time.Until(c.armed); left < c.stall/looks/2 || c.armed.After(until) {
+			c.armed = until
+			_ = c.TCPConn.SetWriteDeadline(until) // fails where the connection is closed, as step will
+		}
 		n, err := step(done)
 		done += n
 		now := time.Now()

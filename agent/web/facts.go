@@ -38,6 +38,9 @@ func tell(a *boot.Ask, r *http.Request) error {
 		}
 		text = string(body)
 	}
+	if text == "" {
+		return nil
+	}
 	facts := pairs(text)
 	if len(facts) == 0 {
 		return nil

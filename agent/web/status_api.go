@@ -44,15 +44,15 @@ func answerJSON(w http.ResponseWriter, b []byte) {
 // api is what the page asks for and does.
 func (s *server) api() {
 	if s.Live != nil {
-		s.internal.HandleFunc("GET /api/v1/status", s.status)
+		s.handle("GET /api/v1/status", s.status)
 	}
 	if s.ShowMenu != nil {
-		s.internal.HandleFunc("GET /api/v1/menu", s.menu)
+		s.handle("GET /api/v1/menu", s.menu)
 	}
 	if s.Actions != nil {
-		s.internal.HandleFunc("POST /api/v1/token", s.guarded(s.token))
-		s.internal.HandleFunc("POST /api/v1/check", s.guarded(s.check))
-		s.internal.HandleFunc("POST /api/v1/once", s.guarded(s.once))
+		s.handle("POST /api/v1/token", s.guarded(s.token))
+		s.handle("POST /api/v1/check", s.guarded(s.check))
+		s.handle("POST /api/v1/once", s.guarded(s.once))
 	}
 }
 
@@ -61,6 +61,6 @@ func (s *server) takes(r *http.Request) bool {
 	if r.Method != http.MethodPost {
 		return false
 	}
-	_, pattern := s.internal.Handler(r)
+	_, pattern := s.own(r)
 	return pattern != ""
 }

@@ -64,7 +64,15 @@ func Server(h http.Handler) *http.Server {
 type server struct {
 	Config
 	internal *http.ServeMux
+	tops     map[string]bool // first folders of the paths that internal has
 }
+
+// The values of headers that all files have.
+var (
+	nosniff   = []string{"nosniff"}
+	noCache   = []string{"no-cache"}
+	userAgent = []string{"User-Agent"}
+)
 
 // New makes the handler of everything. Files are looked up by the path as it was sent. What is ours is looked up by
 // the cleaned path, so that http.ServeMux never answers with a redirect, which firmware does not follow.
@@ -78,23 +86,43 @@ func New(c Config) http.Handler {
 	if c.Ready == nil {
 		c.Ready = func() error { return nil }
 	}
-	s := &server{c, http.NewServeMux()}
-	s.internal.HandleFunc("GET /{$}", s.index)
-	s.internal.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
-	s.internal.HandleFunc("GET /readyz", s.readyz)
+	s := &server{Config: c, internal: http.NewServeMux(), tops: map[string]bool{}}
+	s.handle("GET /{$}", s.index)
+	s.handle("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	s.handle("GET /readyz", s.readyz)
 	s.api()
 	if c.Boots != nil {
-		s.internal.Handle(BootsPath, c.Boots)
-		s.internal.Handle(BootsPath+"/", c.Boots)
-		s.internal.Handle(EventsPath, c.Boots)
+		s.handle(BootsPath, c.Boots.ServeHTTP)
+		s.handle(BootsPath+"/", c.Boots.ServeHTTP)
+		s.handle(EventsPath, c.Boots.ServeHTTP)
 	}
 	if c.Gatherer != nil {
-		s.internal.Handle("GET /metrics", promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{
+		s.handle("GET /metrics", promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{
 			ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelError),
 			// Exemplars, which name boots, can be said in that format only, and native histograms in protobuf.
-			EnableOpenMetrics: true}))
+			EnableOpenMetrics: true}).ServeHTTP)
 	}
 	return s
+}
+
+// handle has h answer what fits a pattern of http.ServeMux.
+func (s *server) handle(pattern string, h http.HandlerFunc) {
+	s.internal.HandleFunc(pattern, h)
+	s.tops[top(pattern[strings.IndexByte(pattern, '/'):])] = true
+}
+
+// own is the handler of what is ours, with its pattern; "" where a path is not. Most are files', and cost no search.
+func (s *server) own(r *http.Request) (http.Handler, string) {
+	if !s.tops[top(r.URL.Path)] {
+		return nil, ""
+	}
+	return s.internal.Handler(r)
+}
+
+// top is the first folder of a path, or its file; "" for the path "/".
+func top(p string) string {
+	p, _, _ = strings.Cut(strings.TrimPrefix(p, "/"), "/")
+	return strings.TrimSuffix(p, "{$}")
 }
 
 type nobody struct{}
@@ -128,7 +156,7 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header()["X-Content-Type-Options"] = nosniff
 	c := cleaned(r)
 	switch {
 	case !s.allowed(t.Client.Addr()):
@@ -139,7 +167,7 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", "GET, HEAD")
 		plain(w, http.StatusMethodNotAllowed, "only GET and HEAD")
 	default:
-		if h, pattern := s.internal.Handler(c); pattern != "" {
+		if h, pattern := s.own(c); pattern != "" {
 			t.Artifact = boot.Internal
 			if pattern == EventsPath {
 				end() // a stream that lasts for hours is not a request in flight
@@ -160,10 +188,11 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 // cleaned is the request with its path put right as the names of files are, and as http.ServeMux wants it: one slash at
 // a time, no "." and no "..", the API and the documents' folder in lower case.
 func cleaned(r *http.Request) *http.Request {
-	p := path.Clean("/" + r.URL.Path)
-	if name, _ := files.Clean(r.URL.Path, boot.HTTP); name != "" {
-		p = path.Clean("/" + name)
+	name, _ := files.Clean(r.URL.Path, boot.HTTP)
+	if name == "" {
+		name = r.URL.Path
 	}
+	p := path.Clean("/" + name)
 	switch {
 	case under(p, apiPath):
 		p = strings.ToLower(p)
@@ -247,8 +276,8 @@ func (s *server) file(w *writer, r *http.Request, t *boot.Transfer) {
 	h.Set("Content-Type", f.ContentType)
 	h.Set("ETag", f.ETag)
 	// What is at a name depends on the client and on the disk: caches must ask again.
-	h.Set("Cache-Control", "no-cache")
-	h.Set("Vary", "User-Agent")
+	h["Cache-Control"] = noCache
+	h["Vary"] = userAgent
 	ranges := r.Header.Get("Range")
 	t.Further = ranges != "" && !strings.HasPrefix(ranges, "bytes=0-")
 	w.changed = f.Changed

@@ -83,12 +83,13 @@ func (w *writer) ReadFrom(src io.Reader) (total int64, err error) {
 			return total, err
 		}
 	}
-	rest, err := io.ReadAll(part)
-	if err != nil {
+	rest := make([]byte, part.N)
+	n, err := io.ReadFull(part, rest)
+	if rest = rest[:n]; err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		w.wrote(0, err)
 		return total, err
 	}
-	n, err := w.Write(rest)
+	n, err = w.Write(rest)
 	return total + int64(n), err
 }
 
@@ -97,15 +98,9 @@ func (w *writer) judge(r *http.Request, t *boot.Transfer) {
 	if t.Outcome != boot.OK {
 		return
 	}
-	var network net.Error
-	var op *net.OpError
 	switch {
-	case w.err != nil && errors.As(w.err, &network) && network.Timeout(), errors.Is(w.err, os.ErrDeadlineExceeded):
-		t.Outcome, t.Err = boot.TimedOut, w.err
-	case errors.As(w.err, &op), w.err != nil && r.Context().Err() != nil:
-		t.Outcome, t.Err = boot.Aborted, w.err
 	case w.err != nil:
-		t.Outcome, t.Err = boot.Failed, w.err
+		t.Outcome, t.Err = failed(w.err, r), w.err
 	case r.Method == http.MethodHead && w.status < 400:
 		t.Outcome = boot.SizeProbe
 	case w.status == http.StatusNotFound:
@@ -119,6 +114,19 @@ func (w *writer) judge(r *http.Request, t *boot.Transfer) {
 	case w.short():
 		t.Outcome, t.Err = boot.Failed, fmt.Errorf("the file became shorter while it was sent: %w", io.ErrUnexpectedEOF)
 	}
+}
+
+// failed is how a request ended whose answer could not be written.
+func failed(err error, r *http.Request) boot.Outcome {
+	var network net.Error
+	var op *net.OpError
+	switch {
+	case errors.As(err, &network) && network.Timeout(), errors.Is(err, os.ErrDeadlineExceeded):
+		return boot.TimedOut
+	case errors.As(err, &op), r.Context().Err() != nil:
+		return boot.Aborted
+	}
+	return boot.Failed
 }
 
 // short: less was written than the header promised.

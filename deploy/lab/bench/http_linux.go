@@ -115,10 +115,11 @@ func (c *httpClient) vanish() error {
 	return err
 }
 
-// serveBare sends the same bytes as pxeagent for a small file, and does nothing else.
-func serveBare(ctx context.Context, addr string) error {
+// serveBare sends the same bytes as pxeagent for the small file, and does nothing else; or it serves a folder as
+// net/http does by itself.
+func serveBare(ctx context.Context, addr, folder string) error {
 	body := []byte(smallText)
-	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()
 		h.Set("Accept-Ranges", "bytes")
 		h.Set("Cache-Control", "no-cache")
@@ -130,6 +131,9 @@ func serveBare(ctx context.Context, addr string) error {
 		h.Set("X-Content-Type-Options", "nosniff")
 		_, _ = w.Write(body)
 	})
+	if folder != "" {
+		h = http.FileServer(http.Dir(folder))
+	}
 	l, err := net.Listen("tcp4", addr)
 	if err != nil {
 		return err

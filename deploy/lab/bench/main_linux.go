@@ -48,7 +48,8 @@ type options struct {
 	fleetMB int64
 	fetch   bool
 	json    bool
-	bare    string // address at which this process is the bare handler; "": it is not
+	bare    string // address at which this process is a bare handler; "": it is not
+	folder  string // that the bare handler serves; "": it sends the small file from memory
 }
 
 // build is a pxeagent that is measured, under a name of its own.
@@ -75,6 +76,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.BoolVar(&o.fetch, "fetch", false, "download and unpack the Debian packages of servers that are not installed")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.StringVar(&o.bare, "bare", "", "be the bare net/http handler at this address (used by bench itself)")
+	f.StringVar(&o.folder, "folder", "", "with -bare: serve this folder by http.FileServer")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -95,7 +97,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case err != nil:
 		return err
 	case o.bare != "":
-		return serveBare(ctx, o.bare)
+		return serveBare(ctx, o.bare, o.folder)
 	case os.Getenv(inside) == "":
 		return enter(ctx, o, args, stdout, stderr)
 	}

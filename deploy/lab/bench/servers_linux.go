@@ -69,6 +69,12 @@ var kinds = []kind{
 			return []string{"-bare", addr.String() + ":80"}, nil
 		},
 	},
+	{
+		name: "http.FileServer", http: true,
+		args: func(addr netip.Addr, _, root string) ([]string, error) {
+			return []string{"-bare", addr.String() + ":80", "-folder", root + "/http"}, nil
+		},
+	},
 }
 
 // nginxConf is as Debian's, with the access log of it, and without what ends connections that are in use.
