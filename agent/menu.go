@@ -16,14 +16,18 @@ func menuOK(b *menu.Builder) prometheus.Collector {
 		Help: "1 where the menu that is served is as configured, 0 where something in it is left out or the last good one " +
 			"is kept.",
 	}, func() float64 {
-		m, err := b.Menu(boot.Facts{}, netip.Addr{})
-		return bool01(err == nil && m.Err == nil)
+		for _, l := range menu.Loaders() {
+			if m, err := b.MenuOf(l, boot.Facts{}, netip.Addr{}); err != nil || m.Err != nil {
+				return 0
+			}
+		}
+		return 1
 	})
 }
 
-// MachineMenu is the menu that an agent of this configuration gives a machine in the first of its places. Nothing is
-// bound and nothing runs.
-func MachineMenu(c Config, f boot.Facts, addr netip.Addr) (menu.Menu, error) {
+// MachineMenu is the menu that an agent of this configuration gives a machine in the first of its places, which has
+// that loader. Nothing is bound and nothing runs.
+func MachineMenu(c Config, l menu.Loader, f boot.Facts, addr netip.Addr) (menu.Menu, error) {
 	m, err := newMachines(c)
 	if err != nil {
 		return menu.Menu{}, err
@@ -32,5 +36,5 @@ func MachineMenu(c Config, f boot.Facts, addr netip.Addr) (menu.Menu, error) {
 	if err != nil {
 		return menu.Menu{}, err
 	}
-	return all.first.Menu(f, addr)
+	return all.first.MenuOf(l, f, addr)
 }

@@ -68,13 +68,13 @@ func TestMachineMenu(t *testing.T) {
 			{NextServer: netip.MustParseAddr("10.0.0.7"), Base: menu.Base(netip.MustParseAddrPort("10.0.0.7:80"))},
 		},
 	}
-	m, err := MachineMenu(c, boot.Facts{Platform: "efi", Arch: "x86_64"}, netip.Addr{})
+	m, err := MachineMenu(c, "ipxe", boot.Facts{Platform: "efi", Arch: "x86_64"}, netip.Addr{})
 	if err != nil || m.Err != nil || m.Title != "Rack 7" || m.Default != catalog.Local ||
 		!strings.Contains(string(m.Script), "\nset base http://10.0.0.7\n") {
 		t.Errorf("%v, %v, %+v\n%s", err, m.Err, m.Items, m.Script)
 	}
 	c.Root = filepath.Join(c.Root, "none")
-	if _, err := MachineMenu(c, boot.Facts{}, netip.Addr{}); err == nil {
+	if _, err := MachineMenu(c, "ipxe", boot.Facts{}, netip.Addr{}); err == nil {
 		t.Error("no root, and no error")
 	}
 }

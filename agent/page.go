@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -58,6 +59,12 @@ func menuOf(b *menu.Builder) web.Menu {
 	m, err := b.Menu(boot.Facts{}, netip.Addr{})
 	if err == nil {
 		err = m.Err
+	}
+	for _, l := range menu.Loaders()[1:] {
+		other, wrong := b.MenuOf(l, boot.Facts{}, netip.Addr{})
+		if err == nil {
+			err = cmp.Or(wrong, other.Err)
+		}
 	}
 	w := web.Menu{OK: err == nil, Items: items(m.Items)}
 	if err != nil {

@@ -35,6 +35,8 @@ type Text struct {
 	Script []byte
 	Err    error // why there is none, or what is wrong with it that script.Lint cannot see
 	Made   bool  // by us, from a template: what it has and never needs is no fault of anybody's
+	// NotIPXE: it is a menu for another loader, and script.Lint does not read it
+	NotIPXE bool
 }
 
 // Fragments are the user's scripts in FragmentDir, as they are.

@@ -15,7 +15,7 @@ func (l *Library) loaderMenu(a boot.Ask, name string) (*File, error) {
 	if !ok || n.Theirs(l.trees[a.Proto].Names(n.Folder()), a.Client.Addr()) {
 		return nil, fs.ErrNotExist
 	}
-	text, given, err := l.menu.Loader(n, a)
+	text, given, err := l.menu.Render(n, a)
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func TestTheSameMenuInEachLanguage(t *testing.T) {
 			ask := boot.Ask{Proto: c.proto, Class: c.class, Name: c.asks, Client: netip.MustParseAddrPort("10.0.0.50:1")}
 			got, _, err := s.Bootstrap(boot.Ask{})
 			if n, other := boot.ParseMenuName(c.asks); other {
-				got, _, err = s.Loader(n, ask)
+				got, _, err = s.Render(n, ask)
 			}
 			if err != nil {
 				t.Fatal(err)

@@ -7,8 +7,8 @@ import (
 	"pxeagent/agent/boot"
 )
 
-// Loader makes the menu of a loader that is not iPXE, that asks by this name.
-func (b *Builder) Loader(n boot.MenuName, a boot.Ask) ([]byte, boot.Given, error) {
+// Render makes the menu of a loader that is not iPXE, that asks by this name.
+func (b *Builder) Render(n boot.MenuName, a boot.Ask) ([]byte, boot.Given, error) {
 	d, err := b.dataFor(n, a)
 	if err != nil {
 		return nil, boot.Given{}, err

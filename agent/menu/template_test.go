@@ -291,7 +291,7 @@ func TestTextsAndTry(t *testing.T) {
 		"#!ipxe\n{{if eq .Facts.Platform \"efi\"}}goto nowhere{{end}}\n": "line 2: goto nowhere",
 	} {
 		var wrong string
-		for _, made := range s.Try([]byte(text)) {
+		for _, made := range s.Try(IPXE, []byte(text)) {
 			if made.Err != nil {
 				wrong = made.Err.Error()
 			}

@@ -12,7 +12,7 @@ import (
 	"pxeagent/agent/script"
 )
 
-// Menu is what one machine is given at BootstrapPath, once it has told its facts.
+// Menu is what one machine is given: by iPXE at BootstrapPath, once it has told its facts, or by another loader.
 type Menu struct {
 	// Source is the user's file that it comes from: the path below the HTTP tree of a script or a template; "": it is
 	// made from what is on disk.
@@ -44,20 +44,7 @@ func (b *Builder) Menu(facts boot.Facts, addr netip.Addr) (Menu, error) {
 	if made != nil {
 		return Menu{}, made
 	}
-	m := Menu{
-		Title:    d.Title,
-		Script:   script,
-		Shown:    catalog.Mask(script),
-		Items:    d.all,
-		Default:  d.Default,
-		Timeout:  d.timeout,
-		SkipMenu: d.skipMenu,
-		Choice:   d.Choice,
-		Err:      d.err(),
-	}
-	if _, missing := b.catalog.Source(TemplateFile); !errors.Is(missing, fs.ErrNotExist) {
-		m.Source = TemplateFile
-	}
+	m := b.menuOf(&d, script)
 	if !errors.Is(err, fs.ErrNotExist) { // the user's own is there and cannot be served
 		m.Err = errors.Join(err, m.Err)
 	}

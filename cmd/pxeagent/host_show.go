@@ -68,7 +68,7 @@ daemon need run.`,
 				return err
 			}
 			c.Log = nil // what it would say is shown
-			menu, err := agent.MachineMenu(c, facts, addr)
+			menu, err := agent.MachineMenu(c, "ipxe", facts, addr)
 			if err != nil {
 				return rootFailure(l.Config.Serve.Root, err)
 			}

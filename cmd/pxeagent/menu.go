@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -25,15 +26,18 @@ func newMenuCmd(a *app) *cobra.Command {
 func newMenuShowCmd(a *app) *cobra.Command {
 	var m machineFlags
 	var asJSON, scriptOnly, secrets bool
+	loader := loaderFlag("ipxe")
 	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Show the menu that a machine would be given, and its script",
 		Long: `Show what the menu offers to a machine, what it boots when nobody chooses, and the script that
 says so to iPXE. The machine is named by what iPXE tells of it; with no flag it is one that
-tells nothing. Made from the configuration and the disk: no daemon need run.`,
+tells nothing. Made from the configuration and the disk: no daemon need run. With --loader it is
+what GRUB, pxelinux or U-Boot are given by TFTP.`,
 		Example: `  pxeagent menu show
   pxeagent menu show --mac 52:54:00:12:34:56 --platform efi
-  pxeagent menu show --platform pcbios --script > menu.ipxe`,
+  pxeagent menu show --platform pcbios --script > menu.ipxe
+  pxeagent menu show --loader grub --mac 52:54:00:12:34:56`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			facts, addr, err := m.read()
@@ -48,24 +52,24 @@ tells nothing. Made from the configuration and the disk: no daemon need run.`,
 			if err != nil {
 				return err
 			}
-			menu, err := agent.MachineMenu(c, facts, addr)
+			made, err := agent.MachineMenu(c, menu.Loader(loader), facts, addr)
 			if err != nil {
 				return rootFailure(l.Config.Serve.Root, err)
 			}
-			script := menu.Shown
+			script := made.Shown
 			if secrets {
-				script = menu.Script
+				script = made.Script
 			}
 			switch {
 			case asJSON:
-				err = cli.WriteJSON(a.stdout, menuOf(menu, facts, string(script)))
+				err = cli.WriteJSON(a.stdout, menuOf(made, facts, string(script)))
 			case scriptOnly:
 				_, err = a.document.Write(script)
 			default:
-				err = printMenu(a.stdout, menu, string(script))
+				err = printMenu(a.stdout, made, string(script))
 			}
-			if err == nil && menu.Err != nil {
-				err = menuFault(menu.Err)
+			if err == nil && made.Err != nil {
+				err = menuFault(made.Err)
 			}
 			return err
 		},
@@ -73,6 +77,7 @@ tells nothing. Made from the configuration and the disk: no daemon need run.`,
 	m.addTo(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	cmd.Flags().BoolVar(&scriptOnly, "script", false, "the script alone")
+	cmd.Flags().Var(&loader, "loader", "the menu of this `LOADER`: ipxe, grub, pxelinux or u-boot")
 	cmd.Flags().BoolVar(&secrets, "secrets", false, "with the hash of root's password as it is sent to machines")
 	a.addFlags(cmd, networkKeys, []string{"serve.root", "serve.http"})
 	return cmd
@@ -82,6 +87,10 @@ tells nothing. Made from the configuration and the disk: no daemon need run.`,
 func menuFault(err error) error {
 	lines := strings.Split(err.Error(), "\n")
 	f := cli.Failure{Code: cli.Menu, Err: fmt.Errorf("the menu is not as configured: %s", lines[0])}
+	if strings.Contains(lines[0], ".tmpl: ") {
+		f.Hints = append(f.Hints,
+			"`pxeagent menu lint FILE` reads a template before it is put there; `pxeagent menu template` prints the built-in one")
+	}
 	for _, line := range lines[1:] {
 		f.Hints = append(f.Hints, "besides: "+line)
 	}
@@ -194,16 +203,38 @@ func when(m menu.Menu) string {
 }
 
 func newMenuTemplateCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	loader := loaderFlag("ipxe")
+	cmd := &cobra.Command{
 		Use:   "template",
 		Short: "Print the built-in template of the menu, to begin one's own with",
-		Long: `Print the template that the menu is made by. Put a changed one at ` + menu.TemplateFile + ` below
-serve.root/http: it is put to use at once, and a broken one is not.`,
-		Example: "  pxeagent menu template > " + config.Here.Root + "/http/" + menu.TemplateFile,
-		Args:    cli.NoArgs,
+		Long: `Print the template that the menu of a loader is made by. Put a changed one below serve.root/http,
+where that loader's is looked for: it is put to use at once, and a broken one is not.
+
+  ipxe              ` + menu.IPXE.File() + `
+  grub              ` + menu.GRUB.File() + `
+  pxelinux, u-boot  ` + menu.Extlinux.File(),
+		Example: "  pxeagent menu template > " + config.Here.Root + "/http/" + menu.IPXE.File() + "\n" +
+			"  pxeagent menu template --loader grub > " + config.Here.Root + "/http/" + menu.GRUB.File(),
+		Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := io.WriteString(a.document, menu.Template)
+			_, err := io.WriteString(a.document, menu.Loader(loader).Language().Builtin())
 			return err
 		},
 	}
+	cmd.Flags().Var(&loader, "loader", "the template of this `LOADER`: ipxe, grub, pxelinux or u-boot")
+	return cmd
+}
+
+// loaderFlag is a boot loader whose menu is meant.
+type loaderFlag menu.Loader
+
+func (l *loaderFlag) String() string { return string(*l) }
+func (l *loaderFlag) Type() string   { return "LOADER" }
+
+func (l *loaderFlag) Set(s string) error {
+	if !slices.Contains(menu.Loaders(), menu.Loader(s)) {
+		return fmt.Errorf("%q is none of ipxe, grub, pxelinux and u-boot", s)
+	}
+	*l = loaderFlag(s)
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pxeagent/agent/catalog"
+	"pxeagent/agent/menu"
 	"pxeagent/agent/script"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/cmd/pxeagent/config"
@@ -39,9 +40,9 @@ func newMenuLintCmd(a *app) *cobra.Command {
 		Long: `Follow every way that iPXE scripts can take: unknown commands and options, labels and items that
 are missing, lines that never run, command lines that BIOS iPXE would cut off at 512 bytes,
 what a BIOS machine would hang on. With no FILE: the
-menus for BIOS, UEFI and ARM64 as they are served, or your own bootstrap.ipxe, and the
-scripts in ` + catalog.FragmentDir + `. A FILE that ends in .tmpl is a template of the menu; - is
-standard input. Exits 2 if something is wrong; warnings alone are none.`,
+menus for BIOS, UEFI and ARM64 as they are served, or your own bootstrap.ipxe, those for
+other loaders, and the scripts in ` + catalog.FragmentDir + `. A FILE that ends in .tmpl is a template of the
+menu: grub.cfg.tmpl is GRUB's, default.tmpl that of pxelinux and U-Boot; - is standard input. Exits 2 if something is wrong; warnings alone are none.`,
 		Example: "  pxeagent menu lint\n  pxeagent menu lint ./bootstrap.ipxe\n  pxeagent menu lint ./bootstrap.ipxe.tmpl " +
 			"--json",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -83,7 +84,11 @@ standard input. Exits 2 if something is wrong; warnings alone are none.`,
 func (l loaded) lintTexts(a *app, args []string) ([]catalog.Text, error) {
 	if len(args) == 1 && !strings.HasSuffix(args[0], ".tmpl") {
 		text, err := a.readScript(args[0])
-		return []catalog.Text{{Name: args[0], Script: text}}, err
+		t := catalog.Text{Name: args[0], Script: text}
+		if language := menu.LanguageOf(args[0]); language != menu.IPXE && err == nil {
+			t.Err, t.NotIPXE = language.Check(text), true
+		}
+		return []catalog.Text{t}, err
 	}
 	settings, err := l.menu()
 	if err != nil {
@@ -100,7 +105,7 @@ func (l loaded) lintTexts(a *app, args []string) ([]catalog.Text, error) {
 	if err != nil {
 		return nil, err
 	}
-	texts := menus.Try(text)
+	texts := menus.Try(menu.LanguageOf(args[0]), text)
 	for i := range texts {
 		texts[i].Name = args[0] + ": " + texts[i].Name
 	}
@@ -144,7 +149,7 @@ func lint(t catalog.Text) []lintFinding {
 			found = append(found, lintFinding{Script: t.Name, Code: code, Level: string(script.Error), Text: line})
 		}
 	}
-	if t.Script == nil && t.Err != nil {
+	if t.NotIPXE || t.Script == nil && t.Err != nil {
 		return found
 	}
 	for _, f := range script.Lint(t.Script) {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -63,7 +62,7 @@ func NeedQEMU(t testing.TB) {
 // run at a time: Boot waits until another was switched off, so a test has one machine at once.
 func (s *Segment) Boot(q QEMU) *Machine {
 	s.t.Helper()
-	host, dir := &Host{s.t, s.netns}, s.t.TempDir()
+	dir := s.t.TempDir()
 	if !q.UEFI {
 		s.advertise()
 	}
@@ -97,13 +96,7 @@ func (s *Segment) Boot(q QEMU) *Machine {
 			args = append(args, "-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n")
 		}
 	}
-	cmd := exec.Command("qemu-system-x86_64", append(args, q.Args...)...)
-	keys, err := cmd.StdinPipe()
-	if err != nil {
-		s.t.Fatalf("connecting to the machine's console: %v", err)
-	}
-	running <- struct{}{}
-	return &Machine{Proc: host.startCmd(cmd, func() { <-running }), QEMU: q, keys: keys, dir: dir}
+	return s.start("qemu-system-x86_64", q, dir, append(args, q.Args...))
 }
 
 // plug makes the arguments of a network card with an id and more options.

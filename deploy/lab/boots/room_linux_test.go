@@ -127,12 +127,8 @@ func (s *room) watched(m *lab.Machine) boot.Boot {
 	s.T.Helper()
 	var b boot.Boot
 	for _, c := range append(m.QEMU.More, lab.Card{MAC: m.QEMU.MAC}) {
-		var list struct{ Boots []boot.Boot }
-		if err := json.Unmarshal([]byte(s.Get("/api/v1/boots?mac="+c.MAC)), &list); err != nil {
-			s.T.Fatalf("asking for the machine's boots: %v", err)
-		}
-		if len(list.Boots) > 0 && list.Boots[0].ID > b.ID {
-			b = list.Boots[0]
+		if last := s.lastBoot(c.MAC); last.ID > b.ID {
+			b = last
 		}
 	}
 	firmware := boot.FirmwareBIOS
@@ -151,6 +147,19 @@ func (s *room) watched(m *lab.Machine) boot.Boot {
 			b.At,
 			b.Note,
 		)
+	}
+	return b
+}
+
+// lastBoot is the last boot of the machine with that card as the daemon saw it; zero: there is none.
+func (s *room) lastBoot(mac string) (b boot.Boot) {
+	s.T.Helper()
+	var list struct{ Boots []boot.Boot }
+	if err := json.Unmarshal([]byte(s.Get("/api/v1/boots?mac="+mac)), &list); err != nil {
+		s.T.Fatalf("asking for the machine's boots: %v", err)
+	}
+	if len(list.Boots) > 0 {
+		b = list.Boots[0]
 	}
 	return b
 }
