@@ -89,7 +89,8 @@ func menuFault(err error) error {
 	f := cli.Failure{Code: cli.Menu, Err: fmt.Errorf("the menu is not as configured: %s", lines[0])}
 	if strings.Contains(lines[0], ".tmpl: ") {
 		f.Hints = append(f.Hints,
-			"`pxeagent menu lint FILE` reads a template before it is put there; `pxeagent menu template` prints the built-in one")
+			"`pxeagent menu lint FILE` reads a template before it is put there; `pxeagent menu template` prints the built-in "+
+				"one")
 	}
 	for _, line := range lines[1:] {
 		f.Hints = append(f.Hints, "besides: "+line)
