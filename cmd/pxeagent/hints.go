@@ -88,9 +88,10 @@ var causeRules = []cli.Rule{
 
 	{Is: cli.IsError(probe.ErrPermission), Code: cli.Permission, Hints: capabilityHints},
 	cli.On(probe.ErrNoDevice, cli.NoInterface,
-		"`ip -br link` lists this machine's devices; probe.device (--probe-device) names the one to ask from"),
+		"`"+cli.IP("-br link")+"` lists this machine's devices; probe.device (--probe-device) names the one to ask from"),
 	cli.On(probe.ErrNoAddress, cli.NoInterface,
-		"`ip -br addr` shows which devices have an address; probe.device (--probe-device) names the one to ask from"),
+		"`"+cli.IP("-br addr")+"` shows which devices have an address; probe.device (--probe-device) names the one to "+
+			"ask from"),
 	cli.On(probe.ErrPortTaken, cli.PortTaken,
 		"as root, `"+whoListens("udp", 67)+"` says which program it is, most likely a DHCP server or relay"),
 
@@ -102,7 +103,7 @@ var causeRules = []cli.Rule{
 	cli.On(agent.ErrInherited, cli.Wrong,
 		"deploy/systemd/pxeagent.socket is a socket unit that fits: UDP for TFTP, one of TCP for HTTP"),
 	{Is: isListen(fs.ErrPermission), Code: cli.Permission, Hints: lowPortHints},
-	cli.On(syscall.ENODEV, cli.NoInterface, "`ip link` lists this machine's devices"),
+	cli.On(syscall.ENODEV, cli.NoInterface, "`"+cli.IP("link")+"` lists this machine's devices"),
 	{Is: cli.IsError(syscall.ENOSPC, syscall.EDQUOT), Code: cli.NotWritable, Hints: diskHints},
 	{Is: cli.IsError(syscall.EROFS), Code: cli.NotWritable, Hints: readOnlyHints},
 	{Is: cli.IsError(syscall.ENOTDIR), Code: cli.NotWritable, Hints: notFolderHints},
@@ -216,7 +217,8 @@ func capabilityHints(error) []string {
 }
 
 func addressHints(error) []string {
-	return []string{"that address is not this machine's; `ip -4 addr` lists those that are, and :PORT listens on all"}
+	return []string{"that address is not this machine's; `" + cli.IP("-4 addr") + "` lists those that are, and " +
+		":PORT listens on all"}
 }
 
 // mistakeHints are for a configuration that a later pxeagent may know.
@@ -249,8 +251,8 @@ func readOnlyHints(err error) []string {
 }
 
 func notFolderHints(err error) []string {
-	return []string{fmt.Sprintf("a file stands where a folder is wanted: `%s` shows which; name another folder, or move it "+
-		"away", ownersOf(pathIn(err)))}
+	return []string{fmt.Sprintf("a file stands where a folder is wanted: `%s` shows which; name another folder, or "+
+		"move it away", ownersOf(pathIn(err)))}
 }
 
 // ownersOf is the command that shows each folder on the way to a path.

@@ -132,7 +132,7 @@ func findNIC(nics []nic, name string) *nic {
 
 func (n nic) local(nics []nic, want wantLocal) (local, error) {
 	if !n.up {
-		return local{}, noLocal(nics, "device %s is down; `ip link set %s up` brings it up", n.name, n.name)
+		return local{}, noLocal(nics, "device %s is down; `%s` brings it up", n.name, cli.IP("link set "+n.name+" up"))
 	}
 	l := local{device: n.name}
 	for _, p := range n.addrs {

@@ -46,9 +46,9 @@ func dnsmasqHere() Backend {
 			cli.On(dnsmasq.ErrNotInstalled, cli.NoProgram,
 				"install dnsmasq, or name the DHCP server in dhcp.backend (--backend)"),
 			cli.On(dnsmasq.ErrNoInterface, cli.NoInterface,
-				"for Dnsmasq, interface is a device of this machine: `ip -br addr` lists them"),
+				"for Dnsmasq, interface is a device of this machine: `"+cli.IP("-br addr")+"` lists them"),
 			cli.On(dnsmasq.ErrNoAddress, cli.NoInterface,
-				"Dnsmasq answers only where the device has an address: `ip -br addr` shows which have"),
+				"Dnsmasq answers only where the device has an address: `"+cli.IP("-br addr")+"` shows which have"),
 			cli.On(dnsmasq.ErrRejected, cli.Refused, "`dnsmasq --test` alone says whether the fault was there before"),
 			cli.Ending(dnsmasq.ErrRestart, cli.Restart,
 				"see whether it runs at all: `systemctl status dnsmasq`; dhcp.dnsmasq.restart (--dnsmasq-restart) is the "+
