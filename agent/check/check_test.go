@@ -2,13 +2,17 @@ package check_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -110,6 +114,40 @@ func TestServingWhereNothingServes(t *testing.T) {
 	if err := check.Serving(ctx, c, want, nil); err == nil || !strings.Contains(err.Error(), "undionly.kpxe") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Nothing listens: each service is named once, on one line that fits a screen.
+func TestServingNamesASilentServerOnce(t *testing.T) {
+	base := &url.URL{Scheme: "http", Host: fmt.Sprintf("%s:%d", loopback, closedPort(t))}
+	c := check.Config{TFTPPort: closedPort(t), NextServer: loopback}
+	want := watch.Desired(loopback, base, ipxe.ChainAuto, ipxe.BootFiles())
+	err := check.Serving(t.Context(), c, want, watch.ScriptURL(base))
+	text := fmt.Sprintf("tftp://127.0.0.1:%d/undionly.kpxe and 2 more: no answer; "+
+		"%s/ipxe.efi and 2 more: connect: connection refused", c.TFTPPort, base)
+	if err == nil || err.Error() != text {
+		t.Errorf("%v\nwant %s", err, text)
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("its cause is lost: %#v", err)
+	}
+}
+
+// closedPort is one at which nothing listens by UDP and TCP.
+func closedPort(t *testing.T) uint16 {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).AddrPort().Port()
+	u, err := net.ListenPacket("udp4", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Skip("the port is another's by UDP")
+	}
+	if err := errors.Join(l.Close(), u.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // offers are what a DHCP server sends that knows b; with blind it cannot tell iPXE apart.

@@ -85,23 +85,26 @@ func (c Config) client() *http.Client {
 // Serving asks whether machines that are told want would find anything: the beginning of each NBP at next-server and of
 // each URL's, which must be for that machine, and the script, whole and valid. script is where iPXE will look for it in
 // the end, whether or not want names it, and also are NBPs that only some machines are given. All that is missing is
-// named in the error.
+// named in the error; of what a server does not answer at all the first.
 func Serving(ctx context.Context, c Config, want dhcp.Boot, script *url.URL, also ...string) error {
 	c.NextServer = want.NextServer
 	ctx, cancel := c.within(ctx)
 	defer cancel()
 	client := newFetcher(c)
 	defer client.client.CloseIdleConnections()
+	var urls []string
 	var asks []func() error
+	add := func(u string, ask func() error) { urls, asks = append(urls, u), append(asks, ask) }
 	asked := map[string]bool{}
+	server := c.tftp(want.NextServer)
 	for _, a := range firmware.Arches() {
 		if name := want.NBP[a]; name != "" && !asked[name] {
 			asked[name] = true
-			asks = append(asks, func() error { return nbpThere(ctx, c, a, want.NextServer, name) })
+			add(tftpURL(server, name), func() error { return nbpThere(ctx, a, server, name) })
 		}
 		if u := want.URL[a]; u != "" && !asked[u] {
 			asked[u] = true
-			asks = append(asks, func() error {
+			add(u, func() error {
 				_, err := client.httpNBP(ctx, a, u)
 				return err
 			})
@@ -110,51 +113,99 @@ func Serving(ctx context.Context, c Config, want dhcp.Boot, script *url.URL, als
 	for _, name := range also {
 		if !asked[name] {
 			asked[name] = true
-			asks = append(asks, func() error {
-				server := c.tftp(want.NextServer)
+			add(tftpURL(server, name), func() error {
 				if _, _, err := tftpHead(ctx, server, name, asksEDK2, 1); err != nil {
-					return fmt.Errorf("tftp://%s/%s: %w", server, name, err)
+					return fmt.Errorf("%s: %w", tftpURL(server, name), err)
 				}
 				return nil
 			})
 		}
 	}
 	if script != nil {
-		asks = append(asks, func() error { return validScript(ctx, client, script.String()) })
+		add(script.String(), func() error { return validScript(ctx, client, script.String()) })
 	}
 	// All at once: where nothing serves, each takes its time to find out.
-	errs := make([]error, len(asks))
+	all := make(faults, len(asks))
 	var wg sync.WaitGroup
 	for i, ask := range asks {
-		wg.Go(func() { errs[i] = c.Guard.Do(guard.Check, ask) })
+		wg.Go(func() { all[i] = fault{urls[i], c.Guard.Do(guard.Check, ask)} })
 	}
 	wg.Wait()
-	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-	if len(errs) == 0 {
+	all = slices.DeleteFunc(all, func(f fault) bool { return f.err == nil })
+	if len(all) == 0 {
 		return nil
 	}
-	return faults(errs)
+	return all
 }
 
-// faults are errors that are told on one line.
-type faults []error
+// fault is why there is nothing at a URL.
+type fault struct {
+	url string
+	err error
+}
+
+// silence is why the server itself did not answer; "": it did.
+func (f fault) silence() string {
+	var op *net.OpError
+	var slow net.Error
+	switch {
+	case errors.As(f.err, &op):
+		return op.Err.Error()
+	case errors.Is(f.err, errSilent), errors.As(f.err, &slow) && slow.Timeout():
+		return "no answer"
+	}
+	return ""
+}
+
+// faults are told on one short line: a server that does not answer is named once, with the first URL there.
+type faults []fault
 
 func (f faults) Error() string {
-	texts := make([]string, len(f))
-	for i, err := range f {
-		texts[i] = err.Error()
+	type server struct{ scheme, host, why string }
+	at := map[server]int{} // in texts
+	more := map[int]int{}
+	var texts []string
+	for _, one := range f {
+		u, err := url.Parse(one.url)
+		why := one.silence()
+		if why == "" || err != nil {
+			texts = append(texts, one.err.Error())
+			continue
+		}
+		s := server{u.Scheme, u.Host, why}
+		if first, known := at[s]; known {
+			more[first]++
+			continue
+		}
+		at[s] = len(texts)
+		texts = append(texts, one.url)
+	}
+	for s, first := range at {
+		if n := more[first]; n > 0 {
+			texts[first] += fmt.Sprintf(" and %d more", n)
+		}
+		texts[first] += ": " + s.why
 	}
 	return strings.Join(texts, "; ")
 }
 
-func (f faults) Unwrap() []error { return f }
+func (f faults) Unwrap() []error {
+	errs := make([]error, len(f))
+	for i, one := range f {
+		errs[i] = one.err
+	}
+	return errs
+}
 
-func nbpThere(ctx context.Context, c Config, arch firmware.Arch, next netip.Addr, name string) error {
-	server := c.tftp(next)
+func nbpThere(ctx context.Context, arch firmware.Arch, server netip.AddrPort, name string) error {
 	if _, err := tftpNBP(ctx, arch, server, name); err != nil {
-		return fmt.Errorf("tftp://%s/%s: %w", server, name, err)
+		return fmt.Errorf("%s: %w", tftpURL(server, name), err)
 	}
 	return nil
+}
+
+func tftpURL(server netip.AddrPort, name string) string {
+	return fmt.Sprintf("tftp://%s/%s", server, name)
 }
 
 func validScript(ctx context.Context, client *fetcher, u string) error {

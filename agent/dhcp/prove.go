@@ -21,7 +21,7 @@ func (r *run) look(ctx context.Context) (Verdict, error) {
 	r.Offers, r.Verdict = offers, &v
 	text := "offers are as desired"
 	if !v.Agrees() {
-		text = "offers differ from the desired ones: " + joinFindings(v.Wrong)
+		text = "offers differ from the desired ones"
 	}
 	r.tell(Step{Code: StepVerify, Text: text, Offers: offers, Verdict: &v})
 	return v, nil

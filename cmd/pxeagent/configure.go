@@ -112,6 +112,7 @@ func (t *teller) end(r dhcp.Result, dryRun, changed bool, err error) error {
 		return err
 	}
 	if t.out != nil {
+		t.release(nil)
 		fmt.Fprintf(t.out, "  %s\n", summary(r, dryRun))
 	}
 	if dryRun && !r.InSync {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"pxeagent/agent/dhcp"
@@ -23,14 +24,39 @@ type teller struct {
 	out     io.Writer // nil with --json
 	steps   []dhcp.Step
 	changed bool
+	held    *dhcp.Step // failed and not shown yet; nil: none is held
 }
 
-// step prints one line for each step, and under the plan its diff and problems.
+// step shows a step. One that failed is shown with what comes next: where its error ends the run, that is said once.
 func (t *teller) step(s dhcp.Step) {
 	t.steps = append(t.steps, s)
 	if t.out == nil {
 		return
 	}
+	t.release(nil)
+	if s.Error != "" {
+		t.held = &s
+		return
+	}
+	t.show(s, "")
+}
+
+// release shows a step that is held; end is what the run ended with, nil: it goes on, or ended well.
+func (t *teller) release(end error) {
+	if t.held == nil {
+		return
+	}
+	s := *t.held
+	t.held = nil
+	if end != nil && strings.Contains(end.Error(), s.Error) {
+		t.show(s, "")
+		return
+	}
+	t.show(s, s.Error)
+}
+
+// show prints one line for a step, with err, and under the plan its diff and problems.
+func (t *teller) show(s dhcp.Step, err string) {
 	mark := "ok"
 	switch {
 	case s.Error != "":
@@ -38,7 +64,7 @@ func (t *teller) step(s dhcp.Step) {
 	case s.Verdict != nil && !s.Verdict.Agrees():
 		mark = "wait"
 	}
-	fmt.Fprintf(t.out, "  %-5s %s%s\n", mark, s.Text, suffix(s.Error))
+	fmt.Fprintf(t.out, "  %-5s %s%s\n", mark, s.Text, suffix(err))
 	printChanges(t.out, s.Changes)
 	for _, p := range s.Problems {
 		mark := "note"
@@ -51,10 +77,10 @@ func (t *teller) step(s dhcp.Step) {
 		return
 	}
 	for _, f := range s.Verdict.Wrong {
-		fmt.Fprintf(t.out, "        %s: %s\n", f.Client, f.Text)
+		fmt.Fprintf(t.out, "        %s\n", f.Text)
 	}
 	for _, f := range s.Verdict.Foreign {
-		fmt.Fprintf(t.out, "  %-5s %s: %s\n", "note", f.Client, f.Text)
+		fmt.Fprintf(t.out, "  %-5s %s\n", "note", f.Text)
 	}
 }
 
@@ -76,6 +102,7 @@ func printChanges(w io.Writer, changes []dhcp.Change) {
 
 // finish ends one network's run: it prints the error where a person reads, or files it for --json.
 func (t *teller) finish(a *app, n network, r dhcp.Result, err error) (outcome, cli.Code) {
+	t.release(err)
 	o := outcome{Interface: n.name, Changed: t.changed, Result: r, Steps: t.steps}
 	if err == nil {
 		return o, cli.Done
