@@ -105,6 +105,6 @@ func (l tftpFiles) Open(a boot.Ask) (*tftp.File, error) {
 	}
 	return &tftp.File{
 		ReaderAt: f, Size: f.Size, Artifact: f.Artifact, Given: f.Given, LoopBroken: f.LoopBroken, Quirks: f.Quirks,
-		Changed: f.Changed, Close: f.Close,
+		Changed: f.Changed, ID: f.ID(), Close: f.Close,
 	}, nil
 }

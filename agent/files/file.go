@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"pxeagent/agent/boot"
@@ -32,6 +33,7 @@ type File struct {
 		io.ReadSeeker
 		io.ReaderAt
 	}
+	id any // of what is in memory, see ID
 }
 
 // ReadAt reads from the content (io.ReaderAt).
@@ -46,6 +48,32 @@ func (f *File) Changed() bool {
 	}
 	info, err := c.Stat()
 	return err != nil || info.Size() != f.Size || !info.ModTime().Equal(f.ModTime)
+}
+
+// identity tells one content from another.
+type identity struct {
+	etag     string
+	dev, ino uint64 // of what lies on disk
+}
+
+// ID is equal for files with the same content, as long as nobody writes to one in place; nil where that is not known.
+func (f *File) ID() any {
+	if f.id != nil {
+		return f.id
+	}
+	c, ok := f.Content.(*os.File)
+	if !ok {
+		return nil
+	}
+	info, err := c.Stat()
+	if err != nil {
+		return nil
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return identity{etag: f.ETag, dev: uint64(stat.Dev), ino: uint64(stat.Ino)}
 }
 
 // Close lets the file go.
@@ -95,6 +123,7 @@ func (c *content) open() *File {
 		Size:        int64(len(c.data)),
 		ContentType: contentType(c.name, c.artifact),
 		ETag:        c.etag,
+		id:          identity{etag: c.etag},
 		Content:     bytes.NewReader(c.data),
 	}
 }

@@ -53,3 +53,47 @@ func TestChanged(t *testing.T) {
 		t.Error("what is built in was changed")
 	}
 }
+
+func TestFilesWithTheSameContent(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(name, []byte("first"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	id := func() any {
+		t.Helper()
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return onDisk("f", f, info).ID()
+	}
+	was := id()
+	if again := id(); was == nil || again != was {
+		t.Errorf("opened twice: %v and %v", was, again)
+	}
+	info, err := first.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The same size and time, and another file.
+	if err := errors.Join(os.WriteFile(name+"~", []byte("after"), 0o644),
+		os.Chtimes(name+"~", time.Time{}, info.ModTime()), os.Rename(name+"~", name)); err != nil {
+		t.Fatal(err)
+	}
+	if other := id(); other == was {
+		t.Errorf("another file has the same ID %v", other)
+	}
+	if a, b := newContent("a", "", []byte("x")).open(), newContent("a", "", []byte("y")).open(); a.ID() == b.ID() {
+		t.Errorf("%v is the ID of two", a.ID())
+	}
+}

@@ -60,7 +60,7 @@ func (m *memory) open(path string) (*File, bool) {
 		return nil, false
 	}
 	f := k.File
-	f.Content = bytes.NewReader(k.data)
+	f.Content, f.id = bytes.NewReader(k.data), &k.data[0]
 	return &f, true
 }
 

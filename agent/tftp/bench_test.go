@@ -77,8 +77,8 @@ func TestNoAllocationPerPacket(t *testing.T) {
 			pull(t, conn, 0, 64, window) // settles pools
 			after := 64
 			allocs := testing.AllocsPerRun(1, func() { pull(t, conn, after, blocks, window); after += blocks })
-			// The deadline is set and passes now and then, which allocates the error.
-			if per := allocs / blocks; per > 0.01 {
+			// A chunk, which is 16 blocks of a file that no other transfer reads, is read by a goroutine of its own.
+			if per := allocs / blocks; per > 0.15 {
 				t.Errorf("%s: %.3f allocations per block", options, per)
 			}
 		})

@@ -74,5 +74,5 @@ func largestBlock(mtu int, client netip.Addr) int {
 	if mtu < headers+minBlksize {
 		return maxBlksize
 	}
-	return mtu - headers
+	return min(mtu-headers, maxBlksize)
 }

@@ -3,17 +3,21 @@ package tftp
 import (
 	"fmt"
 	"io"
+	"sync"
 )
 
 // netascii gives a text as RFC 764 sends it: LF becomes CR LF and CR becomes CR NUL. tftp-hpa and the BSD clients ask
-// for it by default. A read may begin anywhere at or after the beginning of the last one, which is all
-// that a transfer needs to send again; where in the file a position of the output is cannot be computed, only
-// remembered.
+// for it by default. Where in the file a position of the output is cannot be computed, only remembered: a read may
+// begin where one of the last began, or after that. That is all that a transfer needs to send again.
 type netascii struct {
-	src io.ReaderAt
-	buf []byte
-	at  converted // the beginning of the last read
+	mu    sync.Mutex
+	src   io.ReaderAt
+	buf   []byte
+	marks [remembers]converted // where the last reads began, the newest first
 }
+
+// remembers is more than the chunks that a flight may touch.
+const remembers = maxFlight/chunkSize + 4
 
 // converted is a position in the output and what comes there.
 type converted struct {
@@ -24,19 +28,28 @@ type converted struct {
 
 func newNetascii(src io.ReaderAt) *netascii { return &netascii{src: src, buf: make([]byte, 4096)} }
 
-// ReadAt is io.ReaderAt, except that off must not be below the last off.
+// ReadAt is io.ReaderAt, except that off must not be before all reads that are remembered.
 func (a *netascii) ReadAt(p []byte, off int64) (int, error) {
-	if off < a.at.out {
-		return 0, fmt.Errorf("netascii: position %d is before %d", off, a.at.out)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := 0
+	for a.marks[i].out > off {
+		if i++; i == len(a.marks) {
+			return 0, fmt.Errorf("netascii: position %d is long past", off)
+		}
 	}
+	c := a.marks[i]
 	var skip [512]byte
-	for a.at.out < off {
-		k, err := a.read(skip[:min(off-a.at.out, int64(len(skip)))], &a.at)
+	for c.out < off {
+		k, err := a.read(skip[:min(off-c.out, int64(len(skip)))], &c)
 		if err != nil && (k == 0 || err != io.EOF) {
 			return 0, err
 		}
 	}
-	c := a.at // a copy, as what is read from here may be read once more
+	if c.out > a.marks[0].out {
+		copy(a.marks[1:], a.marks[:])
+		a.marks[0] = c
+	}
 	return a.read(p, &c)
 }
 

@@ -32,7 +32,7 @@ func (s *Server) packet(sock *socket, b, control []byte, client netip.AddrPort) 
 	case opACK, opDATA, opERROR:
 		if s.SinglePort {
 			if t := s.table.find(key{sock, client}); t != nil && !t.over.Load() {
-				t.link.(*shared).put(b)
+				s.loop.post(packetFor(t, b, nil))
 				return
 			}
 		}
@@ -74,16 +74,12 @@ func (s *Server) request(sock *socket, b, control []byte, client netip.AddrPort)
 		s.refuse(sock, dst, client, codeIllegal, "mode is neither octet nor netascii")
 		s.refused(ask, now, errMode)
 	default:
-		limit := largestBlock(nic.mtu, client.Addr())
-		if s.MaxBlksize > 0 {
-			limit = min(max(s.MaxBlksize, minBlksize), maxBlksize)
-		}
 		t := &transfer{
-			server: s, key: key{sock, client}, raw: string(b), request: r, limit: limit,
+			server: s, key: key{sock, client}, raw: string(b), request: r, device: nic.mtu,
 			end: boot.Transfer{Ask: ask, Artifact: boot.NoFile, Start: now},
 		}
 		if s.SinglePort {
-			t.attach(sock.share(local, client))
+			t.wire = sock.share(local, client)
 		}
 		switch s.table.add(t) {
 		case full:

@@ -1,79 +1,137 @@
 package tftp
 
 import (
-	"errors"
-	"syscall"
-	"time"
-
-	"golang.org/x/net/ipv4"
-
 	"pxeagent/agent/boot"
 )
 
-// batch is what a window's packets are put together in. Headers are apart from the payload, which is sent from where
-// it was read to.
-type batch struct {
-	messages []ipv4.Message
-	headers  [][headerLen]byte
+// send sends the OACK or blocks, as soon as the file's chunks with them were read.
+func (l *loop) send(t *transfer, p packets) {
+	t.unsent = p
+	if p.oack {
+		t.unsent = packets{}
+		l.transmit(t, t.oack, len(t.oack))
+		return
+	}
+	if t.stuck() {
+		return
+	}
+	size := int64(t.terms.blksize)
+	from, to := (p.from-1)*size, (p.from-1+int64(p.count))*size
+	if t.content.size >= 0 {
+		to = min(to, t.content.size)
+	}
+	if from >= to { // an empty block is the last
+		l.cache.let(t)
+	} else if !l.cache.have(t, from/chunkSize, (to-1)/chunkSize) {
+		return
+	}
+	if !l.check(t, to) {
+		return
+	}
+	t.unsent = packets{}
+	if t.content.size < 0 {
+		p.count = l.found(t, p, to)
+	}
+	if p.count > 0 {
+		l.blocks(t, p)
+	}
+	l.cache.let(t)
+	if next := (to-1)/chunkSize + 1; from < to && t.content.size > next*chunkSize && t.phase == active {
+		l.cache.get(t.content, next) // read ahead
+	}
 }
 
-func newBatch(window int) *batch {
-	b := &batch{messages: make([]ipv4.Message, window), headers: make([][headerLen]byte, window)}
-	parts := make([][]byte, 2*window)
-	for i := range b.messages {
-		b.messages[i].Buffers = parts[2*i : 2*i+2]
-		b.messages[i].Buffers[0] = b.headers[i][:]
+// resume goes on with t, which may have waited for what is there now.
+func (l *loop) resume(t *transfer, err error) {
+	switch {
+	case t.phase != active:
+	case err != nil:
+		t.sendError(codeUndefined, "the file cannot be read")
+		l.end(t, boot.Failed, err)
+	case !t.stuck():
+		if t.unsent.count > 0 {
+			l.guarded(t, func() { l.send(t, t.unsent) })
+		}
+		l.arm(t)
+	}
+}
+
+// check reports whether the file's last block may be sent. Whoever gets that one takes the file for whole, so it must
+// not be a mixture of two: what was read before is asked for whether it was changed since the file was opened.
+func (l *loop) check(t *transfer, to int64) bool {
+	c := t.content
+	if c.Changed == nil || c.size >= 0 && to < c.size {
+		return true
+	}
+	last := uint64(1)
+	for _, ch := range t.held {
+		last = max(last, ch.order)
+		if c.size < 0 && ch.n == chunkSize {
+			return true
+		}
+	}
+	if last <= t.checked {
+		return true
+	}
+	t.checking = true
+	order := max(l.cache.order, 1)
+	go func() {
+		var err error
+		if c.Changed() {
+			err = errChanged
+		}
+		l.post(message{t: t, order: order, err: err})
+	}()
+	return false
+}
+
+// found looks for the end of a file whose size is not known, and returns how many blocks of p there are.
+func (l *loop) found(t *transfer, p packets, to int64) int {
+	last := t.held[len(t.held)-1]
+	end := last.at*chunkSize + int64(last.n)
+	if end >= to || last.n == chunkSize {
+		return p.count
+	}
+	block := end/int64(t.terms.blksize) + 1
+	t.size = end
+	var out output
+	t.session, out = t.session.step(event{what: ends, block: block}, t.now())
+	t.due = out.due
+	return max(0, min(p.count, int(block-p.from+1)))
+}
+
+// blocks sends p, of which the chunks that t holds are the payload.
+func (l *loop) blocks(t *transfer, p packets) {
+	size := headerLen + t.terms.blksize
+	most := 1
+	if t.session.pace.gap() == 0 {
+		most = maySend(size)
+	}
+	b := l.out[:0]
+	for i := range p.count {
+		block := p.from + int64(i)
+		b = b[:len(b)+headerLen]
+		putData(b[len(b)-headerLen:], block)
+		b = t.payload(b, (block-1)*int64(t.terms.blksize), t.terms.blksize)
+		if (i+1)%most == 0 || i+1 == p.count {
+			if !l.transmit(t, b, size) {
+				return
+			}
+			b = l.out[:0]
+		}
+	}
+}
+
+// payload adds at most n bytes of the chunks to b, from off on in the file.
+func (t *transfer) payload(b []byte, off int64, n int) []byte {
+	for _, ch := range t.held {
+		skip := off - ch.at*chunkSize
+		if skip < 0 || skip >= int64(ch.n) || n == 0 {
+			continue
+		}
+		k := min(n, ch.n-int(skip))
+		b = append(b, ch.data[skip:int(skip)+k]...)
+		off, n = off+int64(k), n-k
 	}
 	return b
-}
-
-// send sends the OACK or blocks of the flight under way.
-func (t *transfer) send(p packets) (boot.Outcome, error) {
-	if p == (packets{}) || !t.answered.Load() && !t.server.unproven.allow(t.key.client.Addr(), time.Now()) {
-		return "", nil
-	}
-	if p.oack {
-		return t.judge(t.link.write(t.oack))
-	}
-	// All blocks that the client may yet need are held, whichever of them are sent now.
-	flight := t.sender.acked + 1
-	at, length, n, err := t.source.flight(flight, t.sender.size)
-	if err != nil {
-		t.sendError(codeUndefined, "the file cannot be read")
-		return boot.Failed, err
-	}
-	if size := t.source.blksize; length < n*size {
-		t.lastSize = length - (n-1)*size
-		t.sender.ends(t.sender.acked + int64(n))
-	}
-	end := at + length
-	skip := int(p.from - flight)
-	at, n = at+skip*t.source.blksize, min(p.count, n-skip)
-	if t.batch == nil {
-		// The header takes the place of the end of the block before, which is acknowledged and not needed any more.
-		packet := t.source.buf[at-headerLen : end]
-		putData(packet, p.from)
-		return t.judge(t.link.write(packet))
-	}
-	for i := range n {
-		putData(t.batch.headers[i][:], p.from+int64(i))
-		begin := at + i*t.source.blksize
-		t.batch.messages[i].Buffers[1] = t.source.buf[begin:min(begin+t.source.blksize, end)]
-	}
-	return t.judge(t.link.writeBatch(t.batch.messages[:n]))
-}
-
-// judge takes the error of a send. All but one are as if the packet were lost: a firewall, a queue that is full, an
-// address without an ARP answer.
-func (t *transfer) judge(err error) (boot.Outcome, error) {
-	t.sendErr = err
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return t.gone()
-	}
-	return "", nil
-}
-
-// sendError tells the client, once: RFC 1350 section 7 has it neither acknowledged nor sent again.
-func (t *transfer) sendError(code uint16, text string) {
-	t.sendErr = t.link.write(appendError(t.in[:0], code, text))
 }

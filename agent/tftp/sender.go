@@ -239,6 +239,14 @@ func (s *sender) more(now time.Duration) packets {
 	return p
 }
 
+// lostAll sends again what is under way, which cannot have arrived.
+func (s *sender) lostAll(now time.Duration) packets {
+	if s.oack || s.size == 1 {
+		return s.repeat(now)
+	}
+	return s.restart(now)
+}
+
 // gap is for when a block is missing in the midst of the flight.
 func (s *sender) gap(now time.Duration) packets {
 	s.hear()

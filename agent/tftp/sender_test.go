@@ -1,6 +1,7 @@
 package tftp
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -131,17 +132,20 @@ func TestLateAnswerIsASample(t *testing.T) {
 	}
 }
 
-// FuzzSender has packets arrive, lost, late and twice as the input says, and then all of them: whatever happens, no
-// more than a window is under way, every block arrives, in order, and the transfer ends.
-func FuzzSender(f *testing.F) {
-	f.Add(uint8(1), uint8(9), []byte{0, 1, 2, 3})
-	f.Add(uint8(4), uint8(200), []byte{0, 0, 7, 1, 3, 3, 3, 9, 250})
-	f.Add(uint8(64), uint8(255), []byte("\x00\x10\x20\x30\x41\x52\x63"))
-	f.Fuzz(func(t *testing.T, window, last uint8, what []byte) {
+// FuzzSession has packets arrive, lost, late and twice as the input says, and then all of them, or none: whatever
+// happens, no more than a window is under way, every block arrives once, in order, and the transfer ends.
+func FuzzSession(f *testing.F) {
+	f.Add(uint8(1), uint8(9), false, []byte{0, 1, 2, 3})
+	f.Add(uint8(4), uint8(200), false, []byte{0, 0, 7, 1, 3, 3, 3, 9, 250})
+	f.Add(uint8(64), uint8(255), true, []byte("\x00\x10\x20\x30\x41\x52\x63"))
+	f.Fuzz(func(t *testing.T, window, last uint8, gone bool, what []byte) {
 		size, end := int(window%maxWindow)+1, int64(last)+1
-		s := newSender(terms{window: size, oack: optionList("tsize=0")}, end)
+		const silence = 30 * time.Second
+		s := newSession(terms{window: size, oack: optionList("tsize=0")}, end, silence)
 		var now time.Duration
 		var has, acked int64
+		var out output
+		var latest happening
 		begun := false
 		var acks []uint16 // on their way
 		receive := func(b int64) {
@@ -153,7 +157,15 @@ func FuzzSender(f *testing.F) {
 			acked = has
 			acks = append(acks, uint16(has))
 		}
-		sent := func(p packets, arrives func() bool) {
+		i := 0
+		chance := func() bool { i++; return i < len(what) && what[i]%4 > 0 }
+		all := func() bool { return true }
+		step := func(e event, arrives func() bool) {
+			s, out = s.step(e, now)
+			if latest = e.what; out.outcome == "" && out.due > now+max(silence, longest) {
+				t.Fatalf("the next deadline is in %v", out.due-now)
+			}
+			p := out.packets
 			if p.oack {
 				if begun = begun || arrives(); begun {
 					acks = append(acks, uint16(has))
@@ -172,60 +184,110 @@ func FuzzSender(f *testing.F) {
 				t.Fatalf("%d blocks are under way", s.sent-s.acked)
 			}
 		}
-		all := func() bool { return true }
-		i := 0
-		chance := func() bool { i++; return i < len(what) && what[i]%4 > 0 }
-		sent(s.start(0), chance)
-		for ; i < len(what) && !s.finished(); i++ {
+		ack := func(n uint16, arrives func() bool) {
+			step(event{what: came, reply: reply{op: opACK, number: n}}, arrives)
+		}
+		step(event{what: begins}, chance)
+		for ; i < len(what) && out.outcome == ""; i++ {
 			now += time.Duration(what[i]) * ms
 			switch {
 			case what[i]%8 == 7: // anything at all
-				p, _ := s.ack(uint16(what[i])<<3|uint16(i), now)
-				if s.acked > has { // a client that lies about what it has
+				if ack(uint16(what[i])<<3|uint16(i), chance); s.acked > has { // a client that lies about what it has
 					return
 				}
-				sent(p, chance)
 			case what[i]%8 == 6:
-				sent(s.asked(now), chance)
+				step(event{what: []happening{asksAgain, tooLarge}[what[i]/8%2]}, chance)
 			case len(acks) > 0 && what[i]%8 < 5:
-				p, _ := s.ack(acks[0], now)
+				n := acks[0]
 				if what[i]%8 > 0 { // else it comes once more
 					acks = acks[1:]
 				}
-				sent(p, chance)
+				ack(n, chance)
 			default:
-				if d := s.deadline(); d != never {
-					now = max(now, d)
-					sent(s.timeout(now), chance)
-				}
+				now = max(now, out.due)
+				step(event{what: passes}, chance)
 			}
+		}
+		if gone {
+			since, steps := now, 0
+			for ; out.outcome == "" && steps < 1000; steps++ {
+				now = max(now, out.due)
+				step(event{what: passes}, func() bool { return false })
+			}
+			if out.outcome == "" || now > since+silence+firstWait+longest {
+				t.Fatalf("the client is gone, and the transfer runs for %v: %+v", now-since, s)
+			}
+			return
 		}
 		// From here on nothing is lost.
-		for steps := 0; !s.finished(); steps++ {
-			if steps > 100*(int(end)+size) {
-				t.Fatalf("not finished: %d of %d blocks, %+v", has, end, s)
-			}
+		for steps := 0; out.outcome == ""; steps++ {
 			switch {
+			case steps > 100*(int(end)+size):
+				t.Fatalf("not finished: %d of %d blocks, %+v", has, end, s)
 			case len(acks) > 0:
 				now += ms
-				p, _ := s.ack(acks[0], now)
+				n := acks[0]
 				acks = acks[1:]
-				sent(p, all)
-			case s.deadline() == never:
-				now += 4 * time.Second
-				sent(s.asked(now), all)
+				ack(n, all)
+			case !s.heard:
+				now += ms
+				step(event{what: asksAgain}, all)
 			default:
-				if d := s.deadline(); d > now+longest {
-					t.Fatalf("the next deadline is in %v", d-now)
-				}
-				now = max(now, s.deadline())
-				sent(s.timeout(now), all)
+				now = max(now, out.due)
+				step(event{what: passes}, all)
 			}
 		}
-		if has != end {
+		if out.outcome == boot.OK && has != end && latest != passes { // else it went silent at the last block
 			t.Fatalf("finished, and %d of %d blocks have arrived", has, end)
 		}
 	})
+}
+
+// A transfer ends as the RFCs and its client have it.
+func TestSessionEnds(t *testing.T) {
+	answer := func(op, number uint16) event { return event{what: came, reply: reply{op: op, number: number}} }
+	ack := func(n uint16) event { return answer(opACK, n) }
+	for _, tt := range []struct {
+		what   string
+		strict bool
+		events []event
+		want   boot.Outcome
+		err    error
+	}{
+		{"all acknowledged", false, []event{ack(0), ack(1), ack(2)}, boot.OK, nil},
+		{"an ERROR after the size (RFC 2349)", false, []event{answer(opERROR, codeOption)}, boot.SizeProbe, nil},
+		{"another request after the size", false, []event{{what: asksElse}}, boot.SizeProbe, nil},
+		{"another request later", false, []event{ack(0), {what: asksElse}}, boot.Aborted, errReplaced},
+		{"silence", false, []event{ack(0), {what: passes}}, boot.TimedOut, errSilent},
+		{"silence from the beginning", false, []event{{what: passes}}, boot.TimedOut, errSilent},
+		{"silence to the last block", false, []event{ack(0), ack(1), {what: passes}}, boot.OK, nil},
+		{"a port that is closed", false, []event{ack(0), {what: unreachable}}, boot.Aborted, errGone},
+		{"a port that is closed after the last block", false, []event{ack(0), ack(1), {what: unreachable}}, boot.OK, nil},
+		{"a port that never was", false, []event{{what: unreachable}}, boot.Aborted, errGone},
+		{"its place is needed", false, []event{{what: evicts}}, boot.TimedOut, errEvicted},
+		{"the server stops", false, []event{ack(0), {what: stops}}, boot.Failed, errStopping},
+		{"a block that was not sent", false, []event{ack(0), ack(2)}, "", nil},
+		{"a block that was not sent, single port", true, []event{ack(0), ack(2)}, boot.Aborted, errBlind},
+		{"a block before the OACK's answer, single port", true, []event{ack(1)}, boot.Aborted, errBlind},
+		{"a block long acknowledged, single port", true, []event{ack(0), ack(1), ack(0)}, "", nil},
+	} {
+		s := newSession(terms{window: 1, tsize: true, oack: optionList("tsize=0")}, 2, time.Second)
+		s.strict = tt.strict
+		s, out := s.step(event{what: begins}, 0)
+		now := time.Duration(0)
+		for _, e := range tt.events {
+			if now += ms; e.what == passes {
+				now += time.Minute
+			}
+			s, out = s.step(e, now)
+		}
+		if out.outcome != tt.want || !errors.Is(out.err, tt.err) {
+			t.Errorf("%s: %q, %v; want %q, %v", tt.what, out.outcome, out.err, tt.want, tt.err)
+		}
+		if (out.failure != "") != (tt.err == errStopping) {
+			t.Errorf("%s: ERROR %q", tt.what, out.failure)
+		}
+	}
 }
 
 // FuzzNegotiate grants within the limits, whatever is asked.

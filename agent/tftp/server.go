@@ -2,6 +2,7 @@ package tftp
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -34,7 +35,10 @@ type File struct {
 	// Changed reports whether the content is another than when the file was opened. It is asked before the last block
 	// is sent, which is withheld then: the client must not take a mixture of two files for one. nil: it cannot change
 	Changed func() bool
-	Close   func() error // nil: nothing to close
+	// ID is the same for files with the same content, so that they are read once for transfers at the same time. It must
+	// be comparable. nil: it is shared with none
+	ID    any
+	Close func() error // nil: nothing to close
 }
 
 // Config is how a Server serves. Opener is needed, all else has a default.
@@ -71,6 +75,8 @@ type Server struct {
 	table    table
 	windows  windows
 	unproven unproven
+	contents contents
+	loop     *loop
 	running  sync.WaitGroup
 }
 
@@ -101,6 +107,14 @@ func New(c Config) *Server {
 // ERROR to the client, and returns nil when all is over. It closes l. An error is that of a socket that
 // cannot be read any more; it ends the other sockets as well. A Server serves once.
 func (s *Server) Serve(ctx context.Context, l *Listener) error {
+	var err error
+	if s.loop, err = newLoop(s); err != nil {
+		l.Close()
+		return fmt.Errorf("waiting for many sockets: %w", err)
+	}
+	looped := make(chan struct{})
+	go func() { s.loop.run(); close(looped) }()
+	defer func() { s.loop.close(); <-looped }()
 	reading, stop := context.WithCancel(context.Background())
 	g, failed := errgroup.WithContext(reading)
 	for _, sock := range l.sockets {
@@ -132,7 +146,7 @@ func (s *Server) drain() {
 		return
 	case <-grace.C:
 	}
-	s.table.each(func(t *transfer) { t.signal(sigStop) })
+	s.table.each(func(t *transfer) { t.tell(stops) })
 	<-done
 }
 

@@ -27,31 +27,31 @@ type simulation struct {
 	path
 	chance *rand.Rand
 	now    time.Duration
-	events events
+	comes  queued
 	made   int
 	down   time.Duration // when the link to the clients is free
 	up     time.Duration
 }
 
-type event struct {
+type occurrence struct {
 	at time.Duration
-	n  int // events of the same time come in the order in which they were made
+	n  int // those of the same time are taken in the order in which they were made
 	do func()
 }
 
-type events []event
+type queued []occurrence
 
-func (e events) Len() int { return len(e) }
-func (e events) Less(i, k int) bool {
+func (e queued) Len() int { return len(e) }
+func (e queued) Less(i, k int) bool {
 	return e[i].at < e[k].at || e[i].at == e[k].at && e[i].n < e[k].n
 }
-func (e events) Swap(i, k int) { e[i], e[k] = e[k], e[i] }
-func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
-func (e *events) Pop() any     { x := (*e)[len(*e)-1]; *e = (*e)[:len(*e)-1]; return x }
+func (e queued) Swap(i, k int) { e[i], e[k] = e[k], e[i] }
+func (e *queued) Push(x any)   { *e = append(*e, x.(occurrence)) }
+func (e *queued) Pop() any     { x := (*e)[len(*e)-1]; *e = (*e)[:len(*e)-1]; return x }
 
 func (s *simulation) at(t time.Duration, do func()) {
 	s.made++
-	heap.Push(&s.events, event{max(t, s.now), s.made, do})
+	heap.Push(&s.comes, occurrence{max(t, s.now), s.made, do})
 }
 
 // deliver carries a packet over a link that is free at *free.
@@ -212,8 +212,8 @@ func simulate(t *testing.T, p path, window, clients int, seed uint64) []*receive
 		all[i] = &receiver{sim: s, sender: &snd, last: simulated, blksize: 1468, window: window, t: t}
 		s.at(time.Duration(i)*time.Millisecond, all[i].begin)
 	}
-	for steps := 0; s.events.Len() > 0; steps++ {
-		e := heap.Pop(&s.events).(event)
+	for steps := 0; s.comes.Len() > 0; steps++ {
+		e := heap.Pop(&s.comes).(occurrence)
 		s.now = e.at
 		e.do()
 		if steps > 20_000_000 || s.now > time.Hour {

@@ -57,11 +57,11 @@ func (tb *table) add(t *transfer) admission {
 	if old := tb.running[t.key]; old != nil {
 		if old.raw == t.raw && old.end.Local == t.end.Local && !old.over.Load() && !old.restarted(t.end.Start) {
 			old.asked.Store(true)
-			old.signal(sigAgain)
+			old.tell(asksAgain)
 			return same
 		}
 		old.next = t
-		old.signal(sigReplaced)
+		old.tell(asksElse)
 		return added
 	}
 	addr := t.key.client.Addr()
@@ -80,7 +80,7 @@ func (tb *table) evict(now time.Time) bool {
 	for k, t := range tb.running {
 		if !t.answered.Load() && now.Sub(t.end.Start) > unheard {
 			tb.forget(k)
-			t.signal(sigEvicted)
+			t.tell(evicts)
 			return true
 		}
 	}

@@ -1,11 +1,9 @@
 package tftp
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -15,28 +13,13 @@ import (
 	"pxeagent/agent/guard"
 )
 
-const (
-	// firstWait is how long an answer to the last of them is waited for: UEFI asks again after 4 s.
-	firstWait = 5 * time.Second
-	// lastWait is how long the last ACK is waited for. Clients that have all they wanted tend to be gone.
-	lastWait = 5 * time.Second
-	// badReads is how many errors in a row a socket may give.
-	badReads = 100
-)
+// phase is how far a transfer is.
+type phase int
 
-// What others tell a transfer.
 const (
-	sigAgain    = 1 << iota // the client sent its request again
-	sigReplaced             // the client asks for something else from the same port
-	sigEvicted              // its place is needed
-	sigStop                 // the server stops
-)
-
-var (
-	errSilent   = errors.New("the client went silent")
-	errGone     = errors.New("the client closed its port")
-	errReplaced = errors.New("the client began another request from the same port")
-	errEvicted  = errors.New("the client did not answer, and its place was needed")
+	opening phase = iota // its file, in a goroutine of its own
+	active               // by the loop
+	ended
 )
 
 // transfer is a request that was admitted.
@@ -45,39 +28,37 @@ type transfer struct {
 	key    key
 	raw    string // the request as it came
 	request
-	limit int // bytes of payload that fit a packet
+	device int // MTU of the interface that it came by; 0: not known
 
 	next *transfer // takes this one's place; the table's
 
-	link     link
-	linked   atomic.Bool // link is set
-	signals  atomic.Uint32
 	answered atomic.Bool  // the client has sent something to this transfer: its address is not forged
 	heard    atomic.Int64 // when it did last, in nanoseconds after the start
 	over     atomic.Bool
 	asked    atomic.Bool // the client has sent its request again
 
-	// The rest belongs to the transfer's own goroutine.
-	terms    terms
-	sender   sender
-	source   *source
-	oack     []byte
-	batch    *batch // where the window is more than 1
-	lastSize int    // payload of the file's last block
-	sendErr  error  // of the last send
-	in       [512]byte
-	end      boot.Transfer // Ask, Artifact and Start are set from the beginning
-}
+	// What follows is the opening goroutine's, then the loop's.
+	wire    wire
+	content *content
+	terms   terms
+	session session
+	oack    []byte
+	size    int64         // of the file, negative if not known yet
+	end     boot.Transfer // Ask, Artifact and Start are set from the beginning
 
-// attach gives t its link.
-func (t *transfer) attach(l link) { t.link = l; t.linked.Store(true) }
+	phase   phase
+	early   event         // happened before the file was open
+	due     time.Duration // when something is to be done, as session counts
+	at      time.Duration // when the loop's timer runs out
+	place   int           // among the timers, from 1; 0: none
+	bad     int           // errors in a row
+	sendErr error         // of the last send
 
-// signal tells t something, from any goroutine.
-func (t *transfer) signal(s uint32) {
-	t.signals.Or(s)
-	if t.linked.Load() {
-		t.link.wake()
-	}
+	unsent   packets  // wait for chunks
+	held     []*chunk // what they, or those being sent, are made of
+	waits    int      // how many of them are not read yet
+	checking bool     // the file is looked at for changes
+	checked  uint64   // chunks that were read up to then belong to one file: their order
 }
 
 // restarted reports whether the client, which has sent the same request again, must have been restarted.
@@ -85,48 +66,43 @@ func (t *transfer) restarted(now time.Time) bool {
 	return t.answered.Load() && now.Sub(t.end.Start)-time.Duration(t.heard.Load()) > asksAnew
 }
 
+// tell has something happen to t, from any goroutine.
+func (t *transfer) tell(h happening) { t.server.loop.post(message{t: t, what: h}) }
+
 func (t *transfer) start() {
 	t.server.running.Add(1)
-	go t.run()
+	go t.open()
 }
 
-func (t *transfer) run() {
-	defer t.server.running.Done()
-	defer t.server.table.remove(t)
-	t.server.guarded(func() {
-		t.server.Observer.Begin(t.end.Ask)
-		t.end.Outcome = boot.Failed // if it panics
-		t.end.Err = t.server.Guard.Do(guard.TFTP, func() (err error) {
-			t.end.Outcome, err = t.serve()
-			return err
-		})
-		t.over.Store(true)
-		t.end.Quirks = append(slices.Clip(t.end.Quirks), t.oddities()...)
-		t.server.finish(t.end)
+// open opens the file and a socket, and hands t to the loop.
+func (t *transfer) open() {
+	t.server.guarded(func() { t.server.Observer.Begin(t.end.Ask) })
+	t.end.Outcome = boot.Failed // if it panics
+	err := t.server.Guard.Do(guard.TFTP, func() (err error) {
+		t.end.Outcome, err = t.prepare()
+		return err
 	})
+	if err == nil {
+		t.tell(begins)
+		return
+	}
+	t.end.Err = err
+	t.over.Store(true)
+	if t.wire != nil {
+		t.wire.close()
+	}
+	t.finish()
 }
 
-// oddities are those in how the client asked.
-func (t *transfer) oddities() (quirks []boot.Quirk) {
-	if t.asked.Load() {
-		quirks = append(quirks, boot.AskedAgain)
-	}
-	if t.end.Outcome == boot.SizeProbe {
-		quirks = append(quirks, boot.ProbedSize)
-	}
-	return quirks
-}
-
-// serve opens the file and sends it.
-func (t *transfer) serve() (boot.Outcome, error) {
-	if t.link == nil {
-		l, err := dial(t.end.Local, t.end.Client)
+// prepare opens what t needs, and tells the client why it cannot.
+func (t *transfer) prepare() (boot.Outcome, error) {
+	if t.wire == nil {
+		w, err := dial(t.end.Local, t.end.Client)
 		if err != nil {
 			return boot.Failed, err
 		}
-		t.attach(l)
+		t.wire = w
 	}
-	defer t.link.close()
 	f, err := t.server.Opener.Open(t.end.Ask)
 	if f != nil {
 		t.end.Artifact, t.end.Given, t.end.LoopBroken, t.end.Quirks = f.Artifact, f.Given, f.LoopBroken, f.Quirks
@@ -142,176 +118,95 @@ func (t *transfer) serve() (boot.Outcome, error) {
 		t.sendError(codeUndefined, "the file cannot be read")
 		return boot.Failed, err
 	}
-	if f.Close != nil {
-		defer f.Close()
-	}
-	var file io.ReaderAt = f
-	size := f.Size
-	if t.netascii {
-		file, size = newNetascii(f), -1
-	}
-	network := networkOf(t.end.Client.Addr())
-	t.terms = negotiate(t.options, size, t.limit, t.server.windows.limit(network, t.end.Start))
-	t.source = newSource(file, size, t.terms)
-	t.source.changed = f.Changed
-	defer t.source.release()
+	t.content = t.server.contents.open(f, t.netascii)
+	t.size = t.content.size
+	window := t.server.windows.limit(networkOf(t.end.Client.Addr()), t.end.Start)
+	t.terms = negotiate(t.options, t.size, t.largest(), window)
 	last := int64(0)
-	if size >= 0 {
-		last = size/int64(t.terms.blksize) + 1
+	if t.size >= 0 {
+		last = t.size/int64(t.terms.blksize) + 1
 	}
-	t.sender = newSender(t.terms, last)
+	t.session = newSession(t.terms, last, t.server.Silence)
 	if len(t.terms.oack) > 0 {
 		t.oack = appendOACK(nil, t.terms.oack)
 	}
-	if t.terms.window > 1 {
-		t.batch = newBatch(t.terms.window)
-		defer func() { t.server.windows.learn(network, &t.sender, time.Now()) }()
-	}
-	return t.exchange()
+	return "", nil
 }
 
-// now is the time as sender counts it.
+// largest is the largest block that may be sent.
+func (t *transfer) largest() int {
+	if most := t.server.MaxBlksize; most > 0 {
+		return min(max(most, minBlksize), maxBlksize)
+	}
+	return largestBlock(cmp.Or(t.wire.mtu(), t.device), t.end.Client.Addr())
+}
+
+// finish tells of t's end and makes room for another.
+func (t *transfer) finish() {
+	s := t.server
+	defer s.running.Done()
+	defer s.table.remove(t)
+	if t.content != nil {
+		s.contents.release(t.content)
+	}
+	t.end.Quirks = append(slices.Clip(t.end.Quirks), t.oddities()...)
+	s.guarded(func() { s.finish(t.end) })
+}
+
+// oddities are those in how the client asked.
+func (t *transfer) oddities() (quirks []boot.Quirk) {
+	if t.asked.Load() {
+		quirks = append(quirks, boot.AskedAgain)
+	}
+	if t.end.Outcome == boot.SizeProbe {
+		quirks = append(quirks, boot.ProbedSize)
+	}
+	return quirks
+}
+
+// now is the time as session counts it.
 func (t *transfer) now() time.Duration { return time.Since(t.end.Start) }
 
-// exchange sends until all is acknowledged or nothing more is to be hoped for.
-func (t *transfer) exchange() (boot.Outcome, error) {
-	defer func() { t.end.Resent = t.sender.resent }()
-	bad := 0
-	if outcome, err := t.send(t.sender.start(t.now())); outcome != "" {
-		return outcome, err
-	}
-	for {
-		due, giveUp := t.sender.deadline(), t.giveUp()
-		due = min(due, giveUp)
-		t.link.arm(t.end.Start.Add(due))
-		// After arm: a signal that is not seen here wakes the read below.
-		if t.signals.Load() != 0 {
-			if outcome, err := t.signalled(); outcome != "" {
-				return outcome, err
-			}
-			continue
-		}
-		n, err := t.link.read(t.in[:])
-		now := t.now()
-		var outcome boot.Outcome
-		switch {
-		case err == nil:
-			bad = 0
-			outcome, err = t.take(parseReply(t.in[:n]), now)
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			if now < due {
-				continue // armed for an earlier time, or woken
-			}
-			if now >= giveUp {
-				return t.silent()
-			}
-			outcome, err = t.send(t.sender.timeout(now))
-		case errors.Is(err, syscall.ECONNREFUSED):
-			return t.gone()
-		default:
-			// ARP without an answer, a route that is missing: the cable may be back in a moment.
-			if bad++; bad > badReads {
-				return boot.Failed, fmt.Errorf("reading from the client: %w", err)
-			}
-			continue
-		}
-		if outcome != "" {
-			return outcome, err
-		}
-	}
-}
+// stuck: what t is to send next waits for the file. No time passes for it until then.
+func (t *transfer) stuck() bool { return t.waits > 0 || t.checking }
 
-// giveUp is when the transfer is over unless the client is heard of.
-func (t *transfer) giveUp() time.Duration {
-	if !t.answered.Load() {
-		return t.sender.latest + firstWait
+// hear lets others know what the session knows of the client.
+func (t *transfer) hear() {
+	if !t.session.heard {
+		return
 	}
-	patience := t.server.Silence
-	if t.sender.finishing() && t.sender.acked == t.sender.last-1 {
-		patience = min(patience, lastWait)
-	}
-	return time.Duration(t.heard.Load()) + patience
-}
-
-func (t *transfer) hear(now time.Duration) {
-	t.heard.Store(int64(now))
+	t.heard.Store(int64(t.session.heardAt))
 	if !t.answered.Load() {
 		t.answered.Store(true)
 		t.server.unproven.forget(t.key.client.Addr())
 	}
 }
 
-// take handles a packet from the client. The outcome is empty while the transfer goes on.
-func (t *transfer) take(r reply, now time.Duration) (boot.Outcome, error) {
-	switch r.op {
-	case opERROR:
-		t.hear(now)
-		err := fmt.Errorf("the client sent error %d, %q", r.number, r.text)
-		if t.probing() && (r.number == codeUndefined || r.number == codeOption) {
-			return boot.SizeProbe, nil
-		}
-		return boot.Aborted, err
-	case opACK:
-		p, verdict := t.sender.ack(r.number, now)
-		if verdict != stale {
-			t.hear(now)
-		}
-		t.end.Bytes = t.arrived()
-		if t.sender.finished() {
-			return boot.OK, nil
-		}
-		return t.send(p)
-	}
-	return "", nil
-}
-
-// probing: the size was sent to the client, which has not yet said that it wants the file.
-func (t *transfer) probing() bool { return t.sender.oack && t.terms.tsize }
-
 // arrived is the number of payload bytes that were acknowledged.
 func (t *transfer) arrived() int64 {
-	if t.sender.finished() {
-		return (t.sender.last-1)*int64(t.terms.blksize) + int64(t.lastSize)
+	n := t.session.acked * int64(t.terms.blksize)
+	if t.size >= 0 {
+		n = min(n, t.size)
 	}
-	return t.sender.acked * int64(t.terms.blksize)
+	return n
 }
 
-// signalled handles signals from other goroutines.
-func (t *transfer) signalled() (boot.Outcome, error) {
-	s := t.signals.Swap(0)
-	switch {
-	case s&sigStop != 0:
-		t.sendError(codeUndefined, "the server is stopping")
-		return boot.Failed, errStopping
-	case s&sigReplaced != 0 && t.probing():
-		return boot.SizeProbe, nil
-	case s&sigReplaced != 0:
-		return boot.Aborted, errReplaced
-	case s&sigEvicted != 0:
-		return boot.TimedOut, errEvicted
-	case s&sigAgain != 0:
-		return t.send(t.sender.asked(t.now()))
+// transmit sends packets of size bytes, the last of which may be shorter, unless too many were sent to an address that
+// may be forged. All errors but one are as if the packets were lost: a firewall, a queue that is full, an address
+// without an ARP answer. It reports whether t goes on.
+func (l *loop) transmit(t *transfer, b []byte, size int) bool {
+	if !t.answered.Load() && !l.server.unproven.allow(t.key.client.Addr(), time.Now()) {
+		return true
 	}
-	return "", nil
+	t.sendErr = t.wire.send(b, size)
+	if errors.Is(t.sendErr, syscall.ECONNREFUSED) {
+		l.happens(t, event{what: unreachable})
+	}
+	return t.phase == active
 }
 
-// silent is the end of a transfer whose client no longer answers. If only the answer to the end of the file
-// is missing, that one was lost and the client has gone with all it wanted; it does not wait as long as the server
-// could.
-func (t *transfer) silent() (boot.Outcome, error) {
-	if t.sender.finishing() && t.answered.Load() {
-		return boot.OK, nil
-	}
-	if t.sendErr != nil {
-		return boot.TimedOut, fmt.Errorf("%w; the last send: %w", errSilent, t.sendErr)
-	}
-	return boot.TimedOut, errSilent
-}
-
-// gone is the end of a transfer whose client has closed its port.
-func (t *transfer) gone() (boot.Outcome, error) {
-	if t.sender.finishing() && t.answered.Load() {
-		return boot.OK, nil
-	}
-	return boot.Aborted, errGone
+// sendError tells the client, once: RFC 1350 section 7 has it neither acknowledged nor sent again.
+func (t *transfer) sendError(code uint16, text string) {
+	b := appendError(make([]byte, 0, 64), code, text)
+	t.sendErr = t.wire.send(b, len(b))
 }

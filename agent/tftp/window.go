@@ -29,3 +29,9 @@ func (w *window) ack(number uint16) verdict {
 	w.acked += step
 	return progress
 }
+
+// ahead reports whether number is of a block that was not sent yet.
+func (w *window) ahead(number uint16) bool {
+	step := int16(number - uint16(w.acked))
+	return int64(step) > w.sent-w.acked
+}
