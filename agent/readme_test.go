@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"pxeagent/agent/boot"
 	"pxeagent/agent/guard"
 	"pxeagent/agent/recorder"
 	"pxeagent/agent/watch"
@@ -59,5 +60,25 @@ func TestReadmeListsTheMetrics(t *testing.T) {
 	}
 	if !strings.Contains(string(readme), table.String()) {
 		t.Errorf("deploy/guide/reference.md lacks this table:\n%s", table.String())
+	}
+}
+
+// The reference lists every kind of client and every outcome.
+func TestReferenceListsTheLabels(t *testing.T) {
+	text, err := os.ReadFile("../deploy/guide/reference.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var labels []string
+	for _, c := range boot.Classes() {
+		labels = append(labels, string(c))
+	}
+	for _, o := range boot.Outcomes() {
+		labels = append(labels, string(o))
+	}
+	for _, l := range labels {
+		if !strings.Contains(string(text), "\n| `"+l+"` |") {
+			t.Errorf("deploy/guide/reference.md says nothing of %q", l)
+		}
 	}
 }

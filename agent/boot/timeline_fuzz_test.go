@@ -11,7 +11,7 @@ import (
 // What fuzzed requests are of.
 var (
 	artifacts = []Artifact{NBP, Script, Kernel, Image, Other, NoFile, Internal}
-	outcomes  = []Outcome{OK, SizeProbe, NotFound, NotNeeded, Refused, Aborted, TimedOut, Failed}
+	outcomes  = Outcomes()
 )
 
 // bounded fails where a Tracker holds more than it may, or has lost count.

@@ -40,6 +40,11 @@ const (
 	Failed    Outcome = "error"    // our side: reading failed, socket failed
 )
 
+// Outcomes lists every Outcome.
+func Outcomes() []Outcome {
+	return []Outcome{OK, SizeProbe, NotFound, NotNeeded, Refused, Aborted, TimedOut, Failed}
+}
+
 // CheckHeader is the field of an HTTP request with which a check says that it only looks, as a machine would. Anyone
 // can send it, so it counts only where it comes from this machine.
 const CheckHeader = "Pxeagent-Check"

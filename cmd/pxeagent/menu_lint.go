@@ -42,7 +42,8 @@ are missing, lines that never run, command lines that BIOS iPXE would cut off at
 what a BIOS machine would hang on. With no FILE: the
 menus for BIOS, UEFI and ARM64 as they are served, or your own bootstrap.ipxe, those for
 other loaders, and the scripts in ` + catalog.FragmentDir + `. A FILE that ends in .tmpl is a template of the
-menu: grub.cfg.tmpl is GRUB's, default.tmpl that of pxelinux and U-Boot; - is standard input. Exits 2 if something is wrong; warnings alone are none.`,
+menu: grub.cfg.tmpl is GRUB's, default.tmpl that of pxelinux and U-Boot; - is standard input.
+Exits 2 if something is wrong; warnings alone are none.`,
 		Example: "  pxeagent menu lint\n  pxeagent menu lint ./bootstrap.ipxe\n  pxeagent menu lint ./bootstrap.ipxe.tmpl " +
 			"--json",
 		Args: func(_ *cobra.Command, args []string) error {

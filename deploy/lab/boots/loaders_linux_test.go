@@ -2,11 +2,13 @@ package boots
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"pxeagent/agent/boot"
 	"pxeagent/deploy/lab"
 	"pxeagent/deploy/lab/site"
 )
@@ -170,5 +172,30 @@ dhcp-boot=tag:ipxe,http://`+site.Addr+`/ipxe/bootstrap.ipxe
 				t.Errorf("the daemon saw %+v", b)
 			}
 		})
+	}
+}
+
+// OVMF has an entry for PXE and then one for HTTP. A machine that was sent to its disk comes by both, and waits at the
+// menu once; that is one boot.
+func TestUEFIMachineGoesToItsDiskOnce(t *testing.T) {
+	s := newEmptyRoom(t, site.Addr, site.Leasing, "menu:\n  timeout: 2s\n")
+	s.Serve()
+	s.Must(0, "configure")
+	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:06:06", UEFI: true})
+	for _, h := range []step{nbpByTFTP, menuByHTTP, {file: "/ipxe/local", class: "ipxe"}, nbpByHTTP} {
+		s.Agent.WaitOutput(bootLimit, h.pattern())
+	}
+	const toDisk = `file=/ipxe/local class=ipxe`
+	s.Agent.WaitOutput(bootLimit, `(?s)`+toDisk+`.*`+toDisk)
+	// What the menu shows is an item that is chosen; of a menu that sends on at once nothing is seen.
+	if n := strings.Count(m.Output(), "Switch off"); n != 1 {
+		t.Errorf("the menu was shown %d times", n)
+	}
+	var list struct{ Boots []boot.Boot }
+	if err := json.Unmarshal([]byte(s.Get("/api/v1/boots?mac="+m.QEMU.MAC)), &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Boots) != 1 || list.Boots[0].Result != boot.LocalDisk {
+		t.Errorf("the daemon saw %+v", list.Boots)
 	}
 }
