@@ -124,7 +124,7 @@ func readEnvelope(a remote.Reply, cred remote.Login) (json.RawMessage, error) {
 	case a.Status == http.StatusOK && e.Code == http.StatusOK:
 		return e.Data, nil
 	case a.Status == http.StatusUnauthorized:
-		return nil, fmt.Errorf("%w of %s by REST: %s", ErrCredential, cred, said)
+		return nil, fmt.Errorf("%w: %s by REST: %s", ErrCredential, cred, said)
 	case e.Response == "ENDPOINT_CLIENT_NOT_ALLOWED_BY_ACL", e.Response == "ENDPOINT_INTERFACE_NOT_ALLOWED":
 		return nil, fmt.Errorf("%w: %s", ErrNotAllowed, said)
 	case a.Status == http.StatusForbidden:
@@ -152,7 +152,7 @@ func noEnvelope(a remote.Reply, cred remote.Login) error {
 func unexpectedReply(a remote.Reply, cred remote.Login, way string) error {
 	switch {
 	case a.Status == http.StatusUnauthorized:
-		return fmt.Errorf("%w of %s by %s: 401", ErrCredential, cred, way)
+		return fmt.Errorf("%w: %s by %s: 401", ErrCredential, cred, way)
 	case a.Status == http.StatusForbidden:
 		return fmt.Errorf("%w: 403, %s", ErrNotAllowed, cred.Quoted(string(a.Body)))
 	case a.Status == http.StatusBadGateway, a.Status == http.StatusServiceUnavailable,

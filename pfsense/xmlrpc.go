@@ -88,7 +88,7 @@ func faultError(f xmlrpc.FaultError, cred remote.Login) error {
 	said := fmt.Sprintf("fault %d, %s", f.Code, cred.Quoted(f.String))
 	switch f.Code {
 	case faultLogin:
-		return fmt.Errorf("%w of %s by XML-RPC: %s", ErrCredential, cred, said)
+		return fmt.Errorf("%w: %s by XML-RPC: %s", ErrCredential, cred, said)
 	case faultPrivilege:
 		return fmt.Errorf("%w: %s needs %s: %s; the firewall counts it as a failed login", ErrPrivilege, cred,
 			xmlrpcPrivilege, said)
