@@ -2,6 +2,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -79,7 +80,7 @@ func Open(dir string, c Config) (*Store, []boot.Boot, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("making the folder for state: %w", err)
 	}
-	boots, unlock, err := read(path)
+	boots, values, unlock, err := read(path)
 	defer unlock()
 	switch {
 	case errors.Is(err, errDamaged):
@@ -100,12 +101,15 @@ func Open(dir string, c Config) (*Store, []boot.Boot, error) {
 		return fail(err)
 	}
 	s := &Store{Config: c, db: db, path: path, pending: map[string]boot.Boot{}}
-	kept := map[string]boot.Boot{}
-	var order []string
-	for _, b := range boots {
-		kept[b.ID], order = b, append(order, b.ID)
-	}
-	if err = s.write(kept, order, time.Now()); err == nil {
+	err = s.update(time.Now(), func(all *bolt.Bucket) error {
+		for i, b := range boots {
+			if err := all.Put([]byte(b.ID), values[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
 		err = putInPlace(path)
 	}
 	if err != nil {
@@ -129,12 +133,13 @@ func putInPlace(path string) error {
 // errDamaged: the file is not what was written.
 var errDamaged = errors.New("the file is damaged")
 
-// read gives all boots in a file, where it is damaged those before that place, the oldest first. Until unlock is
-// called, nobody else has the file.
-func read(path string) (boots []boot.Boot, unlock func(), err error) {
+// read gives all boots in a file, where it is damaged those before that place, the oldest first, and each as it stands
+// there: a later version may have written more of it than this one knows. Until unlock is called, nobody else has the
+// file.
+func read(path string) (boots []boot.Boot, values [][]byte, unlock func(), err error) {
 	unlock = func() {}
 	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		return nil, unlock, nil
+		return nil, nil, unlock, nil
 	}
 	// bbolt trusts its pages: one that makes no sense is a panic, and a file that is too short is read beyond its end.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -148,11 +153,11 @@ func read(path string) (boots []boot.Boot, unlock func(), err error) {
 	var sys *fs.PathError
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		return nil, unlock, ErrLocked
+		return nil, nil, unlock, ErrLocked
 	case errors.As(err, &sys):
-		return nil, unlock, err
+		return nil, nil, unlock, err
 	case err != nil:
-		return nil, unlock, fmt.Errorf("%w: %w", errDamaged, err)
+		return nil, nil, unlock, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	unlock = func() { _ = db.Close() }
 	err = db.View(func(tx *bolt.Tx) error {
@@ -165,11 +170,11 @@ func read(path string) (boots []boot.Boot, unlock func(), err error) {
 			if err := json.Unmarshal(v, &b); err != nil || b.ID != string(k) {
 				return fmt.Errorf("%w: boot %q", errDamaged, k)
 			}
-			boots = append(boots, b)
+			boots, values = append(boots, b), append(values, bytes.Clone(v))
 			return nil
 		})
 	})
-	return boots, unlock, err
+	return boots, values, unlock, err
 }
 
 // Stored counts the boots in the file.
@@ -258,14 +263,9 @@ func (s *Store) Flush(now time.Time) {
 	s.pending, s.order = todo, order
 }
 
-// write is one transaction: what is new, without what is too old.
+// write writes what is new.
 func (s *Store) write(todo map[string]boot.Boot, order []string, now time.Time) error {
-	n := 0
-	err := s.db.Update(func(tx *bolt.Tx) error {
-		all, err := tx.CreateBucketIfNotExists(bucket)
-		if err != nil {
-			return err
-		}
+	return s.update(now, func(all *bolt.Bucket) error {
 		for _, id := range order {
 			b := todo[id]
 			if b.Into != "" {
@@ -282,7 +282,21 @@ func (s *Store) write(todo map[string]boot.Boot, order []string, now time.Time) 
 				return err
 			}
 		}
-		n, err = s.prune(all, now)
+		return nil
+	})
+}
+
+// update is one transaction: what change does, then without what is too old.
+func (s *Store) update(now time.Time, change func(all *bolt.Bucket) error) error {
+	n := 0
+	err := s.db.Update(func(tx *bolt.Tx) error {
+		all, err := tx.CreateBucketIfNotExists(bucket)
+		if err == nil {
+			err = change(all)
+		}
+		if err == nil {
+			n, err = s.prune(all, now)
+		}
 		return err
 	})
 	if err == nil {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+
 	"pxeagent/agent/boot"
 )
 
@@ -119,6 +121,41 @@ func TestLocked(t *testing.T) {
 	}
 }
 
+// What a later version keeps of a boot besides is still there after this one had the file.
+func TestMoreThanIsKnown(t *testing.T) {
+	dir := t.TempDir()
+	var log bytes.Buffer
+	s, _ := open(t, dir, config(t, &log))
+	s.Put(boots(1)[0])
+	s.Flush(now)
+	err := s.db.Update(func(tx *bolt.Tx) error {
+		all := tx.Bucket(bucket)
+		id, v := all.Cursor().First()
+		return all.Put(bytes.Clone(id), append(bytes.TrimSuffix(bytes.Clone(v), []byte("}")), `,"mood":"fine"}`...))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed(t, s)
+	for range 2 {
+		s, _ = open(t, dir, config(t, &log))
+		closed(t, s)
+	}
+	db, err := bolt.Open(filepath.Join(dir, FileName), 0o600, &bolt.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.View(func(tx *bolt.Tx) error {
+		if _, v := tx.Bucket(bucket).Cursor().First(); !bytes.Contains(v, []byte(`"mood":"fine"`)) {
+			t.Errorf("kept is %s", v)
+		}
+		return nil
+	}); err != nil || log.Len() > 0 {
+		t.Errorf("%v\n%s", err, &log)
+	}
+}
+
 // Whatever became of the file, the agent starts, says so, and keeps boots.
 func TestDamaged(t *testing.T) {
 	whole := func(t *testing.T, dir string) []byte {
@@ -135,8 +172,23 @@ func TestDamaged(t *testing.T) {
 		return data
 	}
 	for name, damage := range map[string]func([]byte) []byte{
-		"text":         func([]byte) []byte { return []byte("not a database\n") },
-		"zeros":        func(b []byte) []byte { return make([]byte, len(b)) },
+		"text":  func([]byte) []byte { return []byte("not a database\n") },
+		"zeros": func(b []byte) []byte { return make([]byte, len(b)) },
+		"another version's": func([]byte) []byte {
+			path := filepath.Join(t.TempDir(), "later.db")
+			db, err := bolt.Open(path, 0o600, nil)
+			if err == nil {
+				err = db.Update(func(tx *bolt.Tx) error { _, err := tx.CreateBucket([]byte("boots of version 2")); return err })
+			}
+			if err = errors.Join(err, db.Close()); err != nil {
+				t.Fatal(err)
+			}
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		},
 		"cut":          func(b []byte) []byte { return b[:len(b)/2] },
 		"cut to metas": func(b []byte) []byte { return b[:2*os.Getpagesize()] },
 		"a hole":       func(b []byte) []byte { copy(b[2*os.Getpagesize():], make([]byte, len(b)/2)); return b },

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,6 +151,19 @@ func TestDebianPackage(t *testing.T) {
 	if unit := string(read(t, d.path("/usr/lib/systemd/system/pxeagent.service"))); !strings.HasPrefix(unit, "[Unit]\n") ||
 		!strings.Contains(unit, "\nExecStart=/usr/bin/pxeagent serve\n") {
 		t.Errorf("the unit that is installed:\n%s", unit)
+	}
+
+	have := strings.Split(d.run("dpkg", "-L", "pxeagent"), "\n")
+	for _, want := range []string{
+		"/usr/lib/systemd/system/pxeagent.socket", "/usr/lib/sysusers.d/pxeagent.conf", "/usr/lib/tmpfiles.d/pxeagent.conf",
+		"/usr/share/man/man1/pxeagent-configure.1.gz", "/usr/share/bash-completion/completions/pxeagent",
+		"/usr/share/zsh/vendor-completions/_pxeagent", "/usr/share/fish/vendor_completions.d/pxeagent.fish",
+		"/usr/share/pxeagent/grafana/pxeagent.json", "/usr/share/pxeagent/prometheus/pxeagent.rules.yml",
+		"/usr/share/doc/pxeagent/copyright", "/usr/share/doc/pxeagent/NOTICE",
+	} {
+		if !slices.Contains(have, want) {
+			t.Errorf("it has no %s", want)
+		}
 	}
 
 	// An upgrade: the administrator's text and mode are kept, and the daemon is restarted where it runs.
