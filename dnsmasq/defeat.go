@@ -19,7 +19,7 @@ type judge struct {
 	before  int // how many of the lines are read before the rules
 	unread  bool
 	clients []firmware.Client // that the rules cover
-	menus   bool              // a line fills option 43
+	menus   bool              // a line fills option 43 otherwise than by its value
 	own     string            // what the rules are read from
 	// first says how a line can be made to be read before the rules; "": it cannot.
 	first string
@@ -41,19 +41,6 @@ func newJudge(lines []directive, iface string, n network, d dropIn, mac net.Hard
 		tagger: tagger{lines: lines, iface: iface, n: n, known: knows(lines, mac), mac: mac},
 		dropIn: d, clients: dhcp.ProbeClients(d.boot), menus: slices.ContainsFunc(lines, fills43),
 	}
-}
-
-// fills43 reports whether a line puts something into option 43 of PXE clients.
-func fills43(d directive) bool {
-	switch d.name {
-	case "pxe-service", "pxe-prompt":
-		return true
-	case "dhcp-option", "dhcp-option-force":
-		_, rest := d.tags()
-		return len(rest) > 0 && (rest[0] == "43" || rest[0] == "option:vendor-encap" ||
-			strings.HasPrefix(rest[0], "vendor:"))
-	}
-	return false
 }
 
 // defeats is the refusal for a line that certainly keeps machines from booting; later: it is read after the drop-in.
@@ -169,10 +156,14 @@ func (j judge) option(d directive, tags, rest []string) (dhcp.Problem, bool) {
 		if encapsulated {
 			return value == "6" && len(rest) > 2 && strings.Contains(askedBy(c).vendor, vendor) && !usesFile(rest[2])
 		}
-		return (name == "60" || name == "vendor-class") && strings.HasPrefix(value, "PXEClient") && !j.menus
+		return (name == "60" || name == "vendor-class") && strings.HasPrefix(value, "PXEClient") && !j.menus &&
+			len(j.sent(c, "43", "vendor-encap")) == 0
 	}
-	if name == "67" || name == "bootfile-name" {
+	switch name {
+	case "67", "bootfile-name":
 		return j.glued(d, tags, value)
+	case "43", "vendor-encap":
+		return j.raw43(d)
 	}
 	who := j.covered(tags, bad)
 	if len(who) == 0 {

@@ -41,6 +41,17 @@ func TestLinesThatDefeatTheDropIn(t *testing.T) {
 		{before: lease + "dhcp-option=60,PXEClient", code: "boot-menu",
 			text: "with it efi64, efi-bc, efi32, arm64 would look"},
 		{before: lease + "dhcp-option=vendor:PXEClient,6,2b", code: "boot-menu", text: "would look for a boot server"},
+		// A boot menu in raw bytes: the local disk at once; a boot server of its own; a prompt that waits for a key.
+		{before: lease + "dhcp-option=60,PXEClient\ndhcp-option=43,09:08:00:00:05:6c:6f:63:61:6c:0a:01:00:ff",
+			code: "boot-menu", text: "(DIR/main.conf:3): bios, efi64, efi-bc, efi32, arm64, ipxe would follow it and not " +
+				"fetch pxeagent's boot files (10.77.0.7 sends the ROM to the local disk"},
+		{before: lease + "dhcp-option-force=option:vendor-class,PXEClient\ndhcp-option-force=option:vendor-encap,6:1:3:8:7:" +
+			"80:0:1:a:4d:0:63:9:6:80:0:3:6f:6c:64:a:4:0:6f:6c:64:ff", code: "boot-menu",
+			text: "sends the ROM to a boot server of type 32768"},
+		{before: lease + "dhcp-option=60,PXEClient\ndhcp-option=43,09:08:80:00:05:6c:6f:63:61:6c:ff", code: "boot-menu",
+			text: "waits for a key for ever"},
+		{before: lease + efi + "dhcp-option=60,PXEClient\ndhcp-option=tag:efi64,43,06:01:08:ff", code: "boot-menu",
+			text: "with it efi-bc, efi32, arm64 would look"},
 		{before: lease + "dhcp-option=67,other.0", code: "second-boot-file",
 			text: `in one option 67, as "undionly.kpxe\x00other.0"; remove it`},
 		{before: lease + efi + "dhcp-option-force=tag:efi64,option:bootfile-name,x", code: "second-boot-file",
@@ -96,6 +107,12 @@ func TestLinesThatDoNotDefeatTheDropIn(t *testing.T) {
 		{ModeServer, lease + "dhcp-boot=tag:lan,a\ndhcp-match=set:a,option:client-arch,0\ndhcp-boot=tag:a,pxelinux.0", ""},
 		{ModeServer, lease + "dhcp-option=60,PXEClient\npxe-prompt=F8,3", ""},
 		{ModeServer, lease + "dhcp-option=vendor:PXEClient,6,8\ndhcp-option=vendor:MSFT,2,1i", ""},
+		{ModeServer, lease + "dhcp-option=43,09:08:00:00:05:6c:6f:63:61:6c:0a:01:00:ff", ""},
+		{ModeServer, lease + "dhcp-option=60,MSFT\ndhcp-option=43,09:08:00:00:05:6c:6f:63:61:6c:0a:01:00:ff", ""},
+		{ModeServer, lease + "dhcp-option=60,PXEClient\n" +
+			"dhcp-option=43,06:01:0b:09:08:00:00:05:6c:6f:63:61:6c:0a:01:00:ff", ""},
+		{ModeServer, lease + "dhcp-mac=set:o,b8:27:eb:*:*:*\ndhcp-option=tag:o,60,PXEClient\n" +
+			"dhcp-option=tag:o,43,09:08:00:00:05:6c:6f:63:61:6c:0a:01:00:ff", ""},
 		{ModeServer, lease + "dhcp-ignore=tag:eth2\ndhcp-mac=set:no,52:54:00:*:*:*\ndhcp-ignore=tag:no", ""},
 		{ModeServer, "dhcp-range=10.77.0.0,static\n" + lease, ""},
 		{ModeServer, lease, "tag-if=set:a,tag:b\ntag-if=set:b,tag:a\ndhcp-boot=tag:a,x.0"},

@@ -53,6 +53,21 @@ func TestWhatElseDnsmasqSends(t *testing.T) {
 			firmware.ClientBIOS:  bios,
 			firmware.ClientEFI64: "(10.77.0.1 calls itself a PXE server (option 60), and nothing answers at its port 4011)",
 		}},
+		// The plan refuses these lines, and says the same of them: see raw43 of package dnsmasq.
+		{"a raw menu with the local disk", []string{"--dhcp-option=60,PXEClient",
+			"--dhcp-option=43,09:08:00:00:05:6c:6f:63:61:6c:0a:01:00:ff"}, map[firmware.Client]string{
+			firmware.ClientBIOS: "(10.77.0.1 sends the ROM to the local disk: that is the first line of its boot menu " +
+				"(option 43))",
+			firmware.ClientEFI64: "(10.77.0.1 sends UEFI to the local disk: the first line of its boot menu is the local disk " +
+				"(option 43))",
+			firmware.ClientIPXE: "(10.77.0.1 sends iPXE to the local disk: that is the first line of its boot menu (option " +
+				"43))",
+		}},
+		{"a raw menu and the order to use the boot file", []string{"--dhcp-option=60,PXEClient",
+			"--dhcp-option=43,06:01:0b:09:08:00:00:05:6c:6f:63:61:6c:0a:01:00:ff"},
+			map[firmware.Client]string{firmware.ClientBIOS: bios, firmware.ClientEFI64: efi, firmware.ClientIPXE: script}},
+		{"a raw menu and no PXEClient", []string{"--dhcp-option=43,09:08:00:00:05:6c:6f:63:61:6c:0a:01:00:ff"},
+			map[firmware.Client]string{firmware.ClientBIOS: bios, firmware.ClientEFI64: efi, firmware.ClientIPXE: script}},
 		{"no router", []string{"--dhcp-option=3", "--dhcp-boot=ipxe.efi,,192.168.50.7"}, map[firmware.Client]string{
 			firmware.ClientEFI32: "(192.168.50.7 is outside the machine's network 10.77.0.0/24, and 10.77.0.1 offers no " +
 				"router (option 3))",
