@@ -212,19 +212,24 @@ func readScript(u string, r io.Reader) ([]byte, error) {
 	return body, nil
 }
 
-// httpDo answers with a response of status 200 and nothing else.
+// httpDo answers with a response of status 200 and nothing else, but for a beginning.
 func httpDo(ctx context.Context, client *http.Client, method, who, url string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("User-Agent", who)
+	begins := who == asFirmware && method == http.MethodGet
+	if begins {
+		// Firmware fetches all of it. The beginning is enough here, and spares the server an end in the middle.
+		req.Header.Set("Range", fmt.Sprintf("bytes=0-%d", efi.HeadLength-1))
+	}
 	req.Header.Set(boot.CheckHeader, "1")
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != http.StatusOK && !(begins && resp.StatusCode == http.StatusPartialContent) {
 		resp.Body.Close()
 		return nil, fmt.Errorf("%s %s: status %s", method, url, strconv.Quote(resp.Status))
 	}

@@ -56,15 +56,24 @@ func (o Offer) Unreached(server netip.Addr) string {
 	return reach(o.Client.kind(), &lease, server)
 }
 
+// Network is the network of the address that o leases, by its mask (option 1) or else by the address's class; invalid
+// where it leases none.
+func (o Offer) Network() netip.Prefix {
+	if !o.YourIP.Is4() || o.YourIP.IsUnspecified() {
+		return netip.Prefix{}
+	}
+	bits := classBits(o.YourIP)
+	if mask := o.Options[1]; len(mask) >= 4 {
+		bits = ones(mask)
+	}
+	return netip.PrefixFrom(o.YourIP, bits).Masked()
+}
+
 // reach says why a machine with the lease l cannot send to server, and nothing where it can. The way back and firewalls
 // are not known.
 func reach(k kind, l *Offer, server netip.Addr) string {
-	bits := classBits(l.YourIP)
-	if mask := l.Options[1]; len(mask) >= 4 {
-		bits = ones(mask)
-	}
-	network := netip.PrefixFrom(l.YourIP, bits).Masked()
-	if bits == 0 || network.Contains(server) {
+	network := l.Network()
+	if !network.IsValid() || network.Bits() == 0 || network.Contains(server) {
 		return ""
 	}
 	router := l.addr(3)

@@ -13,9 +13,8 @@ import (
 // Judge says what is wrong with the offers in r, the worst first. want is what they should say; with the zero Boot only
 // what is wrong for any network is found. Whose offer is whose is not known here: every server's must be right.
 func Judge(want dhcp.Boot, r Report) []Finding {
-	j := judge{want: want, report: r, proven: map[firmware.Client]bool{}, settled: map[firmware.Client]bool{},
-		meant: firmware.Clients()}
-	if want == (dhcp.Boot{}) {
+	j := judge{want: want, report: r, proven: map[firmware.Client]bool{}, settled: map[firmware.Client]bool{}}
+	if j.meant = dhcp.ProbeClients(want); want == (dhcp.Boot{}) {
 		j.meant = firmware.Meant(r.Leading())
 	}
 	if len(r.Offers) == 0 {
@@ -46,8 +45,8 @@ type judge struct {
 	want   dhcp.Boot
 	report Report
 	proven map[firmware.Client]bool // fetches what it should, whatever else is odd about the offers
-	// Where nothing is desired, settled are the clients that are led to a file in whatever order their offers come, and
-	// meant are those that are to boot: whatever others are sent, nothing fails for it.
+	// Where nothing is desired, settled are the clients that are led to a file in whatever order their offers come. meant
+	// are those that are to boot: whatever others are sent, nothing fails for it.
 	settled  map[firmware.Client]bool
 	meant    []firmware.Client
 	findings []Finding

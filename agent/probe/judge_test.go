@@ -165,6 +165,8 @@ func TestJudge(t *testing.T) {
 		"only proxyDHCP": {offers: []firmware.Offer{proxy(bios, "a", "raw")}, level: Wrong, code: CodeNoAddress},
 		"silent proxyDHCP": {offers: []firmware.Offer{lease(bios, ""), proxy(bios, "", "raw")}, level: Wrong,
 			code: CodeProxySilent},
+		"nothing fails for who is not to boot": {want: want, offers: []firmware.Offer{lease(bios, "undionly.kpxe"),
+			lease(firmware.ClientEFI32, ""), proxy(firmware.ClientEFI32, "", "raw")}, level: Note, code: CodeProxySilent},
 		"two servers": {offers: []firmware.Offer{lease(bios, "a"), lease(bios, "b", func(o *firmware.Offer) {
 			o.Server = second
 		})}, level: Wrong, code: CodeServersDiffer,

@@ -144,7 +144,11 @@ func (a *app) eachNetwork(cmd *cobra.Command, needNext, asJSON, look bool, do ne
 		ahead = l.lookAhead(cmd.Context(), needNext)
 		defer ahead.begun.End()
 	}
-	all, err := l.networks(needNext, l.find(cmd.Context()))
+	find := l.find(cmd.Context())
+	if needNext {
+		find = l.locate(cmd.Context())
+	}
+	all, err := l.networks(needNext, find)
 	if err != nil {
 		return err
 	}

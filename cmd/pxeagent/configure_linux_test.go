@@ -50,10 +50,12 @@ func TestNextServerIsInTheLeasedNetwork(t *testing.T) {
 	}
 }
 
-// Beside a proxy another server leases the addresses: its own offers tell whether machines reach next-server.
-func TestNextServerOutsideAnothersLeases(t *testing.T) {
+// besideProxy is a device with addresses in two networks, in the second of which another server leases.
+func besideProxy(t *testing.T) *site.Site {
+	t.Helper()
 	lab.Need(t, "dhcpd")
 	s := site.New(t, "", "")
+	s.Write("pxeagent.yaml", strings.Replace(s.Read("pxeagent.yaml"), "  dnsmasq:\n", "  dnsmasq:\n    mode: proxy\n", 1))
 	s.Box.IP("addr", "add", "192.168.50.1/24", "dev", "eth1")
 	if out, err := s.Box.Run(s.Path("restart")); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -61,16 +63,44 @@ func TestNextServerOutsideAnothersLeases(t *testing.T) {
 	s.Seg.Host("isc", "eth2", "192.168.50.2/24").ISC(
 		"authoritative; subnet 192.168.50.0 netmask 255.255.255.0 { range 192.168.50.100 192.168.50.120; ping-check false; "+
 			"}", "eth2")
+	return s
+}
+
+// Beside a proxy another server leases the addresses: its own offers tell which address machines reach. configure keeps
+// what it saw, so that the daemon knows as well.
+func TestNextServerIsInAnothersLeases(t *testing.T) {
+	s := besideProxy(t)
+	s.Serve()
+	s.Agent.WaitOutput(20*time.Second, "the network is not known yet")
+	if out := s.Must(0, "configure"); !strings.Contains(out, "next-server  (not set)  ->  192.168.50.1") {
+		t.Errorf("next-server is another:\n%s", out)
+	}
+	for _, command := range []string{"status", "probe", "check"} {
+		s.Must(0, command)
+	}
+	s.Agent.Stop()
+	s.Serve()
+	s.Agent.WaitOutput(20*time.Second, `msg="DHCP probe" iface=eth1 result=ok`)
+	// This machine has moved: what was kept tells nothing any more.
+	s.Box.IP("addr", "del", "192.168.50.1/24", "dev", "eth1")
+	s.Box.IP("addr", "add", "10.77.0.8/24", "dev", "eth1")
+	if out := s.Must(cli.Refused.Exit, "configure"); !strings.Contains(out, "cannot reach next-server: "+site.Addr) {
+		t.Errorf("no address is in the network of the leases, and:\n%s", out)
+	}
+}
+
+func TestNextServerOutsideAnothersLeases(t *testing.T) {
+	s := besideProxy(t)
 	s.Serve()
 	before := tree(s, "dnsmasq.d")
 	for _, more := range [][]string{nil, {"--dry-run"}} {
-		out := s.Must(cli.Refused.Exit, append([]string{"configure", "--dnsmasq-mode", "proxy"}, more...)...)
+		out := s.Must(cli.Refused.Exit, append([]string{"configure", "--next-server", site.Addr}, more...)...)
 		want := "cannot reach next-server: " + site.Addr + " is outside the machine's network 192.168.50.0/24"
 		if !strings.Contains(out, want) || tree(s, "dnsmasq.d") != before {
 			t.Errorf("want %q and nothing written:\n%s", want, out)
 		}
 	}
-	s.Must(0, "configure", "--dnsmasq-mode", "proxy", "--next-server", "192.168.50.1")
+	s.Must(0, "configure", "--next-server", "192.168.50.1")
 }
 
 func TestARestartThatFailsPutsBack(t *testing.T) {

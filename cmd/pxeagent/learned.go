@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/google/renameio/v2"
 
@@ -18,7 +19,7 @@ import (
 
 // Only configure, revert and status ask the firewall. What configure learns of a network is kept in the state folder,
 // so that serve, probe and check find this machine's place there, know what can be expected of the offers, and need no
-// login.
+// login. Of a network where another server leases the addresses that is the network of its leases.
 
 // fact is what is known of a network.
 type fact struct {
@@ -94,6 +95,13 @@ func (l loaded) recall() func(name string) (backend.Network, error) {
 			return backend.Network{}, err
 		}
 		f := known[l.learnedKey(name)]
+		if l.row.Local {
+			// It was not the server that told, but another's lease, and this machine may have moved since.
+			_, own := l.addresses(name)
+			if !l.byLease() || !slices.ContainsFunc(own, f.Prefix.Contains) {
+				f.Prefix = netip.Prefix{}
+			}
+		}
 		return backend.Network{Name: name, Prefix: f.Prefix, Abilities: f.Abilities}, nil
 	}
 }

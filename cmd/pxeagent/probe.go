@@ -41,7 +41,7 @@ as well (proxyDHCP, a boot menu), so does the probe, unless the server is on thi
 			if err != nil {
 				return err
 			}
-			asks, err := l.asks(server, judgeAlone)
+			asks, err := l.asks(cmd.Context(), server, judgeAlone)
 			if err != nil {
 				return err
 			}
@@ -112,7 +112,7 @@ type asking struct {
 }
 
 // asks is what the flags ask for: one server, or each network.
-func (l loaded) asks(server string, judgeAlone bool) ([]asking, error) {
+func (l loaded) asks(ctx context.Context, server string, judgeAlone bool) ([]asking, error) {
 	if server != "" {
 		at, err := parseServer(server)
 		if err != nil {
@@ -121,7 +121,7 @@ func (l loaded) asks(server string, judgeAlone bool) ([]asking, error) {
 		return []asking{{name: server,
 			config: probe.Config{Server: at, Device: l.Config.Probe.Device(0), MAC: l.Config.Probe.MAC, Guard: l.guard}}}, nil
 	}
-	all, err := l.networks(false, l.recall())
+	all, err := l.networks(false, l.heard(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +211,7 @@ asked of a loopback or link-local address that the configuration does not name.`
 			if err != nil {
 				return err
 			}
-			asks, err := l.asks("", false)
+			asks, err := l.asks(cmd.Context(), "", false)
 			if err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -165,7 +166,7 @@ func (l loaded) places() ([]agent.Place, []watch.Network, error) {
 		return []agent.Place{{NextServer: next}}, nil, nil
 	}
 	all, err := l.networks(true, l.recall())
-	if errors.Is(err, errUnplaced) {
+	if errors.Is(err, errUnplaced) || slices.ContainsFunc(all, l.unplaced) {
 		places, err := everyPlace()
 		return places, nil, err
 	}

@@ -29,7 +29,7 @@ not in that network, the network is not probed, and the line says so.`,
 			if err != nil {
 				return err
 			}
-			all, err := l.networks(true, l.find(cmd.Context()))
+			all, err := l.networks(true, l.locate(cmd.Context()))
 			if err != nil {
 				return err
 			}

@@ -36,8 +36,8 @@ type Backend struct {
 	Leased func(c config.Config, device string) ([]netip.Prefix, error)
 	// Key is the network's, among all that this server has: the journal goes by it.
 	Key func(c config.Config, n Network) string
-	// Remember is the name under which the addresses that Find told are kept for commands that ask nobody; nil where
-	// Find is.
+	// Remember is the name under which the addresses that Find told, or another's leases beside a proxy, are kept for
+	// commands that ask nobody; nil: nothing is kept.
 	Remember func(c config.Config, name string) string
 
 	// TellsIPXE: the server sends iPXE something else than firmware. why is a sentence without a full stop.

@@ -27,7 +27,8 @@ func dnsmasqHere() Backend {
 			}
 			return s.Leased()
 		},
-		Key: func(_ config.Config, n Network) string { return n.Name },
+		Key:      func(_ config.Config, n Network) string { return n.Name },
+		Remember: func(_ config.Config, name string) string { return "dnsmasq " + name },
 		TellsIPXE: func(config.Config) (bool, string) {
 			return true, "Dnsmasq knows iPXE by DHCP option 175 and sends it the menu's URL"
 		},
