@@ -46,6 +46,7 @@ type Config struct {
 	Places     []Place
 	Chain      ipxe.Chain
 	BootFiles  [firmware.NumArch]string // see files.Config
+	Signed     string                   // see files.Config
 	Except     []netip.Prefix           // see ipxe.Config
 	Universal  bool                     // see ipxe.Config
 	Menu       menu.Settings

@@ -69,7 +69,7 @@ func newLibraries(c Config, menus menus, m *machines) (libraries, error) {
 	return places(c.Places, func(p Place) (*files.Library, error) {
 		return files.New(files.Config{
 			Root: c.Root, NextServer: p.NextServer, Menu: menus.at(p.NextServer), Chain: c.Chain, Except: c.Except,
-			BootFiles: c.BootFiles, NBP: m.NBP, Universal: c.Universal, Log: c.Log,
+			BootFiles: c.BootFiles, NBP: m.NBP, Signed: c.Signed, Universal: c.Universal, Log: c.Log,
 		})
 	})
 }

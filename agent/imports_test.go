@@ -15,10 +15,10 @@ import (
 // names. A backend imports agent/dhcp and agent/firmware alone; nothing but cmd imports a backend.
 var allowed = map[string][]string{
 	"cmd/pxeagent": {
-		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/files", "agent/firmware", "agent/guard",
-		"agent/image", "agent/ipxe",
-		"agent/machine", "agent/menu", "agent/probe", "agent/recorder", "agent/script", "agent/store", "agent/tftp",
-		"agent/watch", "agent/web", "cmd/pxeagent/backend", "cmd/pxeagent/cli", "cmd/pxeagent/config",
+		"agent", "agent/boot", "agent/catalog", "agent/check", "agent/dhcp", "agent/efi", "agent/files", "agent/firmware",
+		"agent/guard", "agent/image", "agent/ipxe",
+		"agent/machine", "agent/menu", "agent/probe", "agent/recorder", "agent/script", "agent/secureboot", "agent/store",
+		"agent/tftp", "agent/watch", "agent/web", "cmd/pxeagent/backend", "cmd/pxeagent/cli", "cmd/pxeagent/config",
 	},
 	// The only package besides the backends' own that knows any of them.
 	"cmd/pxeagent/backend": {
@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	// Values of the configuration have the types of the parts that they are for.
 	"cmd/pxeagent/config": {
 		"agent/boot", "agent/catalog", "agent/dhcp", "agent/firmware", "agent/image", "agent/ipxe", "agent/machine",
-		"agent/menu", "agent/script", "cmd/pxeagent/cli",
+		"agent/menu", "agent/script", "agent/secureboot", "cmd/pxeagent/cli",
 	},
 	// What commands, configuration and backends say to a terminal and to scripts.
 	"cmd/pxeagent/cli": {},
@@ -99,6 +99,7 @@ var allowed = map[string][]string{
 		"agent/logging",
 		"agent/menu",
 		"agent/script",
+		"agent/secureboot",
 	},
 	"agent/menu":    {"agent/boot", "agent/catalog", "agent/machine", "agent/script"},
 	"agent/catalog": {"agent/boot", "agent/image", "agent/script", "agent/version"},
@@ -108,10 +109,12 @@ var allowed = map[string][]string{
 	// Machines are known by what they told, which is in agent/boot.
 	"agent/machine":   {"agent/boot", "agent/catalog", "agent/durable", "agent/logging", "agent/version"},
 	"agent/neighbour": {},
-	"agent/version":   {},
-	"dnsmasq":         {"agent/dhcp", "agent/durable", "agent/firmware"},
-	"pfsense":         {"agent/dhcp", "agent/dhcp/remote", "agent/firmware"},
-	"dnsmasq/pihole":  {"agent/dhcp", "agent/dhcp/remote", "dnsmasq"},
+	// Signing is of programs that are EFI's.
+	"agent/secureboot": {"agent/efi"},
+	"agent/version":    {},
+	"dnsmasq":          {"agent/dhcp", "agent/durable", "agent/firmware"},
+	"pfsense":          {"agent/dhcp", "agent/dhcp/remote", "agent/firmware"},
+	"dnsmasq/pihole":   {"agent/dhcp", "agent/dhcp/remote", "dnsmasq"},
 	// Stand-ins know nothing of the backends but what a Dnsmasq answers.
 	"dnsmasq/dnsmasqtest":       {},
 	"dnsmasq/pihole/piholetest": {"dnsmasq/dnsmasqtest"},

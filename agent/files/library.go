@@ -35,6 +35,9 @@ type Config struct {
 	Chain      ipxe.Chain    // "" is ipxe.ChainAuto
 	// BootFiles are the names that the DHCP server sends, by architecture. The zero value is ipxe.BootFiles.
 	BootFiles [firmware.NumArch]string
+	// Signed is the folder with the built-in NBPs as they were signed (secureboot.SignedPath); "": they are served as they
+	// are. A file that appears there later is taken up.
+	Signed string
 	// NBP is the boot file of the machine at an address that it is given in place of the one of BootFiles for its
 	// architecture, "" where it has none; nil: no machine has. Called from many goroutines.
 	NBP func(netip.Addr) string
@@ -59,6 +62,7 @@ type Library struct {
 	trees     map[boot.Proto]catalog.Tree
 	builtin   map[string]*content
 	memory    memory
+	signed    *signedFiles // nil: none
 	breaker   *content
 	log       *slog.Logger
 	logged    logging.Once
@@ -83,6 +87,9 @@ func New(c Config) (*Library, error) {
 		l.trees[boot.HTTP] = catalog.Tree(filepath.Join(c.Root, "http"))
 	}
 	l.builtin, err = builtin(l.chain, leads)
+	if c.Signed != "" {
+		l.signed = &signedFiles{dir: c.Signed}
+	}
 	return l, err
 }
 
@@ -257,7 +264,7 @@ func (l *Library) named(a boot.Ask, name string) (*File, boot.Quirk, error) {
 		return f, caseQuirk("/"+name != menu.BootstrapPath), nil
 	}
 	if known, ok := foldName(l.builtin, name); ok {
-		return l.builtin[known].open(), caseQuirk(known != name), nil
+		return l.builtIn(known).open(), caseQuirk(known != name), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, "", err

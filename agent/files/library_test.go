@@ -27,6 +27,7 @@ import (
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/menu"
 	"pxeagent/agent/script"
+	"pxeagent/agent/secureboot"
 )
 
 // site is a root folder and the library made of it.
@@ -777,5 +778,46 @@ func TestOwnBootFile(t *testing.T) {
 	}
 	if log := s.log.String(); !strings.Contains(log, "nbp=gone.efi") {
 		t.Errorf("the log does not name the file that is missing: %s", log)
+	}
+}
+
+// With a folder of signed files the built-in UEFI programs are those of it, from when they are there.
+func TestSignedBuiltIns(t *testing.T) {
+	dir := t.TempDir()
+	s := newSite(t, Config{Signed: dir})
+	served := func(name string) string {
+		t.Helper()
+		f, err := s.Open(boot.Ask{Proto: boot.TFTP, Class: boot.UEFI, Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		all, err := readAll(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(all)
+	}
+	plain := served("ipxe.efi")
+	if log := s.log.String(); !strings.Contains(log, "pxeagent secureboot sign") ||
+		!strings.Contains(log, "file=ipxe.efi") {
+		t.Errorf("the log does not say that it is unsigned: %s", log)
+	}
+	path := secureboot.SignedPath(dir, []byte(plain))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("signed"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := served("ipxe.efi"); got != "signed" {
+		t.Errorf("with the signed form there, %d bytes are served", len(got))
+	}
+	if got := served("undionly.kpxe"); got != string(binary.Undionly) {
+		t.Error("the BIOS program is another")
+	}
+	s.put("tftp/ipxe.efi", "the user's own")
+	if got := served("ipxe.efi"); got != "the user's own" {
+		t.Errorf("the user's own file is hidden by %q", got)
 	}
 }

@@ -40,6 +40,9 @@ from cron and from Ansible.`,
 					if err := l.bootFilesThere(n); err != nil {
 						return dhcp.Result{}, err
 					}
+					if err := l.secure(n, dryRun); err != nil {
+						return dhcp.Result{}, err
+					}
 				}
 				if !dryRun {
 					j, err := l.journal(n)

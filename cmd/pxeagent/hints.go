@@ -17,8 +17,10 @@ import (
 
 	"pxeagent/agent"
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/efi"
 	"pxeagent/agent/image"
 	"pxeagent/agent/probe"
+	"pxeagent/agent/secureboot"
 	"pxeagent/agent/store"
 	"pxeagent/agent/tftp"
 	"pxeagent/cmd/pxeagent/cli"
@@ -51,6 +53,19 @@ var endRules = []cli.Rule{
 
 // causeRules are of what brought a run to its end.
 var causeRules = []cli.Rule{
+	cli.On(secureboot.ErrNoKeys, cli.SecureBoot,
+		"`pxeagent secureboot keys` makes a key and its certificate; keys of your own go there as db.key and db.crt"),
+	cli.On(secureboot.ErrExposed, cli.SecureBoot, "whoever read it can sign for your machines: make another if others might "+
+		"have; else chmod 0600"),
+	cli.On(secureboot.ErrExpired, cli.SecureBoot,
+		"move db.* elsewhere, make others with `pxeagent secureboot keys`, and take the new certificate into the machines"),
+	cli.On(secureboot.ErrKeys, cli.SecureBoot, "want db.key, an RSA key in PEM without a password, and db.crt, its "+
+		"certificate in PEM, readable by this user"),
+	cli.On(secureboot.ErrKeysKept, cli.SecureBoot,
+		"move them elsewhere if they are to be replaced; machines that know their certificate boot nothing else then"),
+	cli.On(efi.ErrNotPE, cli.SecureBoot, "only EFI programs are signed: boot files that end in .efi, and Linux kernels"),
+	cli.On(secureboot.ErrNotEFI, cli.SecureBoot, "only EFI programs are signed: boot files that end in .efi, and kernels"),
+	cli.On(secureboot.ErrDamaged, cli.SecureBoot, "fetch the file again"),
 	cli.On(dhcp.ErrLaterJournal, cli.Unexpected,
 		"nothing was changed: use the pxeagent that wrote it; `pxeagent version` says which this one is"),
 	{Is: isJournal, Code: cli.Unexpected, Hints: func(error) []string {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ func newImageAddCmd(a *app) *cobra.Command {
 	var args string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "add RECIPE VERSION|latest",
+		Use:   "add RECIPE VERSION|latest | add ipxe|shim-debian",
 		Short: "Fetch an image, check it, and put it where machines find it",
 		Long: `Fetch an image by a recipe, check it against the checksums that its maker publishes, unpack it and
 switch it over in one step: half an image is never served, and what goes wrong leaves what
@@ -34,13 +35,21 @@ are named one by one are taken whatever they are called; of a folder's files the
 where several fit none is guessed at. Lists of checksums that lie beside the files (SHA256SUMS,
 FILE.sha256, md5sums.txt) are compared. A file that a list should name and does not is not
 added: --sha256 says what it should be. Proxies are taken from HTTPS_PROXY,
-HTTP_PROXY and NO_PROXY.`,
+HTTP_PROXY and NO_PROXY.
+
+ipxe and shim-debian are no images: they put signed boot programs below serve.root/tftp, for
+secure_boot: shim-ipxe and shim-grub.`,
 		Example: `  pxeagent image add smartos latest
   pxeagent image add smartos 20130808T195337Z --from /mnt/usb
   pxeagent image add debian trixie --arch arm64 --args "console=ttyAMA0"
   pxeagent image add iso mfsbsd-14.1 --from https://mirror.lan/mfsbsd-14.1.iso --sha256 HEX
-  pxeagent image add generic rescue --from ./vmlinuz --from ./initrd.img`,
+  pxeagent image add generic rescue --from ./vmlinuz --from ./initrd.img
+  pxeagent image add shim-debian
+  pxeagent image add ipxe --from x86_64-sb/snponly-shimx64.efi --from x86_64-sb/snponly.efi --sha256 HEX,HEX`,
 		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && slices.Contains(bootPrograms, args[0]) {
+				return nil
+			}
 			if len(args) != 2 {
 				return cli.Usagef("`pxeagent image recipes` lists recipes with a version of each; latest is the newest",
 					"image add takes a recipe and a version, and was given %q", args)
@@ -52,9 +61,12 @@ HTTP_PROXY and NO_PROXY.`,
 			if err != nil {
 				return err
 			}
-			o.Recipe, o.Version, o.Args = names[0], names[1], strings.Fields(args)
+			o.Recipe, o.Version, o.Args = names[0], names[len(names)-1], strings.Fields(args)
 			if err := checkOrder(&o); err != nil {
 				return err
+			}
+			if len(names) == 1 {
+				return a.addBootProgram(l, o, asJSON)
 			}
 			s, err := l.store(a.newProgress(asJSON).event)
 			if err != nil {

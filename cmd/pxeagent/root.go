@@ -148,6 +148,7 @@ A flag wins over a variable, a variable over the file, the file over the default
 		newBootsCmd(a),
 		newChainCmd(a),
 		newIPXECmd(a),
+		newSecureBootCmd(a),
 		newMenuCmd(a),
 		newHostCmd(a),
 		newImageCmd(a),

@@ -45,8 +45,13 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
-			if name == "root" {
+			switch name {
+			case "root":
 				return runtime.GOOS == "linux" && os.Geteuid() == 0, nil
+			case "debian-shim":
+				_, err := os.Stat("/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed")
+				_, wrong := os.Stat("/usr/lib/shim/shimx64.efi.signed")
+				return err == nil && wrong == nil, nil
 			}
 			return false, fmt.Errorf("unknown condition")
 		},

@@ -88,7 +88,8 @@ func (a *app) serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *sl
 	}
 	served, err := agent.New(agent.Config{
 		Sockets: sockets, Root: c.Serve.Root, Places: places, Chain: ipxe.Chain(c.Chain), BootFiles: c.Boot.Files,
-		Menu: settings, Machines: machines, State: c.StateDir,
+		Signed: l.signed(),
+		Menu:   settings, Machines: machines, State: c.StateDir,
 		Except: c.Serve.ChainExcept, Universal: c.Serve.Universal, Networks: c.Serve.Networks, SinglePort: c.Serve.SinglePort,
 		Grace:   serveGrace,
 		Watches: watches, Page: page, Boots: boots, Native: c.Metrics.Native, Build: readBuild().info(), Log: log,

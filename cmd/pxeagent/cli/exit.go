@@ -73,6 +73,8 @@ var (
 	Checksum  = Code{"wrong-checksum", ExitRefused, "image: a file does not match its checksum; nothing was changed"}
 	BadImage  = Code{"bad-image", ExitRefused,
 		"image: an archive is hostile or damaged, or what is in it cannot be booted; nothing was changed"}
+	SecureBoot = Code{"secure-boot", ExitRefused,
+		"a key, certificate or boot file cannot be used for Secure Boot; nothing was written"}
 	NotServing   = Code{"not-serving", ExitNotServing, "nothing answers at next-server; nothing was written"}
 	Changed      = Code{"changed", ExitChanged, "someone else changed the settings meanwhile; theirs were kept"}
 	PutBack      = Code{"put-back", ExitPutBack, "the offers on the wire stayed wrong; the settings from before are back"}
@@ -106,8 +108,8 @@ var (
 // Codes are those of any DHCP server.
 func Codes() []Code {
 	return []Code{
-		Done, Unexpected, Differs, Wrong, Menu, Damaged, Usage, Refused, NoJournal, Checksum, BadImage, NotServing, Changed,
-		PutBack, RevertFailed, NotKept, NotProven, NoOffer, Foreign, Locked, Running, Permission, NoInterface, Root, NoVersion,
+		Done, Unexpected, Differs, Wrong, Menu, Damaged, Usage, Refused, NoJournal, Checksum, BadImage, SecureBoot, NotServing,
+		Changed, PutBack, RevertFailed, NotKept, NotProven, NoOffer, Foreign, Locked, Running, Permission, NoInterface, Root, NoVersion,
 		NoImage, NoBoot, PortTaken, NoProgram, NotWritable, Restart, Download, NotRunning, Interrupted,
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"pxeagent/agent/ipxe"
 	"pxeagent/agent/machine"
 	"pxeagent/agent/menu"
+	"pxeagent/agent/secureboot"
 )
 
 // Config is the whole configuration, checked and typed. Each part of pxeagent is given its own
@@ -42,7 +43,8 @@ type Config struct {
 
 // BootConfig is what machines load first.
 type BootConfig struct {
-	Files [firmware.NumArch]string // the names that DHCP sends, by architecture; "": none is sent
+	SecureBoot secureboot.Mode
+	Files      [firmware.NumArch]string // the names that DHCP sends, by architecture; "": none is sent
 }
 
 // Names that dhcp.backend takes besides those of the schema's backends.

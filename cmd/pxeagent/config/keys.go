@@ -11,6 +11,7 @@ import (
 	"pxeagent/agent/catalog"
 	"pxeagent/agent/firmware"
 	"pxeagent/agent/ipxe"
+	"pxeagent/agent/secureboot"
 )
 
 // Key is one key of the configuration. A Schema's keys are all there is: flags, variables, the
@@ -49,6 +50,10 @@ func networkKeys(all []Backend) []Key {
 		{Name: "chain", Default: "auto", Flag: "chain", Arg: "HOW", Public: true,
 			Usage: "how iPXE is kept from loading itself again: auto, dhcp, embed, tftp or off",
 			Into:  Choice(func(c *Config) *ipxe.Chain { return &c.Chain }, ipxe.Chains()...)},
+		{Name: "secure_boot", Default: "off", Public: true,
+			Usage: "what UEFI x64 machines with Secure Boot are sent: own (iPXE signed with a key of yours), shim-ipxe, " +
+				"shim-grub or off; see the guide secure-boot.md",
+			Into: Choice(func(c *Config) *secureboot.Mode { return &c.Boot.SecureBoot }, secureboot.Modes()...)},
 		bootFile(firmware.BIOS, "BIOS"), bootFile(firmware.EFI64, "UEFI x64"), bootFile(firmware.ARM64, "UEFI ARM64"),
 		bootFile(firmware.EFI32, "UEFI IA32"), bootFile(firmware.ARM32, "UEFI ARM"),
 		{Name: "state_dir", Default: Here.State, Flag: "state-dir", Arg: "DIR", Path: true,
@@ -67,8 +72,12 @@ func networkKeys(all []Backend) []Key {
 
 // bootFile is the key of the name that DHCP sends machines of one architecture.
 func bootFile(a firmware.Arch, machines string) Key {
+	under := ""
+	if a == firmware.EFI64 {
+		under = "; with secure_boot: " + secureboot.IPXEShim + " (shim-ipxe), " + secureboot.GRUBShim + " (shim-grub)"
+	}
 	return Key{Name: "boot.files." + a.String(), Default: ipxe.BootFiles()[a], Public: true,
-		Usage: "file below serve.root/tftp, or built in, that DHCP names to " + machines + " machines",
+		Usage: "file below serve.root/tftp, or built in, that DHCP names to " + machines + " machines" + under,
 		Into:  One(func(c *Config) *string { return &c.Boot.Files[a] }, parseBootFile)}
 }
 

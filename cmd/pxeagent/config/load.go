@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v3"
 
+	"pxeagent/agent/firmware"
 	"pxeagent/cmd/pxeagent/cli"
 )
 
@@ -114,6 +115,9 @@ func (s *Schema) Load(flags *pflag.FlagSet) (Loaded, error) {
 	}
 	if l.Config.DHCP.Backend == autoBackend {
 		l.Config.DHCP.Backend = s.chooseBackend(l.Config)
+	}
+	if shim, _ := l.Config.Boot.SecureBoot.Files(); shim != "" && l.From("boot.files.efi64").layer == fromDefault {
+		l.Config.Boot.Files[firmware.EFI64] = shim
 	}
 	for _, p := range parts {
 		node, there := file.parts[p.name]

@@ -74,7 +74,7 @@ var compareConfig = cmp.Options{
 func defaultConfig() Config {
 	return Config{
 		Chain: "auto",
-		Boot: BootConfig{Files: [firmware.NumArch]string{firmware.BIOS: "undionly.kpxe", firmware.EFI64: "ipxe.efi",
+		Boot: BootConfig{SecureBoot: "off", Files: [firmware.NumArch]string{firmware.BIOS: "undionly.kpxe", firmware.EFI64: "ipxe.efi",
 			firmware.ARM64: "snp-arm64.efi"}},
 		StateDir: "/var/lib/pxeagent/state",
 		DHCP: DHCPConfig{
@@ -116,8 +116,11 @@ var samples = map[string]struct {
 }{
 	"interface": {"eth1,eth2", "[eth1, eth2]",
 		func(c *Config) { c.Interfaces, c.DHCP.Backend = []string{"eth1", "eth2"}, "shed" }},
-	"next_server":      {"10.0.0.7", "10.0.0.7", func(c *Config) { c.NextServer = netip.MustParseAddr("10.0.0.7") }},
-	"chain":            {"tftp", "tftp", func(c *Config) { c.Chain = "tftp" }},
+	"next_server": {"10.0.0.7", "10.0.0.7", func(c *Config) { c.NextServer = netip.MustParseAddr("10.0.0.7") }},
+	"chain":       {"tftp", "tftp", func(c *Config) { c.Chain = "tftp" }},
+	"secure_boot": {"shim-grub", "shim-grub", func(c *Config) {
+		c.Boot.SecureBoot, c.Boot.Files[firmware.EFI64] = "shim-grub", "shimx64.efi"
+	}},
 	"boot.files.bios":  {"lpxelinux.0", "lpxelinux.0", func(c *Config) { c.Boot.Files[firmware.BIOS] = "lpxelinux.0" }},
 	"boot.files.efi64": {"a/b.efi", "a/b.efi", func(c *Config) { c.Boot.Files[firmware.EFI64] = "a/b.efi" }},
 	"boot.files.arm64": {"b.efi", "b.efi", func(c *Config) { c.Boot.Files[firmware.ARM64] = "b.efi" }},
