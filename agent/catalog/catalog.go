@@ -43,11 +43,27 @@ type Catalog struct {
 	noRescue  atomic.Bool
 	log       *slog.Logger
 	truncated sync.Once
+	texts     Kept[[]byte]   // of Source
+	folders   Kept[[]string] // of fragmentNames
+
+	mu   sync.Mutex
+	last listed
 }
+
+// listed is a listing, with what it was made from.
+type listed struct {
+	images   []image.Image
+	texts    []Text
+	noRescue bool
+	*Listing // nil: there is none
+}
+
+// maxTexts bounds the texts that are kept in memory, in bytes.
+const maxTexts = 4 << 20
 
 // New fails where Root is not a readable folder. The HTTP tree in it may be missing.
 func New(c Config) (*Catalog, error) {
-	made := &Catalog{log: c.Log}
+	made := &Catalog{log: c.Log, texts: Kept[[]byte]{Limit: maxTexts}, folders: Kept[[]string]{Limit: maxTexts}}
 	if made.log == nil {
 		made.log = slog.New(slog.DiscardHandler)
 	}
@@ -84,18 +100,40 @@ func (l *Listing) leaveOut(thing, format string, args ...any) {
 	l.Problems = append(l.Problems, Problem{thing, fmt.Errorf(format, args...)})
 }
 
-// List is all items that there are.
-func (c *Catalog) List() (Listing, error) {
+// List is all items that there are. As long as nothing changes it is the same Listing, which must not be written to.
+func (c *Catalog) List() (*Listing, error) {
 	images, err := c.images()
 	if err != nil {
-		return Listing{}, err
+		return nil, err
 	}
-	var l Listing
+	now := listed{images: images, texts: c.Fragments(), noRescue: c.noRescue.Load()}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !now.as(c.last) {
+		now.Listing = c.list(images, now.texts)
+		c.last = now
+	}
+	return c.last.Listing, nil
+}
+
+// as reports whether a listing was made from the very same.
+func (l listed) as(last listed) bool {
+	return last.Listing != nil && l.noRescue == last.noRescue && identical(l.images, last.images) &&
+		slices.EqualFunc(l.texts, last.texts, func(a, b Text) bool {
+			return a.Name == b.Name && a.Err == nil && b.Err == nil && identical(a.Script, b.Script)
+		})
+}
+
+// identical reports whether two slices are the same memory.
+func identical[T any](a, b []T) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
+
+func (c *Catalog) list(images []image.Image, texts []Text) *Listing {
+	l := &Listing{}
 	all := []Item{{Key: Local, Title: "Boot from the local disk", Hot: "l", commands: localDisk}}
 	for n := range images {
 		all = append(all, c.imageItems(&images[n])...)
 	}
-	all = append(all, l.fragments(c.Fragments())...)
+	all = append(all, l.fragments(texts)...)
 	all = append(all, tools...)
 
 	// What is built in has its name first, whatever comes before it in the menu.
@@ -112,7 +150,7 @@ func (c *Catalog) List() (Listing, error) {
 		used[i.Key] = true
 		l.Items = append(l.Items, i)
 	}
-	return l, nil
+	return l
 }
 
 // images are those on disk.
@@ -144,7 +182,7 @@ func (c *Catalog) Items() ([]Item, error) {
 		if errors.Is(err, ErrTooLong) {
 			return nil, err
 		}
-		return l.Items, nil
+		return slices.Clone(l.Items), nil
 	}
 	var items []Item
 	for _, line := range script.ReadMenu(own.Script).Items {

@@ -3,6 +3,7 @@ package catalog
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"regexp"
@@ -42,15 +43,33 @@ type Text struct {
 // Fragments are the user's scripts in FragmentDir, as they are.
 func (c *Catalog) Fragments() []Text {
 	var texts []Text
-	for _, n := range c.tree.Names(FragmentDir) {
-		if !fragmentRE.MatchString(n) {
-			continue
-		}
-		name := path.Join(FragmentDir, n)
+	for _, name := range c.fragmentNames() {
 		text, err := c.Source(name)
 		texts = append(texts, Text{Name: name, Script: text, Err: err})
 	}
 	return texts
+}
+
+// fragmentNames are their paths, in order.
+func (c *Catalog) fragmentNames() []string {
+	if c.tree == "" {
+		return nil
+	}
+	dir := string(c.tree) + "/" + FragmentDir
+	if names, ok := c.folders.Find(dir); ok {
+		return names
+	}
+	info, err := os.Stat(dir) // before it is read: what changes in between is seen next time
+	var names []string
+	for _, n := range c.tree.Names(FragmentDir) {
+		if fragmentRE.MatchString(n) {
+			names = append(names, path.Join(FragmentDir, n))
+		}
+	}
+	if err == nil && c.folders.Keeps(info) {
+		c.folders.Put(dir, info, names)
+	}
+	return names
 }
 
 // fragments are items that each run one of the user's scripts, and come back to the menu when it ends. Being scripts of
@@ -84,30 +103,44 @@ func (l *Listing) fragments(texts []Text) []Item {
 
 var errSource = errors.New("it has more than 256 KiB")
 
-// readSource reads a file below root that is a text of the menu's.
-func readSource(root *os.Root, name string) ([]byte, error) {
+// readSource reads a file below root that is a text of the menu's. The information is from before it was read.
+func readSource(root *os.Root, name string) ([]byte, os.FileInfo, error) {
 	f, info, err := openPlain(root, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	if info.Size() > maxSource {
-		return nil, errSource
+		return nil, nil, errSource
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxSource+1))
 	if err == nil && len(b) > maxSource {
 		err = errSource
 	}
-	return b, err
+	return b, info, err
 }
 
 // Source reads a text of the HTTP tree, of at most 256 KiB: a template, what it includes, a script. fs.ErrNotExist
 // where there is none.
 func (c *Catalog) Source(name string) ([]byte, error) {
+	if c.tree == "" {
+		return nil, fs.ErrNotExist
+	}
+	path := string(c.tree) + "/" + name
+	if text, ok := c.texts.Find(path); ok {
+		return text, nil
+	}
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fs.ErrNotExist
+	}
 	root, err := c.tree.root()
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	return readSource(root, name)
+	text, info, err := readSource(root, name)
+	if err == nil && c.texts.Keeps(info) {
+		c.texts.Put(path, info, text)
+	}
+	return text, err
 }

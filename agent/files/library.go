@@ -77,6 +77,7 @@ func New(c Config) (*Library, error) {
 	l := &Library{
 		menu: c.Menu, leads: leads, chain: cmp.Or(c.Chain, ipxe.ChainAuto), except: c.Except, universal: c.Universal,
 		bootFiles: cmp.Or(c.BootFiles, ipxe.BootFiles()), nbp: c.NBP, log: c.Log, trees: map[boot.Proto]catalog.Tree{},
+		memory:  memory{catalog.Kept[*inMemory]{Limit: keepAll}},
 		breaker: newContent("breaker.ipxe", boot.Script, leads.Breaker()),
 	}
 	if l.log == nil {

@@ -2,7 +2,6 @@ package files
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -131,26 +130,6 @@ func TestMemoryIsOfOneTree(t *testing.T) {
 	for _, name := range []string{"../tftp/f.cfg", "/../tftp/f.cfg", "x/../../tftp/f.cfg", "f.cfg"} {
 		if f, err := s.Open(http(name)); err == nil {
 			t.Errorf("%s is %+v", name, f)
-		}
-	}
-}
-
-// However much is asked for, little of it is kept.
-func TestMemoryIsBounded(t *testing.T) {
-	s := newSite(t, Config{})
-	text := strings.Repeat("x", keepTFTP)
-	for n := range 10 {
-		name := fmt.Sprintf("f%d", n)
-		s.putOld("tftp/"+name, text, longAgo)
-		if !s.inMemory(tftp(name), text) {
-			t.Errorf("%s is not in memory", name)
-		}
-		var sum int64
-		for _, k := range s.memory.files {
-			sum += int64(len(k.data))
-		}
-		if sum > keepAll || sum != s.memory.bytes {
-			t.Errorf("%d bytes are kept and %d counted, want at most %d", sum, s.memory.bytes, keepAll)
 		}
 	}
 }

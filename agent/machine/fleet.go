@@ -91,16 +91,20 @@ func (f *Fleet) Choose(facts boot.Facts, addr netip.Addr, server string) Choice 
 	who := f.identify(facts, addr)
 	d := who.Decision
 	c := Choice{Host: d.Host, Profile: d.Profile, Why: d.Why}
-	items, err := f.items()
-	if err != nil {
-		c.because("what is here to be booted is not known: %v", err)
-	}
 	p, has := f.Inventory().Profile(d.Profile)
 	if has {
 		c.Console, c.Timeout, c.Hide = p.Console, p.Timeout, p.Hide
 	}
 	values := newValues(who.facts, d, addrText(addr), server)
 	next, once := f.OneTime.Peek(d.IDs...)
+	if !once && p.Image == "" { // what is there does not matter
+		c.Args = p.arguments(catalog.Item{}, values)
+		return c
+	}
+	items, err := f.items()
+	if err != nil {
+		c.because("what is here to be booted is not known: %v", err)
+	}
 	if once {
 		item, err := catalog.Find(items, next.Item)
 		if err == nil && item.Key == next.Item {

@@ -84,19 +84,31 @@ type candidate struct {
 
 // fill puts a machine's menu together, of which the language is known, and what belongs to that.
 func (b *Builder) fill(d *Data, f boot.Facts, addr netip.Addr) error {
-	conf := b.current()
-	d.Base, d.Title, d.Facts, d.timeout = b.base, words(conf.Title), f, conf.Timeout
+	conf, listed, err := b.begin(d, f, addr)
+	if err != nil {
+		return err
+	}
+	d.put(b.base, conf, listed)
+	return nil
+}
+
+// begin finds out what the menu is made of.
+func (b *Builder) begin(d *Data, f boot.Facts, addr netip.Addr) (*Settings, *catalog.Listing, error) {
+	d.Facts = f
 	if b.choose != nil {
 		d.Choice = b.choose(f, addr)
 	}
+	listed, err := b.catalog.List()
+	return b.current(), listed, err
+}
+
+// put puts a menu together of that.
+func (d *Data) put(base string, conf *Settings, listed *catalog.Listing) {
+	d.Base, d.Title, d.timeout = base, words(conf.Title), conf.Timeout
 	if t := d.Choice.Timeout; t != nil {
 		d.timeout = *t
 	}
 	d.Timeout = d.timeout.Milliseconds()
-	listed, err := b.catalog.List()
-	if err != nil {
-		return err
-	}
 	for _, p := range listed.Problems {
 		d.problems = append(d.problems, problem{p.Thing, p.Err})
 	}
@@ -107,6 +119,7 @@ func (b *Builder) fill(d *Data, f boot.Facts, addr netip.Addr) error {
 	if wanted == "" {
 		wanted = catalog.Local
 	}
+	var err error
 	if d.console, err = catalog.ParseConsole(d.Choice.Console); err != nil {
 		d.wrong("console", "console of profile %s: %w", d.Choice.Profile, err)
 	}
@@ -117,7 +130,6 @@ func (b *Builder) fill(d *Data, f boot.Facts, addr netip.Addr) error {
 	}
 	d.decide(all, wanted)
 	d.arrange(all, conf)
-	return nil
 }
 
 // Seconds is the timeout for GRUB: -1 for ever.
@@ -154,7 +166,7 @@ func (d *Data) err() error {
 }
 
 // prepare finds out what an item does, and whether this machine can boot it.
-func (d *Data) prepare(c *candidate, conf Settings, wanted string) {
+func (d *Data) prepare(c *candidate, conf *Settings, wanted string) {
 	c.place = slices.IndexFunc(conf.Entries,
 		func(e Entry) bool { return e.Group == "" && catalog.Matches(c.Key, e.Item) })
 	o := catalog.Options{Console: conf.Console, RootShadow: conf.RootShadow}

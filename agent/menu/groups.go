@@ -11,7 +11,7 @@ import (
 
 // arrange puts the items into their groups: those with a place in the configuration first, then the others as they
 // come.
-func (d *Data) arrange(all []candidate, conf Settings) {
+func (d *Data) arrange(all []candidate, conf *Settings) {
 	listed := slices.ContainsFunc(all, func(c candidate) bool { return c.Key == catalog.Local && c.place >= 0 })
 	rank := func(c candidate) int {
 		switch {

@@ -5,6 +5,8 @@ package menu
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"net/url"
@@ -41,7 +43,8 @@ type Builder struct {
 	log     *slog.Logger
 
 	mu        sync.Mutex
-	settings  Settings
+	settings  *Settings // never written to
+	rendered  map[ingredients]rendered
 	logged    map[string]logged    // by host and what it is about
 	templates map[Language]sources // of the user's template when it worked last; nil: it never did
 }
@@ -53,8 +56,8 @@ func New(c Config) (*Builder, error) {
 		return nil, err
 	}
 	b := &Builder{
-		base: base, catalog: c.Catalog, tftp: c.TFTP, choose: c.Choose, log: c.Log, settings: c.Settings,
-		logged: map[string]logged{}, templates: map[Language]sources{},
+		base: base, catalog: c.Catalog, tftp: c.TFTP, choose: c.Choose, log: c.Log, settings: &c.Settings,
+		rendered: map[ingredients]rendered{}, logged: map[string]logged{}, templates: map[Language]sources{},
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
@@ -69,10 +72,11 @@ func (b *Builder) ScriptURL() string { return b.base + BootstrapPath }
 func (b *Builder) Configure(s Settings) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.settings = s
+	b.settings = &s
+	clear(b.rendered)
 }
 
-func (b *Builder) current() Settings {
+func (b *Builder) current() *Settings {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.settings
@@ -90,10 +94,19 @@ func (b *Builder) Bootstrap(a boot.Ask) ([]byte, boot.Given, error) {
 // made is the iPXE menu that is made for a machine. What is wrong with it is among the data's problems, and in the log.
 func (b *Builder) made(f boot.Facts, addr netip.Addr) ([]byte, Data, error) {
 	d := Data{Language: IPXE}
-	if err := b.fill(&d, f, addr); err != nil {
+	conf, listed, err := b.begin(&d, f, addr)
+	if err != nil {
 		return nil, d, err
 	}
-	return b.finish(&d), d, nil
+	// A template of the user's may have anything in it.
+	if _, err := b.catalog.Source(d.Language.File()); !errors.Is(err, fs.ErrNotExist) {
+		d.put(b.base, conf, listed)
+		return b.finish(&d), d, nil
+	}
+	b.keep(d.Language, nil)
+	text, d := b.builtin(d, conf, listed)
+	b.tell(d)
+	return text, d, nil
 }
 
 // finish writes a menu whose data is put together.
