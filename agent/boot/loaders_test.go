@@ -35,6 +35,10 @@ func TestTrackerFollowsOtherLoaders(t *testing.T) {
 			[]string{"booted image a"}, "script kernel image"},
 		{"U-Boot, power cut at its kernel", uBoot + ", 0:12 a u-boot kernel http/os/vmlinuz, " +
 			strings.ReplaceAll(uBoot, "0:01", "0:40"), []string{"stalled kernel a", "script a"}, "script"},
+		{"GRUB that iPXE chains, which waits at its menu", uefiToMenu +
+			", 0:20 a ipxe nbp /grubx64.efi, 0:22 a grub script " +
+			"/grub/grub.cfg =local, 1:00 x, 1:01 a grub kernel http/os/vmlinuz, 1:02 a grub image http/os/initrd, 1:03 a grub " +
+			"image http/os/modules.img", []string{"booted image a"}, "nbp script kernel image"},
 		{"U-Boot that loads iPXE", "0:01 a u-boot nbp snp-arm64.efi, 0:05 a ipxe script snp-arm64.efi ^",
 			[]string{"script a"}, "nbp script"},
 		{"pxelinux", pxeLinux + ", 0:10 a pxelinux kernel http/os/vmlinuz, 0:11 a pxelinux image http/os/initrd, 0:12 a " +

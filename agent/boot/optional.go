@@ -17,8 +17,8 @@ var optionalRE = regexp.MustCompile(`(?i)(^|/)(` + strings.Join([]string{
 	`boot\.scr(\.uimg)?`, `[^/]+\.dtbo?`, `[0-9a-f]{8}\.img`,
 }, "|") + `)$`)
 
-// Optional reports whether a file that is not there does no harm: boot loaders try many names and do without. The last
-// name under which a loader looks for its menu is none of these.
+// Optional reports whether a file that is not there does no harm: boot loaders other than iPXE try many names and do
+// without. The last name under which a loader looks for its menu is none of these.
 func Optional(name string) bool {
 	name = urlPath(name)
 	if dir, base := path.Split(name); strings.EqualFold(path.Base(dir), extlinuxDir) {

@@ -226,6 +226,7 @@ func (r *run) recallMenu(tr Transfer) {
 	r.told = r.told || tr.Told
 	if tr.Class.Loads() && tr.Class != IPXE {
 		r.otherMenu, r.given = true, tr.Given
+		r.kernel, r.missing, r.certain = "", nil, false // what iPXE chained was this loader
 	}
 }
 

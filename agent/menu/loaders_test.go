@@ -121,3 +121,86 @@ func grubReads(t *testing.T, text []byte) {
 		t.Errorf("grub-script-check: %v: %s", err, out)
 	}
 }
+
+// What loaders would not read is refused with its line.
+func TestMenusThatLoadersWouldNotRead(t *testing.T) {
+	for _, tc := range []struct {
+		language Language
+		text     string
+		says     string // "": it is read
+	}{
+		{GRUB, "menuentry 'a } b' --id x { echo \"\\\"}\" ; }\n", ""},
+		{GRUB, "set a=${b}\nif [ \"$a\" = b ]; then\nmenuentry x { true; }\nfi # fi\n", ""},
+		{GRUB, "while true; do menuentry x { true; }; done\n", ""},
+		{GRUB, "function f { true; }\nmenuentry x { f; }\n", ""},
+		{GRUB, "menuentry x {\n\techo it's\n}\n", "line 2: the quote ' has no end"},
+		{GRUB, "\n\nmenuentry x {\n", "line 3: { has no end"},
+		{GRUB, "menuentry x { true; }\nfi\n", "line 2: fi without if"},
+		{GRUB, "menuentry x { true; }\nif true; then\n", "line 2: if has no end"},
+		{GRUB, "menuentry x { echo ${a\n", "line 1: ${ has no end"},
+		{GRUB, "set timeout=1\n", "it has no menuentry"},
+		{GRUB, "", "it has no menuentry"},
+		{Extlinux, "label x\n\tlinux /x\n", ""},
+		{Extlinux, "TIMEOUT 1\nDEFAULT x\nLABEL x\n  MENU LABEL ^X\n  KERNEL /x\n  APPEND\n", ""},
+		{Extlinux, "menu include graphics.cfg\nlabel x\ntext help\nanything\nendtext\nlocalboot -1\n", ""},
+		{Extlinux, "label x\n\tlinux /x\ndefault y\n", `line 3: the default "y" is no label`},
+		{Extlinux, "label x\nlabel y\n\tlinux /y\n", `line 1: the label "x" boots nothing`},
+		{Extlinux, "label x\n\tlinux\n", "line 2: linux says nothing"},
+		{Extlinux, "label x\n\tkernle /x\n", `line 2: "kernle" begins no line`},
+		{Extlinux, "label x\n\tlinux /x\n\tappend " + strings.Repeat("x", 3000) + "\n", "line 3: it has 3"},
+		{Extlinux, "default x\n", "it has no label"},
+		{Extlinux, "label x\nlinux /x\ntext help\n", "text has no endtext"},
+	} {
+		err := tc.language.Check([]byte(tc.text))
+		if tc.says == "" && err != nil || tc.says != "" && (err == nil || !strings.Contains(err.Error(), tc.says)) {
+			t.Errorf("%q: %v, want %q", tc.text, err, tc.says)
+		}
+		if tc.language == GRUB && tc.says == "" {
+			grubReads(t, []byte(tc.text))
+		}
+	}
+}
+
+// A broken template of another loader's is not put to use either: the last good one goes on, and iPXE's menu is as it
+// was.
+func TestBrokenTemplatesOfOtherLoaders(t *testing.T) {
+	for l, c := range map[Language]struct{ good, broken string }{
+		GRUB:     {"# mine\nmenuentry x {\n{{(index .Items 0).Commands}}\n}\n", "menuentry x {\n{{.Titel}}"},
+		Extlinux: {"# mine\nlabel x\n{{(index .Items 0).Commands}}\n", "label x\n\t{{\"kernle /x\"}}\n"},
+	} {
+		s := newSite(t, Config{})
+		loader := map[Language]Loader{GRUB: "grub", Extlinux: "u-boot"}[l]
+		menu := func() Menu {
+			t.Helper()
+			m, err := s.MenuOf(loader, boot.Facts{}, netip.Addr{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m
+		}
+		builtin := menu()
+		s.put("http/"+l.File(), c.broken)
+		if m := menu(); string(m.Script) != string(builtin.Script) || m.Err == nil || m.Source != l.File() {
+			t.Errorf("%s, broken from the start: %v, %s", l, m.Err, m.Script)
+		}
+		s.put("http/"+l.File(), c.good)
+		good := menu()
+		if !strings.HasPrefix(string(good.Script), "# mine\n") || good.Err != nil {
+			t.Errorf("%s, a good one: %v, %s", l, good.Err, good.Script)
+		}
+		s.put("http/"+l.File(), c.broken)
+		for range 2 {
+			m := menu()
+			if string(m.Script) != string(good.Script) || m.Err == nil ||
+				!strings.Contains(m.Err.Error(), l.File()+": ") || strings.Contains(m.Err.Error(), "\n") {
+				t.Errorf("%s, broken: %v, %s", l, m.Err, m.Script)
+			}
+			if ipxe, err := s.Menu(boot.Facts{}, netip.Addr{}); err != nil || ipxe.Err != nil {
+				t.Errorf("%s: iPXE's menu: %v, %v", l, err, ipxe.Err)
+			}
+		}
+		if n := strings.Count(s.log.String(), "item="+l.File()); n != 2 {
+			t.Errorf("%s: logged %d times, and it broke twice:\n%s", l, n, s.log)
+		}
+	}
+}

@@ -19,7 +19,7 @@ func (b *Recorder) Begin(a boot.Ask) {
 // End counts a request that ended, writes a line about it, and has it made part of a boot. Lines are short of nothing
 // that a person needs to find the machine that does not come up. It never waits.
 func (b *Recorder) End(t boot.Transfer) {
-	if t.Outcome == boot.NotFound && boot.Optional(t.Name) {
+	if t.Outcome == boot.NotFound && t.Class != boot.IPXE && boot.Optional(t.Name) {
 		t.Outcome, t.Err = boot.NotNeeded, nil
 	}
 	b.metrics.end(t, b.own(t.Ask))
