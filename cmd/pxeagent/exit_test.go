@@ -65,7 +65,8 @@ var wasExit = []struct {
 }
 
 // addedExit are the codes that came later.
-var addedExit = map[string]int{"not-kept": 14, "secure-boot": 4}
+var addedExit = map[string]int{"not-kept": 14, "secure-boot": 4, "certificate-changed": 4, "settings-rejected": 4,
+	"other-product": 13, "server-error": 14}
 
 func TestExitCodesAreKept(t *testing.T) {
 	now := map[string]cli.Code{}

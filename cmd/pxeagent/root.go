@@ -54,6 +54,7 @@ type app struct {
 	stdout, stderr io.Writer // each a *cli.Printable
 	document       io.Writer // for a file's text, byte for byte where that is no terminal
 	backends       []backend.Backend
+	asked          string    // the backend that a command works with; "": none yet
 	bars           io.Writer // the terminal that bars are drawn on; nil: there is none
 }
 
@@ -79,13 +80,18 @@ func (a *app) read(flags *pflag.FlagSet) (loaded, error) {
 // open makes l work with the DHCP server that is configured.
 func (l *loaded) open(a *app, flags *pflag.FlagSet, log *slog.Logger) {
 	l.row, _ = backend.Of(a.backends, l.Config.DHCP.Backend)
-	l.explain = a.explain
+	a.asked, l.explain = l.row.Name, a.explain
 	l.session = backend.NewSession(l.Config, flags, a.stdin, log)
 }
 
 // Session is the configuration for one of a backend's own commands.
 func (a *app) Session(cmd *cobra.Command) (*backend.Session, error) {
 	l, _, err := a.load(cmd)
+	for c := cmd; c.HasParent(); c = c.Parent() {
+		if b, ok := backend.Of(a.backends, c.Name()); ok {
+			a.asked = b.Name
+		}
+	}
 	return l.session, err
 }
 

@@ -5,7 +5,7 @@ import "errors"
 // Errors of the connection. What the server itself answered is quoted in the text.
 var (
 	// ErrCredential: the server rejected the user and password, or the API key.
-	ErrCredential = errors.New("the login was rejected")
+	ErrCredential = errors.New("the DHCP server rejected the login")
 	// ErrNotSent: the login was rejected before and has not changed, so it was not sent.
 	ErrNotSent = errors.New("the login was rejected before and is not retried")
 	// ErrNoCredential: no password or API key is configured.

@@ -32,7 +32,9 @@ func pfSense() Backend {
 }
 
 func addRetryAuth(flags *pflag.FlagSet) {
-	flags.Bool(retryAuth, false, "log in to the firewall even with what it refused before")
+	if flags.Lookup(retryAuth) == nil { // several backends have it
+		flags.Bool(retryAuth, false, "log in to the DHCP server even with what it refused before")
+	}
 }
 
 const retryAuth = "retry-auth"

@@ -9,35 +9,12 @@ import (
 	"pxeagent/pfsense"
 )
 
-// The codes that only a firewall has.
+// The codes that only pfSense has.
 var (
-	Login = cli.Code{Name: "login-refused", Exit: cli.ExitPermission,
-		Text: "the firewall refused the user or the API key, now or before; a refused one is not sent again"}
-	Privilege = cli.Code{Name: "no-privilege", Exit: cli.ExitPermission,
-		Text: "the firewall's user may not do this, or its access list does not admit this machine"}
-	ReadOnly = cli.Code{Name: "read-only", Exit: cli.ExitPermission,
-		Text: "the firewall's REST package is in read-only mode"}
-	Certificate = cli.Code{Name: "certificate", Exit: cli.ExitRefused,
-		Text: "the firewall's certificate is not trusted, or is not the pinned one; nothing was sent"}
-	Unapplied = cli.Code{Name: "unapplied", Exit: cli.ExitRefused,
-		Text: "somebody saved DHCP settings on the firewall and did not apply them; nothing was written"}
-	NoDHCP = cli.Code{Name: "no-dhcp", Exit: cli.ExitRefused,
-		Text: "the firewall has no DHCP settings for the interface; nothing was written"}
-	DHCPOff = cli.Code{Name: "dhcp-off", Exit: cli.ExitRefused,
-		Text: "the firewall's DHCP server is off on the interface; nothing was written"}
-	Relay = cli.Code{Name: "dhcp-relay", Exit: cli.ExitRefused,
-		Text: "the firewall relays DHCP to another server; nothing was written"}
-	Secondary = cli.Code{Name: "ha-secondary", Exit: cli.ExitRefused,
-		Text: "the firewall is the secondary of a pair, and the primary overwrites its settings; nothing was written"}
 	NotPfSense = cli.Code{Name: "not-pfsense", Exit: cli.ExitNotFound,
 		Text: "what answers at the firewall's address is not a pfSense"}
 	NoPackage = cli.Code{Name: "no-rest-package", Exit: cli.ExitUnavailable,
 		Text: "the REST package is not installed on the firewall"}
-	Unavailable = cli.Code{Name: "unavailable", Exit: cli.ExitUnavailable,
-		Text: "the firewall's REST API is switched off, or its web server has nobody to answer"}
-	Timeout     = cli.Code{Name: "timeout", Exit: cli.ExitUnavailable, Text: "the firewall did not answer in time"}
-	Unreachable = cli.Code{Name: "unreachable", Exit: cli.ExitUnavailable,
-		Text: "no connection to the firewall, or it was cut"}
 	Firewall = cli.Code{Name: "firewall-error", Exit: cli.ExitUnavailable,
 		Text: "the firewall answered and did not do what it was asked"}
 )

@@ -1,0 +1,85 @@
+package backend
+
+import (
+	"errors"
+
+	"pxeagent/agent/dhcp/remote"
+	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
+)
+
+// The codes that every DHCP server has that is asked over the network.
+var (
+	Login = cli.Code{Name: "login-refused", Exit: cli.ExitPermission,
+		Text: "the DHCP server refused the user, the password or the API key, now or before; a refused one is not sent again"}
+	Privilege = cli.Code{Name: "no-privilege", Exit: cli.ExitPermission,
+		Text: "the DHCP server's user may not do this, or its access list does not admit this machine"}
+	ReadOnly = cli.Code{Name: "read-only", Exit: cli.ExitPermission,
+		Text: "the DHCP server's API is in read-only mode"}
+	Certificate = cli.Code{Name: "certificate", Exit: cli.ExitRefused,
+		Text: "the DHCP server's certificate is not trusted, or is not the pinned one; nothing was sent"}
+	CertificateChanged = cli.Code{Name: "certificate-changed", Exit: cli.ExitRefused,
+		Text: "a DHCP server that renews its own certificate has another than the pinned one; nothing was sent"}
+	Unapplied = cli.Code{Name: "unapplied", Exit: cli.ExitRefused,
+		Text: "somebody saved DHCP settings on the server and did not apply them; nothing was written"}
+	NoDHCP = cli.Code{Name: "no-dhcp", Exit: cli.ExitRefused,
+		Text: "the server has no DHCP settings for the interface; nothing was written"}
+	DHCPOff = cli.Code{Name: "dhcp-off", Exit: cli.ExitRefused,
+		Text: "the DHCP server is off on the interface; nothing was written"}
+	Relay = cli.Code{Name: "dhcp-relay", Exit: cli.ExitRefused,
+		Text: "the firewall relays DHCP to another server; nothing was written"}
+	Secondary = cli.Code{Name: "ha-secondary", Exit: cli.ExitRefused,
+		Text: "the firewall is the secondary of a pair, and the primary overwrites its settings; nothing was written"}
+	Rejected = cli.Code{Name: "settings-rejected", Exit: cli.ExitRefused,
+		Text: "the DHCP server rejects the new settings; nothing was written"}
+	OtherProduct = cli.Code{Name: "other-product", Exit: cli.ExitNotFound,
+		Text: "another product answers at the DHCP server's address"}
+	Unavailable = cli.Code{Name: "unavailable", Exit: cli.ExitUnavailable,
+		Text: "the DHCP server's API is switched off, or its web server has nobody to answer"}
+	Timeout     = cli.Code{Name: "timeout", Exit: cli.ExitUnavailable, Text: "the DHCP server did not answer in time"}
+	Unreachable = cli.Code{Name: "unreachable", Exit: cli.ExitUnavailable,
+		Text: "no connection to the DHCP server, or it was cut"}
+	Server = cli.Code{Name: "server-error", Exit: cli.ExitUnavailable,
+		Text: "the DHCP server answered and did not do what it was asked"}
+)
+
+// remoteHints are of the errors of a connection to product, whose keys are dhcp.NAME.* and whose secret is src.
+func remoteHints(name, product string, src config.SecretSource) []cli.Rule {
+	key := "dhcp." + name + "."
+	return []cli.Rule{
+		cli.On(remote.ErrNoCredential, cli.Usage,
+			"name a file that holds it in "+src.FileKey+", mode 0600, or set "+src.Env),
+		cli.On(remote.ErrNotSent, Login, "correct it: a changed one is sent at once",
+			"if "+product+" was at fault and has been corrected, --retry-auth sends the same once more"),
+		cli.On(remote.ErrCredential, Login,
+			"correct it; it is not sent again until it changes, because failed logins are counted"),
+		{Is: cli.IsError(remote.ErrTLS), Code: Certificate, Hints: func(err error) []string {
+			return remoteCertificateHints(err, name)
+		}},
+		cli.On(remote.ErrGateway, Unavailable,
+			"what answers is a web server before "+product+": run it again, which finds out what became of a change"),
+		cli.On(remote.ErrTimeout, Timeout,
+			"look whether it works at all; a change may have been carried out, and running it again finds out"),
+		cli.On(remote.ErrUnreachable, Unreachable,
+			"see that "+key+"url is its address and port, and that its rules let this machine in",
+			"if it was cut in the middle, run it again: it starts from what is there now"),
+		cli.On(remote.ErrOther, OtherProduct, "see that "+key+"url is the address of the web page of "+product),
+	}
+}
+
+// remoteCertificateHints tell a certificate that was never trusted from one that was.
+func remoteCertificateHints(err error, name string) []string {
+	key := "dhcp." + name + "."
+	var changed *remote.CertificateError
+	if errors.As(err, &changed) {
+		return []string{
+			"nothing was sent; if it got a new certificate, compare it (`pxeagent " + name + " trust`) and put its SHA-256 " +
+				"into " + key + "tls_sha256",
+			"if it did not, somebody else answers in its place",
+		}
+	}
+	return []string{
+		"pin it: `pxeagent " + name + " trust URL` shows it and the line for the file, " + key + "tls_sha256",
+		"or name the CA that signed it in " + key + "ca_file",
+	}
+}
