@@ -23,7 +23,7 @@ var allowed = map[string][]string{
 	// The only package besides the backends' own that knows any of them.
 	"cmd/pxeagent/backend": {
 		"agent/dhcp", "agent/dhcp/remote", "agent/ipxe", "cmd/pxeagent/cli", "cmd/pxeagent/config", "dnsmasq",
-		"dnsmasq/pihole", "pfsense",
+		"dnsmasq/dnsmasqtest", "dnsmasq/pihole", "dnsmasq/pihole/piholetest", "pfsense",
 		"pfsense/pfsensetest",
 	},
 	// Values of the configuration have the types of the parts that they are for.

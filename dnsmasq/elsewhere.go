@@ -58,8 +58,10 @@ func (e Elsewhere) judge(want dhcp.Boot) judge {
 	return j
 }
 
-// CheckBoot lists what of want a line of Dnsmasq cannot say.
-func CheckBoot(want dhcp.Boot, mode Mode) []dhcp.Problem { return checkBoot(want, mode) }
+// CheckBoot lists what of want a line of Dnsmasq cannot say, or would reach nobody in networks.
+func CheckBoot(want dhcp.Boot, mode Mode, networks ...netip.Prefix) []dhcp.Problem {
+	return checkBoot(want, mode, networks...)
+}
 
 // Text is the drop-in for want on the networks of device, as lines with their ends: what a Dnsmasq needs that can be
 // given any line. ParseText reads it.

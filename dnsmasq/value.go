@@ -1,6 +1,8 @@
 package dnsmasq
 
 import (
+	"net/netip"
+	"slices"
 	"strings"
 
 	"pxeagent/agent/dhcp"
@@ -20,11 +22,15 @@ func values(mode Mode) dhcp.Values {
 }
 
 // checkBoot lists what of want cannot be written.
-func checkBoot(want dhcp.Boot, mode Mode) []dhcp.Problem {
+func checkBoot(want dhcp.Boot, mode Mode, networks ...netip.Prefix) []dhcp.Problem {
 	if want == (dhcp.Boot{}) {
 		return nil
 	}
-	bad := values(mode).Check(want)
+	v := values(mode)
+	v.Reached = func(a netip.Addr) bool {
+		return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) })
+	}
+	bad := v.Check(want)
 	if want.Script != "" {
 		if why := values(mode).CheckURL(want.Script, dhcp.MaxBootFile, "http", "https", "tftp"); why != "" {
 			bad = append(bad, dhcp.Refusal("bad-script", "script URL %q %s", want.Script, why))

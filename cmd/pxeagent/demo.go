@@ -28,6 +28,7 @@ import (
 	"pxeagent/agent/watch"
 	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
 )
 
 func newDemoCmd(a *app) *cobra.Command {
@@ -35,18 +36,24 @@ func newDemoCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show the whole of it on this machine: no root, no network, nothing installed",
-		Long: `Run a stand-in pfSense firewall with a DHCP server on loopback, then do to it what configure
+		Long: `Run a stand-in DHCP server on loopback, a pfSense firewall unless --backend names another, then do to it what configure
 and serve do to a real one: pin its certificate, plan, apply over HTTPS, probe, serve, and walk
 a machine's boot path from its DHCP offer to the menu, and show what is seen of a boot. All
-ports are high ones. The firewall is a stand-in; all else is what runs on a real network.
+ports are high ones. The DHCP server is a stand-in; all else is what runs on a real network.
 Exits other than 0 if any step fails.`,
-		Example: "  pxeagent demo\n  pxeagent demo --keep",
+		Example: "  pxeagent demo\n  pxeagent demo --keep\n  pxeagent demo --backend pihole",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return demo(cmd.Context(), a.standIn(), a.stdout, a.stderr, keep)
+			start, err := a.standIn(config.FlagValue(cmd.Flags(), "backend"))
+			if err != nil {
+				return err
+			}
+			return demo(cmd.Context(), start, a.stdout, a.stderr, keep)
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "go on serving at the end, and say what there is to look at")
+	cmd.Flags().Var(&config.FlagText{Arg: "NAME"}, "backend",
+		"DHCP server to stand in for: "+strings.Join(a.standIns(), ", "))
 	return cmd
 }
 
@@ -56,14 +63,24 @@ const demoJournal = "demo-admin"
 // loopback is any port of 127.0.0.1.
 var loopback = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
 
-// standIn is that of the first DHCP server that has one.
-func (a *app) standIn() func(dir string) (backend.StandIn, error) {
+// standIn is that of the DHCP server of that name; "": of the first that has one.
+func (a *app) standIn(of string) (func(dir string) (backend.StandIn, error), error) {
 	for _, b := range a.backends {
-		if b.StandIn != nil {
-			return b.StandIn
+		if b.StandIn != nil && (of == "" || of == b.Name) {
+			return b.StandIn, nil
 		}
 	}
-	return func(string) (backend.StandIn, error) { return nil, errors.New("there is none") }
+	return nil, cli.Usagef("one of "+strings.Join(a.standIns(), ", "), "--backend: no stand-in for %q", of)
+}
+
+// standIns are the names of those that have one.
+func (a *app) standIns() (names []string) {
+	for _, b := range a.backends {
+		if b.StandIn != nil {
+			names = append(names, b.Name)
+		}
+	}
+	return names
 }
 
 // demonstration is one run of the demo.

@@ -33,7 +33,7 @@ func TestDemoConfiguresAFirewall(t *testing.T) {
 		`configure +again, by XML-RPC at https://\S+: in sync`,
 		`revert +done: the old settings are back`,
 		`metric +pxeagent_boots_total\{arch="x86_64",profile="",result="local_disk"\} 1`,
-		`metric +pxeagent_loops_broken_total\{protocol="tftp"\} 2`,
+		`metric +pxeagent_loops_broken_total\{protocol="http"\} 1`,
 	} {
 		if !regexp.MustCompile(want).MatchString(out.String()) {
 			t.Errorf("the demo does not show %s:\n%s", want, out.String())
@@ -68,7 +68,11 @@ func TestDemoFailsWithItsFirewall(t *testing.T) {
 			var out bytes.Buffer
 			d := &demonstration{out: &out, dir: t.TempDir()}
 			var err error
-			if d.wall, err = (&app{backends: backend.Table()}).standIn()(d.dir); err != nil {
+			start, err := (&app{backends: backend.Table()}).standIn("pfsense")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.wall, err = start(d.dir); err != nil {
 				t.Fatal(err)
 			}
 			defer d.wall.Close()

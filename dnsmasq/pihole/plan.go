@@ -46,7 +46,7 @@ func (h *session) plan(ctx context.Context, want dhcp.Boot) (dhcp.Plan, error) {
 		p.Problems = append(p.Problems, dhcp.Note("edited", "the block of pxeagent has %s; it will be overwritten", edited))
 	}
 	if want != (dhcp.Boot{}) {
-		if bad := dnsmasq.CheckBoot(want, h.cfg.Mode); len(bad) > 0 {
+		if bad := dnsmasq.CheckBoot(want, h.cfg.Mode, device.Addresses...); len(bad) > 0 {
 			p.After, p.Problems = before, append(p.Problems, bad...)
 			return p, nil
 		}

@@ -121,9 +121,12 @@ func (h *session) interfaces(ctx context.Context) ([]Interface, error) {
 	}
 	var list []Interface
 	for _, i := range a.Interfaces {
+		if i.Name == "lo" {
+			continue
+		}
 		found := Interface{Name: i.Name}
 		for _, addr := range slices.Concat(i.Addresses, i.IPv4) {
-			if p, ok := addr.prefix(); ok && !p.Addr().IsLoopback() && !slices.Contains(found.Addresses, p) {
+			if p, ok := addr.prefix(); ok && !slices.Contains(found.Addresses, p) {
 				found.Addresses = append(found.Addresses, p)
 			}
 		}

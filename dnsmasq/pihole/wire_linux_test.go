@@ -80,10 +80,11 @@ func TestStandInsDnsmasq(t *testing.T) {
 	const lease = "dhcp-range=10.77.0.100,10.77.0.199,255.255.255.0\n"
 	own := &Server{cfg: Config{Interface: "eth0"}}
 	for name, conf := range map[string]string{
-		"nothing":               lease,
-		"pxeagent's":            lease + strings.Join(own.lines(boot("10.77.0.5"), "server", nil), "\n") + "\n",
-		"untagged":              lease + "dhcp-boot=a.0\ndhcp-match=set:x,93,7\ndhcp-boot=tag:x,b.efi,10.77.0.9,10.77.0.9\n",
-		"the last one":          lease + "dhcp-match=set:x,93,7\ndhcp-boot=tag:x,tag:eth0,a.efi\ndhcp-boot=tag:eth0,b.0,,10.77.0.9\n",
+		"nothing":    lease,
+		"pxeagent's": lease + strings.Join(own.lines(boot("10.77.0.5"), "server", nil), "\n") + "\n",
+		"untagged":   lease + "dhcp-boot=a.0\ndhcp-match=set:x,93,7\ndhcp-boot=tag:x,b.efi,10.77.0.9,10.77.0.9\n",
+		"the last one": lease +
+			"dhcp-match=set:x,93,7\ndhcp-boot=tag:x,tag:eth0,a.efi\ndhcp-boot=tag:eth0,b.0,,10.77.0.9\n",
 		"a tag of the range":    "dhcp-range=set:lan,10.77.0.100,10.77.0.199\ndhcp-boot=tag:lan,tag:!x,a.0,s,10.77.0.9\n",
 		"presence of 175":       lease + "dhcp-match=set:i,175\ndhcp-boot=tag:!i,a.0\ndhcp-boot=tag:i,http://x/y\n",
 		"a second boot file":    lease + "dhcp-boot=a.0,10.77.0.9,10.77.0.9\ndhcp-option=67,other.0\n",

@@ -25,7 +25,8 @@ func dnsmasqConfig() config.Backend {
 		Auto:     func(c config.Config) bool { return len(c.Interfaces) > 0 },
 		AutoWhen: "an interface is set",
 		Keys: []config.Key{
-			{Name: "dhcp.dnsmasq.conf_dir", Default: dnsmasq.ConfDir(runtime.GOOS), Flag: "dnsmasq-conf-dir", Arg: "DIR", Path: true,
+			{Name: "dhcp.dnsmasq.conf_dir", Default: dnsmasq.ConfDir(runtime.GOOS), Flag: "dnsmasq-conf-dir", Arg: "DIR",
+				Path:  true,
 				Usage: "folder from which Dnsmasq reads drop-in files",
 				Into:  config.Text(func(c *config.Config) *string { return &dnsmasqOf(c).ConfDir })},
 			{Name: "dhcp.dnsmasq.mode", Default: string(dnsmasq.ModeServer), Flag: "dnsmasq-mode", Arg: "MODE", Public: true,

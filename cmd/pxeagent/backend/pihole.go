@@ -89,7 +89,8 @@ func piHole() Backend {
 			}
 			return ""
 		},
-		Proxy: func(c config.Config) bool { return piholeOf(&c).Mode == dnsmasq.ModeProxy },
+		Proxy:   func(c config.Config) bool { return piholeOf(&c).Mode == dnsmasq.ModeProxy },
+		StandIn: newPiholeStandIn,
 	}
 }
 

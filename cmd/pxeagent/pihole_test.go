@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"encoding/hex"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"pxeagent/cmd/pxeagent/backend"
+	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/dnsmasq/pihole/piholetest"
+)
+
+// The demo of each DHCP server that can be stood in for goes through: configured, proven, in sync, reverted.
+func TestDemoOfOtherServers(t *testing.T) {
+	for _, name := range (&app{backends: backend.Table()}).standIns()[1:] {
+		isolate(t)
+		var out, logs bytes.Buffer
+		if code := run([]string{"demo", "--backend", name}, &out, &logs); code != cli.Done {
+			t.Fatalf("%s: exit %v:\n%s%s", name, code, out.String(), logs.String())
+		}
+		for _, want := range []string{
+			`nbp bios +\(not set\)  ->  undionly\.kpxe`, `configure +by .*: done: written, loaded and proven`,
+			`check +http64 reaches the menu: offer, nbp, script`, `configure +again, by .*: in sync`,
+			`revert +done: the old settings are back`,
+		} {
+			if !regexp.MustCompile(want).MatchString(out.String()) {
+				t.Errorf("%s: the demo does not show %s:\n%s", name, want, out.String())
+			}
+		}
+	}
+	var out, logs bytes.Buffer
+	if code := run([]string{"demo", "--backend", "x"}, &out, &logs); code != cli.Usage ||
+		!strings.Contains(logs.String(), "hint: one of pfsense, ") {
+		t.Errorf("exit %v:\n%s", code, logs.String())
+	}
+}
+
+// Whatever is wrong with a Pi-hole has a code and a hint of its own, in one line each, and no output has the password.
+func TestPiholeFromTheCommandLine(t *testing.T) {
+	isolate(t)
+	const password = "tr0ub4dor and three"
+	p, err := piholetest.New(piholetest.Options{Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	write(t, "password", password+"\n")
+	write(t, "wrong", wrongPassword+"\n")
+	pin := p.Fingerprint()
+	reach := []string{"--pihole=" + p.URL().String(), "--pihole-tls-sha256=" + hex.EncodeToString(pin[:]),
+		"--state-dir=state"}
+	const plan = "configure --dry-run --interface eth0 --next-server 10.77.0.5 "
+	for _, c := range []struct {
+		name, line string
+		change     func(*piholetest.Config)
+		fault      int
+		code       string
+		say        string
+	}{
+		{name: "interfaces", line: "pihole interfaces --pihole-password-file password", code: "done", say: "10.77.0.1/24"},
+		{name: "a plan", line: plan + "--pihole-password-file password", code: "differs", say: "DNS and DHCP are away"},
+		{name: "wrong password", line: plan + "--pihole-password-file wrong", code: "login-refused", say: "hint: correct it"},
+		{name: "again", line: plan + "--pihole-password-file wrong", code: "login-refused", say: "--retry-auth"},
+		{name: "no password", line: plan, code: "usage", say: "dhcp.pihole.password_file"},
+		{name: "device", line: strings.Replace(plan, "eth0", "eth7", 1) + "--pihole-password-file password",
+			code: "no-interface", say: "pxeagent pihole interfaces"},
+		{name: "read-only", line: plan + "--pihole-password-file password",
+			change: func(c *piholetest.Config) { c.ReadOnly = true }, code: "read-only", say: "misc.readOnly"},
+		{name: "environment", line: plan + "--pihole-password-file password",
+			change: func(c *piholetest.Config) { c.ReadOnly, c.Environment = false, true }, code: "read-only",
+			say: "FTLCONF_misc_dnsmasq_lines"},
+		{name: "another product", line: plan + "--pihole-password-file password", fault: 404, code: "other-product",
+			say: "dhcp.pihole.url"},
+		{name: "gateway", line: plan + "--pihole-password-file password", fault: 502, code: "unavailable"},
+	} {
+		if c.change != nil {
+			p.Save(c.change)
+		}
+		p.Fault(func(*http.Request) (int, bool) { return c.fault, false })
+		var stdout, stderr bytes.Buffer
+		a := &app{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, backends: backend.Table()}
+		code := a.run(t.Context(), append(strings.Fields(c.line), reach...))
+		all := stdout.String() + stderr.String()
+		if code.Name != c.code || !strings.Contains(all, c.say) {
+			t.Errorf("%s: %v, want %s with %q:\n%s", c.name, code, c.code, c.say, all)
+		}
+		if strings.Contains(all, password) || strings.Contains(all, wrongPassword) {
+			t.Errorf("%s tells a password:\n%s", c.name, all)
+		}
+	}
+	if p.Writes() > 0 {
+		t.Error("something was written")
+	}
+	if err := p.RenewCertificate(); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	a := &app{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, backends: backend.Table()}
+	code := a.run(t.Context(), append(strings.Fields("pihole interfaces --pihole-password-file password"), reach...))
+	if code != backend.CertificateChanged || !strings.Contains(stderr.String(), "webserver.tls.validity") {
+		t.Errorf("a renewed certificate: %v\n%s", code, stderr.String())
+	}
+	if err := os.Remove("password"); err != nil {
+		t.Error(err)
+	}
+}
