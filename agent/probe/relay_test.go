@@ -311,3 +311,53 @@ func TestOwnAddressIsNotAskedAtPort4011(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A server is asked as a relay agent asks it with what firmware sends, and no more. Kea 2.7.1 to 2.7.9, 3.0.0 and 3.1.0
+// end when they are asked by unicast with some option and have no subnet for it (CVE-2025-40779), and its makers do not
+// say with which.
+func TestRelayAsksWithWhatFirmwareSends(t *testing.T) {
+	pxe, ipxe := []byte{53, 55, 57, 60, 93, 94, 97}, []byte{53, 55, 57, 60, 77, 93, 94, 97, 175}
+	var mu sync.Mutex
+	asked := map[string][]field{}
+	server := standIn(t, func(ask []byte, _ func([]byte)) {
+		mu.Lock()
+		defer mu.Unlock()
+		list := fields(t, ask)
+		key := ""
+		for _, f := range list {
+			if f.Code == 60 || f.Code == 77 {
+				key += string(f.Value)
+			}
+		}
+		asked[key] = list
+	})
+	cfg := relayConfig(server)
+	cfg.Limit = 300 * time.Millisecond
+	run(t, cfg)
+	mu.Lock()
+	defer mu.Unlock()
+	if len(asked) != int(firmware.NumClient) {
+		t.Errorf("asked as %d kinds of clients, want %d", len(asked), int(firmware.NumClient))
+	}
+	for who, list := range asked {
+		want := pxe
+		if strings.Contains(who, "iPXE") {
+			want = ipxe
+		}
+		var codes []byte
+		for _, f := range list {
+			codes = append(codes, f.Code)
+			if len(f.Value) == 0 {
+				t.Errorf("%s: option %d is empty", who, f.Code)
+			}
+			// IPv6-Only Preferred (RFC 8925) asks a server to look at its subnet.
+			if f.Code == 55 && slices.Contains(f.Value, 108) {
+				t.Errorf("%s: asks for option 108", who)
+			}
+		}
+		slices.Sort(codes)
+		if !slices.Equal(codes, want) {
+			t.Errorf("%s: options %v, want %v", who, codes, want)
+		}
+	}
+}
