@@ -20,6 +20,16 @@ const (
 	ovmfVars = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 )
 
+// What firmware with Secure Boot knows: the keys that all machines are sold with, or those whose private half the
+// package ovmf has in SnakeoilKey, with the password "snakeoil", and SnakeoilCert.
+const (
+	MicrosoftKeys = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
+	SnakeoilKeys  = "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd"
+	SnakeoilKey   = "/usr/share/ovmf/PkKek-1-snakeoil.key"
+	SnakeoilCert  = "/usr/share/ovmf/PkKek-1-snakeoil.pem"
+	ovmfSecure    = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
+)
+
 // running has a place for each machine that may run at a time. An emulated one takes a processor to itself, and
 // firmware that is kept waiting gives up.
 var running = make(chan struct{}, 2)
@@ -41,7 +51,9 @@ type QEMU struct {
 	UEFI bool
 	// HTTPBoot: PXE is switched off in OVMF, so that UEFI HTTP boot is what it does.
 	HTTPBoot bool
-	Args     []string // more arguments
+	// SecureBoot: UEFI with Secure Boot on, and the keys that this file of variables has: SnakeoilKeys, MicrosoftKeys.
+	SecureBoot string
+	Args       []string // more arguments
 }
 
 // Card is one more network card of a machine's.
@@ -81,7 +93,13 @@ func (s *Segment) Boot(q QEMU) *Machine {
 	args = append(args, s.plug(q, Card{MAC: q.MAC}, "n0", boots)...)
 	if q.UEFI {
 		vars := filepath.Join(dir, "vars.fd")
-		b, err := os.ReadFile(ovmfVars)
+		code, variables := ovmfCode, ovmfVars
+		if q.SecureBoot != "" {
+			code, variables = ovmfSecure, q.SecureBoot
+			// Only firmware, in system management mode, may write its variables.
+			args = append(args, "-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1")
+		}
+		b, err := os.ReadFile(variables)
 		if err == nil {
 			err = os.WriteFile(vars, b, 0o600)
 		}
@@ -89,7 +107,7 @@ func (s *Segment) Boot(q QEMU) *Machine {
 			s.t.Fatalf("copying OVMF's variables: %v", err)
 		}
 		args = append(args,
-			"-drive", "if=pflash,format=raw,unit=0,readonly=on,file="+ovmfCode,
+			"-drive", "if=pflash,format=raw,unit=0,readonly=on,file="+code,
 			"-drive", "if=pflash,format=raw,unit=1,file="+vars,
 			"-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n")
 		if q.HTTPBoot {
