@@ -34,6 +34,7 @@ type containers struct {
 
 // The image as `docker load` reads it, run by Docker as compose.yaml has it, and in each way that the guide describes.
 func TestContainer(t *testing.T) {
+	t.Parallel()
 	archive := filepath.Join(made(t), "pxeagent_1.2.3_linux_amd64.docker.tar")
 	s := site.Start(t, t.TempDir(), netip.MustParsePrefix(boxAddr+"/24"), site.Leasing)
 	c := containers{site: s, engine: newEngine(t, s.Box), client: s.Seg.Host("client", "eth0", "10.77.0.200/24")}
