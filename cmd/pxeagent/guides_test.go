@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/pfsense/pfsensetest"
 )
 
 // The configuration for pfSense itself, in a guide that no test can run, is right, and keeps off the web interface's
@@ -43,5 +44,14 @@ func TestGuideToPfSenseItself(t *testing.T) {
 		if !strings.HasPrefix(dir, "/usr/local/") {
 			t.Errorf("%s may be on a RAM disk", dir)
 		}
+	}
+}
+
+// The firewall's own address may be next-server: the agent that runs there configures it over loopback.
+func TestNextServerIsTheFirewall(t *testing.T) {
+	s := newFirewallSite(t, pfsensetest.Options{})
+	r := s.run("", "configure --interface admin --next-server 10.99.0.1 --not-serving-yet")
+	if got := s.fw.Keys("opt1")["nextserver"]; r.code != cli.NotProven || got == nil || *got != "10.99.0.1" {
+		t.Errorf("%s, next-server %v\n%s%s", r.code.Name, got, r.stdout, r.stderr)
 	}
 }
