@@ -145,3 +145,11 @@ func TestAnsibleRole(t *testing.T) {
 		t.Error("the overlay lets through to this machine")
 	}
 }
+
+// The guide shows the example that lies beside the role.
+func TestPlaybookInGuide(t *testing.T) {
+	example := string(read(t, "../ansible/playbook.example.yml"))
+	if !strings.Contains(string(read(t, "../guide/ansible.md")), "```yaml\n"+example+"```\n") {
+		t.Errorf("deploy/guide/ansible.md does not show\n%s", example)
+	}
+}
