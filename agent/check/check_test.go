@@ -256,3 +256,21 @@ func TestWalkAsksEachFileOnce(t *testing.T) {
 		}
 	}
 }
+
+// Where the DHCP server has one boot file for all, UEFI is at the end with the offer, and nobody is called wrong.
+func TestWalkEndsWhereTheServerCannotSendMore(t *testing.T) {
+	c, base := serve(t, ipxe.ChainAuto, nil)
+	b := dhcp.Abilities{OneNBP: true}.Of(watch.Desired(loopback, base, ipxe.ChainAuto, ipxe.BootFiles()))
+	clients := []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64}
+	told := offers(b, false)
+	if check.Complete(check.Walk(t.Context(), c, clients, told)) {
+		t.Error("UEFI runs BIOS's file, so this test shows nothing")
+	}
+	c.Sends.OneNBP = true
+	steps := check.Walk(t.Context(), c, clients, told)
+	last := steps[len(steps)-1]
+	if !check.Complete(steps) || last.Client != firmware.ClientEFI64 || last.Stage != "offer" ||
+		!strings.Contains(last.Text, "cannot send it a boot file of its own") || len(steps) < 4 {
+		t.Errorf("%+v", steps)
+	}
+}

@@ -29,6 +29,8 @@ type Config struct {
 	// NextServer is what the configuration itself names. It is asked even where it is a loopback or link-local address;
 	// nothing that an offer or a script names is.
 	NextServer netip.Addr
+	// Sends is what the DHCP server can send: what comes of an NBP that does not fit the client is not judged then.
+	Sends dhcp.Abilities
 	// AnyNBP: an NBP may be another than iPXE. What is not known to be iPXE may be anything, and is not followed.
 	AnyNBP bool
 	// Limit is how long all of it may take; 0: DefaultLimit.

@@ -61,12 +61,15 @@ func Complete(steps []Step) bool {
 	return len(steps) > 0
 }
 
+// unfit is said where the boot path ends with the offer, and nobody is at fault but the DHCP server.
+const unfit = "the DHCP server cannot send it a boot file of its own: it does not boot, and is not followed"
+
 type walker struct {
 	Config
 	ctx      context.Context
 	http     *fetcher
 	steps    []Step
-	seen     map[string]Step         // files asked for already, by stage, URL and kind of client: several have the same boot path
+	seen     map[string]Step         // files asked for already, by stage, URL and kind of client: several have the same
 	followed map[string]bool         // scripts, by URL and what the machine is
 	texts    map[string][]byte       // of scripts that a server names, by URL
 	loaded   map[string]chained      // what scripts chain, by URL
@@ -99,6 +102,11 @@ func (w *walker) walk(client firmware.Client, offers []firmware.Offer) {
 	offer := offers[d.Boot]
 	file := w.file(path.URL, offer)
 	offered.OK, offered.What = true, fmt.Sprintf("%s: %q", offer.Server, file.name)
+	if w.Sends.Unfit(client) {
+		offered.Reason, offered.Text = unfit, unfit
+		w.add(offered)
+		return
+	}
 	w.add(offered)
 	if client.IsIPXE() {
 		w.asIPXE(client, file, file)

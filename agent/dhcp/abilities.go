@@ -10,6 +10,11 @@ type Abilities struct {
 	NoScript bool `json:"no_script,omitempty"` // iPXE is sent what firmware is sent
 }
 
+// Unfit reports whether c is sent a boot file that is not for its architecture, as the server cannot send another.
+func (a Abilities) Unfit(c firmware.Client) bool {
+	return a.OneNBP && c.Arch() != firmware.BIOS && !c.HTTP() && !c.IsIPXE()
+}
+
 // Of is what is sent of want: what machines can be expected to be offered where want is configured.
 func (a Abilities) Of(want Boot) Boot {
 	if a.NoURL {

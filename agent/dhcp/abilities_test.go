@@ -30,3 +30,16 @@ func TestAbilities(t *testing.T) {
 		}
 	}
 }
+
+// With one boot file for all, it is for BIOS. HTTP boot and iPXE do not go by it.
+func TestUnfit(t *testing.T) {
+	one := dhcp.Abilities{OneNBP: true}
+	for c, want := range map[firmware.Client]bool{
+		firmware.ClientBIOS: false, firmware.ClientEFI64: true, firmware.ClientEFIBC: true, firmware.ClientEFI32: true,
+		firmware.ClientARM64: true, firmware.ClientHTTP64: false, firmware.ClientIPXE: false, firmware.ClientIPXE64: false,
+	} {
+		if one.Unfit(c) != want || (dhcp.Abilities{}).Unfit(c) {
+			t.Errorf("%s: unfit %v, want %v", c, one.Unfit(c), want)
+		}
+	}
+}

@@ -11,6 +11,29 @@ import (
 	"pxeagent/agent/firmware"
 )
 
+// A network whose place is not known is asked for before each check, and checked as it is once it is known.
+func TestPlacedIsAsked(t *testing.T) {
+	want := dhcp.Boot{NextServer: netip.MustParseAddr("127.0.0.1")}
+	want.NBP[firmware.BIOS] = "undionly.kpxe"
+	there := Network{Interface: "admin", NoProbe: true, TFTPPort: 1, Want: want, Script: "http://127.0.0.1:1/there"}
+	there.Want.NextServer = netip.MustParseAddr("127.0.0.2")
+	known := false
+	w := New(Config{
+		Networks: []Network{{Interface: "admin", NoProbe: true, TFTPPort: 1, Want: want,
+			Placed: func() (Network, bool) { return there, known }}},
+		Event: func(Event) {}, Changed: func() {}, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+	})
+	for range 2 {
+		w.check(t.Context(), 0, "")
+		s := w.States()[0]
+		if want := map[bool]string{false: "127.0.0.1", true: "127.0.0.2"}[known]; s.NextServer.String() != want ||
+			(s.Script == there.Script) != known {
+			t.Errorf("known %v: next-server %s and script %q, want %s", known, s.NextServer, s.Script, want)
+		}
+		known = true
+	}
+}
+
 // What the DHCP server can send is asked before each check, and nothing else is expected of it.
 func TestSendsIsAsked(t *testing.T) {
 	can := dhcp.Abilities{}

@@ -33,16 +33,31 @@ type Network struct {
 	// Unmanaged: what is offered is up to somebody else. Each machine that is meant to boot must come through; Want only
 	// says where this agent is.
 	Unmanaged bool
-	Sends     func() dhcp.Abilities // what it can send, asked before each check; nil: all
-	Script    string                // the URL where machines end up; "": Want.Script
-	Every     time.Duration         // from one check to the next, at least a second; 0: only when somebody wants one
-	TFTPPort  uint16                // where machines ask by TFTP; 0: 69, the only one that firmware knows
+	// Placed is asked before each check where this machine's place is not known at first: it returns the network as it
+	// is known now, and whether it is. nil: it is as above.
+	Placed   func() (Network, bool)
+	Sends    func() dhcp.Abilities // what it can send, asked before each check; nil: all
+	can      dhcp.Abilities        // what Sends said
+	Script   string                // the URL where machines end up; "": Want.Script
+	Every    time.Duration         // from one check to the next, at least a second; 0: only when somebody wants one
+	TFTPPort uint16                // where machines ask by TFTP; 0: 69, the only one that firmware knows
+}
+
+// now is n as it is known now, with what the DHCP server can send.
+func (n Network) now() Network {
+	if n.Placed != nil {
+		if at, known := n.Placed(); known {
+			n = at
+		}
+	}
+	return n.limited()
 }
 
 // limited is n with what the DHCP server can send of Want.
 func (n Network) limited() Network {
 	if n.Sends != nil {
-		n.Want = n.Sends().Of(n.Want)
+		n.can = n.Sends()
+		n.Want = n.can.Of(n.Want)
 	}
 	return n
 }
@@ -152,7 +167,7 @@ func (w *Watcher) watch(ctx context.Context, i int) {
 // check probes a network and checks its boot path, and tells metrics, log and who wants to know. last is the result of
 // the probe before, and returned is that of this one.
 func (w *Watcher) check(ctx context.Context, i int, last string) string {
-	start, n := time.Now(), w.Networks[i].limited()
+	start, n := time.Now(), w.Networks[i].now()
 	w.begin(i)
 	r, err := n.probe(ctx, w.Guard)
 	if ctx.Err() != nil {
@@ -178,6 +193,9 @@ func (w *Watcher) check(ctx context.Context, i int, last string) string {
 	s.Result = sum(s)
 	s.Checked, s.Took = time.Now(), time.Since(start).Seconds()
 	w.end(i, s)
+	if n.NoProbe {
+		return "" // the first probe is news
+	}
 	return r.result
 }
 
@@ -227,7 +245,7 @@ func (w *Watcher) end(i int, s State) {
 
 // check goes the boot path of each client.
 func (n Network) check(ctx context.Context, g *guard.Guard, r probeResult, of int) []Client {
-	c := check.Config{TFTPPort: n.TFTPPort, NextServer: n.Want.NextServer, Guard: g, AnyNBP: n.anybody()}
+	c := check.Config{TFTPPort: n.TFTPPort, NextServer: n.Want.NextServer, Guard: g, Sends: n.can, AnyNBP: n.anybody()}
 	return n.paths(r, check.Walk(ctx, c, r.clients, r.offers), of)
 }
 

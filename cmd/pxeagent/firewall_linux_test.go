@@ -24,7 +24,7 @@ type wired struct {
 }
 
 // newWired makes them; config is what the machine's configuration has besides.
-func newWired(t *testing.T, config string, edit func(pfsensetest.Tree)) *wired {
+func newWired(t *testing.T, o pfsensetest.Options, config string, edit func(pfsensetest.Tree)) *wired {
 	t.Helper()
 	seg, aside := lab.NewSegment(t), lab.NewSegment(t)
 	wall := seg.Host("fw", "igb2", "10.99.0.1/24")
@@ -34,14 +34,12 @@ func newWired(t *testing.T, config string, edit func(pfsensetest.Tree)) *wired {
 	if w.cmd, err = site.Binary(); err != nil {
 		t.Fatal(err)
 	}
-	settings := pfsensetest.Default()
-	edit(settings)
+	o.Listen, o.Config = "10.99.0.1:443", pfsensetest.Default()
+	o.Users = []pfsensetest.User{{Name: firewallUser, Password: firewallWord,
+		Privileges: []string{"system-xmlrpc-ha-sync"}}}
+	edit(o.Config)
 	wall.Do(func() {
-		if w.fw, err = pfsensetest.New(pfsensetest.Options{
-			Listen: "10.99.0.1:443", Config: settings,
-			Users: []pfsensetest.User{{Name: firewallUser, Password: firewallWord,
-				Privileges: []string{"system-xmlrpc-ha-sync"}}},
-		}); err == nil {
+		if w.fw, err = pfsensetest.New(o); err == nil {
 			err = w.fw.ServeDHCP("opt1", "igb2")
 		}
 	})
@@ -101,7 +99,7 @@ func (w *wired) do(want cli.Code, texts []string, args ...string) {
 // serve, probe and check then find it without a login.
 func TestFirewallOnTheWire(t *testing.T) {
 	lab.NoShort(t)
-	w := newWired(t, "", func(pfsensetest.Tree) {})
+	w := newWired(t, pfsensetest.Options{}, "", func(pfsensetest.Tree) {})
 	before := w.fw.Saved()
 	// Nothing serves yet: refused, and the network's addresses are known from now on.
 	w.do(cli.NotServing, []string{"nothing serves at next-server"}, "configure")
@@ -133,22 +131,60 @@ func TestFirewallOnTheWire(t *testing.T) {
 }
 
 // On a machine with two networks neither serve nor configure needs the other first: serve answers at each address until
-// the network is known.
+// the network is known, and probes it from then on.
 func TestFirstRunOnTwoNetworks(t *testing.T) {
 	lab.NoShort(t)
-	w := newWired(t, "", func(pfsensetest.Tree) {})
+	t.Parallel()
+	w := newWired(t, pfsensetest.Options{}, "probe:\n  interval: 10s\n", func(pfsensetest.Tree) {})
 	daemon := w.box.Start(w.cmd, "serve", "--config", w.config())
 	daemon.WaitOutput(20*time.Second, "serving at every address of this machine")
 	daemon.WaitOutput(20*time.Second, "msg=serving ")
 	w.do(cli.Done, []string{"offers are as desired", "proven on the wire"}, "configure")
 	w.do(cli.Done, []string{"10.99.0.7"}, "probe")
+	// The daemon finds it at its next round.
+	daemon.WaitOutput(30*time.Second, `msg="DHCP probe" iface=admin result=ok`)
+}
+
+// What an old Kea cannot send is expected of nobody: UEFI is sent BIOS's file and cannot boot, which configure says, and
+// for which nothing is called wrong for ever.
+func TestOldKeaIsNotCalledWrong(t *testing.T) {
+	lab.NoShort(t)
+	t.Parallel()
+	w := newWired(t, pfsensetest.Options{Release: "2.7.2-RELEASE"}, "probe:\n  interval: 10s\n",
+		func(c pfsensetest.Tree) { c.Set("dhcpbackend", "kea") })
+	daemon := w.box.Start(w.cmd, "serve", "--config", w.config())
+	daemon.WaitOutput(20*time.Second, "msg=serving ")
+	w.do(cli.Done, []string{"UEFI included", "(arch-fault)", "proven on the wire"}, "configure")
+	w.do(cli.Done, []string{"settings  in sync", "UEFI included", "wire      in sync"}, "status")
+	w.do(cli.Done, []string{`UEFI is sent the BIOS boot file "undionly.kpxe", which it cannot run`}, "probe")
+	w.do(cli.Done, []string{`ok    efi64   offer   10.99.0.1: "undionly.kpxe"`, "cannot send it a boot file of its own",
+		"ok    bios    script  http://10.99.0.7/"}, "check")
+	daemon.WaitOutput(30*time.Second, `msg="DHCP probe" iface=admin result=ok`)
+	daemon.WaitOutput(30*time.Second, `msg=check iface=admin result=ok`)
+	metrics, err := w.box.Run("curl", "-s", "http://10.99.0.7/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		`pxeagent_dhcp_in_sync{interface="admin"} 1`,
+		`pxeagent_check_ok{interface="admin",step="offer"} 1`, `pxeagent_check_ok{interface="admin",step="nbp"} 1`,
+		`pxeagent_check_ok{interface="admin",step="script"} 1`, `pxeagent_check_ok{interface="admin",step="files"} 1`,
+	} {
+		if !strings.Contains(metrics, line+"\n") {
+			t.Errorf("%s is not among the metrics", line)
+		}
+	}
+	page, err := w.box.Run("curl", "-s", "http://10.99.0.7/api/v1/status")
+	if err != nil || !strings.Contains(page, `"result":"ok"`) || !strings.Contains(page, "a boot file of its own") {
+		t.Errorf("%v: the page has %s", err, page)
+	}
 }
 
 // With chain: dhcp a firewall with Kea tells iPXE apart, beside what the site has there; the wire proves it, chain:
 // auto takes it back, and so does revert.
 func TestFirewallTellsIPXE(t *testing.T) {
 	lab.NoShort(t)
-	w := newWired(t, "chain: dhcp\n", func(c pfsensetest.Tree) {
+	w := newWired(t, pfsensetest.Options{}, "chain: dhcp\n", func(c pfsensetest.Tree) {
 		c.Set("dhcpbackend", "kea")
 		c.Set("kea/custom_kea_config", base64.StdEncoding.EncodeToString([]byte(`{"client-classes": []}`)))
 	})

@@ -107,7 +107,8 @@ type probed struct {
 type asking struct {
 	name   string
 	config probe.Config
-	want   dhcp.Boot  // zero: nothing is expected
+	want   dhcp.Boot // zero: nothing is expected
+	can    dhcp.Abilities
 	next   netip.Addr // where this agent is, as far as the configuration says
 }
 
@@ -133,7 +134,7 @@ func (l loaded) asks(ctx context.Context, server string, judgeAlone bool) ([]ask
 			k.config.Device = n.name
 		}
 		if !judgeAlone && l.Config.DHCP.Backend != config.NoBackend {
-			k.want = l.expected(n)
+			k.want, k.can = l.expected(n), l.abilities(n.found)
 		}
 		out = append(out, k)
 	}
@@ -255,7 +256,7 @@ func walk(ctx context.Context, k asking, each func(check.Step)) ([]check.Step, e
 	if err != nil {
 		return nil, err
 	}
-	c := check.Config{NextServer: k.next, Told: each, Guard: k.config.Guard}
+	c := check.Config{NextServer: k.next, Sends: k.can, Told: each, Guard: k.config.Guard}
 	if k.want == (dhcp.Boot{}) {
 		clients, c.AnyNBP = firmware.Meant(report.Offers), true
 	}

@@ -81,7 +81,12 @@ func (a *app) serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *sl
 	}
 	if len(watches) == 0 && len(c.Interfaces) > 0 {
 		log.Warn("serving at every address of this machine, and probing nowhere: the network is not known yet; "+
-			"`pxeagent configure` finds it out, a restart then probes it", "interface", c.Interfaces)
+			"`pxeagent configure` finds it out, and it is probed from then on", "interface", c.Interfaces)
+		for i, name := range c.Interfaces {
+			n := unasked(places[0], c, sockets)
+			n.Interface, n.Placed = name, l.placed(name, i)
+			watches = append(watches, n)
+		}
 	}
 	if len(watches) == 0 {
 		watches = append(watches, unasked(places[0], c, sockets))
@@ -178,15 +183,45 @@ func (l loaded) places() ([]agent.Place, []watch.Network, error) {
 	var watches []watch.Network
 	for _, n := range all {
 		places = append(places, agent.Place{NextServer: n.next})
-		w := watch.Network{Interface: n.name, NoProbe: n.device == "", Probe: n.probeConfig(), Want: n.want,
-			Sends: l.recalled(n.name), Every: c.Probe.Interval, Unmanaged: c.DHCP.Backend == config.NoBackend}
-		if l.row.Local {
-			// It names itself by the address of the device.
-			w.Own, w.Proxy = []netip.Addr{n.own}, l.row.Proxy(c)
-		}
-		watches = append(watches, w)
+		watches = append(watches, l.watched(n))
 	}
 	return places, watches, nil
+}
+
+// watched is n for who asks it from time to time.
+func (l loaded) watched(n network) watch.Network {
+	w := watch.Network{Interface: n.name, NoProbe: n.device == "", Probe: n.probeConfig(), Want: n.want,
+		Sends: l.recalled(n.name), Every: l.Config.Probe.Interval, Unmanaged: l.Config.DHCP.Backend == config.NoBackend}
+	if l.row.Local {
+		// It names itself by the address of the device.
+		w.Own, w.Proxy = []netip.Addr{n.own}, l.row.Proxy(l.Config)
+	}
+	return w
+}
+
+// placed is the network at index i once configure has learned where it is.
+func (l loaded) placed(name string, i int) func() (watch.Network, bool) {
+	recall := l.recall()
+	if recall == nil {
+		return nil
+	}
+	return func() (watch.Network, bool) {
+		f, err := recall(name)
+		if err != nil || !f.Prefix.IsValid() {
+			return watch.Network{}, false
+		}
+		nics, err := localNICs()
+		if err != nil {
+			return watch.Network{}, false
+		}
+		n, err := l.network(nics, name, i, true, f)
+		if err != nil {
+			return watch.Network{}, false
+		}
+		w := l.watched(n)
+		w.Script = watch.ScriptURL(n.base).String()
+		return w, true
+	}
 }
 
 // everyPlace are this machine's addresses: machines are answered with the one that they asked, so that a network need
