@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"net/netip"
 	"sync"
 	"time"
@@ -31,13 +32,12 @@ type trip struct {
 	sent time.Time           // to its disk; zero: it was not
 }
 
-// keys are what a machine is known by, the most certain first. mac is the neighbour table's, told its own word.
+// onwardKeys are what a machine is known by, the most certain first: its MAC, as the neighbour table has it, or else by
+// its own word, and its address.
 func onwardKeys(mac, told string, addr netip.Addr) []string {
-	var keys []string
-	for _, k := range []string{told, mac, addr.Unmap().String()} {
-		if k != "" {
-			keys = append(keys, k)
-		}
+	keys := []string{addr.Unmap().String()}
+	if mac = cmp.Or(mac, told); mac != "" {
+		keys = append([]string{mac}, keys...)
 	}
 	return keys
 }

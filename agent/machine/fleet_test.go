@@ -438,3 +438,18 @@ func TestWaitsLooksNobodyUpInVain(t *testing.T) {
 		t.Error("a profile that boots once is not seen")
 	}
 }
+
+// A loader that iPXE started tells its MAC alone: what iPXE told of that machine stays known.
+func TestALoaderTellsLess(t *testing.T) {
+	w := newWorld(t, nil)
+	const mac, other = "52:54:00:00:00:01", "52:54:00:00:00:02"
+	w.Asked(boot.Facts{MAC: mac, Serial: "S7"}, addr("10.0.0.21"))
+	w.Asked(boot.Facts{MAC: mac}, addr("10.0.0.21"))
+	if got := w.seen.at(addr("10.0.0.21"), w.now).facts; got.Serial != "S7" {
+		t.Errorf("known is %+v", got)
+	}
+	w.Asked(boot.Facts{MAC: other}, addr("10.0.0.21"))
+	if got := w.seen.at(addr("10.0.0.21"), w.now).facts; got != (boot.Facts{MAC: other}) {
+		t.Errorf("of another machine %+v is known", got)
+	}
+}

@@ -58,7 +58,6 @@ type Data struct {
 	all      []Item // those that it cannot boot as well
 	timeout  time.Duration
 	files    string                 // path before those of the HTTP tree's files; "": none
-	dir      string                 // of the loader
 	beside   func(name string) bool // whether it has a file of that name there; nil: no
 	console  catalog.Console        // of the choice
 	skipMenu bool
