@@ -44,18 +44,41 @@ func (w *walker) follow(client firmware.Client, m script.Machine, text []byte, b
 			asked[i] <- h
 		}()
 	}
+	there, missed, failed := map[string]bool{}, []string{}, false
 	for i, f := range files {
 		h := <-asked[i]
 		w.seen[f.key()] = h
 		h.Client = client
+		there[f.URL] = h.OK
 		if !h.OK && !f.broken {
-			h.OK, h.Optional, h.Text = true, true, "missing, and not needed: "+h.Text
+			h.OK, h.Optional, h.Text = true, true, "missing, and the script goes on: "+h.Text
+			missed = append(missed, f.URL)
 		}
+		failed = failed || !h.OK
 		w.add(h)
+	}
+	if len(missed) > 0 && !failed {
+		w.without(client, m, text, base, loaded, there, missed)
 	}
 	unknown := slices.DeleteFunc(report.Unknown, tells)
 	if len(unknown) > 0 {
 		w.add(Step{Client: client, Stage: "script", What: base.String(), OK: true, Text: depend(unknown), Bytes: -1})
+	}
+}
+
+// without runs a script once more with what is there and what is missing: that each failure is caught does not help
+// where every way then ends in failure.
+func (w *walker) without(
+	client firmware.Client, m script.Machine, text []byte, base *url.URL, loaded nbp, there map[string]bool,
+	missed []string,
+) {
+	m.There = func(u string) (bool, bool) { is, known := there[u]; return is, known }
+	again := script.Run(text, base, m, func(u string) (script.Chained, bool) { return w.load(client, u, loaded) })
+	if again.Complete && !again.Succeeds {
+		w.add(Step{
+			Client: client, Stage: "script", What: base.String(), Bytes: -1,
+			Text: "nothing is booted, since this is missing: " + strings.Join(missed, ", "),
+		})
 	}
 }
 

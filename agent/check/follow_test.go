@@ -1,10 +1,12 @@
 package check
 
 import (
+	"fmt"
 	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +18,7 @@ import (
 
 	"pxeagent/agent/efi"
 	"pxeagent/agent/firmware"
+	"pxeagent/agent/script"
 )
 
 // site serves files by path; a program's content begins with MZ. The hosts that real scripts name are it.
@@ -194,5 +197,36 @@ func TestADeadHostIsAskedOnce(t *testing.T) {
 	}
 	if size, err := f.size(t.Context(), asIPXE, alive.URL+"/a"); err != nil || size != 1 {
 		t.Errorf("another host: %d, %v", size, err)
+	}
+}
+
+// A script of 40 files on a host that does not answer: each is a step, and the host is asked as often as there are
+// requests side by side.
+func TestFilesOnADeadHost(t *testing.T) {
+	var asked atomic.Int32
+	release := make(chan struct{})
+	dead := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1); <-release }))
+	t.Cleanup(dead.Close)
+	t.Cleanup(func() { close(release) })
+	text := "#!ipxe\n"
+	for i := range 40 {
+		text += fmt.Sprintf("imgfetch %s/%d || goto next%d\n:next%d\n", dead.URL, i, i, i)
+	}
+	base, err := url.Parse(dead.URL + "/menu.ipxe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := Config{NextServer: home}
+	w := &walker{Config: config, ctx: t.Context(), http: newFetcher(config), seen: map[string]Step{},
+		followed: map[string]bool{}, loaded: map[string]chained{}, found: map[script.Finding]bool{}}
+	w.http.client.Timeout = 200 * time.Millisecond
+	w.follow(firmware.ClientIPXE, machineOf(firmware.ClientIPXE, home), []byte(text), base, nbp{})
+	if n := asked.Load(); n > perHost || len(w.steps) != 40 {
+		t.Errorf("asked %d times for %d steps", n, len(w.steps))
+	}
+	for _, s := range w.steps {
+		if !strings.Contains(s.Text, "did not answer before") && !strings.Contains(s.Text, "Timeout") {
+			t.Errorf("%+v", s)
+		}
 	}
 }

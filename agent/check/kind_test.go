@@ -104,22 +104,25 @@ func TestFilesOfTheWrongKind(t *testing.T) {
 		file   string
 		want   string // in the step's text; "": the firmware can run it
 	}{
-		"BIOS, its own":                  {firmware.ClientBIOS, undionly, ""},
-		"BIOS, what nobody knows":        {firmware.ClientBIOS, "\xfa\xfc an NBP", ""},
-		"BIOS, an EFI program":           {firmware.ClientBIOS, x64, "an EFI program (x64), which BIOS firmware cannot run"},
-		"BIOS, a script":                 {firmware.ClientBIOS, "#!ipxe\nshell\n", "a script, where firmware needs a program"},
-		"UEFI x64, its own":              {firmware.ClientEFI64, x64, ""},
-		"UEFI x64 by another number":     {firmware.ClientEFIBC, x64, ""},
-		"UEFI x64, BIOS's":               {firmware.ClientEFI64, undionly, "not an EFI program (a PE file), and UEFI runs no other"},
-		"UEFI x64, that for ARM64":       {firmware.ClientEFI64, arm64, "an EFI program for ARM64, and the firmware is x64"},
-		"UEFI IA32, that for x64":        {firmware.ClientEFI32, x64, "an EFI program for x64, and the firmware is IA32"},
-		"UEFI IA32, its own":             {firmware.ClientEFI32, program(efi.IA32), ""},
-		"UEFI ARM64, its own":            {firmware.ClientARM64, arm64, ""},
-		"UEFI ARM64, that for x64":       {firmware.ClientARM64, x64, "an EFI program for x64, and the firmware is ARM64"},
-		"UEFI x64, byte code":            {firmware.ClientEFI64, program(efi.EBC), ""},
-		"UEFI x64, a program of Windows": {firmware.ClientEFI64, portable(efi.X64, 3), "for another system than EFI (subsystem 3)"},
-		"UEFI x64, an error page":        {firmware.ClientEFI64, "<html>not found</html>", "not an EFI program"},
-		"UEFI x64, two bytes":            {firmware.ClientEFI64, "MZ", "not an EFI program"},
+		"BIOS, its own":           {firmware.ClientBIOS, undionly, ""},
+		"BIOS, what nobody knows": {firmware.ClientBIOS, "\xfa\xfc an NBP", ""},
+		"BIOS, an EFI program":    {firmware.ClientBIOS, x64, "an EFI program (x64), which BIOS firmware cannot run"},
+		"BIOS, a script": {firmware.ClientBIOS, "#!ipxe\nshell\n",
+			"a script, where firmware needs a program"},
+		"UEFI x64, its own":          {firmware.ClientEFI64, x64, ""},
+		"UEFI x64 by another number": {firmware.ClientEFIBC, x64, ""},
+		"UEFI x64, BIOS's": {firmware.ClientEFI64, undionly,
+			"not an EFI program (a PE file), and UEFI runs no other"},
+		"UEFI x64, that for ARM64": {firmware.ClientEFI64, arm64, "an EFI program for ARM64, and the firmware is x64"},
+		"UEFI IA32, that for x64":  {firmware.ClientEFI32, x64, "an EFI program for x64, and the firmware is IA32"},
+		"UEFI IA32, its own":       {firmware.ClientEFI32, program(efi.IA32), ""},
+		"UEFI ARM64, its own":      {firmware.ClientARM64, arm64, ""},
+		"UEFI ARM64, that for x64": {firmware.ClientARM64, x64, "an EFI program for x64, and the firmware is ARM64"},
+		"UEFI x64, byte code":      {firmware.ClientEFI64, program(efi.EBC), ""},
+		"UEFI x64, a program of Windows": {firmware.ClientEFI64, portable(efi.X64, 3),
+			"for another system than EFI (subsystem 3)"},
+		"UEFI x64, an error page": {firmware.ClientEFI64, "<html>not found</html>", "not an EFI program"},
+		"UEFI x64, two bytes":     {firmware.ClientEFI64, "MZ", "not an EFI program"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, config := serveTFTP(t, map[string]string{"boot": c.file})
@@ -305,7 +308,8 @@ func TestASilentTFTPServerIsAskedOnce(t *testing.T) {
 
 // An address that means something else on each machine is not asked by TFTP either.
 func TestScriptsDoNotLeadToLocalAddressesByTFTP(t *testing.T) {
-	server := site(t, map[string]string{"/a.ipxe": "#!ipxe\nimgfetch tftp://127.0.0.2/x\nimgfetch tftp://169.254.1.1/x ||\n"})
+	server := site(t, map[string]string{"/a.ipxe": "#!ipxe\nimgfetch tftp://127.0.0.2/x\nimgfetch tftp://169.254.1.1/x " +
+		"||\n"})
 	steps := Walk(t.Context(), Config{NextServer: home}, []firmware.Client{firmware.ClientIPXE},
 		offerOf(firmware.ClientIPXE, server.URL+"/a.ipxe"))
 	for _, s := range steps[2:] {

@@ -66,10 +66,11 @@ const unfit = "the DHCP server cannot send it a boot file of its own: it does no
 
 type walker struct {
 	Config
-	ctx      context.Context
-	http     *fetcher
-	steps    []Step
-	seen     map[string]Step         // files asked for already, by stage, URL and kind of client: several have the same
+	ctx   context.Context
+	http  *fetcher
+	steps []Step
+	// files asked for already, by stage, URL and kind of client: several have the same boot path
+	seen     map[string]Step
 	followed map[string]bool         // scripts, by URL and what the machine is
 	texts    map[string][]byte       // of scripts that a server names, by URL
 	loaded   map[string]chained      // what scripts chain, by URL

@@ -37,7 +37,8 @@ func TestEDK2Rules(t *testing.T) {
 			""},
 		"only from the list": {[]*packet{pxeLease(control(7), item)},
 			[]answered{to(x, portPXE, message(s, 5).boot("n"))}, "", "PXE-E18", "nothing answers", ""},
-		"the file, from a listed server": {[]*packet{pxeLease(control(8), servers(0, x)).boot("f")}, nil, "tftp://10.0.0.9/f", "",
+		"the file, from a listed server": {[]*packet{pxeLease(control(8), servers(0, x)).boot("f")}, nil,
+			"tftp://10.0.0.9/f", "",
 			"", ""},
 	} {
 		t.Run(name, func(t *testing.T) { c.check(t, ClientEFI64) })
@@ -69,7 +70,8 @@ func TestIPXERules(t *testing.T) {
 		"a prompt without end": {[]*packet{leased(menu(0x8000, 255))}, nil, "", "", "waits for a key for ever", ""},
 		"a proxy that is not wanted": {[]*packet{lease(s).boot("f").option(175, 176, 1, 1),
 			proxy(x).pxe(slices.Concat(menu(0, 0))...)}, nil, "tftp://10.0.0.1/f", "", "10.0.0.1", ""},
-		"the proxy of higher priority": {[]*packet{lease(s), proxy(x).boot("p").option(175, 1, 1, 5), proxy(s).boot("q")}, nil,
+		"the proxy of higher priority": {[]*packet{lease(s), proxy(x).boot("p").option(175, 1, 1, 5), proxy(s).boot("q")},
+			nil,
 			"tftp://10.0.0.9/p", "", "10.0.0.9", ""},
 		"next-server of option 175": {[]*packet{lease(s).boot("f").option(175, ipxeNextServer, 4, 10, 0, 0, 9)}, nil,
 			"tftp://10.0.0.9/f", "", "", ""},

@@ -32,9 +32,11 @@ func TestMeant(t *testing.T) {
 		"BIOS and the rest": {[]Offer{offer(ClientBIOS, "a"), offer(ClientEFI64, "b"), offer(ClientEFIBC, "b"),
 			offer(ClientEFI32, "b"), offer(ClientARM64, "b"), offer(ClientHTTP64, "b")},
 			[]Client{ClientBIOS, ClientEFI64, ClientEFIBC}},
-		"ARM64 by itself":           {[]Offer{offer(ClientEFI64, "b"), offer(ClientARM64, "c")}, []Client{ClientEFI64, ClientARM64}},
-		"a name that leads nowhere": {[]Offer{nowhere(ClientEFI64, "b"), offer(ClientBIOS, "a")}, []Client{ClientBIOS, ClientEFI64}},
-		"UEFI HTTP boot":            {[]Offer{offer(ClientHTTP64, "http://10.0.0.1/a.efi")}, []Client{ClientHTTP64}},
+		"ARM64 by itself": {[]Offer{offer(ClientEFI64, "b"), offer(ClientARM64, "c")},
+			[]Client{ClientEFI64, ClientARM64}},
+		"a name that leads nowhere": {[]Offer{nowhere(ClientEFI64, "b"), offer(ClientBIOS, "a")},
+			[]Client{ClientBIOS, ClientEFI64}},
+		"UEFI HTTP boot": {[]Offer{offer(ClientHTTP64, "http://10.0.0.1/a.efi")}, []Client{ClientHTTP64}},
 	} {
 		if got := Meant(answered(c.offers)); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)

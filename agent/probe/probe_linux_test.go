@@ -480,7 +480,8 @@ func TestRelayToPort4011(t *testing.T) {
 	s := lab.NewSegment(t)
 	relay := s.Host("relay", "eth1", "10.77.0.9/24", "10.78.0.1/24")
 	for i, lines := range [][]string{
-		{"--dhcp-range=10.78.0.0,proxy,255.255.255.0", "--pxe-prompt=Boot,0", "--pxe-service=x86PC,Boot,undionly.kpxe,10.78.0.7",
+		{"--dhcp-range=10.78.0.0,proxy,255.255.255.0", "--pxe-prompt=Boot,0",
+			"--pxe-service=x86PC,Boot,undionly.kpxe,10.78.0.7",
 			"--pxe-service=X86-64_EFI,Boot,ipxe.efi,10.78.0.7"},
 		{"--dhcp-range=10.78.0.50,10.78.0.60,255.255.255.0", "--dhcp-option=3,10.78.0.1", "--pxe-prompt=Boot,0",
 			"--pxe-service=x86PC,Boot,undionly.kpxe,10.78.0.7", "--pxe-service=X86-64_EFI,Boot,ipxe.efi,10.78.0.7",

@@ -146,8 +146,8 @@ func listenOn(dev *net.Interface, local netip.AddrPort) (*net.UDPConn, error) {
 //
 // A server on this machine is asked by broadcast out of dev: what goes to an address of one's own comes in on lo, where
 // dnsmasq does not find the network it belongs to. Its answer does come in on lo, so the socket is not bound to the
-// device. Each packet names the sender besides the device: by the device alone the kernel takes its first address, and a
-// boot server that was asked for an item answers to where the question came from.
+// device. Each packet names the sender besides the device: by the device alone the kernel takes its first address, and
+// a boot server that was asked for an item answers to where the question came from.
 func openProxy(dev *net.Interface, peer netip.Addr) (*way, netip.Addr, error) {
 	local, err := deviceAddr(dev, peer)
 	if err != nil {

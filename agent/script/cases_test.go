@@ -138,7 +138,8 @@ func TestFindings(t *testing.T) {
 		{"a dash is an option", "echo ---- menu ----\n", "2:unknown-option"},
 		{"arguments", "iseq a\n", "2:arguments"},
 		{"label", "goto nowhere\n", "2:no-label"},
-		{"label, caught", "goto nowhere ||\n", ""},
+		{"label, caught", "goto nowhere ||\n", "2:no-label"},
+		{"label of a setting, caught", "set l nowhere\ngoto ${l} ||\n", ""},
 		{"label in dead code", "exit\ngoto nowhere\n", "3:no-label 3:unreachable"},
 		{"label with a colon", ":a\ngoto :b ||\n", "3:label-colon"},
 		{"same label", "goto a\n:a\nexit\n:a\necho x\n", "5:same-label 6:unreachable"},
@@ -228,4 +229,28 @@ func FuzzRun(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Where it is known which files are there, each fetch has one result, and what comes of the script is known.
+func TestSucceeds(t *testing.T) {
+	for script, want := range map[string]bool{
+		"kernel /k || goto e\nboot\n:e\nexit 1\n":              false,
+		"kernel /there || goto e\nboot\n:e\nexit 1\n":          true,
+		"kernel /k || kernel /there || exit 1\nboot\nexit 1\n": true,
+		"chain /k || goto e\nexit\n:e\nreboot\n":               false,
+		"chain /k ||\nexit\n":                                  true,
+		"sanboot /there || goto e\n:e\nexit 1\n":               true,
+		"sanboot /k || goto e\n:e\nexit 1\n":                   false,
+		"chain /there/tool.efi || exit 1\nexit 1\n":            true,
+		"exit 1\n": false,
+	} {
+		m := bios
+		m.There = func(u string) (there, known bool) { return strings.Contains(u, "/there"), true }
+		if r := run(t, "#!ipxe\n"+script, m); r.Succeeds != want || !r.Complete {
+			t.Errorf("%q: succeeds %v, want %v", script, r.Succeeds, want)
+		}
+		if m.There = nil; script != "exit 1\n" && !run(t, "#!ipxe\n"+script, m).Succeeds {
+			t.Errorf("%q: never succeeds, where nothing is known", script)
+		}
+	}
 }

@@ -133,6 +133,15 @@ func (r *runner) fetch(s *state, word string, c parsed, number int) *state {
 			return fail(s)
 		}
 	}
+	if r.there != nil {
+		if there, known := r.there(u.String()); known && there {
+			s.fetched = u.String()
+			return s
+		} else if known {
+			s.pending = ref
+			return fail(s)
+		}
+	}
 	failed := s.fork()
 	failed.top().failed = true
 	failed.pending = ref
@@ -192,6 +201,7 @@ func (r *runner) disks(s *state, c parsed, number int) *state {
 			return s
 		}
 	}
+	r.Succeeds = true
 	return r.both(s, "")
 }
 
@@ -204,6 +214,7 @@ func (r *runner) boot(s *state, c parsed, number int) *state {
 		}
 		if kernel, has := s.image(s.selected); has {
 			r.booted(s, kernel)
+			r.Succeeds = true
 		}
 		return end(s)
 	}
@@ -242,6 +253,7 @@ func (r *runner) nested(s *state, at string, c parsed) *state {
 		s.frames = append(s.frames, frame{script: script})
 		return s
 	}
+	r.Succeeds = true // a program, or what is not known
 	if !replace {
 		return r.both(s, "")
 	}

@@ -41,7 +41,7 @@ func TestLint(t *testing.T) {
 			"||\n:b\ngoto a\n", nil},
 		{"CRLF", "#!ipxe\r\n:a\r\ngoto a\r\n", nil},
 		{"no label", "#!ipxe\necho a || goto nowhere\n", []string{"2 no-label"}},
-		{"after &&", "#!ipxe\nisset ${x} && goto a ||\ngoto b ; goto c\n:b\n", []string{"3 no-label"}},
+		{"after &&", "#!ipxe\nisset ${x} && goto a ||\ngoto b ; goto c\n:b\n", []string{"2 no-label", "3 no-label"}},
 		{"comment", "#!ipxe\n# goto a\necho b # goto c\n#\n", nil},
 		{"a # within a word", "#!ipxe\ngoto a#b\n", []string{"2 no-label"}},
 		{"dynamic", "#!ipxe\ngoto ${target} ||\ngoto a-${x}\n", nil},

@@ -108,6 +108,8 @@ type Report struct {
 	// Failures are lines at which the outermost script ends in failure on some way, other than by a file that could not be
 	// fetched.
 	Failures []int
+	// Succeeds: on some way something is booted or started, or the outermost script ends without failure.
+	Succeeds bool
 	// Complete is false where the script has more ways than were followed; nothing is said to be unreachable then.
 	Complete bool
 }

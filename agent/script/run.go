@@ -14,6 +14,8 @@ type Machine struct {
 	// Open: others may have set anything before the script runs, such as a menu that includes it. A setting that the
 	// script does not set is unknown then.
 	Open bool
+	// There says whether a URL can be fetched, where that is known; nil: it is not known of any.
+	There func(u string) (there, known bool)
 	// LongMode: the processor runs 64-bit code, which cpuid --ext 29 tells.
 	LongMode bool
 }
@@ -46,7 +48,7 @@ func Run(text []byte, base *url.URL, m Machine, load Load) Report {
 		scripts:   map[string]*loaded{},
 		collector: collector{index: map[string]int{}},
 	}
-	r.Complete, r.longMode = true, m.LongMode
+	r.Complete, r.longMode, r.there = true, m.LongMode, m.There
 	top, err := r.script(text, base)
 	if err != nil {
 		r.find(base.String(), 1, Error, NotScript, "%v", err)
@@ -80,6 +82,7 @@ const (
 type runner struct {
 	collector
 	longMode bool
+	there    func(u string) (there, known bool)
 	load     Load
 	got      map[string]got
 	seed     maphash.Seed
@@ -221,6 +224,8 @@ func (r *runner) leave(s *state, failed bool) *state {
 			r.References[s.pending].Required = true
 		case failed && s.pending == nothingPending:
 			r.failure(s)
+		case !failed:
+			r.Succeeds = true
 		}
 		return nil
 	}

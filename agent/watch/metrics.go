@@ -23,8 +23,9 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) *metrics {
 	network := []string{"interface"}
 	m := &metrics{
-		offerOK: gauges("probe_offer_ok", "1 where the last probe's offers to this kind of client were as desired (with dhcp.backend none: lead it to a "+
-			"file), else 0.",
+		offerOK: gauges("probe_offer_ok",
+			"1 where the last probe's offers to this kind of client were as desired (with dhcp.backend none: lead it to a "+
+				"file), else 0.",
 			append(network, "client")),
 		offerTook: gauges("probe_offer_duration_seconds",
 			"From the DISCOVER to the first offer in the last probe; absent where none came.",
@@ -32,8 +33,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		probes: counters("probes_total", "DHCP probes made, by result: ok, wrong, no_offer, error.",
 			append(network, "result")),
 		probed: gauges("probe_timestamp_seconds", "When the last DHCP probe ended, Unix time.", network),
-		inSync: gauges("dhcp_in_sync", "1 where the last probe found that the DHCP server says what is desired (with dhcp.backend none: what leads "+
-			"machines to a file), else 0.",
+		inSync: gauges("dhcp_in_sync",
+			"1 where the last probe found that the DHCP server says what is desired (with dhcp.backend none: what leads "+
+				"machines to a file), else 0.",
 			network),
 		foreign: gauges("foreign_servers", "DHCP servers seen in the last probe that send machines elsewhere.", network),
 		checkOK: gauges("check_ok",

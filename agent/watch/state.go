@@ -48,8 +48,8 @@ type Client struct {
 	Name  string          `json:"name"`  // "bios", "efi64", …
 	Want  string          `json:"want"`  // what it should be offered
 	State map[string]Mark `json:"state"` // by step; none: it has no such step
-	// Reason is why its offers lead it where they do, and Doubt why others of its kind may go elsewhere: one sentence each,
-	// of right answers too. Hostile.
+	// Reason is why its offers lead it where they do, and Doubt why others of its kind may go elsewhere: one sentence
+	// each, of right answers too. Hostile.
 	Reason string   `json:"reason,omitempty"`
 	Doubt  string   `json:"doubt,omitempty"`
 	Wrong  []string `json:"wrong,omitempty"`
