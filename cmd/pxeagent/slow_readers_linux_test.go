@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pxeagent/deploy/lab"
 )
 
 // 1,200 machines behind one address that read nothing take half of the connections, and stop neither TFTP nor HTTP for
@@ -81,4 +83,67 @@ func TestSlowReadersOfOneAddress(t *testing.T) {
 		t.Errorf("/readyz: %d, %s", code, body)
 	}
 	d.kill() // it would wait for the readers
+}
+
+// 1,000 machines that take their image a little at a time, each at an address of its own, have nobody wait: a machine
+// that comes after them has all of its image while each of them is still in the midst of its own.
+func TestSlowMachinesHoldUpNobody(t *testing.T) {
+	lab.NoShort(t)
+	const machines, size = 1000, 16 << 20
+	var own syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &own); err != nil || own.Cur < 8*machines {
+		t.Skipf("this process may have %d files open (%v), and the agent needs more", own.Cur, err)
+	}
+	d := startProcess(t, 0, "")
+	write(t, filepath.Join(d.dir, "root/http/big.iso"), strings.Repeat("0123456789abcdef", size/16))
+	write(t, filepath.Join(d.dir, "root/tftp/small.cfg"), "small")
+
+	slow := make([]net.Conn, machines)
+	var all sync.WaitGroup
+	for i := range slow {
+		dial := net.Dialer{
+			LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1, byte(i/250), byte(i%250+1))}, Timeout: time.Minute,
+			Control: func(_, _ string, c syscall.RawConn) error { // little fits into its own buffer
+				return c.Control(func(fd uintptr) {
+					_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096)
+				})
+			},
+		}
+		c, err := dial.Dial("tcp4", d.http)
+		if err != nil {
+			t.Fatalf("machine %d: %v", i, err)
+		}
+		t.Cleanup(func() { c.Close() })
+		slow[i] = c
+		all.Go(func() { d.takes(c, i, true) })
+	}
+	all.Wait()
+
+	if code, body := d.get(d.client("127.2.0.1"), "/big.iso"); code != http.StatusOK || len(body) != size {
+		t.Errorf("a fast machine's image: status %d, %d bytes of %d", code, len(body), size)
+	}
+	if got := d.fetch("127.2.0.2", "small.cfg"); got != "small" {
+		t.Errorf("a fast machine's file by TFTP: %q", got)
+	}
+	c := d.client("127.2.0.3")
+	if n := d.metric(c, `pxeagent_requests_in_flight\{protocol="http"\}`); n != machines+1 { // and this one
+		t.Errorf("%d requests are under way, want those of %d slow machines and one more", n, machines)
+	}
+	for i, c := range slow {
+		all.Go(func() { d.takes(c, i, false) })
+	}
+	all.Wait()
+}
+
+// takes reads a little of an image, which is asked for first.
+func (d *process) takes(c net.Conn, machine int, ask bool) {
+	if ask {
+		if _, err := fmt.Fprintf(c, "GET /big.iso HTTP/1.1\r\nHost: pxe\r\n\r\n"); err != nil {
+			d.t.Errorf("slow machine %d: %v", machine, err)
+		}
+	}
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+	if _, err := io.ReadFull(c, make([]byte, 1024)); err != nil {
+		d.t.Errorf("slow machine %d: %v", machine, err)
+	}
 }

@@ -96,7 +96,7 @@ func (b *bench) files() error {
 	fill := rand.NewChaCha8([32]byte{1})
 	for name, size := range map[string]int64{
 		"tftp/" + nbpFile: 93955, "tftp/" + mbFile: 1 << 20, "http/" + bigFile: 64 << 20, "http/" + roomFile: 16 << 20,
-		"http/" + fleetFile: b.fleetMB * 1e6,
+		"http/" + fleetFile: b.fleetMB * 1e6, "http" + kernelPath: 256 << 10,
 	} {
 		if err := b.write(name, io.LimitReader(fill, size)); err != nil {
 			return err

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"pxeagent/deploy/lab"
 )
 
@@ -79,8 +81,8 @@ func TestResult(t *testing.T) {
 	want := result{
 		Test: "x", Server: "pxeagent", Rate: 2, MBs: 3, P50: 1, P99: 1, Slowest: 3, CPU: 3, Ratio: 1, Of: "peer",
 	}
-	if got != want {
-		t.Errorf("got  %+v\nwant %+v", got, want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 	if got := (test{of: "peer"}).result("peer", theirs, theirs); got.Ratio != 0 || got.Of != "" {
 		t.Errorf("a server is compared with itself: %+v", got)

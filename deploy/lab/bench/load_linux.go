@@ -19,6 +19,7 @@ type sample struct {
 	none  bool            // a window was asked for and not granted
 	cpu   time.Duration   // of the server
 	peak  int64           // most memory that the server had resident, bytes
+	after []int64         // what it had resident after each quarter of the work, bytes; nil: it was not looked at
 }
 
 // load fetches count times, by clients that each have an address of their own.
@@ -92,21 +93,55 @@ func powerCut(_ *bench, s *server, t test) (sample, error) {
 			return sample{}, fmt.Errorf("machine %d before the power cut: %w", n, err)
 		}
 	}
-	t.client = func(s *server, from netip.Addr) client { return &machineBoot{s, from} }
+	t.client = func(s *server, from netip.Addr) client {
+		return boots{s, func() netip.Addr { return from }, []string{menuPath, image}}
+	}
 	return t.load(s), nil
 }
 
-// machineBoot is the boot of one machine.
-type machineBoot struct {
-	server *server
-	from   netip.Addr
+const quarters = 4
+
+// soak is at machines that each boot once, and looks at the server's memory meanwhile.
+func soak(_ *bench, s *server, t test) (sample, error) {
+	var out sample
+	var next atomic.Int64
+	t.count /= quarters
+	t.client = func(s *server, _ netip.Addr) client {
+		from := func() netip.Addr { return clientAddr(int(next.Add(1)) - 1) }
+		return boots{s, from, []string{menuPath, fragmentPath, kernelPath}}
+	}
+	for range quarters {
+		q := t.load(s)
+		out.took += q.took
+		out.each = append(out.each, q.each...)
+		out.bytes += q.bytes
+		out.lost += q.lost
+		if out.why == nil {
+			out.why = q.why
+		}
+		now, err := resident(s.cmd.Process.Pid)
+		if err != nil {
+			return out, err
+		}
+		out.after = append(out.after, now)
+	}
+	return out, nil
 }
 
-func (m *machineBoot) fetch() (total int64, err error) {
-	for _, c := range []client{
-		tftpGet(nbpFile, 0)(m.server, m.from), httpGet(menuPath)(m.server, m.from),
-		httpGet("/"+roomFile)(m.server, m.from),
-	} {
+// boots are those of machines: an NBP by TFTP, and then files by HTTP.
+type boots struct {
+	server *server
+	from   func() netip.Addr // the machine's
+	paths  []string
+}
+
+func (b boots) fetch() (total int64, err error) {
+	from := b.from()
+	fetches := []client{tftpGet(nbpFile, 0)(b.server, from)}
+	for _, path := range b.paths {
+		fetches = append(fetches, httpGet(path)(b.server, from))
+	}
+	for _, c := range fetches {
 		n, err := c.fetch()
 		c.close()
 		if total += n; err != nil {
@@ -116,4 +151,4 @@ func (m *machineBoot) fetch() (total int64, err error) {
 	return total, nil
 }
 
-func (m *machineBoot) close() {}
+func (boots) close() {}

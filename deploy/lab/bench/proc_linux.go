@@ -111,12 +111,18 @@ func forgetPeak(pid int) error {
 }
 
 // peak is the most memory that a process and its descendants had resident since forgetPeak, in bytes.
-func peak(pid int) (int64, error) {
+func peak(pid int) (int64, error) { return memory(pid, "VmHWM:") }
+
+// resident is what they have now.
+func resident(pid int) (int64, error) { return memory(pid, "VmRSS:") }
+
+// memory adds up a line of /proc/PID/status.
+func memory(pid int, line string) (int64, error) {
 	all, err := family(pid)
 	var sum int64
 	for _, s := range all {
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.pid))
-		_, after, _ := bytes.Cut(text, []byte("VmHWM:"))
+		_, after, _ := bytes.Cut(text, []byte(line))
 		if fields := bytes.Fields(after); len(fields) > 0 {
 			kB, _ := strconv.ParseInt(string(fields[0]), 10, 64)
 			sum += kB << 10

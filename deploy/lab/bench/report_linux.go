@@ -53,6 +53,8 @@ type result struct {
 	Why      string  `json:"why,omitempty"` // of the first of these
 	Extra    float64 `json:"extra_blocks"`  // of TFTP, that came in vain, for one transfer
 	NoWindow bool    `json:"no_window,omitempty"`
+	// After is what the server had resident after each quarter of the last round, in MB.
+	After []float64 `json:"resident_after_mb,omitempty"`
 }
 
 // result makes one of the samples of a server and of those of the one it is compared with.
@@ -81,6 +83,9 @@ func (t test) result(name string, all, others []sample) result {
 		if s.why != nil && r.Why == "" {
 			r.Why = s.why.Error()
 		}
+	}
+	for _, bytes := range all[len(all)-1].after {
+		r.After = append(r.After, float64(bytes)/1e6)
 	}
 	if len(others) == len(all) && name != t.of {
 		var ratios []float64
@@ -181,6 +186,9 @@ func (x result) notes() string {
 	}
 	if x.Extra >= 0.1 {
 		notes = append(notes, fmt.Sprintf("%.1f blocks twice", x.Extra))
+	}
+	for n, mb := range x.After {
+		notes = append(notes, fmt.Sprintf("%d/%d: %.0f MB", n+1, len(x.After), mb))
 	}
 	if x.Lost > 0 {
 		notes = append(notes, fmt.Sprintf("%d lost: %s", x.Lost, x.Why))

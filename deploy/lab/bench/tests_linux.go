@@ -15,6 +15,8 @@ const (
 	fleetFile = "fleet.img"
 	menuPath  = "/ipxe/bootstrap.ipxe?mac=52-54-00-12-34-56&uuid=4c4c4544-0042-4410-8051-b7c04f4a3258" +
 		"&platform=efi&buildarch=x86_64"
+	fragmentPath = "/ipxe/menu.d/installer-0.ipxe" // what is chosen in the menu
+	kernelPath   = "/installer-0/linux"
 )
 
 // smallText is the small file: what an installer's few lines are.
@@ -108,6 +110,7 @@ var tests = []test{
 		name: "fleet: 640 machines load an image at once", of: "nginx", without: "net/http", at: 640, volume: true,
 		client: httpGet("/" + fleetFile),
 	},
+	{name: "fleet: 10,000 machines boot, 40 at once", only: "pxeagent", at: 40, count: 10000, play: soak},
 	{name: "fleet: 100 machines lose power and boot again", only: "pxeagent", at: 100, play: powerCut},
 }
 
