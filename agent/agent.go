@@ -122,7 +122,7 @@ func New(c Config) (*Agent, error) {
 		return nil, err
 	}
 	api := web.NewBootsAPI(a.recorder.Feed(), a.page)
-	obs := watched{a.recorder, a.machines, own}
+	obs := watched{Observer: a.recorder, machines: a.machines, own: own}
 	a.root = newRootFolder(c.Root)
 	connections, transfers := shares(descriptors())
 	refused := newRefused()
@@ -132,6 +132,7 @@ func New(c Config) (*Agent, error) {
 		Opener: tftpFiles{lib, a.machines}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace,
 		MaxTransfers: transfers, Guard: a.guard, Log: c.Log,
 	})
+	obs.proven = a.tftp.Proven
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
 			Files: asked{

@@ -12,7 +12,7 @@ const (
 	ownDescriptors = 128
 	// mostConnections and mostTransfers are what is taken at once where the system has descriptors for more.
 	mostConnections = 4096
-	mostTransfers   = 1024
+	mostTransfers   = 4096
 	// leastShare is what HTTP and TFTP have in any case.
 	leastShare = 16
 )

@@ -12,8 +12,8 @@ func TestSharesOfTheDescriptors(t *testing.T) {
 		256:            {32, 32},
 		1024:           {224, 224},
 		4096:           {992, 992},
-		65536:          {4096, 1024}, // that of the systemd unit
-		math.MaxUint64: {4096, 1024}, // RLIM_INFINITY
+		65536:          {4096, 4096}, // that of the systemd unit
+		math.MaxUint64: {4096, 4096}, // RLIM_INFINITY
 	} {
 		connections, transfers := shares(limit)
 		if got := [2]int{connections, transfers}; got != want {

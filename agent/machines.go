@@ -136,11 +136,16 @@ type watched struct {
 	boot.Observer
 	*machines
 	own func(boot.Ask) bool // a request that is no machine's
+	// proven hears of addresses that completed a request by TCP; nil: nobody wants to know.
+	proven func(netip.Addr)
 }
 
 // End uses up what a machine was to boot once, when it has the kernel.
 func (w watched) End(t boot.Transfer) {
 	w.Observer.End(t)
+	if w.proven != nil && t.Proto == boot.HTTP && t.Outcome == boot.OK {
+		w.proven(t.Client.Addr())
+	}
 	if t.Outcome == boot.OK && t.Class == boot.UEFI && t.Artifact == boot.NBP && !w.own(t.Ask) {
 		w.onward.arrived(w.keys(t.Facts, t.Client.Addr()), t.Proto, time.Now())
 	}

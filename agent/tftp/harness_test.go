@@ -115,7 +115,14 @@ func serving(t testing.TB, c Config) *running {
 	return servingOn(t, c, l)
 }
 
+// servingOn has loopback proven to be a machine: what strangers get of a single port is a test of its own.
 func servingOn(t testing.TB, c Config, l *Listener) *running {
+	t.Helper()
+	return servingStrangers(t, c, l, netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback())
+}
+
+// servingStrangers takes none but proven for machines.
+func servingStrangers(t testing.TB, c Config, l *Listener, proven ...netip.Addr) *running {
 	t.Helper()
 	r := &running{addr: l.Addrs()[0], record: newRecord(), done: make(chan error, 1)}
 	if c.Observer == nil {
@@ -125,6 +132,9 @@ func servingOn(t testing.TB, c Config, l *Listener) *running {
 		c.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	r.Server = New(c)
+	for _, a := range proven {
+		r.Proven(a)
+	}
 	var ctx context.Context
 	ctx, r.stop = context.WithCancel(context.Background())
 	go func() { r.done <- r.Serve(ctx, l) }()

@@ -25,6 +25,7 @@ type loop struct {
 	timers timers
 	out    [maxSend + headerLen]byte // where packets are put together
 	taken  []message
+	turned time.Time // when those who wait had a turn
 
 	mu     sync.Mutex
 	inbox  []message
@@ -93,6 +94,13 @@ func (l *loop) run() {
 			l.taken[i] = message{}
 		}
 		wait := l.expire()
+		if l.server.table.waits.Load() > 0 {
+			if now := time.Now(); now.Sub(l.turned) >= turns {
+				l.turned = now
+				l.server.table.turn(now, l.server.revived)
+			}
+			wait = min(wait, turns)
+		}
 		l.mu.Lock()
 		if l.asleep = len(l.inbox) == 0 && wait > 0; !l.asleep {
 			wait = 0
@@ -116,6 +124,7 @@ func (l *loop) told(m *message) {
 	case m.order > 0:
 		m.t.checked, m.t.checking = m.order, false
 		l.resume(m.t, m.err)
+	case m.t == nil: // there are requests that wait
 	case m.what == came:
 		l.received(m.t, m.packet[:m.n], m.err)
 	default:
@@ -233,9 +242,10 @@ func (l *loop) arm(t *transfer) {
 	if t.phase != active || t.stuck() {
 		return
 	}
-	at := t.end.Start.Sub(l.start) + t.due
+	due := t.soonest()
+	at := t.end.Start.Sub(l.start) + due
 	switch {
-	case t.due == never:
+	case due == never:
 	case t.place == 0:
 		t.at = at
 		heap.Push(&l.timers, t)
@@ -254,10 +264,13 @@ func (l *loop) expire() time.Duration {
 			return t.at - now
 		}
 		heap.Pop(&l.timers)
-		switch due := t.end.Start.Sub(l.start) + t.due; {
+		switch due := t.end.Start.Sub(l.start) + t.soonest(); {
 		case t.stuck(): // armed again when what it waits for is there
 		case due > now:
 			l.arm(t)
+		case t.after > 0:
+			t.after, t.waited = 0, true
+			l.resume(t, nil)
 		default:
 			l.happens(t, event{what: passes})
 		}

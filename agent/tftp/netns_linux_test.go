@@ -51,8 +51,14 @@ func (printer) End(t boot.Transfer) {
 
 func serveForTest(words []string) {
 	c := Config{
-		Opener:   shelf{"nbp": file(pattern(93955)), "f": file(pattern(2000)), "1m": file(pattern(1 << 20))},
-		Observer: printer{},
+		Opener: shelf{
+			"nbp": file(pattern(93955)), "f": file(pattern(2000)), "1m": file(pattern(1 << 20)),
+			"undionly.kpxe": file(pattern(93955)),
+		},
+		Observer: printer{}, MaxTransfers: 4096,
+	}
+	for name, f := range c.Opener.(shelf) {
+		f.ID = name
 	}
 	var addrs []netip.AddrPort
 	for _, w := range words {
@@ -70,7 +76,9 @@ func serveForTest(words []string) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	fmt.Println("serving", l.Addrs())
-	if err := New(c).Serve(ctx, l); err != nil {
+	s := New(c)
+	s.Proven(netip.MustParseAddr("10.77.0.9"))
+	if err := s.Serve(ctx, l); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}

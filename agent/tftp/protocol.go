@@ -110,6 +110,8 @@ func (s session) step(e event, now time.Duration) (session, output) {
 func (s *session) take(r reply, now time.Duration) (out output) {
 	switch r.op {
 	case opERROR:
+		s.hear()
+		s.heardAt = now
 		if s.probing() && (r.number == codeUndefined || r.number == codeOption) {
 			out.outcome = boot.SizeProbe
 			return out

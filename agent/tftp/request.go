@@ -30,13 +30,15 @@ func (s *Server) packet(sock *socket, b, control []byte, client netip.AddrPort) 
 			s.request(sock, b, control, client)
 		}
 	case opACK, opDATA, opERROR:
+		now := time.Now()
 		if s.SinglePort {
 			if t := s.table.find(key{sock, client}); t != nil && !t.over.Load() {
 				s.loop.post(packetFor(t, b, nil))
 				return
 			}
 		}
-		if b[1] != opERROR && len(b) >= headerLen && b[0] == 0 && s.served(client.Addr()) {
+		// One whose transfer was evicted would end its boot at an ERROR. It asks again after silence.
+		if b[1] != opERROR && len(b) >= headerLen && b[0] == 0 && s.served(client.Addr()) && !s.table.evictedLately(now) {
 			dst, _ := sock.destination(control)
 			s.refuse(sock, dst, client, codeUnknownTID, "unknown transfer ID")
 		}
@@ -56,11 +58,7 @@ func (s *Server) request(sock *socket, b, control []byte, client netip.AddrPort)
 		local = netip.AddrPortFrom(dst, local.Port())
 	}
 	r, bad := parseRequest(b)
-	ask := boot.Ask{
-		Proto: boot.TFTP, Client: client, Local: local, Name: r.name,
-		Facts: boot.NameFacts(r.name),
-		Class: boot.ClassifyTFTP(boot.TFTPShape{Name: r.name, Options: r.options, Port: client.Port()}),
-	}
+	ask := asking(r, client, local)
 	switch {
 	case !s.served(client.Addr()):
 		s.refused(ask, now, errForeign)
@@ -74,21 +72,65 @@ func (s *Server) request(sock *socket, b, control []byte, client netip.AddrPort)
 		s.refuse(sock, dst, client, codeIllegal, "mode is neither octet nor netascii")
 		s.refused(ask, now, errMode)
 	default:
-		t := &transfer{
-			server: s, key: key{sock, client}, raw: string(b), request: r, device: nic.mtu,
-			end: boot.Transfer{Ask: ask, Artifact: boot.NoFile, Start: now},
+		if s.SinglePort && s.strangers.barred.has(client.Addr(), now) {
+			return
 		}
-		if s.SinglePort {
-			t.wire = sock.share(local, client)
-		}
+		t := s.newTransfer(place{sock, local, nic.mtu}, client, string(b), r, ask, now)
 		switch s.table.add(t) {
 		case full:
 			s.refused(ask, now, errFull)
 		case closing:
 			s.refused(ask, now, errStopping)
-		case added, same:
+		case added, same, waits, silent:
 		}
 	}
+}
+
+func (s *Server) newTransfer(
+	at place, client netip.AddrPort, raw string, r request, ask boot.Ask, now time.Time,
+) *transfer {
+	t := &transfer{
+		server: s, key: key{at.sock, client}, raw: raw, request: r, device: at.device,
+		stranger: !s.strangers.proven.has(client.Addr(), now),
+		end:      boot.Transfer{Ask: ask, Artifact: boot.NoFile, Start: now},
+	}
+	t.limited = t.stranger && s.SinglePort
+	t.begun = !t.stranger || s.news.allow(1, now)
+	if s.SinglePort {
+		t.wire = at.sock.share(at.local, client, func() { s.refusals(at.sock) })
+	}
+	return t
+}
+
+// revived is a request whose turn has come.
+func (s *Server) revived(at place, client netip.AddrPort, raw string) *transfer {
+	r, _ := parseRequest([]byte(raw))
+	return s.newTransfer(at, client, raw, r, asking(r, client, at.local), time.Now())
+}
+
+// asking is what is known of who asks.
+func asking(r request, client, local netip.AddrPort) boot.Ask {
+	return boot.Ask{
+		Proto: boot.TFTP, Client: client, Local: local, Name: r.name,
+		Facts: boot.NameFacts(r.name),
+		Class: boot.ClassifyTFTP(boot.TFTPShape{Name: r.name, Options: r.options, Port: client.Port()}),
+	}
+}
+
+// refusals ends the transfers of a single port whose clients ICMP says are not there, and reports whether there were
+// any. An address that never proved to be a machine's has not asked: it is barred.
+func (s *Server) refusals(sock *socket) bool {
+	all := sock.refusals()
+	now := time.Now()
+	for _, client := range all {
+		if !s.strangers.proven.has(client.Addr(), now) {
+			s.strangers.barred.add(client.Addr(), now)
+		}
+		if t := s.table.find(key{sock, client}); t != nil {
+			t.tell(unreachable)
+		}
+	}
+	return len(all) > 0
 }
 
 func (s *Server) served(a netip.Addr) bool {
@@ -107,13 +149,19 @@ func (s *Server) served(a netip.Addr) bool {
 // refuse sends an ERROR from the listening port.
 func (s *Server) refuse(sock *socket, from netip.Addr, client netip.AddrPort, code uint16, text string) {
 	b := appendError(make([]byte, 0, 64), code, text)
+	if now := time.Now(); !s.strangers.proven.has(client.Addr(), now) && !s.table.budget.allow(headers+len(b), now) {
+		return
+	}
 	if _, _, err := sock.conn.WriteMsgUDPAddrPort(b, sock.control(from), client); err != nil {
 		s.Log.Debug("sending an ERROR", "client", client, "err", err)
 	}
 }
 
-// refused tells of a request that was not begun.
+// refused tells of a request that was not begun, unless there are too many.
 func (s *Server) refused(ask boot.Ask, start time.Time, err error) {
+	if !s.news.allow(1, start) {
+		return
+	}
 	s.Observer.Begin(ask)
 	s.finish(boot.Transfer{Ask: ask, Artifact: boot.NoFile, Outcome: boot.Refused, Start: start, Err: err})
 }

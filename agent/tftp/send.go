@@ -1,14 +1,32 @@
 package tftp
 
 import (
+	"time"
+
 	"pxeagent/agent/boot"
 )
 
-// send sends the OACK or blocks, as soon as the file's chunks with them were read.
+// send sends the OACK or blocks, as soon as they may be sent and the file's chunks with them were read.
 func (l *loop) send(t *transfer, p packets) {
 	t.unsent = p
+	if t.limited && !t.waited {
+		if t.after == 0 {
+			n := (headers + headerLen + t.terms.blksize) * p.count
+			if p.oack {
+				n = headers + len(t.oack)
+			}
+			now := time.Now()
+			if wait := l.server.strangers.wait(t.key.client.Addr(), n, now); wait > 0 {
+				t.after = now.Sub(t.end.Start) + wait
+			}
+		}
+		if t.after > 0 {
+			return
+		}
+		t.waited = true
+	}
 	if p.oack {
-		t.unsent = packets{}
+		t.unsent, t.waited = packets{}, false
 		l.transmit(t, t.oack, len(t.oack))
 		return
 	}
@@ -28,7 +46,7 @@ func (l *loop) send(t *transfer, p packets) {
 	if !l.check(t, to) {
 		return
 	}
-	t.unsent = packets{}
+	t.unsent, t.waited = packets{}, false
 	if t.content.size < 0 {
 		p.count = l.found(t, p, to)
 	}
@@ -49,7 +67,7 @@ func (l *loop) resume(t *transfer, err error) {
 		t.sendError(codeUndefined, "the file cannot be read")
 		l.end(t, boot.Failed, err)
 	case !t.stuck():
-		if t.unsent.count > 0 {
+		if t.unsent != (packets{}) {
 			l.guarded(t, func() { l.send(t, t.unsent) })
 		}
 		l.arm(t)

@@ -140,7 +140,7 @@ func TestForgedRequestsMakeRoom(t *testing.T) {
 		forged[i].oack("tsize=2000")
 	}
 	forged[3].oack("tsize=2000")
-	forged[3].quiet(unheard)
+	forged[3].quiet(owes)
 	c := dialing(t, s.addr)
 	c.ask("f", "")
 	if got := c.rest(1, 512); len(got) != 2000 {
@@ -278,7 +278,9 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		closed := make(chan struct{}, 10)
 		f := file(pattern(2000))
 		f.Close = func() error { closed <- struct{}{}; return nil }
-		go func() { done <- New(Config{Opener: shelf{"f": f}, SinglePort: single}).Serve(ctx, l) }()
+		s := New(Config{Opener: shelf{"f": f}, SinglePort: single})
+		s.Proven(netip.MustParseAddr("127.0.0.1"))
+		go func() { done <- s.Serve(ctx, l) }()
 		for range 10 {
 			c := dialing(t, l.Addrs()[0])
 			c.ask("f", "")

@@ -3,6 +3,7 @@ package tftp
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,7 +14,7 @@ type key struct {
 	client netip.AddrPort
 }
 
-// table holds the transfers that run.
+// table holds the transfers that run, and the requests that wait for their turn.
 type table struct {
 	mu        sync.Mutex
 	running   map[key]*transfer
@@ -21,15 +22,25 @@ type table struct {
 	most      int
 	mostEach  int
 	closed    bool
+
+	pending pending
+	waits   atomic.Int32 // requests that wait
+	// unheard are the transfers whose clients have not answered, in the order in which they began: a ring with oldest
+	// before the first.
+	unheard transfer
+	budget  rate         // of bytes to clients that have not answered
+	evicted atomic.Int64 // when one was last, in nanoseconds of Unix time
 }
 
 // admission is what became of a request.
 type admission int
 
 const (
-	added admission = iota
-	same            // as one whose transfer runs: the client asks again, or the network doubled the packet
-	full
+	added  admission = iota
+	same             // as one whose transfer runs: the client asks again, or the network doubled the packet
+	waits            // until it is its turn
+	full             // its address has too many
+	silent           // not to be served for now
 	closing
 )
 
@@ -37,25 +48,33 @@ const (
 	// asksAnew is how long a client must be silent before its request, sent again in the same words from the same port, is
 	// a new one: the machine was restarted. Intel's ROM always asks from 2070 and 2071.
 	asksAnew = time.Second
-	// unheard is how long a client may owe its first answer before it can lose its place to another.
-	unheard = 200 * time.Millisecond
+	// owes is how long a client may owe its first answer before it can lose its place to another.
+	owes = 200 * time.Millisecond
+	// Of the requests that wait so many have their turn at once, and that often: 2,000 a second. More would only be more
+	// for a forger, and take the time of those who have answered.
+	turnsOf = 8
+	turns   = 4 * time.Millisecond
 )
 
 func (tb *table) init(most, mostEach int) {
 	tb.running, tb.perClient = make(map[key]*transfer), make(map[netip.Addr]int)
 	tb.most, tb.mostEach = most, mostEach
+	tb.pending = newPending(time.Now())
+	tb.unheard.newer, tb.unheard.older = &tb.unheard, &tb.unheard
+	tb.budget = perSecond(unansweredRate, 4*unansweredRate)
 }
 
-// add starts t, or hands its request to the transfer that runs for it already. A client that asks
-// for something else from the same port has given up the old transfer, which ends; t starts after it.
+// add starts t, or hands its request to the transfer that runs for it already, or has it wait. A client that asks for
+// something else from the same port has given up the old transfer, which ends; t starts after it.
 func (tb *table) add(t *transfer) admission {
 	tb.mu.Lock()
 	defer tb.mu.Unlock()
+	now := t.end.Start
 	if tb.closed {
 		return closing
 	}
 	if old := tb.running[t.key]; old != nil {
-		if old.raw == t.raw && old.end.Local == t.end.Local && !old.over.Load() && !old.restarted(t.end.Start) {
+		if old.raw == t.raw && old.end.Local == t.end.Local && !old.over.Load() && !old.restarted(now) {
 			old.asked.Store(true)
 			old.tell(asksAgain)
 			return same
@@ -65,31 +84,116 @@ func (tb *table) add(t *transfer) admission {
 		return added
 	}
 	addr := t.key.client.Addr()
-	if tb.perClient[addr] >= tb.mostEach || len(tb.running) >= tb.most && !tb.evict(t.end.Start) {
+	if tb.perClient[addr] >= tb.mostEach {
 		return full
 	}
-	tb.running[t.key] = t
-	tb.perClient[addr]++
-	t.start()
+	if t.stranger && t.server.SinglePort && !tb.alone(t, now) {
+		return silent
+	}
+	if (t.stranger && tb.pending.len() > 0) || !tb.room(now) || t.stranger && !tb.budget.allow(t.cost(), now) {
+		tb.pending.push(place{t.key.sock, t.end.Local, t.device}, t.key.client, t.raw, !t.stranger, now)
+		if tb.waits.Swap(int32(tb.pending.len())) == 0 {
+			t.server.loop.post(message{what: passes}) // which has turns from now on
+		}
+		return waits
+	}
+	tb.begin(t)
 	return added
 }
 
-// evict makes room where there is none, at the cost of a transfer whose client never answered: most likely the address
-// was forged. It reports whether there is one. Which one goes is chance, so that who floods cannot choose.
-func (tb *table) evict(now time.Time) bool {
-	for k, t := range tb.running {
-		if !t.answered.Load() && now.Sub(t.end.Start) > unheard {
-			tb.forget(k)
-			t.tell(evicts)
-			return true
-		}
-	}
-	return false
+// begin starts t.
+func (tb *table) begin(t *transfer) {
+	tb.running[t.key] = t
+	tb.perClient[t.key.client.Addr()]++
+	tb.owe(t)
+	t.start()
 }
 
-func (tb *table) forget(k key) {
-	delete(tb.running, k)
-	addr := k.client.Addr()
+// turn starts requests that have waited, as many as there is room for now.
+func (tb *table) turn(now time.Time, made func(place, netip.AddrPort, string) *transfer) {
+	tb.mu.Lock()
+	defer tb.mu.Unlock()
+	for started := 0; started < turnsOf && !tb.closed && tb.pending.len() > 0 && tb.room(now) && tb.budget.allow(0, now); {
+		at, client, raw, ok := tb.pending.next(now)
+		if !ok {
+			break
+		}
+		k := key{at.sock, client}
+		if tb.running[k] != nil || tb.perClient[client.Addr()] >= tb.mostEach {
+			continue
+		}
+		t := made(at, client, raw)
+		tb.budget.reserve(t.cost(), now)
+		tb.begin(t)
+		started++
+	}
+	tb.waits.Store(int32(tb.pending.len()))
+}
+
+// room makes room where there is none, at the cost of the transfer whose client has owed its first answer the longest:
+// most likely the address was forged. It reports whether there is room.
+func (tb *table) room(now time.Time) bool {
+	if len(tb.running) < tb.most {
+		return true
+	}
+	t := tb.unheard.newer
+	if t == &tb.unheard || now.Sub(t.end.Start) <= owes {
+		return false
+	}
+	tb.forget(t)
+	t.tell(evicts)
+	tb.evicted.Store(now.UnixNano())
+	return true
+}
+
+// evictedLately: the client of a transfer that was evicted may still send, and is answered with silence.
+func (tb *table) evictedLately(now time.Time) bool {
+	return now.UnixNano()-tb.evicted.Load() < int64(time.Minute)
+}
+
+// alone reports whether t may be the only transfer of its address. Another whose client has been silent is over: the
+// machine was restarted.
+func (tb *table) alone(t *transfer, now time.Time) bool {
+	addr := t.key.client.Addr()
+	if tb.perClient[addr] == 0 {
+		return true
+	}
+	for k, other := range tb.running {
+		if k.client.Addr() == addr {
+			if now.Sub(other.end.Start)-time.Duration(other.heard.Load()) <= asksAnew {
+				return false
+			}
+			other.tell(asksElse)
+		}
+	}
+	return true
+}
+
+// owe puts t last among those whose clients owe an answer.
+func (tb *table) owe(t *transfer) {
+	t.older, t.newer = tb.unheard.older, &tb.unheard
+	t.older.newer, t.newer.older = t, t
+}
+
+// paid takes t out of them.
+func (tb *table) paid(t *transfer) {
+	if t.older != nil {
+		t.older.newer, t.newer.older = t.newer, t.older
+		t.older, t.newer = nil, nil
+	}
+}
+
+// answered is for when t's client has answered.
+func (tb *table) answered(t *transfer) {
+	tb.mu.Lock()
+	defer tb.mu.Unlock()
+	tb.paid(t)
+}
+
+func (tb *table) forget(t *transfer) {
+	tb.paid(t)
+	delete(tb.running, t.key)
+	addr := t.key.client.Addr()
 	if tb.perClient[addr]--; tb.perClient[addr] == 0 {
 		delete(tb.perClient, addr)
 	}
@@ -99,16 +203,17 @@ func (tb *table) forget(k key) {
 func (tb *table) remove(t *transfer) {
 	tb.mu.Lock()
 	defer tb.mu.Unlock()
+	if !t.answered.Load() {
+		tb.pending.struck.add(tb.pending.hash(t.key.client, t.raw), time.Now())
+	}
 	if tb.running[t.key] != t {
 		return // evicted
 	}
 	next := t.next
-	if next == nil || tb.closed {
-		tb.forget(t.key)
-		return
+	tb.forget(t)
+	if next != nil && !tb.closed {
+		tb.begin(next)
 	}
-	tb.running[t.key] = next
-	next.start()
 }
 
 func (tb *table) find(k key) *transfer {
@@ -126,9 +231,11 @@ func (tb *table) each(f func(*transfer)) {
 	}
 }
 
-// close lets no more in.
+// close lets no more in, and nothing wait any more.
 func (tb *table) close() {
 	tb.mu.Lock()
 	defer tb.mu.Unlock()
 	tb.closed = true
+	tb.pending = newPending(time.Now())
+	tb.waits.Store(0)
 }

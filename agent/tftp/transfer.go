@@ -30,7 +30,12 @@ type transfer struct {
 	request
 	device int // MTU of the interface that it came by; 0: not known
 
-	next *transfer // takes this one's place; the table's
+	stranger bool // its address was not proven to be a machine's when it asked
+	limited  bool // it is a single port's, whose answers prove nothing
+	begun    bool // the Observer hears of it: at once, or in a flood when its client has answered
+
+	next         *transfer // takes this one's place; the table's
+	older, newer *transfer // among those whose clients owe an answer; the table's
 
 	answered atomic.Bool  // the client has sent something to this transfer: its address is not forged
 	heard    atomic.Int64 // when it did last, in nanoseconds after the start
@@ -53,6 +58,8 @@ type transfer struct {
 	place   int           // among the timers, from 1; 0: none
 	bad     int           // errors in a row
 	sendErr error         // of the last send
+	after   time.Duration // not before then may unsent be sent, as too much was; 0: at any time
+	waited  bool          // that time is over
 
 	unsent   packets  // wait for chunks
 	held     []*chunk // what they, or those being sent, are made of
@@ -76,7 +83,9 @@ func (t *transfer) start() {
 
 // open opens the file and a socket, and hands t to the loop.
 func (t *transfer) open() {
-	t.server.guarded(func() { t.server.Observer.Begin(t.end.Ask) })
+	if t.begun {
+		t.server.guarded(func() { t.server.Observer.Begin(t.end.Ask) })
+	}
 	t.end.Outcome = boot.Failed // if it panics
 	err := t.server.Guard.Do(guard.TFTP, func() (err error) {
 		t.end.Outcome, err = t.prepare()
@@ -121,12 +130,16 @@ func (t *transfer) prepare() (boot.Outcome, error) {
 	t.content = t.server.contents.open(f, t.netascii)
 	t.size = t.content.size
 	window := t.server.windows.limit(networkOf(t.end.Client.Addr()), t.end.Start)
+	if t.limited {
+		window = 1
+	}
 	t.terms = negotiate(t.options, t.size, t.largest(), window)
 	last := int64(0)
 	if t.size >= 0 {
 		last = t.size/int64(t.terms.blksize) + 1
 	}
 	t.session = newSession(t.terms, last, t.server.Silence)
+	t.session.strict = t.server.SinglePort
 	if len(t.terms.oack) > 0 {
 		t.oack = appendOACK(nil, t.terms.oack)
 	}
@@ -150,7 +163,12 @@ func (t *transfer) finish() {
 		s.contents.release(t.content)
 	}
 	t.end.Quirks = append(slices.Clip(t.end.Quirks), t.oddities()...)
-	s.guarded(func() { s.finish(t.end) })
+	if t.end.Outcome == boot.OK {
+		s.strangers.proven.add(t.key.client.Addr(), time.Now())
+	}
+	if t.begun {
+		s.guarded(func() { s.finish(t.end) })
+	}
 }
 
 // oddities are those in how the client asked.
@@ -167,6 +185,25 @@ func (t *transfer) oddities() (quirks []boot.Quirk) {
 // now is the time as session counts it.
 func (t *transfer) now() time.Duration { return time.Since(t.end.Start) }
 
+// headers are those of IP and UDP in a packet.
+const headers = 20 + 8
+
+// cost is what t's client is sent at least before it answers, in bytes.
+func (t *transfer) cost() int {
+	if len(t.options) == 0 {
+		return headers + headerLen + defaultSize
+	}
+	return headers + len(t.raw)
+}
+
+// soonest is when something is to be done for t, as session counts.
+func (t *transfer) soonest() time.Duration {
+	if t.after > 0 {
+		return t.after
+	}
+	return t.due
+}
+
 // stuck: what t is to send next waits for the file. No time passes for it until then.
 func (t *transfer) stuck() bool { return t.waits > 0 || t.checking }
 
@@ -178,7 +215,15 @@ func (t *transfer) hear() {
 	t.heard.Store(int64(t.session.heardAt))
 	if !t.answered.Load() {
 		t.answered.Store(true)
-		t.server.unproven.forget(t.key.client.Addr())
+		t.server.table.answered(t)
+		t.server.strangers.answered(t.key.client.Addr())
+		if !t.server.SinglePort {
+			t.server.strangers.proven.add(t.key.client.Addr(), time.Now())
+		}
+		if !t.begun {
+			t.begun = true
+			t.server.guarded(func() { t.server.Observer.Begin(t.end.Ask) })
+		}
 	}
 }
 
@@ -195,7 +240,7 @@ func (t *transfer) arrived() int64 {
 // may be forged. All errors but one are as if the packets were lost: a firewall, a queue that is full, an address
 // without an ARP answer. It reports whether t goes on.
 func (l *loop) transmit(t *transfer, b []byte, size int) bool {
-	if !t.answered.Load() && !l.server.unproven.allow(t.key.client.Addr(), time.Now()) {
+	if !t.answered.Load() && !l.server.strangers.allow(t.key.client.Addr(), time.Now()) {
 		return true
 	}
 	t.sendErr = t.wire.send(b, size)

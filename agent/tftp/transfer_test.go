@@ -290,8 +290,8 @@ func TestAddressThatAnswersNothing(t *testing.T) {
 	})
 }
 
-func TestUnproven(t *testing.T) {
-	u := unproven{most: 2}
+func TestStrangersAreSentLittle(t *testing.T) {
+	u := newStrangers(2)
 	now := time.Now()
 	a, b := netip.MustParseAddr("10.77.0.9"), netip.MustParseAddr("10.77.0.10")
 	for i, want := range []bool{true, true, false, false} {
@@ -302,7 +302,7 @@ func TestUnproven(t *testing.T) {
 	if !u.allow(b, now) {
 		t.Error("another address is sent nothing")
 	}
-	u.forget(a)
+	u.answered(a)
 	for packet, want := range []bool{true, true, false} {
 		if got := u.allow(a, now); got != want {
 			t.Errorf("packet %d after an answer: %v", packet, got)
@@ -313,7 +313,7 @@ func TestUnproven(t *testing.T) {
 	}
 	for i := range 100_000 {
 		u.allow(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), now)
-		if len(u.sends) > unprovenMost {
+		if len(u.sends) > countedMost {
 			t.Fatalf("%d addresses are counted", len(u.sends))
 		}
 	}

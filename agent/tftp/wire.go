@@ -2,7 +2,9 @@ package tftp
 
 import (
 	"errors"
+	"net"
 	"net/netip"
+	"strconv"
 	"syscall"
 )
 
@@ -38,10 +40,12 @@ type shared struct {
 	several []byte // the same for packets of size bytes in one send
 	size    int
 	single  bool // packets go one at a time
+	refused func()
 }
 
-func (s *socket) share(local, client netip.AddrPort) *shared {
-	return &shared{sock: s, local: local, client: client, control: s.control(local.Addr())}
+// share is for a client. refused is called when the system has news of packets that did not arrive.
+func (s *socket) share(local, client netip.AddrPort, refused func()) *shared {
+	return &shared{sock: s, local: local, client: client, control: s.control(local.Addr()), refused: refused}
 }
 
 func (w *shared) send(b []byte, size int) error {
@@ -64,6 +68,7 @@ func (w *shared) send(b []byte, size int) error {
 func (w *shared) write(b, control []byte) error {
 	_, _, err := w.sock.conn.WriteMsgUDPAddrPort(b, control, w.client)
 	if errors.Is(err, syscall.ECONNREFUSED) {
+		w.refused()
 		_, _, err = w.sock.conn.WriteMsgUDPAddrPort(b, control, w.client)
 	}
 	return err
@@ -72,6 +77,31 @@ func (w *shared) write(b, control []byte) error {
 func (w *shared) mtu() int { return pathMTU(w.local.Addr(), w.client) }
 
 func (w *shared) close() {}
+
+// zoneIndex is the index of an interface that is named by its name or its index.
+func zoneIndex(name string) uint32 {
+	if name == "" {
+		return 0
+	}
+	if n, err := strconv.ParseUint(name, 10, 32); err == nil {
+		return uint32(n)
+	}
+	if ifi, err := net.InterfaceByName(name); err == nil {
+		return uint32(ifi.Index)
+	}
+	return 0
+}
+
+// zoneName is what package net calls that interface.
+func zoneName(index uint32) string {
+	if index == 0 {
+		return ""
+	}
+	if ifi, err := net.InterfaceByIndex(int(index)); err == nil {
+		return ifi.Name
+	}
+	return strconv.Itoa(int(index))
+}
 
 // oneByOne sends packets of size bytes, of which the last may be shorter.
 func oneByOne(b []byte, size int, send func([]byte) error) error {

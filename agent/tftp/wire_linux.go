@@ -2,10 +2,8 @@ package tftp
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"time"
 	"unsafe"
 
@@ -57,21 +55,7 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 	if a.Addr().Is4() {
 		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
 	}
-	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16(), ZoneId: zone(a.Addr().Zone())}
-}
-
-// zone is the index of an interface that is named by its name or its index.
-func zone(name string) uint32 {
-	if name == "" {
-		return 0
-	}
-	if n, err := strconv.ParseUint(name, 10, 32); err == nil {
-		return uint32(n)
-	}
-	if ifi, err := net.InterfaceByName(name); err == nil {
-		return uint32(ifi.Index)
-	}
-	return 0
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16(), ZoneId: zoneIndex(a.Addr().Zone())}
 }
 
 func (w *port) send(b []byte, size int) error {

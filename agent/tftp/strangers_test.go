@@ -1,0 +1,243 @@
+package tftp
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"pxeagent/agent/boot"
+)
+
+// stranger serves one file by a single port to addresses that are not proven.
+func stranger(t *testing.T, c Config) *running {
+	t.Helper()
+	l, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Opener, c.SinglePort = shelf{"f": file(pattern(2000))}, true
+	return servingStrangers(t, c, l)
+}
+
+// An answer that comes to a single port proves nothing, as a forger can guess it. An address that has completed a
+// transfer is taken for a machine's.
+func TestSinglePortGivesStrangersLittle(t *testing.T) {
+	s := stranger(t, Config{})
+	c, other := dialing(t, s.addr), dialing(t, s.addr)
+	c.ask("f", "blksize=512 windowsize=64")
+	c.oack("blksize=512 windowsize=1")
+	c.ack(0)
+	c.fresh(1)
+	other.ask("f", "tsize=0") // from the same address
+	other.quiet(50 * time.Millisecond)
+	c.ack(1)
+	c.rest(2, 512)
+	s.record.wait(t, boot.OK)
+	c.ask("f", "blksize=512 windowsize=64")
+	c.oack("blksize=512 windowsize=64")
+	c.abort(codeUndefined)
+	s.record.wait(t, boot.Aborted)
+}
+
+func TestBlindAcksEndATransfer(t *testing.T) {
+	s := stranger(t, Config{})
+	c := dialing(t, s.addr)
+	c.ask("f", "blksize=512")
+	c.oack("blksize=512")
+	for block := range 5 { // as a forger does, who does not see what is sent
+		c.ack(block)
+		c.ack(block + 2)
+	}
+	if tr := s.record.wait(t, boot.Aborted); !errors.Is(tr.Err, errBlind) || tr.Bytes > 1024 {
+		t.Errorf("%+v", tr)
+	}
+}
+
+// A machine that never asked says so by ICMP, and is sent nothing for a minute.
+func TestAddressThatNeverAsked(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells of ICMP at a socket that is not connected")
+	}
+	s := stranger(t, Config{})
+	c := dialing(t, s.addr)
+	c.ask("f", "blksize=512")
+	c.oack("blksize=512")
+	c.conn.Close() // the kernel answers what is sent again
+	if tr := s.record.wait(t, boot.Aborted); !errors.Is(tr.Err, errGone) {
+		t.Errorf("%+v", tr)
+	}
+	again := dialing(t, s.addr)
+	again.ask("f", "")
+	again.quiet(50 * time.Millisecond)
+	if !s.strangers.barred.has(netip.MustParseAddr("127.0.0.1"), time.Now()) {
+		t.Error("the address is not barred")
+	}
+	if s.strangers.barred.has(netip.MustParseAddr("127.0.0.1"), time.Now().Add(barredFor)) {
+		t.Error("the address is barred for more than a minute")
+	}
+}
+
+// An ERROR 5 would end the boot of a machine that was slow. It asks again after silence.
+func TestEvictedTransferIsAnsweredWithSilence(t *testing.T) {
+	s := serving(t, Config{Opener: shelf{"f": file(pattern(2000))}, SinglePort: true, MaxTransfers: 1, MaxPerClient: 2})
+	slow, c := dialing(t, s.addr), dialing(t, s.addr)
+	slow.ask("f", "tsize=0")
+	slow.oack("tsize=2000")
+	slow.oack("tsize=2000")
+	slow.quiet(owes)
+	c.ask("f", "")
+	if tr := s.record.wait(t, boot.TimedOut); !errors.Is(tr.Err, errEvicted) {
+		t.Errorf("%+v", tr)
+	}
+	c.rest(1, 512)
+	s.record.wait(t, boot.OK)
+	slow.ack(0)
+	slow.quiet(50 * time.Millisecond)
+	slow.ask("f", "")
+	slow.rest(1, 512)
+	s.record.wait(t, boot.OK)
+}
+
+// What strangers of a single port are sent in all is bounded for each and for all of them.
+func TestStrangersShareARate(t *testing.T) {
+	now := time.Now()
+	for _, tt := range []struct{ addresses, want int }{{1, strangerRate}, {10, 10 * strangerRate}, {100, strangersRate}} {
+		s := newStrangers(1)
+		const packet, span = 1460, 10 * time.Second
+		sent := 0
+		for i := range tt.addresses {
+			a := netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})
+			_ = s.wait(a, packet, now)
+		}
+		for turn := 1; ; turn++ {
+			longest := time.Duration(0)
+			for i := range tt.addresses {
+				longest = max(longest, s.wait(netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), packet, now))
+			}
+			if longest > span {
+				break
+			}
+			sent += tt.addresses * packet
+		}
+		if rate := sent / int(span/time.Second); rate > tt.want*11/10+packet || rate < tt.want*9/10 {
+			t.Errorf("%d addresses are sent %d bytes a second, want %d", tt.addresses, rate, tt.want)
+		}
+	}
+}
+
+func TestMarks(t *testing.T) {
+	m := marks[int]{keep: time.Minute, most: 100}
+	now := time.Now()
+	for i := range 1000 {
+		m.add(i, now)
+		if len(m.newer)+len(m.older) > 100 {
+			t.Fatalf("%d are remembered", len(m.newer)+len(m.older))
+		}
+	}
+	if !m.has(999, now) || !m.has(950, now) || m.has(1, now) || m.has(999, now.Add(time.Minute)) {
+		t.Error("remembers what it should not, or does not what it should")
+	}
+}
+
+func TestRate(t *testing.T) {
+	now := time.Now()
+	r := perSecond(1000, 10)
+	got := 0
+	for range 2000 {
+		for r.allow(1, now) {
+			got++
+		}
+		now = now.Add(time.Millisecond)
+	}
+	if got < 2000 || got > 2000+11 {
+		t.Errorf("%d in 2 s of 1,000 a second and 10 at once", got)
+	}
+}
+
+// requestOf is the request of client i.
+func requestOf(i int) (netip.AddrPort, string) {
+	client := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 2070)
+	return client, string(rrq("undionly.kpxe", "octet", "blksize=1432 tsize=0"))
+}
+
+func TestRequestsThatWait(t *testing.T) {
+	now := time.Now()
+	p := newPending(now)
+	at := place{local: netip.MustParseAddrPort("10.77.0.1:69")}
+	push := func(i int) {
+		client, raw := requestOf(i)
+		p.push(at, client, raw, false, now)
+	}
+	next := func() string {
+		from, client, raw, ok := p.next(now)
+		if !ok {
+			return "none"
+		}
+		if want, text := requestOf(int(client.Addr().As4()[3])); from != at || client != want || raw != text {
+			t.Errorf("%v %v %q came out", from, client, raw)
+		}
+		return fmt.Sprint(client.Addr().As4()[3])
+	}
+	order := func(want string) {
+		t.Helper()
+		var got []string
+		for p.len() > 0 {
+			got = append(got, next())
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("in the order %q, want %q", text, want)
+		}
+	}
+	client, raw := requestOf(3)
+	p.struck.add(p.hash(client, raw), now)
+	for _, i := range []int{1, 2, 3, 4, 5, 4, 4, 3, 1} {
+		push(i)
+	}
+	client, raw = requestOf(9)
+	p.push(at, client, raw, true, now) // of a machine that is known
+	order("4 1 9 2 5 3")               // who asks again, or is known; who asks first; who did not answer
+	push(1)
+	now = now.Add(pendingFor + time.Second)
+	push(2)
+	if got := next(); got != "2" || p.len() != 0 {
+		t.Errorf("%s comes after one that has waited too long", got)
+	}
+	long, raw := requestOf(1)
+	p.push(at, long, raw+strings.Repeat("x", pendingRaw), false, now)
+	if p.len() != 0 {
+		t.Error("a request that is too long waits")
+	}
+}
+
+// A forger makes the server remember 128 bytes for a request, and no more than so many.
+func TestRequestsThatWaitCostLittle(t *testing.T) {
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	now := time.Now()
+	p := newPending(now)
+	for i := range pendingMost {
+		client, raw := requestOf(i)
+		p.push(place{}, client, raw, false, now)
+	}
+	if each := float64(heap()-before) / pendingMost; p.len() != pendingMost || each > 128 {
+		t.Errorf("%d wait, with %.0f bytes each", p.len(), each)
+	}
+	for i := range 1000 { // the oldest goes
+		client, raw := requestOf(pendingMost + i)
+		p.push(place{}, client, raw, false, now)
+	}
+	if _, client, _, ok := p.next(now); !ok || p.len() != pendingMost-1 || client.Addr().As4() != [4]byte{10, 0, 3, 232} {
+		t.Errorf("%d wait, the first is of %v", p.len(), client)
+	}
+	runtime.KeepAlive(&p)
+}
