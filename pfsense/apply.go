@@ -21,6 +21,7 @@ type change struct {
 	Before keys   `json:"before"`
 	After  keys   `json:"after"`
 	Undo   bool   `json:"undo"` // settings that are already After are only loaded
+	Stop   bool   `json:"stop"` // the daemon is stopped, and loads nothing
 	// Custom changes Kea's custom configuration in the same step; nil: it is not touched.
 	Custom  *customChange `json:"custom,omitempty"`
 	Wait    float64       `json:"wait"` // seconds that the daemon may take to start
@@ -58,8 +59,8 @@ func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 	return s.write(ctx, p.Before, p.After, false)
 }
 
-// Revert restores the settings from before p, with absent and empty ones kept apart, and loads them. Its errors are
-// Apply's.
+// Revert restores the settings from before p, with absent and empty ones kept apart, and loads them; or it stops the
+// DHCP daemon, if that did not run then. Its errors are Apply's.
 func (s *Server) Revert(ctx context.Context, p dhcp.Plan) error {
 	return s.write(ctx, p.After, p.Before, true)
 }
@@ -87,7 +88,7 @@ func (s *Server) write(ctx context.Context, from, to dhcp.State, undo bool) erro
 		}
 		said = message(at, from.Boot, to.Boot, undo)
 		return s.runWrite(ctx, change{Op: "write", ID: at.ID, Before: before.keys, After: after.keys, Undo: undo,
-			Custom: custom, Wait: s.wait.Seconds(), Message: said})
+			Stop: undo && to.Stopped, Custom: custom, Wait: s.wait.Seconds(), Message: said})
 	}
 	send := func() error {
 		read := s.known != nil
@@ -169,6 +170,8 @@ func (c changed) err() error {
 			return fmt.Errorf("%w: the new settings stopped it, the old ones were restored, and %s", ErrStopped, runs)
 		}
 		return fmt.Errorf("%w; %s", dhcp.ErrReload, runs)
+	case "running":
+		return fmt.Errorf("%w: the settings are restored, and the DHCP server could not be stopped", ErrProgram)
 	case "stopped":
 		is := "the settings were not changed"
 		if c.Saved {

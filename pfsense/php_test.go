@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/netip"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -447,5 +448,47 @@ func TestHostileTexts(t *testing.T) {
 	}
 	if !reflect.DeepEqual(before, s.config()) {
 		t.Error("something was written")
+	}
+}
+
+// A daemon that did not run is stopped by a revert, by what pfSense itself stops it with; that it will not is an error.
+func TestRevertStopsTheDaemon(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ engine, pid, call string }{
+		{"isc", "chroot/var/run/dhcpd.pid", "killbypid"},
+		{"kea", "proc-kea-dhcp4", "killbyname kea-dhcp4"},
+	} {
+		s := newStub(t, "2.9.0")
+		s.edit(func(t tree) { t["dhcpbackend"] = c.engine })
+		if err := os.RemoveAll(s.path(c.pid)); err != nil {
+			t.Fatal(err)
+		}
+		want := testBoot("10.99.0.5")
+		if c.engine == "kea" {
+			want.URL = [firmware.NumArch]string{}
+		}
+		p := mustPlan(t, s.server("admin"), want)
+		if !p.Before.Stopped {
+			t.Errorf("%s: it did not run, and the plan says %+v", c.engine, p.Before)
+		}
+		if err := s.server("admin").Apply(t.Context(), p); err != nil || !exists(s.path(c.pid)) {
+			t.Fatalf("%s: %v, running %v", c.engine, err, exists(s.path(c.pid)))
+		}
+		s.order(map[string]any{"immortal": 1})
+		if err := s.server("admin").Revert(t.Context(), p); !errors.Is(err, ErrProgram) ||
+			!strings.Contains(err.Error(), "could not be stopped") {
+			t.Errorf("%s: it does not stop: %v", c.engine, err)
+		}
+		s.order(map[string]any{})
+		s.put("loaded", "")
+		if err := s.server("admin").Revert(t.Context(), p); err != nil || exists(s.path(c.pid)) {
+			t.Errorf("%s: %v, running %v", c.engine, err, exists(s.path(c.pid)))
+		}
+		if s.get("loaded") != "" || !strings.Contains(s.get("steps"), c.call+"\n") {
+			t.Errorf("%s: loaded %q, calls %q", c.engine, s.get("loaded"), s.get("steps"))
+		}
+		if again := mustPlan(t, s.server("admin"), want); !again.Before.Same(p.Before) || !again.Before.Stopped {
+			t.Errorf("%s: the settings are %s, were %s", c.engine, again.Before.Raw, p.Before.Raw)
+		}
 	}
 }

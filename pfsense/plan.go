@@ -35,6 +35,7 @@ func (f firewall) plan(p iface, want dhcp.Boot, tell bool) (dhcp.Plan, error) {
 		return dhcp.Plan{}, err
 	}
 	plan.After = plan.Before
+	plan.Before.Stopped = !f.Running
 	plan.Problems = checkBoot(want, f, p)
 	if tell && want.Script != "" {
 		plan.Problems = append(plan.Problems, f.scriptRefusals(p, want)...)

@@ -63,7 +63,7 @@ func TestStandInFollowsThePHP(t *testing.T) {
 				t.Fatalf("seed %d, read: PHP (-) and stand-in (+):\n%s", seed, diff)
 			}
 			c := change{Op: "write", ID: r.one("opt1", "opt1", "opt1", "opt9"), Before: s.mine(), After: randomKeys(r),
-				Undo: r.chance(30), Wait: 0, Message: "pxeagent: test"}
+				Undo: r.chance(30), Stop: r.chance(20), Wait: 0, Message: "pxeagent: test"}
 			c.Custom = randomCustom(r, s.config())
 			if r.chance(30) {
 				c.Before, c.After = c.After, c.Before

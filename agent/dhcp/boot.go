@@ -83,6 +83,9 @@ type State struct {
 	// Raw is the backend's own record, enough for an exact revert. nil means that there
 	// was none (no file, no keys), which is not the same as an empty one.
 	Raw []byte
+	// Stopped: the DHCP server did not run. A revert to such a state stops it. A backend that cannot tell or cannot stop
+	// its server never sets it.
+	Stopped bool
 }
 
 // Same reports whether s and t are the same record to the byte.

@@ -53,11 +53,13 @@ type stateJSON struct {
 	Boot   Boot    `json:"boot"`
 	Raw    *string `json:"raw,omitempty"`
 	Base64 *string `json:"raw_base64,omitempty"`
+	// Journals from before it do not have it.
+	Stopped bool `json:"stopped,omitempty"`
 }
 
 // MarshalJSON writes s.Raw as a string where it is UTF-8 and in base64 where it is not.
 func (s State) MarshalJSON() ([]byte, error) {
-	out := stateJSON{Boot: s.Boot}
+	out := stateJSON{Boot: s.Boot, Stopped: s.Stopped}
 	switch {
 	case s.Raw == nil:
 	case utf8.Valid(s.Raw):
@@ -76,7 +78,7 @@ func (s *State) UnmarshalJSON(data []byte) error {
 	if err := strict(data, &in); err != nil {
 		return err
 	}
-	*s = State{Boot: in.Boot}
+	*s = State{Boot: in.Boot, Stopped: in.Stopped}
 	switch {
 	case in.Raw != nil && in.Base64 != nil:
 		return fmt.Errorf("both raw and raw_base64 are set")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"pxeagent/agent/firmware"
@@ -133,6 +134,9 @@ func (r *run) change(ctx context.Context, before *wire) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	// A server that is being restarted is not one that did not run: that it was silent must have been heard.
+	silent := before != nil && !slices.ContainsFunc(before.Offers, r.Plan.Owns)
+	r.Plan.Before.Stopped = r.Plan.Before.Stopped && silent
 	was := r.journal.rec.settle(r.Plan.Before)
 	was.Server = r.Server
 	rec, changed := was.begin(r.Server, r.Plan.Before, r.Plan.After, before)

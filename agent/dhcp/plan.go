@@ -66,7 +66,7 @@ type Server interface {
 	// Revert goes back to p.Before and has the server load it. If the settings are neither
 	// p.After nor p.Before, it writes nothing and returns ErrChanged. Where they are p.Before
 	// already (an Apply killed before it wrote, or a Revert killed before it loaded) it only
-	// has the server load them.
+	// has the server load them. Where p.Before is Stopped the server is stopped and loads nothing.
 	Revert(ctx context.Context, p Plan) error
 	// String names the server and the network: "dnsmasq, interface eth1".
 	String() string

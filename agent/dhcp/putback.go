@@ -18,8 +18,8 @@ func (r *run) putBack(ctx context.Context, cause error, was record) error {
 		r.step(StepReverted, err, "putting the old settings back failed")
 		return &RevertFailedError{Err: err, Cause: cause, Server: r.Server, Journal: r.journal.path, Before: r.Plan.Before}
 	}
-	r.Wrote, r.Reverted = false, true
-	r.step(StepReverted, nil, "the old settings were put back and loaded")
+	r.Wrote = false
+	r.isBack(r.Plan.Before)
 	r.note(was)
 	if r.probe == nil {
 		return &putBackError{cause: cause}
@@ -30,6 +30,16 @@ func (r *run) putBack(ctx context.Context, cause error, was record) error {
 		return &putBackError{cause, "; after that " + err.Error()}
 	}
 	return &putBackError{cause: cause}
+}
+
+// isBack notes that the settings are those of s again.
+func (r *run) isBack(s State) {
+	r.Reverted, r.Stopped = true, s.Stopped
+	if s.Stopped {
+		r.step(StepReverted, nil, "the old settings were put back, and the DHCP server was stopped, as it did not run before")
+		return
+	}
+	r.step(StepReverted, nil, "the old settings were put back and loaded")
 }
 
 // asBefore looks at the wire until our server's answers are those of before, or those that boot asks for: the settings

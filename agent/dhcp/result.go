@@ -38,13 +38,15 @@ type Step struct {
 
 // Result is what a run found and did. It is filled as far as the run came, whatever error it returns.
 type Result struct {
-	Server   string           `json:"server"`
-	InSync   bool             `json:"in_sync"` // the settings were as wanted when the run began
-	Changes  []Change         `json:"changes"`
-	Problems []Problem        `json:"problems"`
-	Wrote    bool             `json:"wrote"`    // this run changed the settings, and they stayed
-	Reloaded bool             `json:"reloaded"` // the server loaded settings that this run did not write
-	Reverted bool             `json:"reverted"` // the old settings were put back
+	Server   string    `json:"server"`
+	InSync   bool      `json:"in_sync"` // the settings were as wanted when the run began
+	Changes  []Change  `json:"changes"`
+	Problems []Problem `json:"problems"`
+	Wrote    bool      `json:"wrote"`    // this run changed the settings, and they stayed
+	Reloaded bool      `json:"reloaded"` // the server loaded settings that this run did not write
+	Reverted bool      `json:"reverted"` // the old settings were put back
+	// with Reverted: the DHCP server was stopped, as it did not run before
+	Stopped  bool             `json:"stopped,omitempty"`
 	Baseline []firmware.Offer `json:"baseline,omitempty"`
 	Offers   []firmware.Offer `json:"offers,omitempty"` // of the last look at the wire
 	// the last one on the settings that were wanted, also where they were put back; nil: not looked

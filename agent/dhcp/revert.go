@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"pxeagent/agent/firmware"
 )
 
 // Revert puts a DHCP server's settings back to the last state that pxeagent did not write.
@@ -42,7 +45,11 @@ func (r *run) revert(ctx context.Context, v Revert) error {
 	r.Plan = Plan{Before: first, After: now, Own: found.Own, Peers: found.Peers, Proxy: found.Proxy}
 	r.InSync = now.Same(first)
 	r.Changes = append(r.Changes, Diff(now.Boot, first.Boot)...)
-	r.tell(Step{Code: StepPlan, Text: "read the settings and the journal", Changes: r.Changes})
+	if first.Stopped {
+		r.Problems = append(r.Problems, Note("stops",
+			"the DHCP server did not run before pxeagent's first change, and does not afterwards"))
+	}
+	r.tell(Step{Code: StepPlan, Text: "read the settings and the journal", Changes: r.Changes, Problems: r.Problems})
 
 	if !r.journal.rec.knows(now) && !v.DiscardLaterChanges {
 		return fmt.Errorf("reverting %s: %w", r.server, ErrChanged)
@@ -62,8 +69,7 @@ func (r *run) revert(ctx context.Context, v Revert) error {
 		}
 		return err
 	}
-	r.Reverted = true
-	r.step(StepReverted, nil, "the old settings were put back and loaded")
+	r.isBack(first)
 	return r.reverted(ctx, first)
 }
 
@@ -77,6 +83,9 @@ func (r *run) reverted(ctx context.Context, first State) error {
 	}
 	watch, cancel := context.WithTimeout(ctx, r.within)
 	defer cancel()
+	if first.Stopped {
+		return r.stopped(watch, first)
+	}
 	v, err := r.asBefore(watch, first.Boot, rec.Wire)
 	r.Verdict = &v
 	switch {
@@ -88,4 +97,27 @@ func (r *run) reverted(ctx context.Context, first State) error {
 	}
 	r.note(rec.settle(first))
 	return fmt.Errorf("%w: the old settings were put back and loaded, yet %w", ErrNotProven, err)
+}
+
+// stopped looks at the wire until the server that was stopped makes no offer.
+func (r *run) stopped(ctx context.Context, first State) error {
+	rec := r.journal.rec
+	last := errors.New("it still makes offers")
+	for {
+		offers, err := r.probe(ctx, firmware.Clients(), nil)
+		switch {
+		case err == nil && !slices.ContainsFunc(offers, r.Plan.Owns):
+			r.Offers = offers
+			r.tell(Step{Code: StepWireAfter, Text: "the DHCP server makes no offer, as before", Offers: offers})
+			r.note(rec.reverted())
+			return nil
+		case err != nil && ctx.Err() == nil:
+			last = fmt.Errorf("the network could not be probed: %w", err)
+		}
+		r.tell(Step{Code: StepWireAfter, Text: "probed the network", Error: last.Error(), Offers: offers})
+		if !wait(ctx, pause) {
+			r.note(rec.settle(first))
+			return fmt.Errorf("%w: the old settings were put back and the DHCP server was stopped, yet %w", ErrNotProven, last)
+		}
+	}
 }

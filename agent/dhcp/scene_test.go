@@ -26,6 +26,7 @@ type scene struct {
 	beforeApply func() error                            // may fail instead of Apply
 	afterApply  func() error                            // may fail after it
 	revert      func() error                            // may fail instead of Revert
+	onRevert    func(dhcp.Plan)                         // hears of it
 	wire        func([]firmware.Offer) []firmware.Offer // changes what is heard
 	probeErr    func() error
 	probes      int
@@ -72,6 +73,9 @@ func (s *scene) Apply(ctx context.Context, p dhcp.Plan) error {
 }
 
 func (s *scene) Revert(ctx context.Context, p dhcp.Plan) error {
+	if s.onRevert != nil {
+		s.onRevert(p)
+	}
 	if s.revert != nil {
 		if err := s.revert(); err != nil {
 			return err

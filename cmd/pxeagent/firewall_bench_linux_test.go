@@ -80,6 +80,9 @@ func newTimed(b *testing.B, engine, transport string) *wired {
 		if running != nil {
 			running.Stop()
 		}
+		if t == nil {
+			return
+		}
 		if conf := generated(b, t); engine == "isc" {
 			running = wall.ISC(conf, "igb2")
 		} else {

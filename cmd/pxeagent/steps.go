@@ -123,6 +123,8 @@ func summary(r dhcp.Result, dryRun bool) string {
 		return "in sync; a dry run writes nothing"
 	case dryRun:
 		return "differs; a dry run writes nothing"
+	case r.Reverted && r.Stopped:
+		return "done: the old settings are back, and the DHCP server does not run, as before"
 	case r.Reverted:
 		return "done: the old settings are back"
 	case r.Wrote:

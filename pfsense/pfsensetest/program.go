@@ -18,6 +18,7 @@ type arguments struct {
 	Before  json.RawMessage `json:"before"`
 	After   json.RawMessage `json:"after"`
 	Undo    bool            `json:"undo"`
+	Stop    bool            `json:"stop"`
 	Custom  *customChange   `json:"custom"`
 	Message string          `json:"message"`
 }
@@ -67,8 +68,8 @@ func (f *Firewall) php(code, who string, kind Kind) (result string, known bool) 
 	if err != nil || err2 != nil {
 		return plainJSON(outcome{Status: "unsaved", Detail: fmt.Sprint("arguments: ", err, err2)}), true
 	}
-	w := writing{Firewall: f, id: a.ID, before: before, after: after, custom: a.Custom, undo: a.Undo, message: who +
-		a.Message, kind: kind}
+	w := writing{Firewall: f, id: a.ID, before: before, after: after, custom: a.Custom, undo: a.Undo, stop: a.Stop,
+		message: who + a.Message, kind: kind}
 	return plainJSON(w.run()), true
 }
 
@@ -113,7 +114,7 @@ type writing struct {
 	id            string
 	before, after Keys
 	custom        *customChange // nil: it is not looked at
-	undo          bool
+	undo, stop    bool
 	message       string
 	kind          Kind
 }
@@ -160,6 +161,14 @@ func (w writing) run() outcome {
 	}
 	if w.kind == Killed {
 		w.loaded = nil
+		return o
+	}
+	if w.stop {
+		w.loaded = nil
+		if w.opts.Started != nil {
+			w.opts.Started(nil)
+		}
+		o.Status, o.Runs = "done", false
 		return o
 	}
 	w.load()

@@ -51,13 +51,20 @@ $save = function ($wanted, $message) use ($now, $names, $args, $custom, &$result
 
 // Only DHCP is loaded anew. That returns nothing, whatever happened, and a daemon that does not like its settings may be there
 // for a moment; so it is believed when it was seen four times on end, with ten seconds to wait over 0.4 s. The wire is asked after that.
-$load = function () use ($runs, $args) {
-	services_dhcpd_configure('inet');
+// A daemon that did not run before is stopped instead, and that is believed the same way. It returns whether the daemon runs.
+$load = function ($stop) use ($runs, $engine, $g, $args) {
+	if (!$stop) {
+		services_dhcpd_configure('inet');
+	} elseif ($engine() === 'kea') {
+		killbyname('kea-dhcp4');
+	} else {
+		killbypid(($g['dhcpd_chroot_path'] ?? '/var/dhcpd') . '/var/run/dhcpd.pid');
+	}
 	for ($seen = $looks = 0; $seen < 4 && $looks < 100; $looks++) {
 		usleep((int)($args['wait'] * 10000));
-		$seen = $runs() ? $seen + 1 : 0;
+		$seen = $runs() === $stop ? 0 : $seen + 1;
 	}
-	return $seen > 0;
+	return ($seen > 0) !== $stop;
 };
 
 // Kea itself is asked, with the configuration that it runs with and the class: pfSense checks nothing at Kea's top, and a mistake there
@@ -103,14 +110,16 @@ try {
 		}
 		if ($result['keys'] !== $after) {
 			$result['status'] = 'differs';
-		} elseif (($result['runs'] = $load()) || !$result['ran']) {
+		} elseif (($result['runs'] = $load($args['stop'])) !== $args['stop'] || !$result['ran'] && !$args['stop']) {
 			$result['status'] = 'done';
+		} elseif ($args['stop']) {
+			$result['status'] = 'running';
 		} elseif (!$result['saved'] || $now() !== $after) {
 			$result['status'] = 'stopped';
 		} else {
 			$result['status'] = 'stopped';
 			$result['keys'] = $save($found, $args['message'] . '; put back, the DHCP server did not start');
-			$result['runs'] = $load();
+			$result['runs'] = $load(false);
 			$result['status'] = 'rolled back';
 		}
 	}
