@@ -223,6 +223,15 @@ func FuzzRun(f *testing.F) {
 				t.Errorf("reference %+v in %d lines", ref, lines)
 			}
 		}
+		// Whichever files there are: what is fetched then was named before, when nothing was known of them.
+		m := efi
+		m.There = func(u string) (there, known bool) { return len(u)%2 == 0, true }
+		for _, ref := range Run([]byte(text), parseURL(t, "http://10.0.0.7/boot/menu.ipxe"), m, load).References {
+			same := func(o Reference) bool { return o.URL == ref.URL && o.Line == ref.Line && o.Script == ref.Script }
+			if r.Complete && !slices.ContainsFunc(r.References, same) {
+				t.Errorf("%+v is fetched, and no way names it", ref)
+			}
+		}
 		for _, found := range r.Findings {
 			if found.Line < 1 || found.Line > lines || found.Code == "" || strings.ContainsAny(found.Text, markOpen+markClose) {
 				t.Errorf("finding %+v in %d lines", found, lines)

@@ -330,7 +330,7 @@ func TestLearnedAbilities(t *testing.T) {
 		after.Script != "" {
 		t.Errorf("after: %+v", after)
 	}
-	if want := (dhcp.Abilities{NoURL: true, OneNBP: true, NoScript: true}); daemon() != want {
+	if want := (dhcp.Abilities{NoURL: true, OneURL: true, OneNBP: true, NoScript: true}); daemon() != want {
 		t.Errorf("the daemon takes it for %+v, want %+v", daemon(), want)
 	}
 	// As older versions kept it.
