@@ -20,8 +20,8 @@ import (
 	"pxeagent/deploy/lab"
 )
 
-// BenchmarkFlood boots machines that were never seen, one after another, with a file of 1 MB each, while 50,000 requests
-// a second come from 65,536 forged addresses. It needs root.
+// BenchmarkFlood boots machines that were never seen, one after another, with a file of 1 MB each, while 50,000
+// requests a second come from 65,536 forged addresses. It needs root.
 //
 //	go test -run xxx -bench Flood -benchtime 200x ./agent/tftp
 func BenchmarkFlood(b *testing.B) {
@@ -51,7 +51,8 @@ func BenchmarkFlood(b *testing.B) {
 			b.Fatal(err)
 		}
 		at := time.Now()
-		if got, err := asIPXE(conn, netip.MustParseAddrPort("10.99.0.1:69"), "1m"); err != nil || !bytes.Equal(got, pattern(1<<20)) {
+		if got, err := asIPXE(conn, netip.MustParseAddrPort("10.99.0.1:69"), "1m"); err != nil ||
+			!bytes.Equal(got, pattern(1<<20)) {
 			b.Logf("machine %d: got %d bytes, %v", i, len(got), err)
 			failed++
 		}

@@ -53,7 +53,8 @@ func asIPXE(conn *net.UDPConn, server netip.AddrPort, name string) ([]byte, erro
 // at is a socket on an address of loopback.
 func at(t *testing.T, a, b, c byte) *net.UDPConn {
 	t.Helper()
-	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, a, b, c}), 0)))
+	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, a, b, c}),
+		0)))
 	if err != nil {
 		t.Skipf("an address of loopback: %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -286,6 +287,29 @@ func (c *client) rest(block, blksize int) []byte {
 			return all
 		}
 		block++
+	}
+}
+
+// windows fetches a file with blksize=1468, which is granted as blksize, and windows of size blocks where window asks
+// for them.
+func (c *client) windows(name, window string, blksize, size int) (all []byte) {
+	c.t.Helper()
+	c.ask(name, "blksize=1468"+window)
+	c.oack(fmt.Sprintf("blksize=%d%s", blksize, window))
+	for c.ack(0); ; {
+		has := len(all) / blksize
+		b := c.expect(opDATA)
+		if int(b[2])<<8|int(b[3]) != has+1 {
+			c.ack(has)
+			continue
+		}
+		if all = append(all, b[headerLen:]...); len(b) < headerLen+blksize {
+			c.ack(has + 1)
+			return all
+		}
+		if (has+1)%size == 0 {
+			c.ack(has + 1)
+		}
 	}
 }
 

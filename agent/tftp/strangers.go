@@ -46,8 +46,8 @@ func newStrangers(most int) *strangers {
 	}
 }
 
-// countedMost is how many addresses are counted. Forging more in a minute resets all counts, at the price of more packets
-// than that lets one of them get.
+// countedMost is how many addresses are counted. Forging more in a minute resets all counts, at the price of more
+// packets than that lets one of them get.
 const countedMost = 16 << 10
 
 // allow reports whether one more packet may be sent to an address that has answered nothing, and counts it.
