@@ -61,12 +61,14 @@ func TestOutageAtEachRequest(t *testing.T) {
 				err := s.configure(t, clock)
 				at := fmt.Sprintf("%v at request %d of %d", outage, request+1, total)
 				switch written := s.Writes() > 0; {
-				case err == nil && (!written || s.Loaded() == nil):
-					t.Errorf("%s: it says that all is well, and wrote %v", at, written)
+				case err == nil && (!written || s.sends() != "10.99.0.5"):
+					t.Errorf("%s: it says that all is well, wrote %v, and sends %q", at, written, s.sends())
 				case err != nil && (!errors.Is(err, pfsense.ErrGateway) || written || !slices.Equal(s.own(), old)):
 					t.Errorf("%s: %v; the settings are %s", at, err, s.own())
 				case err != nil && errors.Is(err, dhcp.ErrRevertFailed):
 					t.Errorf("%s: %v", at, err)
+				case err != nil && (s.Loaded() == nil || s.sends() != ""):
+					t.Errorf("%s: %v, and the daemon sends %q, running %v", at, err, s.sends(), s.Loaded() != nil)
 				}
 				s.Close()
 			}
@@ -124,6 +126,15 @@ func TestProxyTimesOutOverPutBack(t *testing.T) {
 			t.Errorf("the settings are %s, running: %v", s.own(), s.Loaded() != nil)
 		}
 	})
+}
+
+// sends is the next-server that the daemon runs with; "" where it sends none.
+func (s *site) sends() string {
+	if _, on := s.Loaded().Text("dhcpd/opt1/netboot"); !on {
+		return ""
+	}
+	next, _ := s.Loaded().Text("dhcpd/opt1/nextserver")
+	return next
 }
 
 // requestsTo is how many requests a fault that counts all of them lets through up to the one that does op.

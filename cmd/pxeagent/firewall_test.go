@@ -339,3 +339,25 @@ func TestLearnedAbilities(t *testing.T) {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
+
+// A proxy that gives up while the firewall puts the old settings back is no outage that is left open: the run says what
+// became of it, with hints for the way in that is used.
+func TestProxyGivesUpOverPutBack(t *testing.T) {
+	for _, transport := range []string{"rest", "xmlrpc"} {
+		s := newFirewallSite(t, pfsensetest.Options{})
+		before := s.fw.Saved()
+		s.fw.Order(pfsensetest.Fault{Kind: pfsensetest.GatewayTime, Op: "write", Times: 1})
+		s.fw.FailLoads(1)
+		r := s.run("", "configure --transport "+transport+wish)
+		if r.code != cli.Restart || !strings.Contains(r.stderr, "the old ones were put back") ||
+			!strings.Contains(r.stderr, "504") || !strings.Contains(r.stderr, "hint: on pfSense, Status > System Logs > DHCP") {
+			t.Errorf("%s: exit %v\n%s%s", transport, r.code, r.stdout, r.stderr)
+		}
+		if strings.Contains(r.stderr, "REST API") || strings.Contains(r.stderr, "switched off") {
+			t.Errorf("%s: hints of another cause\n%s", transport, r.stderr)
+		}
+		if now := s.fw.Saved(); fmt.Sprint(now) != fmt.Sprint(before) || s.fw.Loaded() == nil {
+			t.Errorf("%s: the settings are %v, running %v", transport, now, s.fw.Loaded() != nil)
+		}
+	}
+}
