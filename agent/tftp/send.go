@@ -121,10 +121,10 @@ func (l *loop) found(t *transfer, p packets, to int64) int {
 // blocks sends p, of which the chunks that t holds are the payload.
 func (l *loop) blocks(t *transfer, p packets) {
 	size := headerLen + t.terms.blksize
-	// The first flight goes in packets, too: Linux lets routers cut what is sent in one piece, and they would not say that
-	// it is too large for them.
+	// The first flight of a single port goes in packets: of what is sent in one piece Linux lets routers make fragments,
+	// and they would not say that it is too large for them.
 	most := 1
-	if t.session.acked > 0 && t.session.pace.gap() == 0 {
+	if (t.session.acked > 0 || !t.server.SinglePort) && t.session.pace.gap() == 0 {
 		most = maySend(size)
 	}
 	b := l.out[:0]

@@ -1,6 +1,7 @@
 package tftp
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -59,14 +60,16 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 }
 
 func (w *port) send(b []byte, size int) error {
+	var err error
 	if len(b) > size && !w.single && w.cut(size) {
-		err := w.write(b)
-		if !notWhole(err) {
+		if err = w.write(b); !notWhole(err) {
 			return err
 		}
-		w.single = true
-		w.cut(0)
+	} else if err = oneByOne(b, size, w.write); w.size == 0 || !errors.Is(err, unix.EMSGSIZE) {
+		return err
 	}
+	w.single = true
+	w.cut(0)
 	return oneByOne(b, size, w.write)
 }
 
@@ -95,16 +98,26 @@ func failed(errno unix.Errno) error {
 	return errno
 }
 
-// cut has longer sends cut into packets of size bytes; 0 ends that.
+// cut has longer sends cut into packets of size bytes; 0 ends that. Linux would let routers make fragments of what is
+// sent in one piece, and they would not say that it is too large for them. So it is forbidden as long as nobody has.
 func (w *port) cut(size int) bool {
-	if w.size != size {
-		if unix.SetsockoptInt(w.fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT, size) != nil {
-			w.single = true // before Linux 4.18
-			return false
-		}
-		w.size = size
+	if w.size == size {
+		return true
 	}
-	return true
+	if unix.SetsockoptInt(w.fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT, size) != nil {
+		w.single = true // before Linux 4.18
+		return false
+	}
+	w.size = size
+	discover := unix.IP_PMTUDISC_DO
+	if size == 0 {
+		discover = unix.IP_PMTUDISC_WANT
+	}
+	level, option := unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER // whose values are the same
+	if w.is4 {
+		level, option = unix.IPPROTO_IP, unix.IP_MTU_DISCOVER
+	}
+	return unix.SetsockoptInt(w.fd, level, option, discover) == nil
 }
 
 func (w *port) mtu() int {
