@@ -154,8 +154,12 @@ func (l *loop) received(t *transfer, b []byte, err error) {
 func (l *loop) happens(t *transfer, e event) {
 	switch t.phase {
 	case opening:
-		if e.what != begins {
-			t.early = e // its client is gone, or the server stops
+		switch e.what {
+		case begins:
+		case asksElse, evicts, stops:
+			t.early = e.what // it ends as soon as it begins
+			return
+		default:
 			return
 		}
 	case ended:
@@ -187,10 +191,9 @@ func (l *loop) begin(t *transfer) {
 	switch err := l.poller.add(t); {
 	case err != nil:
 		l.end(t, boot.Failed, err)
-	case t.early.what == asksElse || t.early.what == evicts || t.early.what == stops:
-		early := t.early
+	case t.early != begins:
 		var out output
-		t.session, out = t.session.step(early, t.now())
+		t.session, out = t.session.step(event{what: t.early}, t.now())
 		l.act(t, out)
 	}
 }

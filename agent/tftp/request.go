@@ -81,7 +81,11 @@ func (s *Server) request(sock *socket, b, control []byte, client netip.AddrPort)
 			s.refused(ask, now, errFull)
 		case closing:
 			s.refused(ask, now, errStopping)
-		case added, same, waits, silent:
+		case waits:
+			if s.warnings.allow(1, now) {
+				s.Log.Warn("more TFTP requests than may be answered: machines that are new wait", "waiting", s.table.waits.Load())
+			}
+		case added, same, silent:
 		}
 	}
 }

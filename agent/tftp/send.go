@@ -8,22 +8,8 @@ import (
 
 // send sends the OACK or blocks, as soon as they may be sent and the file's chunks with them were read.
 func (l *loop) send(t *transfer, p packets) {
-	t.unsent = p
-	if t.limited && !t.waited {
-		if t.after == 0 {
-			n := (headers + headerLen + t.terms.blksize) * p.count
-			if p.oack {
-				n = headers + len(t.oack)
-			}
-			now := time.Now()
-			if wait := l.server.strangers.wait(t.key.client.Addr(), n, now); wait > 0 {
-				t.after = now.Sub(t.end.Start) + wait
-			}
-		}
-		if t.after > 0 {
-			return
-		}
-		t.waited = true
+	if t.unsent = p; t.limited && !t.mayNow(p) {
+		return
 	}
 	if p.oack {
 		t.unsent, t.waited = packets{}, false
@@ -57,6 +43,23 @@ func (l *loop) send(t *transfer, p packets) {
 	if next := (to-1)/chunkSize + 1; from < to && t.content.size > next*chunkSize && t.phase == active {
 		l.cache.get(t.content, next) // read ahead
 	}
+}
+
+// mayNow reports whether p may be sent now by t's rate; else there is a timer.
+func (t *transfer) mayNow(p packets) bool {
+	if t.waited || t.after > 0 {
+		return t.waited
+	}
+	n := (headers + headerLen + t.terms.blksize) * p.count
+	if p.oack {
+		n = headers + len(t.oack)
+	}
+	now := time.Now()
+	wait := t.server.strangers.wait(t.key.client.Addr(), n, now)
+	if t.waited = wait == 0; !t.waited {
+		t.after = now.Sub(t.end.Start) + wait
+	}
+	return t.waited
 }
 
 // resume goes on with t, which may have waited for what is there now.

@@ -77,6 +77,7 @@ type Server struct {
 	table     table
 	windows   windows
 	strangers *strangers
+	warnings  rate // in the log
 	news      rate // of requests that are reported though nothing proves that a machine sent them
 	contents  contents
 	loop      *loop
@@ -104,11 +105,12 @@ func New(c Config) *Server {
 	s.table.init(c.MaxTransfers, c.MaxPerClient)
 	s.strangers = newStrangers(firstSends * c.MaxPerClient)
 	s.news = perSecond(newsRate, newsBurst)
+	s.warnings = rate{each: time.Minute}
 	return s
 }
 
 // newsRate and newsBurst bound what the Observer hears of requests in a flood, so that it has time for the machines.
-const newsRate, newsBurst = 100, 2000
+const newsRate, newsBurst = 100, 500
 
 // Proven has the server take addr for a machine's for the next hour, as it completed a request by TCP.
 func (s *Server) Proven(addr netip.Addr) { s.strangers.proven.add(addr, time.Now()) }

@@ -25,8 +25,7 @@ type table struct {
 
 	pending pending
 	waits   atomic.Int32 // requests that wait
-	// unheard are the transfers whose clients have not answered, in the order in which they began: a ring with oldest
-	// before the first.
+	// unheard are the transfers whose clients have not answered: a ring in which unheard.newer began first.
 	unheard transfer
 	budget  rate         // of bytes to clients that have not answered
 	evicted atomic.Int64 // when one was last, in nanoseconds of Unix time

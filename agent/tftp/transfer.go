@@ -52,7 +52,7 @@ type transfer struct {
 	end     boot.Transfer // Ask, Artifact and Start are set from the beginning
 
 	phase   phase
-	early   event         // happened before the file was open
+	early   happening     // that ends t, while the file was opened; begins: nothing
 	due     time.Duration // when something is to be done, as session counts
 	at      time.Duration // when the loop's timer runs out
 	place   int           // among the timers, from 1; 0: none
