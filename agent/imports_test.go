@@ -104,7 +104,7 @@ var allowed = map[string][]string{
 	},
 	"agent/menu":    {"agent/boot", "agent/catalog", "agent/machine", "agent/script"},
 	"agent/catalog": {"agent/boot", "agent/image", "agent/script", "agent/version"},
-	"agent/image":   {"agent/durable", "agent/guard", "agent/version"},
+	"agent/image":   {"agent/durable", "agent/guard", "agent/secureboot", "agent/version"},
 	// The stand-in mirror is imported by tests only, and knows nothing of ours.
 	"agent/image/imagetest": {},
 	// Machines are known by what they told, which is in agent/boot.

@@ -197,6 +197,11 @@ func commandsOf(i image.Image, o Options, rescue bool) string {
 		}
 		fmt.Fprintf(&b, "%s || goto failed\n", strings.TrimRight(command+" "+script.URL(base, m.Path)+" "+args, " "))
 	}
+	if i.Shim != "" {
+		// Under Secure Boot a distribution's kernel is vouched for by the distribution's own shim. iPXE that does not know
+		// the command, or is not under UEFI, goes on without.
+		fmt.Fprintf(&b, "iseq ${platform} efi && shim %s ||\n", script.URL(base, i.Shim))
+	}
 	b.WriteString("boot || goto failed")
 	return b.String()
 }

@@ -44,6 +44,8 @@ func TestCommandsOf(t *testing.T) {
 	}
 	arm := linux
 	arm.CPU, arm.BIOS = image.ARM64, ""
+	shimmed := linux
+	shimmed.Shim = "s/bootx64.efi"
 	named := linux
 	named.Args, named.Modules = nil, []image.Module{{Path: "a/b.img", Name: "root"}}
 	for name, tc := range map[string]struct {
@@ -69,6 +71,8 @@ func TestCommandsOf(t *testing.T) {
 			"initrd=i quiet console=tty0 || goto failed"},
 		"arm64, serial": {arm, Options{Console: Console{Port: 'a'}}, "kernel ${base}/k initrd=i console=ttyS9 " +
 			"quiet || goto failed"},
+		"with a shim": {shimmed, Options{}, "kernel ${base}/k initrd=i console=ttyS9 quiet || goto failed\ninitrd " +
+			"${base}/i || goto failed\niseq ${platform} efi && shim ${base}/s/bootx64.efi ||\nboot || goto failed"},
 		"a named initrd": {named, Options{}, "kernel ${base}/k || goto failed\ninitrd --name root ${base}/a/b.img " +
 			"|| goto failed\nboot || goto failed"},
 		"two kernels": {image.Image{Kind: image.KindLinux, BIOS: "b.bin", EFI: "e.efi",

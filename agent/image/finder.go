@@ -276,7 +276,7 @@ func (s *search) installed(images []Image) []Installed {
 
 // bytes is what the files of an image have together.
 func (s *search) bytes(img Image) (n int64) {
-	paths := map[string]bool{img.BIOS: true, img.EFI: true}
+	paths := map[string]bool{img.BIOS: true, img.EFI: true, img.Shim: true}
 	for _, m := range img.Modules {
 		paths[m.Path] = true
 	}

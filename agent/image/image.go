@@ -19,7 +19,9 @@ type Image struct {
 	CPU    CPU
 	// BIOS and EFI are the kernel's path for machines with that firmware. "": it cannot be booted there.
 	BIOS, EFI string
-	Args      []Arg
+	// Shim is the path of the distribution's own shim, which vouches for the kernel under Secure Boot; "": it has none.
+	Shim string
+	Args []Arg
 	// Modules are loaded after the kernel, in this order.
 	Modules []Module
 	// Multiboot: the kernel takes arguments for each module, and BIOS iPXE has 512 bytes for all. The same as

@@ -80,6 +80,24 @@ func smartos(f folder) []Image {
 	return []Image{img}
 }
 
+// withShim is img with the first of these files that is there as its shim.
+func (img Image) withShim(f folder, paths ...string) Image {
+	for _, p := range paths {
+		if img.Shim == "" && f.has(p) {
+			img.Shim = p
+		}
+	}
+	return img
+}
+
+// shims are the names of a shim in the folder of a netboot archive, as Debian has them, and Ubuntu.
+func shims(f folder, cpu CPU) []string {
+	if cpu == ARM64 {
+		return []string{f.join("bootnetaa64.efi"), f.join("bootaa64.efi")}
+	}
+	return []string{f.join("bootnetx64.efi"), f.join("bootx64.efi")}
+}
+
 // linux is a kernel with the EFI stub, which BIOS machines boot as well if it is for x86.
 func linux(kernel string, cpu CPU, modules ...string) Image {
 	img := Image{CPU: cpu, EFI: kernel, Kind: KindLinux}
@@ -136,7 +154,7 @@ func installer(f folder, system, title string) []Image {
 		return nil
 	}
 	where := from(f.path, system, system+"-installer", "dists", "main", "current", "images", "netboot", "installer-"+arch)
-	img := linux(f.join("linux"), cpu, f.join("initrd.gz"))
+	img := linux(f.join("linux"), cpu, f.join("initrd.gz")).withShim(f, shims(f, cpu)...)
 	img.Installs = true
 	return []Image{img.name(system, title, where)}
 }
@@ -157,7 +175,7 @@ func ubuntu(f folder) []Image {
 	if !known || iso == "" || !f.file("linux") || !f.file("initrd") {
 		return nil
 	}
-	img := linux(f.join("linux"), cpu, f.join("initrd"))
+	img := linux(f.join("linux"), cpu, f.join("initrd")).withShim(f, shims(f, cpu)...)
 	img.Installs = true
 	img.Args = append(img.Args, Arg{Text: "ip=dhcp"}, Arg{Text: "url=", Path: f.join(iso)})
 	return []Image{img.name("ubuntu", "Ubuntu installer", from(f.path, "ubuntu"))}
@@ -173,6 +191,11 @@ func fedora(f folder) []Image {
 	}
 	cpu, _ := cpuIn(tree)
 	img := linux(f.join("vmlinuz"), cpu, f.join("initrd.img"))
+	if cpu == ARM64 {
+		img = img.withShim(f, path.Join(tree, "EFI/BOOT/BOOTAA64.EFI"))
+	} else {
+		img = img.withShim(f, path.Join(tree, "EFI/BOOT/BOOTX64.EFI"))
+	}
 	img.Installs = true
 	img.Args = append(img.Args, Arg{Text: "ip=dhcp"}, Arg{Text: "inst.repo=", Path: tree})
 	return []Image{img.name("fedora", "Fedora or RHEL installer", from(tree, "fedora", "releases", "os"))}

@@ -77,6 +77,7 @@ type bootEntry struct {
 	CPU     CPU          `json:"cpu"`
 	BIOS    string       `json:"bios,omitempty"`
 	EFI     string       `json:"efi,omitempty"`
+	Shim    string       `json:"shim,omitempty"`
 	Args    []bootArg    `json:"args,omitempty"`
 	Modules []bootModule `json:"modules,omitempty"`
 }
@@ -132,7 +133,7 @@ func (m Manifest) check() error {
 			!slices.Contains([]Kind{KindLinux, KindMultiboot, KindISO, KindWimboot}, b.Kind) {
 			errs = append(errs, fmt.Errorf("%q is not an item of kind %q", b.Key, b.Kind))
 		}
-		errs = append(errs, local(b.BIOS), local(b.EFI))
+		errs = append(errs, local(b.BIOS), local(b.EFI), local(b.Shim))
 		for _, a := range b.Args {
 			errs = append(errs, local(a.Path))
 		}
@@ -166,9 +167,9 @@ func (m Manifest) images(dir string, has func(string) bool) []Image {
 	for _, b := range m.Boot {
 		img := Image{
 			Key: b.Key, System: m.Recipe, Title: b.Title, CPU: b.CPU, Kind: b.Kind, Multiboot: b.Kind == KindMultiboot,
-			BIOS: within(dir, b.BIOS), EFI: within(dir, b.EFI),
+			BIOS: within(dir, b.BIOS), EFI: within(dir, b.EFI), Shim: within(dir, b.Shim),
 		}
-		for _, p := range []*string{&img.BIOS, &img.EFI} {
+		for _, p := range []*string{&img.BIOS, &img.EFI, &img.Shim} {
 			if *p != "" && !has(*p) {
 				*p = ""
 			}

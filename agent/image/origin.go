@@ -134,7 +134,7 @@ type expected struct {
 
 // published looks for the file in the lists of a mirror, and returns the names under which they have it, the likeliest
 // first. None where the recipe has no lists. ErrUnverified: it has some, and none names the file; absent: because they
-// are not there.
+// are not there. ErrNotFound: the same of an optional file, which is then not there.
 func (s *Store) published(
 	ctx context.Context, mirror string, words vocabulary, w wanted,
 ) (out []expected, absent bool, err error) {
@@ -158,6 +158,8 @@ func (s *Store) published(
 		}
 	}
 	switch {
+	case len(lacking) > 0 && w.Optional: // where its maker has it, the list names it
+		return nil, false, fmt.Errorf("%w: %s does not name %s", ErrNotFound, strings.Join(lacking, ", "), w.name())
 	case len(lacking) > 0:
 		return nil, false, fmt.Errorf("%w: %s does not name %s", ErrUnverified, strings.Join(lacking, ", "), w.name())
 	case len(missing) > 0:

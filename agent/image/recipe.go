@@ -96,6 +96,7 @@ type File struct {
 	Unpack   bool   `yaml:"unpack"`   // it is an archive: tar, tar.gz, tar.bz2 or zip
 	Strip    int    `yaml:"strip"`    // how many folders are cut off the front of its paths
 	Optional bool   `yaml:"optional"` // nothing is amiss where it is not there
+	Signed   bool   `yaml:"signed"`   // without a checksum, Microsoft's signature of it will do
 	Many     bool   `yaml:"many"`     // every file in --from that fits is taken, and To is a folder
 	// Instead: it is on no mirror; where --from has it, the other files are not needed.
 	Instead bool `yaml:"instead"`
@@ -124,6 +125,7 @@ type Boot struct {
 	Kind  Kind   `yaml:"kind"`  // "": linux
 	BIOS  string `yaml:"bios"`  // template of a path or pattern in the folder; "": not for BIOS
 	EFI   string `yaml:"efi"`   // the same for EFI
+	Shim  string `yaml:"shim"`  // the same of a shim that vouches for efi under Secure Boot; "": there is none
 	// templates; {url:PATH} is the URL of a path in the folder, at the end of its argument
 	Args    []string     `yaml:"args"`
 	Modules []BootModule `yaml:"modules"` // those that are not there are left out
@@ -312,6 +314,7 @@ func checkBoot(key string, b Boot, wrong func(string, string, ...any), template,
 	}
 	inFolder(key+".bios", b.BIOS)
 	inFolder(key+".efi", b.EFI)
+	inFolder(key+".shim", b.Shim)
 	template(key+".title", b.Title)
 	for i, a := range b.Args {
 		at := fmt.Sprintf("%s.args[%d]", key, i)

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pxeagent/agent/image/imagetest"
+	"pxeagent/deploy/lab"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -153,6 +155,7 @@ func golden(i Image) string {
 	b.WriteString(i.Key + " (" + i.System + ", " + string(i.Kind) + ", " + string(i.CPU) + ")\n  " + i.Title + "\n")
 	for _, l := range []struct{ name, text string }{
 		{"recipe", i.Recipe + " " + i.Version + " in " + i.Dir}, {"bios", i.BIOS}, {"efi", i.EFI},
+		{"shim", i.Shim},
 	} {
 		if l.text != "" {
 			b.WriteString("  " + l.name + " " + l.text + "\n")
@@ -282,4 +285,27 @@ func FuzzParseRecipe(f *testing.F) {
 			t.Errorf("the folder is %q of\n%s", folder, text)
 		}
 	})
+}
+
+// A shim that no list names is taken for what Microsoft has signed, and only so.
+func TestSignatureInPlaceOfAChecksum(t *testing.T) {
+	const shim, at = "/usr/lib/shim/shimx64.efi.signed", "releases/42/Everything/x86_64/os/EFI/BOOT/BOOTX64.EFI"
+	lab.NeedFile(t, shim)
+	program, err := os.ReadFile(shim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		program []byte
+		checked bool
+	}{"signed": {program, true}, "changed": {append(bytes.Clone(program[:5000]), program[5001:]...), false}} {
+		m := imagetest.New(t)
+		m.PublishFedora("42", "x86_64")
+		m.Put(at, c.program)
+		b := newBench(t)
+		in := b.add(Order{Recipe: "fedora", Version: "42", Mirrors: []string{m.URL}})
+		if in.Checked != c.checked {
+			t.Errorf("%s: %+v", name, in)
+		}
+	}
 }

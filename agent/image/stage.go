@@ -235,6 +235,9 @@ func entries(r Recipe, words vocabulary, o Order, key string, files []FileSum) (
 			lacks = words.expand(b.BIOS + b.EFI)
 			continue
 		}
+		if e.EFI != "" {
+			e.Shim = first(b.Shim)
+		}
 		if b.Key != "" && len(out) > 0 {
 			e.Key += "-" + b.Key
 		}

@@ -74,6 +74,11 @@ func (m *Mirror) PublishDebian(suite, arch string) {
 			"./netboot/debian-installer/"+arch+"/initrd.gz",
 			initrd,
 		) + SumLine("sha256", "./netboot/debian-installer/"+arch+"/linux", linux)
+	if arch == "amd64" {
+		shim := []byte("shim of Debian")
+		m.Put(at+"netboot/debian-installer/amd64/bootnetx64.efi", shim)
+		list += SumLine("sha256", "./netboot/debian-installer/amd64/bootnetx64.efi", shim)
+	}
 	m.Put(at+"SHA256SUMS", []byte(list))
 	release := fmt.Sprintf(
 		"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: Debian\nSuite: stable\nCodename: %s\nMD5Sum:\n %s %d "+
@@ -99,6 +104,7 @@ func (m *Mirror) PublishUbuntu(t testing.TB, release, point string) {
 		Entry{Name: "./amd64/linux", Body: "linux"},
 		Entry{Name: "./amd64/initrd", Body: "initrd"},
 		Entry{Name: "./amd64/pxelinux.0", Body: "pxelinux"},
+		Entry{Name: "./amd64/bootx64.efi", Body: "shim of Ubuntu"},
 	)
 	m.Put(release+"/"+netboot, archive)
 	m.Put(release+"/"+iso, []byte("the iso"))

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tinkerbell/ipxedust/binary"
+
 	"pxeagent/agent/boot"
 	"pxeagent/deploy/lab"
 	"pxeagent/deploy/lab/site"
@@ -85,4 +87,52 @@ func TestShimAndGRUBUnderSecureBoot(t *testing.T) {
 		step{proto: "tftp", file: "/http/memtest86+x64.efi", class: "grub", artifact: "kernel"},
 	)
 	m.WaitOutput(bootLimit, `bad shim signature`)
+}
+
+// The same with a kernel that Debian signed, in the place of its installer's.
+func TestShimAndGRUBBootASignedKernel(t *testing.T) {
+	needLong(t)
+	lab.NeedFile(t, debianShim, grubNet, lab.MicrosoftKeys, *signed)
+	const item, folder = "debian-bookworm-amd64", "root/http/debian/bookworm/debian-installer/amd64/"
+	s := newEmptyRoom(t, site.Addr, site.Leasing, "secure_boot: shim-grub\n"+defaultItem+item+
+		"\n  items:\n    - item: "+item+"\n      args: console=ttyS0\n")
+	s.copy(*signed, folder+"linux")
+	s.Write(folder+"initrd.gz", strings.Repeat("initrd", 1000))
+	s.Must(0, "image", "add", "shim-debian")
+	s.Serve()
+	s.Must(0, "configure")
+	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:07:04", UEFI: true, SecureBoot: lab.MicrosoftKeys})
+	s.fetches(step{proto: "tftp", file: "grub.cfg", class: "grub", artifact: "script"},
+		step{proto: "tftp", file: "/linux", class: "grub", artifact: "kernel"},
+		step{proto: "tftp", file: "/initrd.gz", class: "grub", artifact: "image"})
+	m.WaitOutput(bootLimit, `(?i)secure ?boot.*enabled`)
+	if b := s.lastBoot(m.QEMU.MAC); b.Item != item || b.Result != boot.Booted {
+		t.Errorf("the daemon saw %q of %q: %s", b.Result, b.Item, b.Note)
+	}
+}
+
+// The chain of iPXE's own release, with stand-ins: Debian's shim for iPXE's, and the built-in iPXE for the one that its
+// makers have signed. Debian's shim looks for grubx64.efi whatever its own name is, so that is where iPXE lies as well.
+// iPXE comes to the menu although DHCP names the shim to it again.
+func TestShimAndIPXEUnderSecureBoot(t *testing.T) {
+	needLong(t)
+	lab.NeedFile(t, debianShim)
+	lab.NeedQEMU(t)
+	h := newHerald(t)
+	s := newEmptyRoom(t, site.Addr, site.Leasing, "secure_boot: shim-ipxe\nchain: tftp\n"+bothKernels)
+	s.snakeoil()
+	s.Write("root/http/memtest86+x64.efi", h.efi)
+	s.copy(debianShim, "made/snponly-shimx64.efi")
+	s.Write("made/snponly.efi", string(binary.IpxeEFI))
+	s.Must(0, "secureboot", "sign", s.Path("root/http/memtest86+x64.efi"), s.Path("made/snponly-shimx64.efi"),
+		s.Path("made/snponly.efi"))
+	s.Must(0, "image", "add", "ipxe", "--from", s.Path("made/snponly-shimx64.efi"), "--from", s.Path("made/snponly.efi"))
+	s.copy(s.Path("made/snponly.efi"), "root/tftp/grubx64.efi")
+	s.Serve()
+	s.Must(0, "configure")
+	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:07:05", UEFI: true, SecureBoot: lab.SnakeoilKeys})
+	s.boots(m, step{proto: "tftp", file: "snponly-shimx64.efi", class: "uefi", artifact: "nbp"},
+		step{proto: "tftp", file: "grubx64.efi", artifact: "nbp"},
+		step{proto: "tftp", file: "snponly-shimx64.efi", class: "ipxe", artifact: "script", says: "loop_broken=true"},
+		menuByHTTP)
 }
