@@ -3,6 +3,7 @@ package probe
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -184,6 +185,31 @@ func TestBootServerOnADeviceWithTwoAddresses(t *testing.T) {
 			if d := firmware.Decide(client, r.Offers); d.URL != want {
 				t.Errorf("%s, %s: %q (%s), want %q; notes %q", where, client, d.URL, d.Reason, want, r.Notes)
 			}
+		}
+	}
+}
+
+// Two proxyDHCP servers, in different networks of one cable: each is asked from the address in its own.
+func TestProxiesInTwoNetworks(t *testing.T) {
+	lab.Need(t, "dnsmasq", "dhcpd")
+	t.Parallel()
+	s := lab.NewSegment(t)
+	s.Host("isc", "eth1", "192.168.50.2/24").ISC(`authoritative; subnet 192.168.50.0 netmask 255.255.255.0 {
+		range 192.168.50.100 192.168.50.120; ping-check false; option routers 192.168.50.2; }`, "eth1")
+	s.Host("bios", "eth1", "10.77.0.1/24").Dnsmasq("--interface=eth1", "--dhcp-range=10.77.0.0,proxy",
+		"--pxe-prompt=Boot,0", "--pxe-service=x86PC,Boot,undionly.kpxe,10.77.0.1")
+	s.Host("uefi", "eth1", "192.168.50.1/24").Dnsmasq("--interface=eth1", "--dhcp-range=192.168.50.0,proxy",
+		"--pxe-service=X86-64_EFI,Boot,ipxe.efi,192.168.50.1")
+	r := probeFrom(t, s.Host("client", "eth1", "10.77.0.9/24", "192.168.50.9/24"),
+		Config{Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64}})
+	for _, want := range []struct {
+		client firmware.Client
+		server string
+	}{{firmware.ClientBIOS, "10.77.0.1"}, {firmware.ClientEFI64, "192.168.50.1"}} {
+		if !slices.ContainsFunc(r.Offers, func(o firmware.Offer) bool {
+			return o.Client == want.client && o.Ask != nil && !o.Silent && o.From.String() == want.server && o.File != ""
+		}) {
+			t.Errorf("%s: %s does not answer at port 4011: notes %q", want.client, want.server, r.Notes)
 		}
 	}
 }

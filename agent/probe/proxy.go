@@ -47,22 +47,15 @@ type bootServers struct {
 // address.
 func (b *bootServers) ask(ctx context.Context) error {
 	for range maxRounds {
-		asks := b.next()
+		ways, asks, err := b.ways(b.next())
+		if err != nil {
+			return fmt.Errorf("opening a socket for port %d: %w", portPXE, err)
+		}
 		if len(asks) == 0 {
 			return nil
 		}
-		w, local, err := b.open(asks[0].to.Addr())
-		if errors.Is(err, ErrNoAddress) {
-			b.note("port %d of the proxyDHCP server was not asked: %v", portPXE, err)
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("opening a socket for port %d: %w", portPXE, err)
-		}
-		for _, a := range asks {
-			a.ciaddr = local
-		}
 		x := exchange{
-			ways: []*way{w}, asks: asks, limit: proxyLimit, quiet: time.Second, single: true,
+			ways: ways, asks: asks, limit: proxyLimit, quiet: time.Second, single: true,
 			accept: []byte{typeACK, typeOffer}, guard: b.guard,
 		}
 		if err := x.run(ctx); ctx.Err() != nil {
@@ -88,6 +81,39 @@ func (b *bootServers) ask(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// ways opens one way for each of this machine's addresses from which servers are asked: a device may have several, and
+// a server answers those in its own network. Questions that cannot be asked from here are left out.
+func (b *bootServers) ways(all []*ask) (ways []*way, asks []*ask, err error) {
+	open := map[netip.Addr]bool{}
+	for _, a := range all {
+		w, local, err := b.open(a.to.Addr())
+		switch {
+		case errors.Is(err, ErrNoAddress):
+			b.note("port %d of the proxyDHCP server was not asked: %v", portPXE, err)
+			continue
+		case err != nil:
+			for _, w := range ways {
+				_ = w.close()
+			}
+			return nil, nil, err
+		case open[local]:
+			_ = w.close()
+		default:
+			send := w.send
+			w.send = func(m message, packet []byte) error {
+				if m.ciaddr != local {
+					return nil // another way's
+				}
+				return send(m, packet)
+			}
+			ways, open[local] = append(ways, w), true
+		}
+		a.ciaddr = local
+		asks = append(asks, a)
+	}
+	return ways, asks, nil
 }
 
 // next are the questions that the clients have after what was heard so far.
