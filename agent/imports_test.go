@@ -23,7 +23,8 @@ var allowed = map[string][]string{
 	// The only package besides the backends' own that knows any of them.
 	"cmd/pxeagent/backend": {
 		"agent/dhcp", "agent/dhcp/remote", "agent/ipxe", "cmd/pxeagent/cli", "cmd/pxeagent/config", "dnsmasq",
-		"dnsmasq/dnsmasqtest", "dnsmasq/pihole", "dnsmasq/pihole/piholetest", "pfsense",
+		"dnsmasq/dnsmasqtest",
+		"dnsmasq/openwrt", "dnsmasq/openwrt/openwrttest", "dnsmasq/pihole", "dnsmasq/pihole/piholetest", "pfsense",
 		"pfsense/pfsensetest",
 	},
 	// Values of the configuration have the types of the parts that they are for.
@@ -117,8 +118,10 @@ var allowed = map[string][]string{
 	"pfsense":          {"agent/dhcp", "agent/dhcp/remote", "agent/firmware"},
 	"dnsmasq/pihole":   {"agent/dhcp", "agent/dhcp/remote", "dnsmasq"},
 	// Stand-ins know nothing of the backends but what a Dnsmasq answers.
-	"dnsmasq/dnsmasqtest":       {},
-	"dnsmasq/pihole/piholetest": {"dnsmasq/dnsmasqtest"},
+	"dnsmasq/dnsmasqtest":         {},
+	"dnsmasq/openwrt":             {"agent/dhcp", "agent/dhcp/remote", "dnsmasq"},
+	"dnsmasq/openwrt/openwrttest": {},
+	"dnsmasq/pihole/piholetest":   {"dnsmasq/dnsmasqtest"},
 	// The stand-in firewall speaks to the backend over HTTPS alone.
 	"pfsense/pfsensetest": {},
 	"deploy/grafana":      {},

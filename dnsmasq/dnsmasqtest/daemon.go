@@ -105,6 +105,9 @@ func parse(conf string) ([]line, error) {
 			return nil, fmt.Errorf("bad option at line %d", n)
 		}
 		l := line{name: name, fields: strings.Split(value, ",")}
+		if strings.HasPrefix(name, "dhcp-option") && len(l.fields) > 1 && bare(l.fields[0]) {
+			l.tags, l.fields = append(l.tags, l.fields[0]), l.fields[1:]
+		}
 		for len(l.fields) > 0 {
 			tag, ok := strings.CutPrefix(l.fields[0], "tag:")
 			if !ok {
@@ -120,6 +123,11 @@ func parse(conf string) ([]line, error) {
 		lines = append(lines, l)
 	}
 	return lines, nil
+}
+
+// bare reports whether the first field of a dhcp-option line is a tag without the word before it, as old versions had it.
+func bare(field string) bool {
+	return !strings.Contains(field, ":") && strings.Trim(field, "0123456789") != ""
 }
 
 func (d *Daemon) serve() {

@@ -41,7 +41,7 @@ var piholePassword = config.SecretSource{
 var piholeKeys = []config.Key{
 	{Name: "dhcp.pihole.url", Flag: "pihole", Arg: "URL",
 		Usage: "the Pi-hole, such as https://pi.hole",
-		Into:  config.One(func(c *config.Config) **url.URL { return &piholeOf(c).URL }, parsePiholeURL)},
+		Into:  config.One(func(c *config.Config) **url.URL { return &piholeOf(c).URL }, parseLocalHTTP)},
 	{Name: "dhcp.pihole.password_file", Flag: "pihole-password-file", Arg: "FILE", Path: true,
 		Usage: "file that holds an app password of the Pi-hole, mode 0600; - reads standard input",
 		Into:  config.Text(func(c *config.Config) *string { return &piholeOf(c).PasswordFile })},
@@ -121,18 +121,6 @@ func findPihole(ctx context.Context, s *Session, name string) (Network, error) {
 	return Network{Name: name, Prefix: i.Addresses[0].Masked(), server: server}, nil
 }
 
-// parsePiholeURL accepts http only where it does not leave this machine: the password would be sent in the clear.
-func parsePiholeURL(s string) (*url.URL, error) {
-	if rest, ok := strings.CutPrefix(s, "http://"); ok {
-		u, err := parseFirewallURL("https://" + rest)
-		if err == nil && (u.Hostname() == "127.0.0.1" || u.Hostname() == "localhost" || u.Hostname() == "::1") {
-			u.Scheme = "http"
-			return u, nil
-		}
-	}
-	return parseFirewallURL(s)
-}
-
 var piholeRefusals = []cli.Rule{
 	refused("read-only", ReadOnly, "set misc.readOnly to false in /etc/pihole/pihole.toml on the Pi-hole"),
 	refused("environment", ReadOnly,
@@ -180,7 +168,7 @@ func isAnotherCertificate(err error) bool {
 
 func newPiholeCmd(h Host) *cobra.Command {
 	return cli.Group(piholeName, "Look at a Pi-hole: its certificate, its interfaces", trustCmd(h, trustee{
-		name: piholeName, what: "Pi-hole", keys: piholeKeys, parse: parsePiholeURL, example: "https://pi.hole",
+		name: piholeName, what: "Pi-hole", keys: piholeKeys, parse: parseLocalHTTP, example: "https://pi.hole",
 		url:      func(c *config.Config) *url.URL { return piholeOf(c).URL },
 		pinned:   func(c *config.Config) *[32]byte { return piholeOf(c).TLSSHA256 },
 		itself:   "on its console",

@@ -2,6 +2,8 @@ package backend
 
 import (
 	"errors"
+	"net/url"
+	"strings"
 
 	"pxeagent/agent/dhcp/remote"
 	"pxeagent/cmd/pxeagent/cli"
@@ -82,4 +84,16 @@ func remoteCertificateHints(err error, name string) []string {
 		"pin it: `pxeagent " + name + " trust URL` shows it and the line for the file, " + key + "tls_sha256",
 		"or name the CA that signed it in " + key + "ca_file",
 	}
+}
+
+// parseLocalHTTP accepts http only where it does not leave this machine: the password would be sent in the clear.
+func parseLocalHTTP(s string) (*url.URL, error) {
+	if rest, ok := strings.CutPrefix(s, "http://"); ok {
+		u, err := parseFirewallURL("https://" + rest)
+		if err == nil && (u.Hostname() == "127.0.0.1" || u.Hostname() == "localhost" || u.Hostname() == "::1") {
+			u.Scheme = "http"
+			return u, nil
+		}
+	}
+	return parseFirewallURL(s)
 }

@@ -295,7 +295,7 @@ func (r *Router) Conf() string {
 			return
 		}
 		say("dhcp-boot=%s%s,%s,%s", tag, text(s, "filename"), text(s, "servername"), text(s, "serveraddress"))
-		options(s, tag)
+		options(s, strings.TrimPrefix(tag, "tag:")) // the first tag stands bare, as in old versions of Dnsmasq
 	})
 	each("tag", func(s Section) { options(s, "tag:"+s.Name+",") })
 	each("match", func(s Section) { say("dhcp-match=set:%s,%s", text(s, "networkid"), text(s, "match")) })
@@ -309,7 +309,7 @@ func (r *Router) Conf() string {
 		limit, _ := strconv.Atoi(text(s, "limit"))
 		at := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{net[0], net[1], net[2], net[3] + byte(n)}) }
 		say("dhcp-range=set:%s,%s,%s,255.255.255.0,12h", text(s, "interface"), at(start), at(start+limit-1))
-		options(s, "tag:"+text(s, "interface")+",")
+		options(s, text(s, "interface")+",")
 	})
 	return out.String()
 }

@@ -1,0 +1,208 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
+	"pxeagent/cmd/pxeagent/cli"
+	"pxeagent/cmd/pxeagent/config"
+	"pxeagent/dnsmasq/openwrt"
+)
+
+const openWrtName = "openwrt"
+
+// openWrtSettings are of a router. What is secret is not in it.
+type openWrtSettings struct {
+	URL          *url.URL // https, or http on loopback; host and port only; nil: none
+	User         string
+	PasswordFile string // absolute, "-" or ""
+	TLSSHA256    *[32]byte
+	CAFile       string // absolute, or ""
+}
+
+func openWrtOf(c *config.Config) *openWrtSettings { return config.Own[openWrtSettings](c, openWrtName) }
+
+var openWrtPassword = config.SecretSource{
+	Key: "dhcp.openwrt.password", Env: "PXEAGENT_DHCP_OPENWRT_PASSWORD",
+	FileKey: "dhcp.openwrt.password_file", File: func(c config.Config) string { return openWrtOf(&c).PasswordFile },
+	Credential: "openwrt-password",
+}
+
+var openWrtKeys = []config.Key{
+	{Name: "dhcp.openwrt.url", Flag: "openwrt", Arg: "URL",
+		Usage: "the OpenWrt router, such as https://192.168.1.1",
+		Into:  config.One(func(c *config.Config) **url.URL { return &openWrtOf(c).URL }, parseLocalHTTP)},
+	{Name: "dhcp.openwrt.user", Default: "pxeagent", Flag: "openwrt-user", Arg: "NAME",
+		Usage: "user of the router's rpcd",
+		Into:  config.Text(func(c *config.Config) *string { return &openWrtOf(c).User })},
+	{Name: "dhcp.openwrt.password_file", Flag: "openwrt-password-file", Arg: "FILE", Path: true,
+		Usage: "file that holds that user's password, mode 0600; - reads standard input",
+		Into:  config.Text(func(c *config.Config) *string { return &openWrtOf(c).PasswordFile })},
+	{Name: "dhcp.openwrt.tls_sha256", Flag: "openwrt-tls-sha256", Arg: "HEX",
+		Usage: "SHA-256 of the router's certificate, in hex: this one is accepted, whoever signed it, and no other",
+		Into:  config.One(func(c *config.Config) **[32]byte { return &openWrtOf(c).TLSSHA256 }, config.ParseFingerprint)},
+	{Name: "dhcp.openwrt.ca_file", Flag: "openwrt-ca-file", Arg: "FILE", Path: true,
+		Usage: "PEM file with the CA that signed the router's certificate; default: the system's",
+		Into:  config.Text(func(c *config.Config) *string { return &openWrtOf(c).CAFile })},
+}
+
+// openWrt is a router that is asked over the network. Its networks are those of its configuration: lan.
+func openWrt() Backend {
+	return Backend{
+		Backend: config.Backend{
+			Name: openWrtName, Networks: "a network of the router", SendsURL: true,
+			Keys: openWrtKeys, Secrets: []config.SecretSource{openWrtPassword},
+			Check: func(c config.Config, wrong func(key, format string, args ...any)) {
+				if c.DHCP.Backend == openWrtName && openWrtOf(&c).URL == nil {
+					wrong("dhcp.openwrt.url", "is not set; dhcp.backend openwrt needs it, such as https://192.168.1.1")
+				}
+			},
+			Auto:     func(c config.Config) bool { return openWrtOf(&c).URL != nil },
+			AutoWhen: "its url is set",
+		},
+		Codes: []cli.Code{
+			Login, Privilege, Certificate, NoDHCP, DHCPOff, OtherProduct, Unavailable, Timeout, Unreachable, Server,
+		},
+		Flags: addRetryAuth, Refusals: openWrtRefusals, Hints: openWrtHints(), Commands: newOpenWrtCmd,
+		Find: findOpenWrt,
+		Open: func(_ *Session, n Network) (dhcp.Server, error) { return n.server, nil },
+		Key:  func(c config.Config, n Network) string { return openWrtOf(&c).URL.Host + "-" + n.Name },
+		Remember: func(c config.Config, name string) string {
+			return openWrtName + "/" + openWrtOf(&c).URL.Host + "/" + name
+		},
+		TellsIPXE: func(config.Config) (bool, string) {
+			return true, "the router's Dnsmasq knows iPXE by DHCP option 175 and sends it the menu's URL"
+		},
+		TellsURL: func(_ config.Config, sent bool) string {
+			if sent {
+				return "the router's Dnsmasq sends the URL to machines that do HTTP boot, and to no other"
+			}
+			return ""
+		},
+		StandIn: newOpenWrtStandIn,
+	}
+}
+
+// openOpenWrt opens the router for a network; "" for none.
+func openOpenWrt(s *Session, network string) (*openwrt.Server, error) {
+	o := openWrtOf(&s.Config)
+	if o.URL == nil {
+		return nil, cli.Failure{
+			Code: cli.Usage, Err: errors.New("dhcp.openwrt.url: is not set"),
+			Hints: []string{"name the router: --openwrt https://192.168.1.1"},
+		}
+	}
+	return openwrt.New(openwrt.Config{
+		URL: o.URL, Interface: network, User: o.User, Password: s.secret(openWrtPassword), TLSSHA256: o.TLSSHA256,
+		CAFile: o.CAFile, StateDir: s.Config.StateDir, RetryAuth: s.once(retryAuth), ProbeMAC: s.Config.Probe.MAC,
+		Log: s.Log,
+	})
+}
+
+func findOpenWrt(ctx context.Context, s *Session, name string) (Network, error) {
+	server, err := openOpenWrt(s, name)
+	if err != nil {
+		return Network{}, err
+	}
+	n, err := server.Found(ctx)
+	if err != nil {
+		return Network{}, err
+	}
+	return Network{Name: name, Prefix: n.Addresses[0].Masked(), server: server}, nil
+}
+
+var openWrtRefusals = []cli.Rule{
+	refused("no-dhcp", NoDHCP, "turn the DHCP server on there first: Network > Interfaces, the interface, DHCP Server"),
+	refused("dhcp-off", DHCPOff, "turn it on there first: Network > Interfaces, the interface, DHCP Server"),
+	refused("odhcpd", NoDHCP, "uci set dhcp.odhcpd.maindhcp=0; uci commit dhcp; service odhcpd restart; service dnsmasq restart"),
+	refused("no-dnsmasq", NoDHCP, "apk add dnsmasq, or opkg install dnsmasq"),
+}
+
+func openWrtHints() []cli.Rule {
+	return append([]cli.Rule{
+		cli.Ending(dhcp.ErrNoJournal, cli.NoJournal,
+			"by hand, for OpenWrt: delete the sections of /etc/config/dhcp whose names begin with pxeagent_NETWORK_, then "+
+				"`service dnsmasq restart`"),
+		cli.Ending(dhcp.ErrReload, cli.Restart, "`logread -e dnsmasq` on the router says why"),
+		cli.On(openwrt.ErrNoUbus, Unavailable,
+			"install uhttpd-mod-ubus and rpcd on the router (LuCI brings both), and restart uhttpd"),
+		cli.On(openwrt.ErrNoNetwork, cli.NoInterface, "`pxeagent openwrt interfaces` lists them"),
+		cli.On(openwrt.ErrPending, Unavailable,
+			"somebody applies a change at this moment, in LuCI perhaps: it is confirmed or undone within two minutes",
+			"if it was pxeagent, killed in the middle: the router undoes it by itself; then run it again"),
+		cli.On(openwrt.ErrStopped, cli.Restart, "`logread -e dnsmasq` on the router says why"),
+		cli.On(openwrt.ErrUbus, Server, "`logread` on the router may say more"),
+		{Is: cli.IsError(remote.ErrPrivilege), Code: Privilege, Hints: func(error) []string {
+			return []string{
+				"put the file with the rights on the router, and name its group in the user's login: the guide openwrt.md has both",
+			}
+		}},
+	}, remoteHints(openWrtName, "the router", openWrtPassword)...)
+}
+
+func newOpenWrtCmd(h Host) *cobra.Command {
+	return cli.Group(openWrtName, "Look at an OpenWrt router: its certificate, its networks", trustCmd(h, trustee{
+		name: openWrtName, what: "router", keys: openWrtKeys, parse: parseLocalHTTP, example: "https://192.168.1.1",
+		url:      func(c *config.Config) *url.URL { return openWrtOf(c).URL },
+		pinned:   func(c *config.Config) *[32]byte { return openWrtOf(c).TLSSHA256 },
+		itself:   "over SSH",
+		shortcut: " (or give --openwrt-tls-sha256)",
+	}), newOpenWrtInterfacesCmd(h))
+}
+
+func newOpenWrtInterfacesCmd(h Host) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "interfaces",
+		Short: "List the networks of the router that have an address",
+		Long: `Log in to the router and list its networks with their devices and IPv4 addresses. Nothing is
+written. Each name can stand in interface (--interface).`,
+		Example: "  pxeagent openwrt interfaces --openwrt https://192.168.1.1 --openwrt-password-file FILE " +
+			"--openwrt-tls-sha256 HEX",
+		Args: cli.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			session, err := h.Session(cmd)
+			if err != nil {
+				return err
+			}
+			s, err := openOpenWrt(session, "")
+			if err != nil {
+				return err
+			}
+			list, err := s.Networks(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return cli.WriteJSON(h.Out(), map[string]any{"interfaces": list})
+			}
+			return printOpenWrtNetworks(h.Out(), list)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	config.AddFlags(cmd.Flags(), openWrtKeys)
+	h.Schema().AddFlags(cmd.Flags(), "state_dir")
+	return cmd
+}
+
+func printOpenWrtNetworks(w io.Writer, list []openwrt.Network) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "NETWORK\tDEVICE\tADDRESSES")
+	for _, n := range list {
+		var addrs []string
+		for _, a := range n.Addresses {
+			addrs = append(addrs, a.String())
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\n", cli.Plain(n.Name), cli.Plain(n.Device), strings.Join(addrs, ", "))
+	}
+	return tw.Flush()
+}

@@ -1,0 +1,101 @@
+package backend
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
+	"pxeagent/cmd/pxeagent/config"
+	"pxeagent/dnsmasq/dnsmasqtest"
+	"pxeagent/dnsmasq/openwrt"
+	"pxeagent/dnsmasq/openwrt/openwrttest"
+)
+
+// openWrtStandIn is the router of the demonstration. Its network is loopback.
+type openWrtStandIn struct {
+	*openwrttest.Router
+	daemon   *dnsmasqtest.Daemon
+	dir      string
+	password string // the file that holds it
+	before   []openwrttest.Section
+}
+
+func newOpenWrtStandIn(dir string) (StandIn, error) {
+	s := &openWrtStandIn{dir: dir, password: filepath.Join(dir, "password")}
+	password := rand.Text()
+	if err := os.WriteFile(s.password, []byte(password+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.daemon, err = dnsmasqtest.Start("lo", loopback.Addr()); err != nil {
+		return nil, err
+	}
+	s.before = openwrttest.Default()[:2]
+	s.before[1].Name, s.before[1].Options["interface"] = standInNetwork, standInNetwork
+	s.Router, err = openwrttest.New(openwrttest.Options{
+		Sections: s.before, Users: []openwrttest.User{{Name: demoUser, Password: password}}, Load: s.daemon.Load,
+		Networks: []openwrttest.Network{
+			{Name: standInNetwork, Device: "lo", Address: netip.PrefixFrom(loopback.Addr(), 8)},
+		},
+	})
+	if err != nil {
+		s.daemon.Close()
+		return nil, err
+	}
+	s.before = s.Sections()
+	return s, nil
+}
+
+// Close ends both.
+func (s *openWrtStandIn) Close() {
+	s.Router.Close()
+	s.daemon.Close()
+}
+
+// DHCP is where it answers.
+func (s *openWrtStandIn) DHCP() netip.AddrPort { return s.daemon.Addr() }
+
+// Trust looks at the certificate, as openwrt trust does.
+func (s *openWrtStandIn) Trust(ctx context.Context) (string, error) {
+	shown, err := remote.Presented(ctx, s.URL())
+	if err != nil {
+		return "", err
+	}
+	if shown.SHA256 != s.Fingerprint() {
+		return "", errors.New("the certificate is not the router's own")
+	}
+	return fmt.Sprintf("the certificate of %s is pinned, SHA-256 %.23s…", s.URL(), remote.Fingerprint(shown.SHA256)), nil
+}
+
+// Open opens it with its certificate pinned.
+func (s *openWrtStandIn) Open(bool) (dhcp.Server, error) {
+	pin := s.Fingerprint()
+	return openwrt.New(openwrt.Config{
+		URL: s.URL(), Interface: standInNetwork, User: demoUser, TLSSHA256: &pin, StateDir: filepath.Join(s.dir, "state"),
+		Password: func() (string, error) { return config.ReadSecretFile(s.password, false) },
+	})
+}
+
+// Way is the only one.
+func (s *openWrtStandIn) Way(dhcp.Server) string { return "ubus at " + s.URL().String() }
+
+// Unchanged fails unless the sections are again what they were at first, and nothing waits.
+func (s *openWrtStandIn) Unchanged() error {
+	if !reflect.DeepEqual(s.Sections(), s.before) || s.Pending() {
+		return errors.New("after the revert the router's sections are not what they were")
+	}
+	return nil
+}
+
+// Visit is how a person asks it something.
+func (s *openWrtStandIn) Visit() string {
+	return fmt.Sprintf("  pxeagent openwrt interfaces --openwrt %s --openwrt-user %s --openwrt-password-file %s "+
+		"--openwrt-tls-sha256 %x\n", s.URL(), demoUser, s.password, s.Fingerprint())
+}

@@ -1,0 +1,52 @@
+package openwrt
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
+	"pxeagent/agent/probe"
+	"pxeagent/deploy/lab"
+	"pxeagent/dnsmasq/openwrt/openwrttest"
+)
+
+// What is configured is what a real Dnsmasq sends with what the router's script makes of it; it is confirmed once that
+// is proven, and gone again after a revert.
+func TestOnTheWire(t *testing.T) {
+	lab.NoShort(t)
+	segment := lab.NewSegment(t)
+	router := segment.Host("router", "br-lan", "10.77.0.1/24")
+	client := segment.Host("client", "eth0", "10.77.0.5/24")
+	s := newSite(t, openwrttest.Options{Load: router.Reloader()})
+	ask := func(ctx context.Context, clients []firmware.Client, _ dhcp.Enough) (offers []firmware.Offer, err error) {
+		client.Do(func() {
+			var report probe.Report
+			report, err = probe.Run(ctx, probe.Config{Device: "eth0", MAC: probeMAC, Clients: clients,
+				Quiet: 300 * time.Millisecond, Limit: 5 * time.Second})
+			offers = report.Offers
+		})
+		return offers, err
+	}
+	j, err := dhcp.OpenJournal(t.TempDir(), "openwrt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	before := s.Sections()
+	var steps []string
+	report := func(st dhcp.Step) { steps = append(steps, st.Code) }
+	r, err := dhcp.Configure{Server: s.open(), Want: boot("10.77.0.5"), Journal: j, Probe: ask, Report: report}.Run(t.Context())
+	if err != nil || !r.Wrote || s.Pending() || !slices.Contains(steps, dhcp.StepKept) {
+		t.Fatalf("configure: %v, %+v, %q", err, r, steps)
+	}
+	if _, err := (dhcp.Revert{Server: s.open(), Journal: j, Probe: ask}).Run(t.Context()); err != nil || s.Pending() {
+		t.Fatalf("revert: %v", err)
+	}
+	if got := s.Sections(); !reflect.DeepEqual(got, before) {
+		t.Errorf("sections are %+v, were %+v", got, before)
+	}
+}
