@@ -157,7 +157,7 @@ func (h *session) write(ctx context.Context, all []section, s dhcp.State) error 
 	return nil
 }
 
-// clear makes an end of what a killed run left in this user's session: what was applied and waits is kept, as it is what
+// clear ends what a killed run left in this user's session: what was applied and waits is kept, as it is what
 // was compared with the plan; what was not applied is dropped.
 func (h *session) clear(ctx context.Context) error {
 	status, err := h.call(ctx, "uci", "confirm", nil, nil)

@@ -39,7 +39,8 @@ func TestOnTheWire(t *testing.T) {
 	before := s.Sections()
 	var steps []string
 	report := func(st dhcp.Step) { steps = append(steps, st.Code) }
-	r, err := dhcp.Configure{Server: s.open(), Want: boot("10.77.0.5"), Journal: j, Probe: ask, Report: report}.Run(t.Context())
+	r, err := dhcp.Configure{Server: s.open(), Want: boot("10.77.0.5"), Journal: j, Probe: ask,
+		Report: report}.Run(t.Context())
 	if err != nil || !r.Wrote || s.Pending() || !slices.Contains(steps, dhcp.StepKept) {
 		t.Fatalf("configure: %v, %+v, %q", err, r, steps)
 	}

@@ -123,7 +123,8 @@ func findOpenWrt(ctx context.Context, s *Session, name string) (Network, error) 
 var openWrtRefusals = []cli.Rule{
 	refused("no-dhcp", NoDHCP, "turn the DHCP server on there first: Network > Interfaces, the interface, DHCP Server"),
 	refused("dhcp-off", DHCPOff, "turn it on there first: Network > Interfaces, the interface, DHCP Server"),
-	refused("odhcpd", NoDHCP, "uci set dhcp.odhcpd.maindhcp=0; uci commit dhcp; service odhcpd restart; service dnsmasq restart"),
+	refused("odhcpd", NoDHCP,
+		"uci set dhcp.odhcpd.maindhcp=0; uci commit dhcp; service odhcpd restart; service dnsmasq restart"),
 	refused("no-dnsmasq", NoDHCP, "apk add dnsmasq, or opkg install dnsmasq"),
 }
 
