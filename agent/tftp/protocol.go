@@ -60,6 +60,7 @@ type session struct {
 	sender
 	tsize   bool          // the size was sent to the client
 	strict  bool          // an ACK of a block that was not sent ends the transfer
+	blind   bool          // answers prove nothing: all of the file must be acknowledged
 	silence time.Duration // how long a client that has answered may be silent
 	heardAt time.Duration // when the client was heard of last
 }
@@ -151,7 +152,7 @@ func (s *session) probing() bool { return s.oack && s.tsize }
 // over is the end of a transfer whose client is not there any more. If only the answer to the end of the file is
 // missing, that one was lost and the client has gone with all it wanted; it does not wait as long as the server could.
 func (s *session) over(o boot.Outcome, err error) (boot.Outcome, error) {
-	if s.finishing() && s.heard {
+	if s.finishing() && s.heard && !s.blind {
 		return boot.OK, nil
 	}
 	return o, err

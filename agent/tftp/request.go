@@ -121,17 +121,16 @@ func asking(r request, client, local netip.AddrPort) boot.Ask {
 	}
 }
 
+// lastWords is how long what a client sent before ICMP said that it is gone may wait to be read: its last ACK.
+const lastWords = 100 * time.Millisecond
+
 // refusals ends the transfers of a single port whose clients ICMP says are not there, and reports whether there were
-// any. An address that never proved to be a machine's has not asked: it is barred.
+// any.
 func (s *Server) refusals(sock *socket) bool {
 	all := sock.refusals()
-	now := time.Now()
 	for _, client := range all {
-		if !s.strangers.proven.has(client.Addr(), now) {
-			s.strangers.barred.add(client.Addr(), now)
-		}
 		if t := s.table.find(key{sock, client}); t != nil {
-			t.tell(unreachable)
+			time.AfterFunc(lastWords, func() { t.tell(unreachable) })
 		}
 	}
 	return len(all) > 0

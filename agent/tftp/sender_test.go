@@ -264,6 +264,9 @@ func TestSessionEnds(t *testing.T) {
 		{"a port that is closed", false, []event{ack(0), {what: unreachable}}, boot.Aborted, errGone},
 		{"a port that is closed after the last block", false, []event{ack(0), ack(1), {what: unreachable}}, boot.OK, nil},
 		{"a port that never was", false, []event{{what: unreachable}}, boot.Aborted, errGone},
+		{"a port that is closed after the last block, single port", true, []event{ack(0), ack(1), {what: unreachable}},
+			boot.Aborted, errGone},
+		{"silence to the last block, single port", true, []event{ack(0), ack(1), {what: passes}}, boot.TimedOut, errSilent},
 		{"its place is needed", false, []event{{what: evicts}}, boot.TimedOut, errEvicted},
 		{"the server stops", false, []event{ack(0), {what: stops}}, boot.Failed, errStopping},
 		{"a block that was not sent", false, []event{ack(0), ack(2)}, "", nil},
@@ -272,7 +275,7 @@ func TestSessionEnds(t *testing.T) {
 		{"a block long acknowledged, single port", true, []event{ack(0), ack(1), ack(0)}, "", nil},
 	} {
 		s := newSession(terms{window: 1, tsize: true, oack: optionList("tsize=0")}, 2, time.Second)
-		s.strict = tt.strict
+		s.strict, s.blind = tt.strict, tt.strict
 		s, out := s.step(event{what: begins}, 0)
 		now := time.Duration(0)
 		for _, e := range tt.events {

@@ -73,11 +73,24 @@ func TestAddressThatNeverAsked(t *testing.T) {
 	again := dialing(t, s.addr)
 	again.ask("f", "")
 	again.quiet(50 * time.Millisecond)
-	if !s.strangers.barred.has(netip.MustParseAddr("127.0.0.1"), time.Now()) {
+	loopback := netip.MustParseAddr("127.0.0.1")
+	if !s.strangers.barred.has(loopback, time.Now()) {
 		t.Error("the address is not barred")
 	}
-	if s.strangers.barred.has(netip.MustParseAddr("127.0.0.1"), time.Now().Add(barredFor)) {
+	if s.strangers.barred.has(loopback, time.Now().Add(barredFor)) {
 		t.Error("the address is barred for more than a minute")
+	}
+}
+
+// A machine that took all it wanted and closed its port is not barred, though ICMP comes before its last ACK is read.
+func TestMachineThatClosesItsPort(t *testing.T) {
+	s := stranger(t, Config{})
+	for range 20 {
+		c := dialing(t, s.addr)
+		c.ask("f", "")
+		c.rest(1, 512)
+		c.conn.Close()
+		s.record.wait(t, boot.OK)
 	}
 }
 

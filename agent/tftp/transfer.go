@@ -139,7 +139,7 @@ func (t *transfer) prepare() (boot.Outcome, error) {
 		last = t.size/int64(t.terms.blksize) + 1
 	}
 	t.session = newSession(t.terms, last, t.server.Silence)
-	t.session.strict = t.server.SinglePort
+	t.session.strict, t.session.blind = t.server.SinglePort, t.limited
 	if len(t.terms.oack) > 0 {
 		t.oack = appendOACK(nil, t.terms.oack)
 	}
@@ -163,8 +163,11 @@ func (t *transfer) finish() {
 		s.contents.release(t.content)
 	}
 	t.end.Quirks = append(slices.Clip(t.end.Quirks), t.oddities()...)
-	if t.end.Outcome == boot.OK {
-		s.strangers.proven.add(t.key.client.Addr(), time.Now())
+	switch addr := t.key.client.Addr(); {
+	case t.end.Outcome == boot.OK:
+		s.strangers.proven.add(addr, time.Now())
+	case t.limited && errors.Is(t.end.Err, errGone):
+		s.strangers.barred.add(addr, time.Now()) // it never asked
 	}
 	if t.begun {
 		s.guarded(func() { s.finish(t.end) })

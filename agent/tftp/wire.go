@@ -64,14 +64,17 @@ func (w *shared) send(b []byte, size int) error {
 	return oneByOne(b, size, func(p []byte) error { return w.write(p, w.control) })
 }
 
-// write sends once more where the error was another client's, which the system tells at the next send.
+// write sends once more where the error was another client's, which the system tells at the next send. A second one is
+// as if the packet were lost.
 func (w *shared) write(b, control []byte) error {
-	_, _, err := w.sock.conn.WriteMsgUDPAddrPort(b, control, w.client)
-	if errors.Is(err, syscall.ECONNREFUSED) {
+	for range 2 {
+		_, _, err := w.sock.conn.WriteMsgUDPAddrPort(b, control, w.client)
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			return err
+		}
 		w.refused()
-		_, _, err = w.sock.conn.WriteMsgUDPAddrPort(b, control, w.client)
 	}
-	return err
+	return nil
 }
 
 func (w *shared) mtu() int { return pathMTU(w.local.Addr(), w.client) }
