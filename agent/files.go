@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/files"
@@ -103,8 +104,12 @@ func (l tftpFiles) Open(a boot.Ask) (*tftp.File, error) {
 	case err != nil:
 		return nil, err
 	}
-	return &tftp.File{
+	served := &tftp.File{
 		ReaderAt: f, Size: f.Size, Artifact: f.Artifact, Given: f.Given, LoopBroken: f.LoopBroken, Quirks: f.Quirks,
-		Changed: f.Changed, ID: f.ID(), Close: f.Close,
-	}, nil
+		ID: f.ID(), Close: f.Close,
+	}
+	if _, onDisk := f.Content.(*os.File); onDisk {
+		served.Changed = f.Changed // what is in memory does not, and need not be asked
+	}
+	return served, nil
 }

@@ -236,7 +236,7 @@ func (l *loop) end(t *transfer, o boot.Outcome, err error) {
 	if t.place > 0 {
 		heap.Remove(&l.timers, t.place-1)
 	}
-	go t.finish()
+	l.server.workers.do(t.finish)
 }
 
 // arm leaves a timer alone that comes sooner: it is then set again. With answers that come in time it is so set once in

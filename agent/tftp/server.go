@@ -80,6 +80,7 @@ type Server struct {
 	warnings  rate // in the log
 	news      rate // of requests that are reported though nothing proves that a machine sent them
 	contents  contents
+	workers   *workers
 	loop      *loop
 	running   sync.WaitGroup
 }
@@ -102,6 +103,7 @@ func New(c Config) *Server {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{Config: c}
+	s.workers = newWorkers()
 	s.table.init(c.MaxTransfers, c.MaxPerClient)
 	s.strangers = newStrangers(firstSends * c.MaxPerClient)
 	s.news = perSecond(newsRate, newsBurst)
@@ -133,7 +135,7 @@ func (s *Server) Serve(ctx context.Context, l *Listener) error {
 	}
 	looped := make(chan struct{})
 	go func() { s.loop.run(); close(looped) }()
-	defer func() { s.loop.close(); <-looped }()
+	defer func() { s.workers.close(); s.loop.close(); <-looped }()
 	reading, stop := context.WithCancel(context.Background())
 	g, failed := errgroup.WithContext(reading)
 	for _, sock := range l.sockets {

@@ -78,7 +78,7 @@ func (t *transfer) tell(h happening) { t.server.loop.post(message{t: t, what: h}
 
 func (t *transfer) start() {
 	t.server.running.Add(1)
-	go t.open()
+	t.server.workers.do(t.open)
 }
 
 // open opens the file and a socket, and hands t to the loop.
