@@ -103,11 +103,12 @@ func (cs *contents) release(c *content) {
 	}
 }
 
-// cache holds chunks of files. It belongs to the loop; chunks are read by goroutines of their own, as a disk may be
-// slow, or a server of files not answer.
+// cache holds chunks of files. It belongs to the loop; what is not in memory is read by other goroutines, as a disk may
+// be slow, or a server of files not answer.
 type cache struct {
 	contents *contents
 	guard    *guard.Guard
+	do       func(func())        // has another goroutine do something
 	read     func(*chunk, error) // is called when one was read, from any goroutine
 	most     int
 
@@ -116,8 +117,8 @@ type cache struct {
 	order uint64
 }
 
-func newCache(cs *contents, g *guard.Guard, read func(*chunk, error)) *cache {
-	ca := &cache{contents: cs, guard: g, read: read, most: keptChunks}
+func newCache(cs *contents, g *guard.Guard, do func(func()), read func(*chunk, error)) *cache {
+	ca := &cache{contents: cs, guard: g, do: do, read: read, most: keptChunks}
 	ca.used.next, ca.used.prev = &ca.used, &ca.used
 	return ca
 }
@@ -141,15 +142,18 @@ func (ca *cache) get(c *content, at int64) *chunk {
 	}
 	c.chunks[at] = ch
 	ca.link(ch)
+	if c.Changed == nil && ca.guard.Do(guard.TFTP, ch.load) == nil { // in memory
+		ca.order++
+		ch.read, ch.order = true, ca.order
+		return ch
+	}
 	ca.contents.hold(c)
-	go ca.load(ch)
+	ca.do(func() {
+		err := ca.guard.Do(guard.TFTP, ch.load)
+		ca.contents.release(ch.of)
+		ca.read(ch, err)
+	})
 	return ch
-}
-
-func (ca *cache) load(ch *chunk) {
-	err := ca.guard.Do(guard.TFTP, ch.load)
-	ca.contents.release(ch.of)
-	ca.read(ch, err)
 }
 
 // load reads the chunk.

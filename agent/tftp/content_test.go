@@ -19,9 +19,10 @@ type keeper struct {
 
 // keeping is a keeper of f, whose chunks it has at most most of.
 func keeping(f *File, netascii bool, blksize, most int) *keeper {
+	f.Changed = func() bool { return false } // on a disk
 	s := New(Config{})
 	k := &keeper{loop: &loop{server: s, start: time.Now()}, read: make(chan message, 100)}
-	k.cache = newCache(&s.contents, nil, func(ch *chunk, err error) { k.read <- message{chunk: ch, err: err} })
+	k.cache = newCache(&s.contents, nil, func(f func()) { go f() }, func(ch *chunk, err error) { k.read <- message{chunk: ch, err: err} })
 	k.cache.most = most
 	k.t = &transfer{server: s, content: s.contents.open(f, netascii), terms: terms{blksize: blksize, window: 1}}
 	k.t.size = k.t.content.size

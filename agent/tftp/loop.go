@@ -53,7 +53,7 @@ func packetFor(t *transfer, b []byte, err error) message {
 
 func newLoop(s *Server) (*loop, error) {
 	l := &loop{server: s, start: time.Now()}
-	l.cache = newCache(&s.contents, s.Guard, func(ch *chunk, err error) { l.post(message{chunk: ch, err: err}) })
+	l.cache = newCache(&s.contents, s.Guard, s.workers.do, func(ch *chunk, err error) { l.post(message{chunk: ch, err: err}) })
 	var err error
 	l.poller, err = newPoller(l.post)
 	return l, err

@@ -96,13 +96,13 @@ func (l *loop) check(t *transfer, to int64) bool {
 	}
 	t.checking = true
 	order := max(l.cache.order, 1)
-	go func() {
+	l.server.workers.do(func() {
 		var err error
 		if c.Changed() {
 			err = errChanged
 		}
 		l.post(message{t: t, order: order, err: err})
-	}()
+	})
 	return false
 }
 

@@ -33,7 +33,8 @@ type File struct {
 	LoopBroken bool         // see boot.Transfer
 	Quirks     []boot.Quirk // see boot.Transfer
 	// Changed reports whether the content is another than when the file was opened. It is asked before the last block
-	// is sent, which is withheld then: the client must not take a mixture of two files for one. nil: it cannot change
+	// is sent, which is withheld then: the client must not take a mixture of two files for one. nil: the file is in memory,
+	// where it does not change and is read without waiting
 	Changed func() bool
 	// ID is the same for files with the same content, so that they are read once for transfers at the same time. It must
 	// be comparable. nil: it is shared with none
@@ -135,7 +136,7 @@ func (s *Server) Serve(ctx context.Context, l *Listener) error {
 	}
 	looped := make(chan struct{})
 	go func() { s.loop.run(); close(looped) }()
-	defer func() { s.workers.close(); s.loop.close(); <-looped }()
+	defer func() { s.loop.close(); <-looped; s.workers.close() }()
 	reading, stop := context.WithCancel(context.Background())
 	g, failed := errgroup.WithContext(reading)
 	for _, sock := range l.sockets {
