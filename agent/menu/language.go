@@ -17,8 +17,8 @@ const (
 // Languages lists every Language.
 func Languages() []Language { return []Language{IPXE, GRUB, Extlinux} }
 
-// TemplateFile is the user's template of the iPXE menu, in the HTTP tree. A user's own script at BootstrapPath wins over
-// it.
+// TemplateFile is the user's template of the iPXE menu, in the HTTP tree. A user's own script at BootstrapPath wins
+// over it.
 const TemplateFile = "ipxe/bootstrap.ipxe.tmpl"
 
 // Template is the template that the iPXE menu is made by where the user has none: the one to begin with.

@@ -42,9 +42,23 @@ func (d *Data) load(c *candidate, o catalog.Options) error {
 }
 
 // grubLocal leaves for the machine's own disk. The server is told first, by asking for a file that is an empty script;
-// GRUB goes on where it cannot be had. Under EFI the firmware goes on to its next boot entry.
+// GRUB goes on where it cannot be had. Under EFI to leave would do as for iPXE, but Debian's GRUB 2.06 ends without an
+// error whatever it is told, and then firmware goes to its setup: so the loader of the disk's system is looked for.
 const grubLocal = `	source ` + catalog.LocalPath + `
 	if [ "$grub_platform" = efi ]; then
+		set suffix=x64
+		if [ "$grub_cpu" = arm64 ]; then set suffix=aa64; fi
+		for file in debian/shim ubuntu/shim fedora/shim redhat/shim rocky/shim almalinux/shim opensuse/shim \
+			debian/grub ubuntu/grub arch/grub BOOT/boot systemd/systemd-boot; do
+			if search --no-floppy --file --set=disk /EFI/$file$suffix.efi; then
+				chainloader ($disk)/EFI/$file$suffix.efi
+				boot
+			fi
+		done
+		if search --no-floppy --file --set=disk /EFI/Microsoft/Boot/bootmgfw.efi; then
+			chainloader ($disk)/EFI/Microsoft/Boot/bootmgfw.efi
+			boot
+		fi
 		exit 1
 	fi
 	set root=(hd0)

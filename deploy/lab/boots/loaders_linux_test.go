@@ -83,6 +83,26 @@ func TestGRUBBoots(t *testing.T) {
 	}
 }
 
+// GRUB under UEFI goes to the machine's own disk, and says so first.
+func TestGRUBGoesToTheDisk(t *testing.T) {
+	lab.NeedFile(t, grubNet)
+	lab.NeedQEMU(t)
+	h := newHerald(t)
+	s := newEmptyRoom(t, site.Addr, dhcpNames+"grubx64.efi,,"+site.Addr+"\n", "menu:\n  timeout: 1s\n")
+	s.copy(grubNet, "root/tftp/grubx64.efi")
+	s.Write("disk/EFI/BOOT/BOOTX64.EFI", h.efi)
+	s.Serve()
+	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:06:07", UEFI: true, Args: []string{
+		"-drive", "if=none,id=disk,format=raw,readonly=on,file=fat:" + s.Path("disk"),
+		"-device", "virtio-blk-pci,drive=disk,bootindex=2", // OVMF knows no disks besides those in its order
+	}})
+	s.Agent.WaitOutput(bootLimit, step{file: "/ipxe/local", class: "grub"}.pattern())
+	hear(m)
+	if b := s.lastBoot(m.QEMU.MAC); b.Result != boot.LocalDisk || b.At != boot.StageScript {
+		t.Errorf("the daemon saw %+v", b)
+	}
+}
+
 // arm64Herald is a kernel for ARM64 that says on the serial port that it runs, and then all text in its device tree,
 // its command line among it. It begins with the header of Linux's Image, by which U-Boot knows it.
 func arm64Herald() string {
@@ -148,6 +168,9 @@ func TestUBootBoots(t *testing.T) {
 func TestARM64MachineBoots(t *testing.T) {
 	for name, byHTTP := range map[string]bool{"by PXE": false, "by HTTP": true} {
 		t.Run(name, func(t *testing.T) {
+			if byHTTP {
+				needLong(t)
+			}
 			lab.NeedARM(t)
 			// DHCP as dnsmasq.md has it, and the URL for arch 19.
 			s := newEmptyRoom(t, site.Addr, site.Leasing+`dhcp-match=set:arm64,option:client-arch,11
@@ -178,6 +201,7 @@ dhcp-boot=tag:ipxe,http://`+site.Addr+`/ipxe/bootstrap.ipxe
 // OVMF has an entry for PXE and then one for HTTP. A machine that was sent to its disk comes by both, and waits at the
 // menu once; that is one boot.
 func TestUEFIMachineGoesToItsDiskOnce(t *testing.T) {
+	needLong(t)
 	s := newEmptyRoom(t, site.Addr, site.Leasing, "menu:\n  timeout: 2s\n")
 	s.Serve()
 	s.Must(0, "configure")
