@@ -63,6 +63,7 @@ var allowed = map[string][]string{
 		"agent/menu",
 		"agent/probe",
 		"agent/script",
+		"agent/secureboot",
 	},
 	"agent/script": {},
 	// The store is the recorder's: it keeps boots.

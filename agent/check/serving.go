@@ -33,6 +33,8 @@ type Config struct {
 	Sends dhcp.Abilities
 	// AnyNBP: an NBP may be another than iPXE. What is not known to be iPXE may be anything, and is not followed.
 	AnyNBP bool
+	// Signatures: UEFI's NBPs are fetched whole, and who signed them is said; a shim's second stage is looked for.
+	Signatures bool
 	// Limit is how long all of it may take; 0: DefaultLimit.
 	Limit time.Duration
 	Told  func(Step)   // called by Walk with each step as soon as it is known; nil: nobody is told

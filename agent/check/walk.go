@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -41,7 +42,7 @@ func Walk(ctx context.Context, c Config, clients []firmware.Client, offers []fir
 	ctx, cancel := c.within(ctx)
 	defer cancel()
 	w := walker{Config: c, ctx: ctx, http: newFetcher(c), seen: map[string]Step{}, followed: map[string]bool{},
-		texts: map[string][]byte{}, loaded: map[string]chained{}, found: map[script.Finding]bool{}}
+		texts: map[string][]byte{}, shim: map[string]bool{}, grub: map[string]bool{}, loaded: map[string]chained{}, found: map[script.Finding]bool{}}
 	defer w.http.client.CloseIdleConnections()
 	for _, client := range clients {
 		if err := c.Guard.Do(guard.Check, func() error { w.walk(client, offers); return nil }); err != nil {
@@ -72,6 +73,8 @@ type walker struct {
 	// files asked for already, by stage, URL and kind of client: several have the same boot path
 	seen     map[string]Step
 	followed map[string]bool         // scripts, by URL and what the machine is
+	shim     map[string]bool         // NBPs that are a shim, by what
+	grub     map[string]bool         // second stages that are GRUB, by what
 	texts    map[string][]byte       // of scripts that a server names, by URL
 	loaded   map[string]chained      // what scripts chain, by URL
 	found    map[script.Finding]bool // what was said of scripts already
@@ -113,7 +116,7 @@ func (w *walker) walk(client firmware.Client, offers []firmware.Offer) {
 		w.asIPXE(client, file, file)
 		return
 	}
-	if w.nbp(client, file) {
+	if w.nbp(client, file) && (!w.shim[file.what()] || w.secondStage(client, file)) {
 		w.asIPXE(client, w.again(client, file, offers), file)
 	}
 }
@@ -183,19 +186,25 @@ func (w *walker) asIPXE(client firmware.Client, next, loaded nbp) {
 
 // nbp asks for a boot file's beginning as the firmware does. Whether it can run it depends on the client.
 func (w *walker) nbp(client firmware.Client, file nbp) bool {
-	if dhcp.IsURL(file.url) {
-		return w.once(client, "nbp", file.url, client.Arch().String(), func() (int64, string, error) {
-			size, err := w.http.httpNBP(w.ctx, client.Arch(), file.url)
+	return w.once(client, "nbp", file.what(), client.Arch().String(), func() (size int64, note string, err error) {
+		if dhcp.IsURL(file.url) {
+			size, err = w.http.httpNBP(w.ctx, client.Arch(), file.url)
+		} else if err = w.reachable(file.server.Addr()); err == nil {
+			size, err = tftpNBP(w.ctx, client.Arch(), file.server, file.name)
+		}
+		if err != nil || !w.Signatures || client.Arch() == firmware.BIOS {
 			return size, "", err
-		})
-	}
-	what := "tftp://" + file.server.String() + "/" + file.name
-	return w.once(client, "nbp", what, client.Arch().String(), func() (int64, string, error) {
-		if err := w.reachable(file.server.Addr()); err != nil {
+		}
+		p, whole, err := w.program(client, file)
+		if errors.Is(err, efi.ErrNotPE) { // a disk image, which HTTP boot takes as well
+			return size, "", nil
+		}
+		if err != nil {
 			return -1, "", err
 		}
-		size, err := tftpNBP(w.ctx, client.Arch(), file.server, file.name)
-		return size, "", err
+		size = whole
+		_, w.shim[file.what()] = p.Component("shim")
+		return size, p.Refusals(), nil
 	})
 }
 

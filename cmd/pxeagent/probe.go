@@ -256,7 +256,7 @@ func walk(ctx context.Context, k asking, each func(check.Step)) ([]check.Step, e
 	if err != nil {
 		return nil, err
 	}
-	c := check.Config{NextServer: k.next, Sends: k.can, Told: each, Guard: k.config.Guard}
+	c := check.Config{NextServer: k.next, Sends: k.can, Told: each, Guard: k.config.Guard, Signatures: true}
 	if k.want == (dhcp.Boot{}) {
 		clients, c.AnyNBP = firmware.Meant(report.Offers), true
 	}
