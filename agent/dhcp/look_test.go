@@ -52,20 +52,6 @@ func (w *watched) look(ctx context.Context, clients []firmware.Client, enough dh
 	return w.probe(ctx, clients, enough)
 }
 
-// count fails if there were not so many events of that name.
-func (w *watched) count(t *testing.T, name string, want int) {
-	t.Helper()
-	n := 0
-	for _, e := range w.events {
-		if e == name {
-			n++
-		}
-	}
-	if n != want {
-		t.Errorf("%d times %q, want %d: %q", n, name, want, w.events)
-	}
-}
-
 // The wire is looked at beside reading and asking next-server, and again beside reading back: each of these waits here
 // until that look has begun.
 func TestLooksGoOnBesideOtherWork(t *testing.T) {
