@@ -19,23 +19,23 @@ import (
 // Errors besides those of package remote.
 var (
 	// ErrNotPermitted: the session may not change the configuration.
-	ErrNotPermitted = errors.New("Pi-hole does not let this password change its configuration")
+	ErrNotPermitted = errors.New("the Pi-hole does not let this password change its configuration")
 	// ErrReadOnly: Pi-hole's configuration is read-only (misc.readOnly).
-	ErrReadOnly = errors.New("Pi-hole's configuration is read-only")
+	ErrReadOnly = errors.New("the Pi-hole's configuration is read-only")
 	// ErrEnvironment: the lines are set by an environment variable of its container.
-	ErrEnvironment = errors.New("Pi-hole takes misc.dnsmasq_lines from its environment")
+	ErrEnvironment = errors.New("the Pi-hole takes misc.dnsmasq_lines from its environment")
 	// ErrSecondFactor: the password needs a second factor, which a program does not have.
-	ErrSecondFactor = errors.New("Pi-hole wants a second factor with this password")
+	ErrSecondFactor = errors.New("the Pi-hole wants a second factor with this password")
 	// ErrBusy: too many logins or sessions at this time.
-	ErrBusy = errors.New("Pi-hole admits no more logins for now")
+	ErrBusy = errors.New("the Pi-hole admits no more logins for now")
 	// ErrRejected: Dnsmasq's own test rejects the configuration with the new lines. Nothing was changed.
-	ErrRejected = errors.New("Pi-hole rejects the new lines; nothing was changed")
+	ErrRejected = errors.New("the Pi-hole rejects the new lines; nothing was changed")
 	// ErrStopped: after a restart Pi-hole's Dnsmasq does not run.
-	ErrStopped = errors.New("Pi-hole's Dnsmasq does not run")
+	ErrStopped = errors.New("the Pi-hole's Dnsmasq does not run")
 	// ErrNoInterface: Pi-hole has no such device, or it has no IPv4 address.
-	ErrNoInterface = errors.New("Pi-hole has no such interface with an IPv4 address")
+	ErrNoInterface = errors.New("the Pi-hole has no such interface with an IPv4 address")
 	// ErrAPI: Pi-hole answered with another error.
-	ErrAPI = errors.New("Pi-hole did not do what it was asked")
+	ErrAPI = errors.New("the Pi-hole did not do what it was asked")
 )
 
 // Config says which Pi-hole, and how it is reached.
