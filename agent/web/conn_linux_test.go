@@ -16,7 +16,7 @@ import (
 // then, and has not stalled.
 func TestProgressIsWhatTheClientAcknowledges(t *testing.T) {
 	t.Parallel()
-	const stall, size, piece = 400 * time.Millisecond, 4000 << 10, 40 << 10
+	const stall, size, piece = time.Second, 4000 << 10, 40 << 10
 	path := filepath.Join(t.TempDir(), "file")
 	data := random(size)
 	if err := os.WriteFile(path, data, 0o600); err != nil {

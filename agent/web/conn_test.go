@@ -73,7 +73,7 @@ func TestStalledClient(t *testing.T) {
 // a file that the kernel copies, and of what is in memory.
 func TestSlowClientIsNotStalled(t *testing.T) {
 	t.Parallel()
-	const stall, size, piece = 400 * time.Millisecond, 10 << 20, 128 << 10
+	const stall, size, piece = 1500 * time.Millisecond, 10 << 20, 512 << 10
 	data := random(size)
 	for name, open := range map[string]openFunc{"file": nil, "memory": inMemory(data)} {
 		t.Run(name, func(t *testing.T) {

@@ -201,11 +201,11 @@ func (b *bench) once(s *server, t test) (sample, error) {
 	return took, whole()
 }
 
-// scaled is the test with so many times as many transfers. There are never more at once, and with a scale below 1
+// scaled is the test with so many times as many transfers. There are never more at once, and with a scale below 0.1
 // fewer.
 func (t test) scaled(scale float64) test {
 	at := t.at
-	t.at = max(min(at, 2), int(float64(at)*min(scale, 1)))
+	t.at = max(min(at, 2), int(float64(at)*min(10*scale, 1)))
 	if t.count = int(float64(t.count) * scale); t.count < t.at {
 		t.count = t.at
 	}

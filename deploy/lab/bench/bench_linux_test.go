@@ -35,7 +35,7 @@ func TestSmallRun(t *testing.T) {
 	}
 	bench := func(args ...string) []byte {
 		t.Helper()
-		cmd := exec.Command(self, append(args, "-rounds", "1", "-scale", "0.01", "-fleet-mb", "1")...)
+		cmd := exec.Command(self, append(args, "-rounds", "1", "-scale", "0.002", "-fleet-mb", "1")...)
 		cmd.Env = append(os.Environ(), asBench+"=1")
 		var out, progress bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &progress

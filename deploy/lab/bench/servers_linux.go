@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -154,7 +155,7 @@ func (b *bench) start(ctx context.Context, k kind, n int) (*server, error) {
 		return nil, err
 	}
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline) && ctx.Err() == nil; {
-		if s.answers() {
+		if s.answers(askers.Add(1)) {
 			return s, nil
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -164,16 +165,21 @@ func (b *bench) start(ctx context.Context, k kind, n int) (*server, error) {
 	return nil, fmt.Errorf("%s does not answer: %s", k.name, text)
 }
 
+// askers counts who asked whether a server answers. Each has an address of its own: a server may hold it against one
+// that asked and was gone when the answer came.
+var askers atomic.Int32
+
 // answers asks for a small file.
-func (s *server) answers() bool {
+func (s *server) answers(asker int32) bool {
+	from := clientAddr(20000 + int(asker))
 	if s.tftp {
-		c := &tftpClient{server: s.addr, client: clientAddr(0), file: smallFile, patience: 50 * time.Millisecond}
+		c := &tftpClient{server: s.addr, client: from, file: smallFile, patience: 500 * time.Millisecond}
 		if _, err := c.fetch(); err != nil {
 			return false
 		}
 	}
 	if s.http {
-		c := &httpClient{server: s.addr, client: clientAddr(0), path: "/" + smallFile}
+		c := &httpClient{server: s.addr, client: from, path: "/" + smallFile}
 		defer c.close()
 		if _, err := c.fetch(); err != nil {
 			return false
