@@ -42,7 +42,8 @@ func Walk(ctx context.Context, c Config, clients []firmware.Client, offers []fir
 	ctx, cancel := c.within(ctx)
 	defer cancel()
 	w := walker{Config: c, ctx: ctx, http: newFetcher(c), seen: map[string]Step{}, followed: map[string]bool{},
-		texts: map[string][]byte{}, shim: map[string]bool{}, grub: map[string]bool{}, loaded: map[string]chained{}, found: map[script.Finding]bool{}}
+		texts: map[string][]byte{}, shim: map[string]bool{}, grub: map[string]bool{}, loaded: map[string]chained{},
+		found: map[script.Finding]bool{}}
 	defer w.http.client.CloseIdleConnections()
 	for _, client := range clients {
 		if err := c.Guard.Do(guard.Check, func() error { w.walk(client, offers); return nil }); err != nil {

@@ -38,7 +38,8 @@ func (p Program) signedBy() string {
 	case today:
 		return "signed by Microsoft's CA of 2023: machines whose firmware has only the one of 2011 refuse it"
 	case distribution:
-		return fmt.Sprintf("signed by %s: firmware refuses it, and that distribution's shim runs it", strings.Join(others, ", "))
+		return fmt.Sprintf("signed by %s: firmware refuses it, and that distribution's shim runs it",
+			strings.Join(others, ", "))
 	case len(others) > 0:
 		return fmt.Sprintf("signed by %s: only machines that have this certificate run it under Secure Boot",
 			strings.Join(others, ", "))

@@ -22,7 +22,8 @@ func TestRefusals(t *testing.T) {
 		"signed by Some CA: only machines that have this certificate run it under Secure Boot":         by(Other),
 		`the signature of "a signer" is invalid (the program was changed after it was signed): machines with Secure Boot on ` +
 			`refuse it`: broken,
-		"signed by Microsoft's CAs of 2011 and 2023; shim of generation 4 (SBAT), which firmware that has revoked it refuses": shim,
+		"signed by Microsoft's CAs of 2011 and 2023; shim of generation 4 (SBAT), which firmware that has revoked it " +
+			"refuses": shim,
 	} {
 		if got := p.Refusals(); got != want {
 			t.Errorf("said is %q, want %q", got, want)
