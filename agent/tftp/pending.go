@@ -14,6 +14,8 @@ const (
 	// pendingRaw is the longest request that waits, without its opcode. Machines ask for an NBP in less; those that ask
 	// for more have answered before, and wait for nothing.
 	pendingRaw = 60
+	// struckMost is how many requests that were not answered are remembered: what has a turn in a minute.
+	struckMost = 1 << 17
 	page       = 1 << 10 // entries
 )
 
@@ -58,7 +60,7 @@ const (
 func newPending(now time.Time) pending {
 	return pending{
 		start: now, seed: maphash.MakeSeed(), index: make(map[uint64]uint64),
-		struck: marks[uint64]{keep: time.Minute, most: 2 * pendingMost},
+		struck: marks[uint64]{keep: time.Minute, most: struckMost},
 	}
 }
 

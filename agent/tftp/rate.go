@@ -54,7 +54,7 @@ type marks[K comparable] struct {
 	most int
 
 	mu           sync.Mutex
-	newer, older map[K]time.Time
+	newer, older map[K]int64 // nanoseconds of Unix time
 }
 
 func (m *marks[K]) add(k K, now time.Time) {
@@ -64,9 +64,9 @@ func (m *marks[K]) add(k K, now time.Time) {
 		m.older, m.newer = m.newer, nil
 	}
 	if m.newer == nil {
-		m.newer = make(map[K]time.Time)
+		m.newer = make(map[K]int64)
 	}
-	m.newer[k] = now
+	m.newer[k] = now.UnixNano()
 }
 
 func (m *marks[K]) has(k K, now time.Time) bool {
@@ -76,5 +76,5 @@ func (m *marks[K]) has(k K, now time.Time) bool {
 	if !ok {
 		at, ok = m.older[k]
 	}
-	return ok && now.Sub(at) < m.keep
+	return ok && now.UnixNano()-at < int64(m.keep)
 }
