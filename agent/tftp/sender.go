@@ -262,8 +262,8 @@ func (s *sender) gap(now time.Duration) packets {
 	s.timer.doubled = 0 // a loss, and no path that is slower than thought
 	if s.probes > 0 || s.again > s.began {
 		s.missed()
-	} else if s.size > burst {
-		s.pace.lost(now-s.began-s.least, int(s.acked-s.first+2))
+	} else if n := int(s.acked - s.first + 2); s.size > burst && n > 0 {
+		s.pace.lost(now-s.began-s.least, n)
 	}
 	s.echoes = 0
 	p := s.flight(now)

@@ -113,6 +113,21 @@ func TestSender(t *testing.T) {
 	}
 }
 
+// After ACKs of packets before a flight the client counts the window from another block. A gap before that block says
+// nothing of how fast the path is.
+func TestGapBeforeTheWindow(t *testing.T) {
+	s := newSender(terms{window: 8}, 100)
+	s.start(0)
+	s.echoes, s.least = 1, 5*ms
+	if p, _ := s.ack(4, 1*ms); p != (packets{from: 9, count: 4}) {
+		t.Fatalf("after an ACK that is an echo: %+v", p)
+	}
+	before := s.pace
+	if p, v := s.ack(7, 20*ms); v != progress || p.from != 8 || s.pace != before {
+		t.Errorf("%+v is sent, the pace is %+v", p, s.pace)
+	}
+}
+
 // A round trip is learnt from an answer that can only be the first sending's, so that a path that is slower than
 // thought is not sent everything twice.
 func TestLateAnswerIsASample(t *testing.T) {
