@@ -197,8 +197,10 @@ func TestProxiesInTwoNetworks(t *testing.T) {
 	s.Host("isc", "eth1", "192.168.50.2/24").ISC(`authoritative; subnet 192.168.50.0 netmask 255.255.255.0 {
 		range 192.168.50.100 192.168.50.120; ping-check false; option routers 192.168.50.2; }`, "eth1")
 	s.Host("bios", "eth1", "10.77.0.1/24").Dnsmasq("--interface=eth1", "--dhcp-range=10.77.0.0,proxy",
+		"--dhcp-match=set:other,option:client-arch,7", "--dhcp-ignore=tag:other", // each is for machines of one kind alone
 		"--pxe-prompt=Boot,0", "--pxe-service=x86PC,Boot,undionly.kpxe,10.77.0.1")
 	s.Host("uefi", "eth1", "192.168.50.1/24").Dnsmasq("--interface=eth1", "--dhcp-range=192.168.50.0,proxy",
+		"--dhcp-match=set:other,option:client-arch,0", "--dhcp-ignore=tag:other",
 		"--pxe-service=X86-64_EFI,Boot,ipxe.efi,192.168.50.1")
 	r := probeFrom(t, s.Host("client", "eth1", "10.77.0.9/24", "192.168.50.9/24"),
 		Config{Clients: []firmware.Client{firmware.ClientBIOS, firmware.ClientEFI64}})
