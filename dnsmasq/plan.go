@@ -85,7 +85,8 @@ func (s *Server) daemonProblems(t target) []dhcp.Problem {
 		}
 		if len(t.elsewhere) == 1 && t.elsewhere[0].pihole {
 			return []dhcp.Problem{dhcp.Refusal("conf-dir-not-read",
-				"%s: let Pi-hole read its folder with `pihole-FTL --config misc.etc_dnsmasq_d true`", text)}
+				"%s: configure Pi-hole by its API with dhcp.pihole.url (--pihole), or let it read its folder with `pihole-FTL "+
+					"--config misc.etc_dnsmasq_d true`", text)}
 		}
 		return []dhcp.Problem{dhcp.Refusal("conf-dir-not-read",
 			"%s: add conf-dir=%s,*.conf to its configuration and restart it, or set dhcp.dnsmasq.conf_dir to a folder that it "+

@@ -91,7 +91,8 @@ func TestFTLThatDoesNotReadTheFolder(t *testing.T) {
 	list := s.daemonProblems(target{tree: tree{own: -1}, elsewhere: []process{{pid: 7, pihole: true}}})
 	if len(list) != 1 || list[0].Code != "conf-dir-not-read" ||
 		list[0].Text != "the running Dnsmasq (process 7) does not read "+
-			"/etc/dnsmasq.d/pxeagent-eth1.conf: let Pi-hole read its folder with `pihole-FTL --config misc.etc_dnsmasq_d true`" {
+			"/etc/dnsmasq.d/pxeagent-eth1.conf: configure Pi-hole by its API with dhcp.pihole.url (--pihole), or let it read "+
+			"its folder with `pihole-FTL --config misc.etc_dnsmasq_d true`" {
 		t.Errorf("%+v", list)
 	}
 }
