@@ -31,7 +31,8 @@ func TestUEFIMachineBootsByHTTP(t *testing.T) {
 	s.Must(0, "configure")
 	m := s.Seg.Boot(lab.QEMU{MAC: "52:54:00:77:00:03", UEFI: true, HTTPBoot: true})
 	s.boots(m, nbpByHTTP, menuByHTTP)
-	if n := s.Metric("pxeagent_requests_total", `protocol="tftp"`, `artifact="nbp"`, `class="uefi"`); n != 0 {
+	if n := s.Metric("pxeagent_requests_total", `protocol="tftp"`, `artifact="nbp"`, `class="uefi"`,
+		`outcome="ok"`); n != 0 {
 		t.Errorf("%v NBPs went by TFTP in an HTTP boot", n)
 	}
 }
