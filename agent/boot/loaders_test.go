@@ -127,7 +127,7 @@ func TestVerdicts(t *testing.T) {
 			"the boot file that its firmware was told to fetch is not there", ""},
 		{"a person at iPXE's menu has time", uefiToMenu + ", 0:20 a ipxe none/not_found /os/vmlinuz, 0:40 x", UnderWay, "",
 			""},
-		{"what loaders try is no failure", viaGRUB + ", 0:07 a grub none/optional /grub/fonts/unicode.pf2, 0:40 x",
+		{"what loaders try does not fail a boot", viaGRUB + ", 0:07 a grub none/optional /grub/fonts/unicode.pf2, 0:40 x",
 			UnderWay, "", ""},
 	} {
 		s := tell(t, TrackerConfig{}, tc.story)

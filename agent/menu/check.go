@@ -191,7 +191,7 @@ func checkExtlinux(text []byte) error {
 	case len(labels) == 0:
 		return errors.New("it has no label")
 	case byDefault != "" && !slices.Contains(labels, byDefault):
-		return fmt.Errorf("line %d: the default %q is no label", defaultLine, byDefault)
+		return fmt.Errorf("line %d: the default %q does not name a label", defaultLine, byDefault)
 	}
 	return empty(labelLine)
 }

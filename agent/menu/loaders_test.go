@@ -143,7 +143,7 @@ func TestMenusThatLoadersWouldNotRead(t *testing.T) {
 		{Extlinux, "label x\n\tlinux /x\n", ""},
 		{Extlinux, "TIMEOUT 1\nDEFAULT x\nLABEL x\n  MENU LABEL ^X\n  KERNEL /x\n  APPEND\n", ""},
 		{Extlinux, "menu include graphics.cfg\nlabel x\ntext help\nanything\nendtext\nlocalboot -1\n", ""},
-		{Extlinux, "label x\n\tlinux /x\ndefault y\n", `line 3: the default "y" is no label`},
+		{Extlinux, "label x\n\tlinux /x\ndefault y\n", `line 3: the default "y" does not name a label`},
 		{Extlinux, "label x\nlabel y\n\tlinux /y\n", `line 1: the label "x" boots nothing`},
 		{Extlinux, "label x\n\tlinux\n", "line 2: linux says nothing"},
 		{Extlinux, "label x\n\tkernle /x\n", `line 2: "kernle" begins no line`},

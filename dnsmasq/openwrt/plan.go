@@ -136,7 +136,7 @@ func (h *session) offByDefault(ctx context.Context) bool {
 }
 
 // elsewhere is what the router's script makes of the sections, as far as it has to do with network boot: first the
-// section of dnsmasq, then boots, tags, matches, ranges. Ours count as the last boots where they are written anew.
+// section of dnsmasq, then boots, tags, matches, ranges. Ours count as the last boots where they are written again.
 func (h *session) elsewhere(all []section, n Network, others []string, empty bool) dnsmasq.Elsewhere {
 	e := dnsmasq.Elsewhere{Tag: n.Device, Others: others, Addresses: n.Addresses, ProbeMAC: h.cfg.ProbeMAC}
 	add := func(s section, text string) {

@@ -208,7 +208,7 @@ func (h *session) daemons(ctx context.Context) (map[string]int, error) {
 	return pids, nil
 }
 
-// loaded waits until every Dnsmasq ran for a while, and one of them anew, if restarted is true.
+// loaded waits until every Dnsmasq ran for a while, and one of them as a new process, if restarted is true.
 func (h *session) loaded(ctx context.Context, before map[string]int, restarted bool) error {
 	ctx, cancel := context.WithTimeout(ctx, h.limit)
 	defer cancel()
