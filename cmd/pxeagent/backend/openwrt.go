@@ -3,11 +3,7 @@ package backend
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/url"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -161,49 +157,20 @@ func newOpenWrtCmd(h Host) *cobra.Command {
 }
 
 func newOpenWrtInterfacesCmd(h Host) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "interfaces",
-		Short: "List the networks of the router that have an address",
-		Long: `Log in to the router and list its networks with their devices and IPv4 addresses. Nothing is
+	return interfacesCmd(h, openWrtKeys, "List the networks of the router that have an address",
+		`Log in to the router and list its networks with their devices and IPv4 addresses. Nothing is
 written. Each name can stand in interface (--interface).`,
-		Example: "  pxeagent openwrt interfaces --openwrt https://192.168.1.1 --openwrt-password-file FILE " +
-			"--openwrt-tls-sha256 HEX",
-		Args: cli.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			session, err := h.Session(cmd)
-			if err != nil {
-				return err
-			}
+		"  pxeagent openwrt interfaces --openwrt https://192.168.1.1 --openwrt-password-file FILE --openwrt-tls-sha256 HEX",
+		func(ctx context.Context, session *Session) (any, [][]string, error) {
 			s, err := openOpenWrt(session, "")
 			if err != nil {
-				return err
+				return nil, nil, err
 			}
-			list, err := s.Networks(cmd.Context())
-			if err != nil {
-				return err
+			list, err := s.Networks(ctx)
+			rows := [][]string{{"NETWORK", "DEVICE", "ADDRESSES"}}
+			for _, n := range list {
+				rows = append(rows, []string{n.Name, n.Device, prefixes(n.Addresses)})
 			}
-			if asJSON {
-				return cli.WriteJSON(h.Out(), map[string]any{"interfaces": list})
-			}
-			return printOpenWrtNetworks(h.Out(), list)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	config.AddFlags(cmd.Flags(), openWrtKeys)
-	h.Schema().AddFlags(cmd.Flags(), "state_dir")
-	return cmd
-}
-
-func printOpenWrtNetworks(w io.Writer, list []openwrt.Network) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "NETWORK\tDEVICE\tADDRESSES")
-	for _, n := range list {
-		var addrs []string
-		for _, a := range n.Addresses {
-			addrs = append(addrs, a.String())
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\n", cli.Plain(n.Name), cli.Plain(n.Device), strings.Join(addrs, ", "))
-	}
-	return tw.Flush()
+			return list, rows, err
+		})
 }

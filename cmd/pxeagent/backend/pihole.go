@@ -3,11 +3,7 @@ package backend
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/url"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -177,48 +173,20 @@ func newPiholeCmd(h Host) *cobra.Command {
 }
 
 func newPiholeInterfacesCmd(h Host) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "interfaces",
-		Short: "List the devices of the Pi-hole that have an address",
-		Long: `Log in to the Pi-hole and list its devices with their IPv4 addresses. Nothing is written.
+	return interfacesCmd(h, piholeKeys, "List the devices of the Pi-hole that have an address",
+		`Log in to the Pi-hole and list its devices with their IPv4 addresses. Nothing is written.
 Each name can stand in interface (--interface).`,
-		Example: "  pxeagent pihole interfaces --pihole https://pi.hole --pihole-password-file FILE --pihole-tls-sha256 HEX",
-		Args:    cli.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			session, err := h.Session(cmd)
-			if err != nil {
-				return err
-			}
+		"  pxeagent pihole interfaces --pihole https://pi.hole --pihole-password-file FILE --pihole-tls-sha256 HEX",
+		func(ctx context.Context, session *Session) (any, [][]string, error) {
 			s, err := openPihole(session, "")
 			if err != nil {
-				return err
+				return nil, nil, err
 			}
-			list, err := s.Interfaces(cmd.Context())
-			if err != nil {
-				return err
+			list, err := s.Interfaces(ctx)
+			rows := [][]string{{"DEVICE", "ADDRESSES"}}
+			for _, i := range list {
+				rows = append(rows, []string{i.Name, prefixes(i.Addresses)})
 			}
-			if asJSON {
-				return cli.WriteJSON(h.Out(), map[string]any{"interfaces": list})
-			}
-			return printPiholeInterfaces(h.Out(), list)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	config.AddFlags(cmd.Flags(), piholeKeys)
-	h.Schema().AddFlags(cmd.Flags(), "state_dir")
-	return cmd
-}
-
-func printPiholeInterfaces(w io.Writer, list []pihole.Interface) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "DEVICE\tADDRESSES")
-	for _, i := range list {
-		var addrs []string
-		for _, a := range i.Addresses {
-			addrs = append(addrs, a.String())
-		}
-		fmt.Fprintf(tw, "%s\t%s\n", cli.Plain(i.Name), strings.Join(addrs, ", "))
-	}
-	return tw.Flush()
+			return list, rows, err
+		})
 }

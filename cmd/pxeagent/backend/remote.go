@@ -1,9 +1,15 @@
 package backend
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
 
 	"pxeagent/agent/dhcp/remote"
 	"pxeagent/cmd/pxeagent/cli"
@@ -96,4 +102,47 @@ func parseLocalHTTP(s string) (*url.URL, error) {
 		}
 	}
 	return parseFirewallURL(s)
+}
+
+// interfacesCmd is `pxeagent NAME interfaces`. list asks the server: what --json shows, and a table with its heading.
+func interfacesCmd(h Host, keys []config.Key, short, long, example string,
+	list func(context.Context, *Session) (json any, table [][]string, err error)) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "interfaces", Short: short, Long: long, Example: example, Args: cli.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			session, err := h.Session(cmd)
+			if err != nil {
+				return err
+			}
+			all, table, err := list(cmd.Context(), session)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return cli.WriteJSON(h.Out(), map[string]any{"interfaces": all})
+			}
+			tw := tabwriter.NewWriter(h.Out(), 0, 0, 2, ' ', 0)
+			for _, row := range table {
+				for i, cell := range row {
+					row[i] = cli.Plain(cell)
+				}
+				fmt.Fprintln(tw, strings.Join(row, "\t"))
+			}
+			return tw.Flush()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	config.AddFlags(cmd.Flags(), keys)
+	h.Schema().AddFlags(cmd.Flags(), "state_dir")
+	return cmd
+}
+
+// prefixes are addresses for a table.
+func prefixes(all []netip.Prefix) string {
+	var texts []string
+	for _, p := range all {
+		texts = append(texts, p.String())
+	}
+	return strings.Join(texts, ", ")
 }
