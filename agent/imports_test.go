@@ -24,7 +24,8 @@ var allowed = map[string][]string{
 	"cmd/pxeagent/backend": {
 		"agent/dhcp", "agent/dhcp/remote", "agent/ipxe", "cmd/pxeagent/cli", "cmd/pxeagent/config", "dnsmasq",
 		"dnsmasq/dnsmasqtest",
-		"dnsmasq/openwrt", "dnsmasq/openwrt/openwrttest", "dnsmasq/pihole", "dnsmasq/pihole/piholetest", "pfsense",
+		"dnsmasq/openwrt", "dnsmasq/openwrt/openwrttest", "dnsmasq/opnsense",
+		"dnsmasq/opnsense/opnsensetest", "dnsmasq/pihole", "dnsmasq/pihole/piholetest", "pfsense",
 		"pfsense/pfsensetest",
 	},
 	// Values of the configuration have the types of the parts that they are for.
@@ -117,12 +118,14 @@ var allowed = map[string][]string{
 	"agent/version":    {},
 	"dnsmasq":          {"agent/dhcp", "agent/durable", "agent/firmware"},
 	"pfsense":          {"agent/dhcp", "agent/dhcp/remote", "agent/firmware"},
+	"dnsmasq/opnsense": {"agent/dhcp", "agent/dhcp/remote", "dnsmasq"},
 	"dnsmasq/pihole":   {"agent/dhcp", "agent/dhcp/remote", "dnsmasq"},
 	// Stand-ins know nothing of the backends but what a Dnsmasq answers.
-	"dnsmasq/dnsmasqtest":         {},
-	"dnsmasq/openwrt":             {"agent/dhcp", "agent/dhcp/remote", "dnsmasq"},
-	"dnsmasq/openwrt/openwrttest": {},
-	"dnsmasq/pihole/piholetest":   {"dnsmasq/dnsmasqtest"},
+	"dnsmasq/dnsmasqtest":           {},
+	"dnsmasq/openwrt":               {"agent/dhcp", "agent/dhcp/remote", "dnsmasq"},
+	"dnsmasq/openwrt/openwrttest":   {},
+	"dnsmasq/opnsense/opnsensetest": {"dnsmasq/dnsmasqtest"},
+	"dnsmasq/pihole/piholetest":     {"dnsmasq/dnsmasqtest"},
 	// The stand-in firewall speaks to the backend over HTTPS alone.
 	"pfsense/pfsensetest": {},
 	"deploy/grafana":      {},
