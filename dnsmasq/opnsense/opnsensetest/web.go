@@ -1,0 +1,97 @@
+package opnsensetest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// web is the firewall's web server, which ends and starts again with it.
+type web struct {
+	handler http.Handler
+	cert    tls.Certificate
+	addr    string
+
+	mu      sync.Mutex
+	server  *http.Server // nil: the firewall is off
+	running sync.WaitGroup
+}
+
+func newWeb(h http.Handler) (*web, error) {
+	cert, err := newCertificate()
+	if err != nil {
+		return nil, fmt.Errorf("making the certificate: %w", err)
+	}
+	w := &web{handler: h, cert: cert}
+	return w, w.on()
+}
+
+// newCertificate is a self-signed one, as a new firewall makes.
+func newCertificate() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	now := time.Now()
+	form := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "OPNsense.internal"},
+		DNSNames: []string{"OPNsense.internal"}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(0, 0, 397),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, form, form, &key.PublicKey, key)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+}
+
+func (w *web) fingerprint() [32]byte { return sha256.Sum256(w.cert.Certificate[0]) }
+
+// on serves at the address where it served before, if it did.
+func (w *web) on() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.server != nil {
+		return nil
+	}
+	addr := w.addr
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("starting the web server: %w", err)
+	}
+	w.addr = l.Addr().String()
+	server := &http.Server{
+		Handler: w.handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0),
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{w.cert}, MinVersion: tls.VersionTLS12},
+	}
+	w.server = server
+	w.running.Go(func() { _ = server.ServeTLS(l, "", "") })
+	return nil
+}
+
+// off cuts all connections and accepts no more. A request that runs is carried out, and its answer lost.
+func (w *web) off() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.server != nil {
+		_ = w.server.Close()
+		w.server = nil
+	}
+}
+
+func (w *web) close() {
+	w.off()
+	w.running.Wait()
+}
