@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"encoding/hex"
 	"strings"
 	"testing"
 
-	"pxeagent/cmd/pxeagent/backend"
 	"pxeagent/dnsmasq/openwrt/openwrttest"
 )
 
@@ -23,15 +20,11 @@ func TestOpenWrtFromTheCommandLine(t *testing.T) {
 	t.Cleanup(r.Close)
 	write(t, "password", password+"\n")
 	write(t, "wrong", wrongPassword+"\n")
-	pin := r.Fingerprint()
-	reach := []string{"--openwrt=" + r.URL().String(), "--openwrt-tls-sha256=" + hex.EncodeToString(pin[:]),
-		"--state-dir=state"}
 	const plan = "configure --dry-run --interface lan --next-server 10.77.0.5 "
-	for _, c := range []struct {
-		name, line string
-		fault      int
-		code, say  string
-	}{
+	answering := func(status int) func() {
+		return func() { r.Fault(func(string, string) (int, bool) { return status, false }) }
+	}
+	checkRemote(t, reach("openwrt", r.URL(), r.Fingerprint()), []string{password, wrongPassword}, []remoteCase{
 		{name: "interfaces", line: "openwrt interfaces --openwrt-password-file password", code: "done", say: "br-lan"},
 		{name: "a plan", line: plan + "--openwrt-password-file password", code: "differs",
 			say: "comments that somebody wrote"},
@@ -42,23 +35,11 @@ func TestOpenWrtFromTheCommandLine(t *testing.T) {
 			say: "openwrt.md"},
 		{name: "network", line: strings.Replace(plan, "lan", "dmz", 1) + "--openwrt-password-file password",
 			code: "no-interface", say: "pxeagent openwrt interfaces"},
-		{name: "no ubus", line: plan + "--openwrt-password-file password", fault: 404, code: "unavailable",
+		{name: "no ubus", line: plan + "--openwrt-password-file password", before: answering(404), code: "unavailable",
 			say: "uhttpd-mod-ubus"},
-		{name: "another product", line: plan + "--openwrt-password-file password", fault: 418, code: "other-product",
-			say: "dhcp.openwrt.url"},
-	} {
-		r.Fault(func(string, string) (int, bool) { return c.fault, false })
-		var stdout, stderr bytes.Buffer
-		a := &app{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, backends: backend.Table()}
-		code := a.run(t.Context(), append(strings.Fields(c.line), reach...))
-		all := stdout.String() + stderr.String()
-		if code.Name != c.code || !strings.Contains(all, c.say) {
-			t.Errorf("%s: %v, want %s with %q:\n%s", c.name, code, c.code, c.say, all)
-		}
-		if strings.Contains(all, password) || strings.Contains(all, wrongPassword) {
-			t.Errorf("%s tells a password:\n%s", c.name, all)
-		}
-	}
+		{name: "another product", line: plan + "--openwrt-password-file password", before: answering(418),
+			code: "other-product", say: "dhcp.openwrt.url"},
+	})
 	if r.Writes() > 0 {
 		t.Error("something was written")
 	}

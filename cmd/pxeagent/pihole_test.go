@@ -2,9 +2,7 @@ package main
 
 import (
 	"bytes"
-	"encoding/hex"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -50,17 +48,17 @@ func TestPiholeFromTheCommandLine(t *testing.T) {
 	t.Cleanup(p.Close)
 	write(t, "password", password+"\n")
 	write(t, "wrong", wrongPassword+"\n")
-	pin := p.Fingerprint()
-	reach := []string{"--pihole=" + p.URL().String(), "--pihole-tls-sha256=" + hex.EncodeToString(pin[:]),
-		"--state-dir=state"}
+	flags, secrets := reach("pihole", p.URL(), p.Fingerprint()), []string{password, wrongPassword}
 	const plan = "configure --dry-run --interface eth0 --next-server 10.77.0.5 "
-	for _, c := range []struct {
-		name, line string
-		change     func(*piholetest.Config)
-		fault      int
-		code       string
-		say        string
-	}{
+	saved := func(readOnly, environment bool) func() {
+		return func() {
+			p.Save(func(c *piholetest.Config) { c.ReadOnly, c.Environment = readOnly, environment })
+		}
+	}
+	answering := func(status int) func() {
+		return func() { p.Fault(func(*http.Request) (int, bool) { return status, false }) }
+	}
+	checkRemote(t, flags, secrets, []remoteCase{
 		{name: "interfaces", line: "pihole interfaces --pihole-password-file password", code: "done", say: "10.77.0.1/24"},
 		{name: "a plan", line: plan + "--pihole-password-file password", code: "differs", say: "DNS and DHCP are away"},
 		{name: "wrong password", line: plan + "--pihole-password-file wrong", code: "login-refused", say: "hint: correct it"},
@@ -68,43 +66,23 @@ func TestPiholeFromTheCommandLine(t *testing.T) {
 		{name: "no password", line: plan, code: "usage", say: "dhcp.pihole.password_file"},
 		{name: "device", line: strings.Replace(plan, "eth0", "eth7", 1) + "--pihole-password-file password",
 			code: "no-interface", say: "pxeagent pihole interfaces"},
-		{name: "read-only", line: plan + "--pihole-password-file password",
-			change: func(c *piholetest.Config) { c.ReadOnly = true }, code: "read-only", say: "misc.readOnly"},
-		{name: "environment", line: plan + "--pihole-password-file password",
-			change: func(c *piholetest.Config) { c.ReadOnly, c.Environment = false, true }, code: "read-only",
-			say: "FTLCONF_misc_dnsmasq_lines"},
-		{name: "another product", line: plan + "--pihole-password-file password", fault: 404, code: "other-product",
-			say: "dhcp.pihole.url"},
-		{name: "gateway", line: plan + "--pihole-password-file password", fault: 502, code: "unavailable"},
-	} {
-		if c.change != nil {
-			p.Save(c.change)
-		}
-		p.Fault(func(*http.Request) (int, bool) { return c.fault, false })
-		var stdout, stderr bytes.Buffer
-		a := &app{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, backends: backend.Table()}
-		code := a.run(t.Context(), append(strings.Fields(c.line), reach...))
-		all := stdout.String() + stderr.String()
-		if code.Name != c.code || !strings.Contains(all, c.say) {
-			t.Errorf("%s: %v, want %s with %q:\n%s", c.name, code, c.code, c.say, all)
-		}
-		if strings.Contains(all, password) || strings.Contains(all, wrongPassword) {
-			t.Errorf("%s tells a password:\n%s", c.name, all)
-		}
-	}
+		{name: "read-only", line: plan + "--pihole-password-file password", before: saved(true, false), code: "read-only",
+			say: "misc.readOnly"},
+		{name: "environment", line: plan + "--pihole-password-file password", before: saved(false, true),
+			code: "read-only", say: "FTLCONF_misc_dnsmasq_lines"},
+		{name: "another product", line: plan + "--pihole-password-file password", before: answering(404),
+			code: "other-product", say: "dhcp.pihole.url"},
+		{name: "gateway", line: plan + "--pihole-password-file password", before: answering(502), code: "unavailable"},
+	})
 	if p.Writes() > 0 {
 		t.Error("something was written")
 	}
+	answering(0)()
 	if err := p.RenewCertificate(); err != nil {
 		t.Fatal(err)
 	}
-	var stdout, stderr bytes.Buffer
-	a := &app{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, backends: backend.Table()}
-	code := a.run(t.Context(), append(strings.Fields("pihole interfaces --pihole-password-file password"), reach...))
-	if code != backend.CertificateChanged || !strings.Contains(stderr.String(), "webserver.tls.validity") {
-		t.Errorf("a renewed certificate: %v\n%s", code, stderr.String())
-	}
-	if err := os.Remove("password"); err != nil {
-		t.Error(err)
-	}
+	checkRemote(t, flags, secrets, []remoteCase{
+		{name: "a renewed certificate", line: "pihole interfaces --pihole-password-file password",
+			code: backend.CertificateChanged.Name, say: "webserver.tls.validity"},
+	})
 }

@@ -6,13 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"reflect"
 
 	"pxeagent/agent/dhcp"
-	"pxeagent/agent/dhcp/remote"
-	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/dnsmasq/dnsmasqtest"
 	"pxeagent/dnsmasq/openwrt"
 	"pxeagent/dnsmasq/openwrt/openwrttest"
@@ -21,19 +17,18 @@ import (
 // openWrtStandIn is the router of the demonstration. Its network is loopback.
 type openWrtStandIn struct {
 	*openwrttest.Router
-	daemon   *dnsmasqtest.Daemon
-	dir      string
-	password string // the file that holds it
-	before   []openwrttest.Section
+	standInFiles
+	daemon *dnsmasqtest.Daemon
+	before []openwrttest.Section
 }
 
 func newOpenWrtStandIn(dir string) (StandIn, error) {
-	s := &openWrtStandIn{dir: dir, password: filepath.Join(dir, "password")}
 	password := rand.Text()
-	if err := os.WriteFile(s.password, []byte(password+"\n"), 0o600); err != nil {
+	files, err := newStandInFiles(dir, password)
+	if err != nil {
 		return nil, err
 	}
-	var err error
+	s := &openWrtStandIn{standInFiles: files}
 	if s.daemon, err = dnsmasqtest.Start("lo", loopback.Addr()); err != nil {
 		return nil, err
 	}
@@ -63,23 +58,14 @@ func (s *openWrtStandIn) Close() {
 func (s *openWrtStandIn) DHCP() netip.AddrPort { return s.daemon.Addr() }
 
 // Trust looks at the certificate, as openwrt trust does.
-func (s *openWrtStandIn) Trust(ctx context.Context) (string, error) {
-	shown, err := remote.Presented(ctx, s.URL())
-	if err != nil {
-		return "", err
-	}
-	if shown.SHA256 != s.Fingerprint() {
-		return "", errors.New("the certificate is not the router's own")
-	}
-	return fmt.Sprintf("the certificate of %s is pinned, SHA-256 %.23s…", s.URL(), remote.Fingerprint(shown.SHA256)), nil
-}
+func (s *openWrtStandIn) Trust(ctx context.Context) (string, error) { return trusted(ctx, "router", s) }
 
 // Open opens it with its certificate pinned.
 func (s *openWrtStandIn) Open(bool) (dhcp.Server, error) {
 	pin := s.Fingerprint()
 	return openwrt.New(openwrt.Config{
-		URL: s.URL(), Interface: standInNetwork, User: demoUser, TLSSHA256: &pin, StateDir: filepath.Join(s.dir, "state"),
-		Password: func() (string, error) { return config.ReadSecretFile(s.password, false) },
+		URL: s.URL(), Interface: standInNetwork, User: demoUser, TLSSHA256: &pin, StateDir: s.state(),
+		Password: s.credential,
 	})
 }
 
@@ -97,5 +83,5 @@ func (s *openWrtStandIn) Unchanged() error {
 // Visit is how a person asks it something.
 func (s *openWrtStandIn) Visit() string {
 	return fmt.Sprintf("  pxeagent openwrt interfaces --openwrt %s --openwrt-user %s --openwrt-password-file %s "+
-		"--openwrt-tls-sha256 %x\n", s.URL(), demoUser, s.password, s.Fingerprint())
+		"--openwrt-tls-sha256 %x\n", s.URL(), demoUser, s.secret, s.Fingerprint())
 }

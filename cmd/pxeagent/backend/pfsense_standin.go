@@ -6,32 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"reflect"
 
 	"pxeagent/agent/dhcp"
-	"pxeagent/agent/dhcp/remote"
-	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/pfsense"
 	"pxeagent/pfsense/pfsensetest"
 )
-
-// demoUser may do on the stand-in what the documentation says that pxeagent's user needs, and no more.
-const demoUser = "pxeagent"
-
-// loopback is any port of 127.0.0.1.
-var loopback = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
 
 // standIn is the firewall of the demonstration. Its network ADMIN is loopback, so that machines there reach this agent.
 // Its DHCP server is asked on a high port and answers the port that it was asked from, in place of the broadcast to
 // port 68 that needs a real network.
 type standIn struct {
 	*pfsensetest.Firewall
-	dhcp     netip.AddrPort
-	dir      string
-	password string // the file that holds it
-	before   pfsensetest.Tree
+	standInFiles
+	dhcp   netip.AddrPort
+	before pfsensetest.Tree
 }
 
 // newStandIn starts a firewall, and puts the password of its user into a file in dir.
@@ -46,11 +35,11 @@ func newStandIn(dir string) (StandIn, error) {
 	site.Remove("dhcpd/opt1/pool")
 	site.Remove("dhcpd/opt1/staticmap")
 	password := rand.Text()
-	s := &standIn{dir: dir, password: filepath.Join(dir, "password"), before: site}
-	err := os.WriteFile(s.password, []byte(password+"\n"), 0o600)
+	files, err := newStandInFiles(dir, password)
 	if err != nil {
 		return nil, err
 	}
+	s := &standIn{standInFiles: files, before: site}
 	if s.Firewall, err = pfsensetest.New(pfsensetest.Options{Config: site, Users: []pfsensetest.User{{
 		Name: demoUser, Password: password,
 		Privileges: []string{"api-v2-diagnostics-command-prompt-post", "system-xmlrpc-ha-sync"},
@@ -67,19 +56,8 @@ func newStandIn(dir string) (StandIn, error) {
 // DHCP is where it answers.
 func (s *standIn) DHCP() netip.AddrPort { return s.dhcp }
 
-// Trust looks at the firewall's certificate, as pfsense trust does. Its fingerprint is compared with that on the
-// firewall, which a person does.
-func (s *standIn) Trust(ctx context.Context) (string, error) {
-	shown, err := remote.Presented(ctx, s.URL())
-	if err != nil {
-		return "", err
-	}
-	if shown.SHA256 != s.Fingerprint() {
-		return "", errors.New("the certificate is not the firewall's own")
-	}
-	pin := remote.Fingerprint(shown.SHA256)
-	return fmt.Sprintf("the certificate of %s is pinned, SHA-256 %.23s…", s.URL(), pin), nil
-}
+// Trust looks at the certificate, as pfsense trust does.
+func (s *standIn) Trust(ctx context.Context) (string, error) { return trusted(ctx, "firewall", s) }
 
 // Open opens the firewall with its certificate pinned.
 func (s *standIn) Open(again bool) (dhcp.Server, error) {
@@ -88,8 +66,8 @@ func (s *standIn) Open(again bool) (dhcp.Server, error) {
 		transport = "xmlrpc"
 	}
 	return pfsense.New(pfsense.Config{
-		URL: s.URL(), Transport: transport, Interface: "admin", User: demoUser, StateDir: filepath.Join(s.dir, "state"),
-		Password: func() (string, error) { return config.ReadSecretFile(s.password, false) }, TLSSHA256: &pin,
+		URL: s.URL(), Transport: transport, Interface: "admin", User: demoUser, StateDir: s.state(),
+		Password: s.credential, TLSSHA256: &pin,
 	})
 }
 
@@ -107,5 +85,5 @@ func (s *standIn) Unchanged() error {
 // Visit is how a person asks the firewall something.
 func (s *standIn) Visit() string {
 	return fmt.Sprintf("  pxeagent pfsense interfaces --pfsense %s --user %s --password-file %s --tls-sha256 %x\n",
-		s.URL(), demoUser, s.password, s.Fingerprint())
+		s.URL(), demoUser, s.secret, s.Fingerprint())
 }

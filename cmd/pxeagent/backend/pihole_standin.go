@@ -6,37 +6,29 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"pxeagent/agent/dhcp"
-	"pxeagent/agent/dhcp/remote"
-	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/dnsmasq/dnsmasqtest"
 	"pxeagent/dnsmasq/pihole"
 	"pxeagent/dnsmasq/pihole/piholetest"
 )
 
-// standInNetwork is what the demo calls its network.
-const standInNetwork = "admin"
-
 // piholeStandIn is the Pi-hole of the demonstration. Its network is loopback.
 type piholeStandIn struct {
 	*piholetest.Pihole
-	daemon   *dnsmasqtest.Daemon
-	dir      string
-	password string // the file that holds it
-	before   []string
+	standInFiles
+	daemon *dnsmasqtest.Daemon
+	before []string
 }
 
 func newPiholeStandIn(dir string) (StandIn, error) {
-	s := &piholeStandIn{dir: dir, password: filepath.Join(dir, "password")}
 	password := rand.Text()
-	if err := os.WriteFile(s.password, []byte(password+"\n"), 0o600); err != nil {
+	files, err := newStandInFiles(dir, password)
+	if err != nil {
 		return nil, err
 	}
-	var err error
+	s := &piholeStandIn{standInFiles: files}
 	if s.daemon, err = dnsmasqtest.Start(standInNetwork, loopback.Addr()); err != nil {
 		return nil, err
 	}
@@ -64,23 +56,13 @@ func (s *piholeStandIn) Close() {
 func (s *piholeStandIn) DHCP() netip.AddrPort { return s.daemon.Addr() }
 
 // Trust looks at the certificate, as pihole trust does.
-func (s *piholeStandIn) Trust(ctx context.Context) (string, error) {
-	shown, err := remote.Presented(ctx, s.URL())
-	if err != nil {
-		return "", err
-	}
-	if shown.SHA256 != s.Fingerprint() {
-		return "", errors.New("the certificate is not the Pi-hole's own")
-	}
-	return fmt.Sprintf("the certificate of %s is pinned, SHA-256 %.23s…", s.URL(), remote.Fingerprint(shown.SHA256)), nil
-}
+func (s *piholeStandIn) Trust(ctx context.Context) (string, error) { return trusted(ctx, "Pi-hole", s) }
 
 // Open opens it with its certificate pinned.
 func (s *piholeStandIn) Open(bool) (dhcp.Server, error) {
 	pin := s.Fingerprint()
 	return pihole.New(pihole.Config{
-		URL: s.URL(), Interface: standInNetwork, TLSSHA256: &pin, StateDir: filepath.Join(s.dir, "state"),
-		Password: func() (string, error) { return config.ReadSecretFile(s.password, false) },
+		URL: s.URL(), Interface: standInNetwork, TLSSHA256: &pin, StateDir: s.state(), Password: s.credential,
 	})
 }
 
@@ -98,5 +80,5 @@ func (s *piholeStandIn) Unchanged() error {
 // Visit is how a person asks it something.
 func (s *piholeStandIn) Visit() string {
 	return fmt.Sprintf("  pxeagent pihole interfaces --pihole %s --pihole-password-file %s --pihole-tls-sha256 %x\n",
-		s.URL(), s.password, s.Fingerprint())
+		s.URL(), s.secret, s.Fingerprint())
 }
