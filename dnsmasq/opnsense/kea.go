@@ -1,0 +1,64 @@
+package opnsense
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
+)
+
+// keaSettings are Kea's general ones.
+type keaSettings struct {
+	Enabled    text    `json:"enabled"`
+	Manual     text    `json:"manual_config"` // "1": somebody writes its files by hand, and nothing is generated
+	Interfaces choices `json:"interfaces"`
+}
+
+func (h *session) keaSettings(ctx context.Context) (keaSettings, error) {
+	const path = "/api/kea/dhcpv4/get"
+	var a struct {
+		DHCPv4 *struct {
+			General object[keaSettings] `json:"general"`
+		} `json:"dhcpv4"`
+	}
+	if err := h.get(ctx, path, &a); err != nil {
+		return keaSettings{}, err
+	}
+	if a.DHCPv4 == nil {
+		return keaSettings{}, fmt.Errorf("%w: %s: its answer has no settings of Kea", remote.ErrOther, path)
+	}
+	return a.DHCPv4.General.Members, nil
+}
+
+// serves reports whether Kea is on, and listens on an interface.
+func (k keaSettings) serves(name string) bool {
+	return k.Enabled == "1" && slices.Contains(k.Interfaces.selected(), name)
+}
+
+// list are the interfaces as Kea's settings name them.
+func (k keaSettings) list() []Interface {
+	var list []Interface
+	for name, c := range k.Interfaces.Members {
+		if name != "" {
+			list = append(list, Interface{Name: name, Description: string(c.Label)})
+		}
+	}
+	slices.SortFunc(list, func(a, b Interface) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// newKea is Kea on an interface.
+func newKea(h *session, o overview, i Interface) way { return keaWay{h} }
+
+type keaWay struct{ *session }
+
+func (keaWay) daemon() daemon {
+	return daemon{Name: "Kea", Service: "/api/kea/service/", Load: "restart"}
+}
+func (keaWay) plan(context.Context, dhcp.Boot) (dhcp.Plan, error) { return dhcp.Plan{}, ErrAPI }
+func (keaWay) state(context.Context) (dhcp.State, error)          { return dhcp.State{}, ErrAPI }
+func (keaWay) write(context.Context, dhcp.State) error            { return ErrAPI }
+func (keaWay) between(now, from, to dhcp.State) bool              { return false }

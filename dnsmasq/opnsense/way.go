@@ -1,0 +1,213 @@
+package opnsense
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
+)
+
+// way is network boot on one interface in one of the firewall's DHCP servers. What has to be done in the same order for
+// both is in this file.
+type way interface {
+	// daemon is the DHCP server.
+	daemon() daemon
+	// plan is dhcp.Server.Plan. Whether the daemon runs is added to it, and what a restart does.
+	plan(ctx context.Context, want dhcp.Boot) (dhcp.Plan, error)
+	// state is what our entries say, and their record.
+	state(ctx context.Context) (dhcp.State, error)
+	// write makes our entries those of to, by as few requests as that takes. It loads nothing.
+	write(ctx context.Context, to dhcp.State) error
+	// between reports whether a write on its way from one state to the other, which was interrupted, may have left now.
+	between(now, from, to dhcp.State) bool
+}
+
+// daemon is a DHCP server of the firewall.
+type daemon struct {
+	Name    string // "Dnsmasq"
+	Service string // path of its service in the API, with a slash at its end
+	Load    string // the action that makes it load what is saved
+}
+
+// on does work on the configured interface, in the DHCP server that serves it.
+func (s *Server) on(ctx context.Context, work func(*session, way) error) error {
+	return s.with(ctx, func(h *session) error {
+		c, err := h.choose(ctx)
+		if err != nil {
+			return err
+		}
+		return work(h, c.way)
+	})
+}
+
+// Plan reads the firewall's settings. Its problems have the codes of dnsmasq.Server.Plan, and these refuse: dhcp-off,
+// no-dhcp, kea, dnsmasq, ha-secondary, unsafe-text, tag-taken. These are only shown: not-running, restarts-dns,
+// applies-others, ha. Errors wrap those of this package or of package remote.
+func (s *Server) Plan(ctx context.Context, want dhcp.Boot) (p dhcp.Plan, err error) {
+	err = s.with(ctx, func(h *session) error {
+		c, err := h.choose(ctx)
+		if err != nil {
+			return err
+		}
+		if p, err = c.way.plan(ctx, want); err != nil {
+			return err
+		}
+		if want != (dhcp.Boot{}) {
+			p.Problems = append(c.refusals, p.Problems...)
+		}
+		return h.around(ctx, c, &p)
+	})
+	return p, err
+}
+
+// around adds to a plan what both daemons have in common.
+func (h *session) around(ctx context.Context, c choice, p *dhcp.Plan) error {
+	d := c.way.daemon()
+	status, err := h.status(ctx, d)
+	if err != nil {
+		return err
+	}
+	p.Before.Stopped = status == statusStopped
+	if p.Empty() && !p.Before.Stopped {
+		return nil
+	}
+	if p.Before.Stopped {
+		p.Problems = append(p.Problems, dhcp.Note("not-running",
+			"%s does not run on the firewall: a change starts it, and a revert stops it again", d.Name))
+	}
+	if p.Empty() {
+		return nil
+	}
+	p.Problems = append(p.Problems, c.notes...)
+	p.Problems = append(p.Problems, dhcp.Note("applies-others",
+		"%s restarts, which also loads whatever else somebody saved and did not apply: OPNsense does not tell whether "+
+			"there is any", d.Name))
+	return nil
+}
+
+// Apply writes our entries, restarts the DHCP server and waits until it runs. Where it does not run with them, the
+// entries from before are put back, and the error wraps dhcp.ErrReload. Where the firewall rejects one of them, those
+// that were written before are put back, and the error wraps ErrValidation.
+func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
+	return s.on(ctx, func(h *session, w way) error {
+		now, err := w.state(ctx)
+		switch {
+		case err != nil:
+			return err
+		case !now.Same(p.Before):
+			return dhcp.ErrChanged
+		case p.Empty():
+			return h.load(ctx, w.daemon())
+		}
+		if q, refused := p.Refused(); refused {
+			return fmt.Errorf("the plan refuses this change: %s", q.Text)
+		}
+		if err := w.write(ctx, p.After); err != nil {
+			if errors.Is(err, ErrValidation) || errors.Is(err, remote.ErrPrivilege) || errors.Is(err, ErrReadOnly) {
+				return h.unwrite(ctx, w, p, err)
+			}
+			return err
+		}
+		h.cfg.Log.Info("entries written", "server", h.cfg.URL.Host, "iface", h.cfg.Interface, "daemon", w.daemon().Name)
+		if err := h.load(ctx, w.daemon()); err != nil {
+			if errors.Is(err, ErrStopped) {
+				return h.rollBack(ctx, w, p, err)
+			}
+			return err
+		}
+		return h.readBack(ctx, w, p.After)
+	})
+}
+
+// Revert puts back our entries from before p, and stops the DHCP server if it did not run then.
+func (s *Server) Revert(ctx context.Context, p dhcp.Plan) error {
+	return s.on(ctx, func(h *session, w way) error {
+		now, err := w.state(ctx)
+		switch {
+		case err != nil:
+			return err
+		case now.Same(p.Before):
+			return h.settle(ctx, w.daemon(), p.Before)
+		case !now.Same(p.After) && !w.between(now, p.Before, p.After):
+			return dhcp.ErrChanged
+		}
+		if err := w.write(ctx, p.Before); err != nil {
+			return err
+		}
+		if err := h.settle(ctx, w.daemon(), p.Before); err != nil {
+			return err
+		}
+		return h.readBack(ctx, w, p.Before)
+	})
+}
+
+// settle has the daemon run as it did in s: with what is saved, or not at all.
+func (h *session) settle(ctx context.Context, d daemon, s dhcp.State) error {
+	if s.Stopped {
+		return h.stop(ctx, d)
+	}
+	return h.load(ctx, d)
+}
+
+func (h *session) readBack(ctx context.Context, w way, want dhcp.State) error {
+	now, err := w.state(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading the entries back: %w", err)
+	case !now.Same(want):
+		return fmt.Errorf("reading the entries back: %w", dhcp.ErrChanged)
+	}
+	return nil
+}
+
+// undoLimit is for putting entries back, without the restart.
+const undoLimit = 60 * time.Second
+
+// undo puts the entries from before p back. A caller that gave up waiting still gets them.
+func (h *session) undo(ctx context.Context, w way, p dhcp.Plan, cause error) error {
+	h.cfg.Log.Warn("putting the old entries back", "server", h.cfg.URL.Host, "iface", h.cfg.Interface, "err", cause)
+	now, err := w.state(ctx)
+	switch {
+	case err != nil:
+		return err
+	case now.Same(p.Before):
+		return nil
+	case !now.Same(p.After) && !w.between(now, p.Before, p.After):
+		return dhcp.ErrChanged
+	}
+	if err := w.write(ctx, p.Before); err != nil {
+		return err
+	}
+	return h.readBack(ctx, w, p.Before)
+}
+
+// unwrite undoes a write that the firewall rejected in the middle. Nothing was loaded yet.
+func (h *session) unwrite(ctx context.Context, w way, p dhcp.Plan, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
+	defer cancel()
+	if err := h.undo(ctx, w, p, cause); err != nil {
+		return fmt.Errorf("%w; putting the old entries back: %w", cause, err)
+	}
+	return cause
+}
+
+// rollBack undoes an Apply with whose entries the daemon does not run.
+func (h *session) rollBack(ctx context.Context, w way, p dhcp.Plan, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit+h.limit)
+	defer cancel()
+	if err := h.undo(ctx, w, p, cause); err != nil {
+		return fmt.Errorf("%w; putting the old entries back: %w", cause, err)
+	}
+	err := h.settle(ctx, w.daemon(), p.Before)
+	switch {
+	case errors.Is(err, ErrStopped):
+		return fmt.Errorf("%w with pxeagent's entries, and it does not with the old ones either, which were put back: "+
+			"something else that is saved keeps it from starting", cause)
+	case err != nil:
+		return fmt.Errorf("%w; the old entries were put back, loading them: %w", cause, err)
+	}
+	return fmt.Errorf("%w: %w", dhcp.ErrReload, cause)
+}
