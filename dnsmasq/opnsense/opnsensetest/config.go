@@ -94,14 +94,22 @@ type Subnet struct {
 	UUID           string `json:"-"`
 	ID             string `json:"subnet_id"` // from 26.7.2
 	Subnet         string `json:"subnet"`
+	ValidLifetime  string `json:"valid_lifetime"`
 	NextServer     string `json:"next_server"`
 	Autocollect    string `json:"option_data_autocollect"`
-	Routers        string `json:"option_data.routers"`
 	NameServers    string `json:"option_data.domain_name_servers"`
-	NTPServers     string `json:"option_data.ntp_servers"`
+	DomainSearch   string `json:"option_data.domain_search"`
+	Routers        string `json:"option_data.routers"`
+	StaticRoutes   string `json:"option_data.static_routes"`
+	ClasslessRoute string `json:"option_data.classless_static_route"`
 	DomainName     string `json:"option_data.domain_name"`
+	NTPServers     string `json:"option_data.ntp_servers"`
+	TimeServers    string `json:"option_data.time_servers"`
 	TFTPServerName string `json:"option_data.tftp_server_name"`
 	BootFileName   string `json:"option_data.boot_file_name"`
+	V6Only         string `json:"option_data.v6_only_preferred"`
+	V4DNR          string `json:"option_data.v4_dnr"`
+	DNSKeySecret   string `json:"ddns_domain_key_secret"` // a secret in the middle of a row
 	Option         string `json:"option"`
 	MatchClientID  string `json:"match-client-id"`
 	Pools          string `json:"pools"`

@@ -35,6 +35,8 @@ type Options struct {
 	ReadOnly   bool     // the key's user has user-config-readonly
 	// SlowStart is how many times the status is "stopped" after a start, before it is "running".
 	SlowStart int
+	// NoOptionList is a firewall that cannot list the numbers of options: it accepts none.
+	NoOptionList bool
 }
 
 // Fault is what goes wrong with one request. The zero value: nothing.
@@ -61,7 +63,8 @@ type Firewall struct {
 	fault   func(n int, r *http.Request) Fault
 	faultN  int
 	broken  bool
-	uuids   int
+
+	endpoints map[string]endpoint // by "dnsmasq/settings/get"; not changed after New
 }
 
 // daemon is a DHCP server of the firewall.
@@ -94,6 +97,7 @@ func New(o Options) (*Firewall, error) {
 			return nil, fmt.Errorf("version %q: %w", o.Version, err)
 		}
 	}
+	f.endpoints = endpointsOf(f)
 	f.start()
 	f.dnsmasq.loads, f.kea.loads = 0, 0
 	var err error

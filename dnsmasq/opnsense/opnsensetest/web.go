@@ -95,3 +95,13 @@ func (w *web) close() {
 	w.off()
 	w.running.Wait()
 }
+
+// Transport reaches the firewall over TLS and accepts its certificate only.
+func (f *Firewall) Transport() *http.Transport {
+	pool := x509.NewCertPool()
+	if c, err := x509.ParseCertificate(f.web.cert.Certificate[0]); err == nil {
+		pool.AddCert(c)
+	}
+	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "OPNsense.internal",
+		MinVersion: tls.VersionTLS12}}
+}
