@@ -11,9 +11,10 @@ import (
 
 // Plan reads the drop-in and the whole configuration around it. Its problems have these codes. These refuse:
 // bad-next-server, bad-boot-file, bad-url, bad-script, no-boot-file, conf-dir-not-read, no-range, leases-here,
-// not-served, only-known, overridden, boot-menu, second-boot-file, unreachable. These are only shown: edited, not-running,
-// several-daemons, unread, other-boot, other-match, other-option, other-pxe, options-file, own-tftp, opens-ports,
-// affects-pxe, affects-http, mode, needs-route. Refused if it is certain, else only shown: ignores-clients.
+// not-served, only-known, overridden, boot-menu, second-boot-file, unreachable. These are only shown: edited,
+// not-running, several-daemons, unread, other-boot, other-match, other-option, other-pxe, options-file, own-tftp,
+// opens-ports, affects-pxe, affects-http, mode, needs-route. Refused if it is certain, else only shown:
+// ignores-clients.
 //
 // Errors wrap ErrNotInstalled, ErrNoInterface, ErrNoAddress or a file error. To disable network
 // boot, interface, address and program are not needed.

@@ -133,8 +133,8 @@ func (f *fetcher) get(ctx context.Context, u string) (body []byte, err error) {
 	return body, err
 }
 
-// nbp asks for an NBP as UEFI HTTP boot does, which follows no redirect, and returns its length (-1: not said), its type
-// and its beginning.
+// nbp asks for an NBP as UEFI HTTP boot does, which follows no redirect, and returns its length (-1: not said), its
+// type and its beginning.
 func (f *fetcher) nbp(ctx context.Context, u string) (size int64, kind string, head []byte, err error) {
 	err = f.do(ctx, http.MethodHead, asFirmware, u, func(resp *http.Response) error {
 		if size, kind = resp.ContentLength, resp.Header.Get("Content-Type"); size == 0 {

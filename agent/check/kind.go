@@ -30,8 +30,8 @@ func tftpNBP(ctx context.Context, arch firmware.Arch, server netip.AddrPort, nam
 	return size, err
 }
 
-// httpNBP does the same by HTTP. UEFI HTTP boot goes by the type, or else by how the name ends; of a disk image it makes
-// a disk in memory (UEFI specification, section 24.7).
+// httpNBP does the same by HTTP. UEFI HTTP boot goes by the type, or else by how the name ends; of a disk image it
+// makes a disk in memory (UEFI specification, section 24.7).
 func (f *fetcher) httpNBP(ctx context.Context, arch firmware.Arch, u string) (int64, error) {
 	size, typ, head, err := f.nbp(ctx, u)
 	if err != nil {

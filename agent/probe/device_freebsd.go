@@ -34,9 +34,9 @@ type bpfDevice struct {
 
 var readWait = unix.Timeval{Usec: 50_000}
 
-// openRaw opens a device of bpf that hears what this machine sends as well: a DHCP server here may answer by a device of
-// its own. What it hears is what the interface takes anyway, since promiscuous mode would take all; the DISCOVERs ask
-// for answers by broadcast.
+// openRaw opens a device of bpf that hears what this machine sends as well: a DHCP server here may answer by a device
+// of its own. What it hears is what the interface takes anyway, since promiscuous mode would take all; the DISCOVERs
+// ask for answers by broadcast.
 func openRaw(dev *net.Interface) (*way, error) {
 	fd, err := unix.Open("/dev/bpf", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	switch {

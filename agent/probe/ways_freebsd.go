@@ -46,8 +46,8 @@ func openBroadcast(dev *net.Interface, _ [6]byte, notes []string) ([]*way, []str
 	return []*way{raw, udp}, notes, nil
 }
 
-// openUDP opens a broadcasting socket. The network is chosen by its broadcast address, which IP_ONESBCAST has the kernel
-// replace by 255.255.255.255 on the wire, so the device needs an address.
+// openUDP opens a broadcasting socket. The network is chosen by its broadcast address, which IP_ONESBCAST has the
+// kernel replace by 255.255.255.255 on the wire, so the device needs an address.
 func openUDP(dev *net.Interface, port uint16) (*way, error) {
 	broadcast, err := broadcastAddr(dev)
 	if err != nil {

@@ -55,8 +55,8 @@ var endRules = []cli.Rule{
 var causeRules = []cli.Rule{
 	cli.On(secureboot.ErrNoKeys, cli.SecureBoot,
 		"`pxeagent secureboot keys` makes a key and its certificate; keys of your own go there as db.key and db.crt"),
-	cli.On(secureboot.ErrExposed, cli.SecureBoot, "whoever read it can sign for your machines: make another if others might "+
-		"have; else chmod 0600"),
+	cli.On(secureboot.ErrExposed, cli.SecureBoot,
+		"whoever read it can sign for your machines: make another if others might have; else chmod 0600"),
 	cli.On(secureboot.ErrExpired, cli.SecureBoot,
 		"move db.* elsewhere, make others with `pxeagent secureboot keys`, and take the new certificate into the machines"),
 	cli.On(secureboot.ErrKeys, cli.SecureBoot, "want db.key, an RSA key in PEM without a password, and db.crt, its "+

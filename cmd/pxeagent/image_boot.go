@@ -59,7 +59,8 @@ func (a *app) addBootProgram(l loaded, o image.Order, asJSON bool) error {
 		}
 		if len(p.Signatures) == 0 {
 			return cli.Failure{Code: cli.SecureBoot, Err: fmt.Errorf("%s has no signature; nothing was added", f.from),
-				Hints: []string{"want a program that was signed for Secure Boot; `pxeagent secureboot sign` signs with a key of yours"}}
+				Hints: []string{"want a program that was signed for Secure Boot; `pxeagent secureboot sign` signs with a key " +
+					"of yours"}}
 		}
 	}
 	tree := filepath.Join(l.Config.Serve.Root, "tftp")
@@ -86,7 +87,8 @@ func (a *app) addBootProgram(l loaded, o image.Order, asJSON bool) error {
 // ipxePrograms are files of an iPXE release, under their own names: the shim looks for the second stage by its own.
 func ipxePrograms(o image.Order) ([]bootProgram, error) {
 	if len(o.From) == 0 {
-		return nil, cli.Usagef("iPXE's release has them in x86_64-sb/: --from "+secureboot.IPXEShim+" --from "+secureboot.IPXE,
+		return nil, cli.Usagef(
+			"iPXE's release has them in x86_64-sb/: --from "+secureboot.IPXEShim+" --from "+secureboot.IPXE,
 			"image add ipxe takes files: --from is not set")
 	}
 	var files []bootProgram

@@ -51,8 +51,8 @@ func (l loaded) library() (*files.Library, error) {
 		return nil, err
 	}
 	return files.New(files.Config{
-		Root: l.Config.Serve.Root, NextServer: next, Menu: menus, Chain: l.Config.Chain, BootFiles: l.Config.Boot.Files, Signed: l.signed(),
-		Except: l.Config.Serve.ChainExcept, Universal: l.Config.Serve.Universal,
+		Root: l.Config.Serve.Root, NextServer: next, Menu: menus, Chain: l.Config.Chain, BootFiles: l.Config.Boot.Files,
+		Signed: l.signed(), Except: l.Config.Serve.ChainExcept, Universal: l.Config.Serve.Universal,
 	})
 }
 

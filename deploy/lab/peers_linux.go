@@ -105,8 +105,8 @@ func (h *Host) writeFile(name, text string) {
 	}
 }
 
-// Reloader is a dnsmasq in h that a stand-in appliance starts again with each configuration that it writes. The function
-// fails, and none runs, where dnsmasq does not accept it.
+// Reloader is a dnsmasq in h that a stand-in appliance starts again with each configuration that it writes. The
+// function fails, and none runs, where dnsmasq does not accept it.
 func (h *Host) Reloader(args ...string) func(conf string) error {
 	h.t.Helper()
 	Need(h.t, "dnsmasq")

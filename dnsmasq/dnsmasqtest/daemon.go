@@ -1,5 +1,5 @@
-// Package dnsmasqtest is the Dnsmasq of stand-in appliances, for tests and for the demonstration: it answers DISCOVERs as
-// dnsmasq 2.90 does by the lines that have to do with network boot, and leases nothing. A test compares the two.
+// Package dnsmasqtest is the Dnsmasq of stand-in appliances, for tests and for the demonstration: it answers DISCOVERs
+// as dnsmasq 2.90 does by the lines that have to do with network boot, and leases nothing. A test compares the two.
 package dnsmasqtest
 
 import (
@@ -125,7 +125,8 @@ func parse(conf string) ([]line, error) {
 	return lines, nil
 }
 
-// bare reports whether the first field of a dhcp-option line is a tag without the word before it, as old versions had it.
+// bare reports whether the first field of a dhcp-option line is a tag without the word before it, as old versions had
+// it.
 func bare(field string) bool {
 	return !strings.Contains(field, ":") && strings.Trim(field, "0123456789") != ""
 }

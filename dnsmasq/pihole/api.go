@@ -178,7 +178,8 @@ func (h *session) process(ctx context.Context) (process, error) {
 	return a.FTL, err
 }
 
-// restarted waits until FTL runs as a new process and answers, and says whether the Dnsmasq in it does. before is what ran.
+// restarted waits until FTL runs as a new process and answers, and says whether the Dnsmasq in it does. before is what
+// ran.
 func (h *session) restarted(ctx context.Context, before process) error {
 	ctx, cancel := context.WithTimeout(ctx, h.limit)
 	defer cancel()

@@ -38,9 +38,9 @@ func tlsConfig(c Config) (*tls.Config, error) {
 	switch {
 	case c.TLSSHA256 != nil:
 		want, host := *c.TLSSHA256, c.URL.Host
-		// An appliance's own certificate is self-signed and often has no address in it, so neither chain nor name can be verified. The
-		// pin is stricter than both: exactly this certificate. VerifyConnection runs in every handshake, before anything is
-		// sent.
+		// An appliance's own certificate is self-signed and often has no address in it, so neither chain nor name can
+		// be verified. The pin is stricter than both: exactly this certificate. VerifyConnection runs in every
+		// handshake, before anything is sent.
 		t.InsecureSkipVerify = true
 		t.VerifyConnection = func(s tls.ConnectionState) error {
 			if got := sha256.Sum256(s.PeerCertificates[0].Raw); got != want {

@@ -108,9 +108,9 @@ var (
 // Codes are those of any DHCP server.
 func Codes() []Code {
 	return []Code{
-		Done, Unexpected, Differs, Wrong, Menu, Damaged, Usage, Refused, NoJournal, Checksum, BadImage, SecureBoot, NotServing,
-		Changed, PutBack, RevertFailed, NotKept, NotProven, NoOffer, Foreign, Locked, Running, Permission, NoInterface, Root, NoVersion,
-		NoImage, NoBoot, PortTaken, NoProgram, NotWritable, Restart, Download, NotRunning, Interrupted,
+		Done, Unexpected, Differs, Wrong, Menu, Damaged, Usage, Refused, NoJournal, Checksum, BadImage, SecureBoot,
+		NotServing, Changed, PutBack, RevertFailed, NotKept, NotProven, NoOffer, Foreign, Locked, Running, Permission, NoInterface,
+		Root, NoVersion, NoImage, NoBoot, PortTaken, NoProgram, NotWritable, Restart, Download, NotRunning, Interrupted,
 	}
 }
 

@@ -55,7 +55,9 @@ func (ms Mistakes) sort() {
 
 // UnknownKey reports whether a key is not known, and no known one is like it.
 func (ms Mistakes) UnknownKey() bool {
-	return slices.ContainsFunc(ms, func(m Mistake) bool { return m.text == unknownKey || strings.HasPrefix(m.text, keysThere) })
+	return slices.ContainsFunc(ms, func(m Mistake) bool {
+		return m.text == unknownKey || strings.HasPrefix(m.text, keysThere)
+	})
 }
 
 // What is said of a key that is like no other; keysThere goes on with those that there are.

@@ -21,8 +21,8 @@ type part struct {
 
 // The parts in the order in which a person meets them.
 var parts = []part{
-	{"hosts", "machines by mac, uuid, serial, asset, address, manufacturer or product, with name, labels, profile and nbp: " +
-		"see Machines", parseHosts},
+	{"hosts", "machines by mac, uuid, serial, asset, address, manufacturer or product, with name, labels, profile and " +
+		"nbp: see Machines", parseHosts},
 	{"profiles", "what machines boot, by name: image, version, args, console, nbp, menu, when, timeout, hide, " +
 		"canary, provision: see Machines", parseProfiles},
 	{"menu.items", "what stands in the menu first: headings (group) and items (item, title, args, console, hidden): " +

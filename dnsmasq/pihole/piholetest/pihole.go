@@ -1,5 +1,5 @@
-// Package piholetest is a stand-in Pi-hole for tests and for the demonstration: its configuration in memory, the part of
-// its API that pxeagent uses, and what its Dnsmasq is given. Its answers are those of FTL 6's source.
+// Package piholetest is a stand-in Pi-hole for tests and for the demonstration: its configuration in memory, the part
+// of its API that pxeagent uses, and what its Dnsmasq is given. Its answers are those of FTL 6's source.
 package piholetest
 
 import (
