@@ -32,7 +32,7 @@ func (h *session) choose(ctx context.Context) (choice, error) {
 	if daemon == Kea {
 		c.way = newKea(h, o, i)
 	} else {
-		c.way = &dnsmasqWay{session: h, overview: o, iface: i}
+		c.way = h.dnsmasq(o, i)
 	}
 	switch {
 	case slices.Contains(i.carp, "BACKUP"):

@@ -1,0 +1,176 @@
+package opnsense
+
+import (
+	"net/netip"
+	"strings"
+
+	"pxeagent/agent/dhcp"
+	"pxeagent/dnsmasq"
+)
+
+// host is a machine that Dnsmasq knows.
+type host struct {
+	MAC    text `json:"hwaddr"` // one or more, with commas
+	SetTag text `json:"set_tag"`
+	IP     text `json:"ip"`
+	Ignore text `json:"ignore"`
+}
+
+// elsewhere is what the firewall gives to its Dnsmasq, as far as it has to do with network boot. Interfaces and tags are
+// named otherwise than in its file, where they are devices and uuids. Ours are as they will be after a change to want.
+func (w *dnsmasqWay) elsewhere(r rows, hosts []host, want []entry) dnsmasq.Elsewhere {
+	e := dnsmasq.Elsewhere{Tag: w.iface.Name, Addresses: w.iface.Addresses, ProbeMAC: w.cfg.ProbeMAC}
+	if len(e.Addresses) == 0 {
+		e.Addresses = w.iface.Networks
+	}
+	for _, i := range w.overview.interfaces {
+		if i.Name != w.iface.Name {
+			e.Others = append(e.Others, i.Name)
+		}
+	}
+	names := w.tagNames(r, want)
+	add := func(where, name string, fields ...string) {
+		fields = trimEmpty(fields)
+		e.Lines = append(e.Lines, dnsmasq.Line{Text: oneLine(name + "=" + strings.Join(fields, ",")), Where: where})
+	}
+	for _, l := range w.overview.ranges {
+		if start, end, ok := l.ends(); ok {
+			add("DHCP ranges", "dhcp-range", l.fields(start, end, names)...)
+		}
+	}
+	for _, h := range hosts {
+		if h.MAC != "" {
+			add("Hosts", "dhcp-host", append(h.MAC.list(), set(names, string(h.SetTag)), string(h.IP), ignore(h.Ignore))...)
+		}
+	}
+	for _, o := range r.options {
+		if !w.own.has(o.UUID) && o.Fields["option"] != "" {
+			name, fields := o.option(names)
+			add(o.where(), name, fields...)
+		}
+	}
+	for _, o := range want {
+		if o.Fields["type"] == "match" { // others may use our tags
+			name, fields := o.option(names)
+			add("pxeagent's", name, fields...)
+		}
+	}
+	e.Before = -1
+	kept := byUUID(want)
+	for _, b := range r.boots {
+		if w.own.has(b.UUID) {
+			if _, stays := kept[b.UUID]; stays && e.Before < 0 {
+				e.Before = len(e.Lines)
+			}
+			continue
+		}
+		fields := conditions(names, b.Fields["tag"], b.Fields["interface"])
+		add(b.where(), "dhcp-boot", append(fields, b.Fields["filename"], b.Fields["servername"], b.Fields["address"])...)
+	}
+	if e.Before < 0 {
+		e.Before = len(e.Lines)
+	}
+	return e
+}
+
+// fields are a range's, as far as they matter.
+func (l leases) fields(start, end netip.Addr, names map[string]string) []string {
+	fields := append(conditions(nil, "", string(l.Interface)), set(names, string(l.SetTag)), start.String())
+	if strings.Contains(string(l.Mode), "static") {
+		fields = append(fields, "static")
+	} else {
+		fields = append(fields, end.String())
+	}
+	return append(fields, string(l.Mask))
+}
+
+// option is the line of an option row: what is sent, or what is looked for.
+func (e entry) option(names map[string]string) (name string, fields []string) {
+	if e.Fields["type"] == "match" {
+		return "dhcp-match", []string{set(names, e.Fields["set_tag"]), e.Fields["option"], e.Fields["value"]}
+	}
+	name = "dhcp-option"
+	if e.Fields["force"] == "1" {
+		name = "dhcp-option-force"
+	}
+	return name, append(conditions(names, e.Fields["tag"], e.Fields["interface"]), e.Fields["option"], e.Fields["value"])
+}
+
+// conditions are what machines must have: tags, which are uuids with commas, and the interface, if there is one.
+func conditions(names map[string]string, uuids, iface string) []string {
+	var fields []string
+	if iface != "" {
+		fields = append(fields, "tag:"+iface)
+	}
+	for _, id := range text(uuids).list() {
+		fields = append(fields, "tag:"+nameOf(names, id))
+	}
+	return fields
+}
+
+func set(names map[string]string, uuid string) string {
+	if uuid == "" {
+		return ""
+	}
+	return "set:" + nameOf(names, uuid)
+}
+
+func nameOf(names map[string]string, uuid string) string {
+	if name := names[strings.ToLower(uuid)]; name != "" {
+		return name
+	}
+	return strings.ReplaceAll(uuid, "-", "")
+}
+
+func ignore(flag text) string {
+	if flag == "1" {
+		return "ignore"
+	}
+	return ""
+}
+
+// tagNames are the names of tags by uuid, as far as they can stand in a line and mean nothing else there.
+func (w *dnsmasqWay) tagNames(r rows, want []entry) map[string]string {
+	names := map[string]string{}
+	taken := map[string]bool{"known": true, "known-othernet": true, "bootp": true, "dhcpv6": true}
+	for _, i := range w.overview.interfaces {
+		taken[i.Name] = true
+	}
+	for _, e := range r.tags {
+		name := e.Fields["tag"]
+		if taken[name] || strings.ContainsAny(name, " ,:\"\\!#\t\r\n") || strings.HasPrefix(name, "pxeagent") {
+			continue
+		}
+		taken[name], names[e.UUID] = true, name
+	}
+	for _, e := range want {
+		if e.Table == tags {
+			// As a condition of somebody else's row it holds for the machines of our matches.
+			names[e.UUID] = "of-pxeagent-" + e.Fields["tag"]
+		}
+	}
+	return names
+}
+
+// trimEmpty removes empty fields, as the firewall does.
+func trimEmpty(fields []string) []string {
+	var full []string
+	for _, f := range fields {
+		if f != "" {
+			full = append(full, f)
+		}
+	}
+	return full
+}
+
+func oneLine(s string) string { return strings.NewReplacer("\n", " ", "\r", " ").Replace(s) }
+
+// plan is what ours will be after a change to want, and what speaks against it.
+func (w *dnsmasqWay) judge(r rows, hosts []host, want dhcp.Boot) (list []dhcp.Problem, silence string) {
+	list = r.problems(w.own, want)
+	if ok, _ := w.overview.dnsmasqServes(w.iface); !ok || len(w.iface.Networks) == 0 {
+		return list, ""
+	}
+	more, silence := w.elsewhere(r, hosts, w.own.entries(want)).Problems(want)
+	return append(list, more...), silence
+}
