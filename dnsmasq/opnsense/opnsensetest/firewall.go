@@ -1,5 +1,5 @@
-// Package opnsensetest is a stand-in OPNsense firewall for tests and for the demonstration: its configuration in memory,
-// the part of its API that pxeagent uses, and what its templates make of it. Its answers are recorded ones.
+// Package opnsensetest is a stand-in OPNsense firewall for tests and for the demonstration: its configuration in
+// memory, the part of its API that pxeagent uses, and what its templates make of it. Its answers are recorded ones.
 package opnsensetest
 
 import (
@@ -25,8 +25,8 @@ const (
 // Options configure a Firewall. Each zero value is usable.
 type Options struct {
 	Config *Config // nil: Default()
-	// Load starts Dnsmasq with the text of its configuration. nil: nothing answers DHCP, and only a line that Dnsmasq would
-	// not start with makes it fail.
+	// Load starts Dnsmasq with the text of its configuration. nil: nothing answers DHCP, and only a line that Dnsmasq
+	// would not start with makes it fail.
 	Load func(conf string) error
 	// LoadKea starts Kea with its configuration. nil: nothing answers DHCP, and it runs.
 	LoadKea    func(json []byte) error
@@ -108,8 +108,8 @@ func New(o Options) (*Firewall, error) {
 // Close ends it.
 func (f *Firewall) Close() { f.web.close() }
 
-// PowerOff makes the firewall unreachable: connections are cut, and new ones refused. A request that runs is carried out.
-// It may be called in a Fault.
+// PowerOff makes the firewall unreachable: connections are cut, and new ones refused. A request that runs is carried
+// out. It may be called in a Fault.
 func (f *Firewall) PowerOff() { f.web.off() }
 
 // PowerOn starts it again at the same address after PowerOff, with what is stored.
@@ -187,8 +187,8 @@ func (f *Firewall) Asked() []string {
 	return slices.Clone(f.asked)
 }
 
-// Fault is asked before each request; n counts from 1. It may call the Firewall's methods, so that somebody edits between
-// two requests. nil: nothing goes wrong any more.
+// Fault is asked before each request; n counts from 1. It may call the Firewall's methods, so that somebody edits
+// between two requests. nil: nothing goes wrong any more.
 func (f *Firewall) Fault(fault func(n int, r *http.Request) Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -121,8 +121,8 @@ func classed(list []KeaOption) (data []m) {
 	return data
 }
 
-// supersede are option entries as they are from 26.7.2: the flex_option hook replaces the option, and the last entry that
-// matches is the one that counts. What it makes of an entry without a match was not recorded.
+// supersede are option entries as they are from 26.7.2: the flex_option hook replaces the option, and the last entry
+// that matches is the one that counts. What it makes of an entry without a match was not recorded.
 func supersede(s Subnet, list []KeaOption) (all []m) {
 	for _, o := range list {
 		value, _ := encode(o.Encoding, o.Data)

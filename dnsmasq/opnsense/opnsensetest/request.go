@@ -62,8 +62,8 @@ func nested(values url.Values) map[string]any {
 	return top
 }
 
-// root is the object under the key that an action wants; there is false where it is not sent. wrong: it is no object, and
-// PHP falls over.
+// root is the object under the key that an action wants; there is false where it is not sent. wrong: it is no object,
+// and PHP falls over.
 func (q request) root(name string) (fields map[string]string, there, wrong bool) {
 	value, there := q.body[name]
 	if !there || !q.post {

@@ -136,7 +136,7 @@ func (s *section) search(f *Firewall, q request) answer {
 
 // get is one row as forms want it, with all that can be selected; without a uuid a new one.
 func (s *section) get(f *Firewall, q request) answer {
-	row := map[string]string{}
+	var row map[string]string
 	if len(q.params) > 0 {
 		r := s.rows(&f.conf)
 		i := s.index(r, q.params[0])
