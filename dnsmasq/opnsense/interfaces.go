@@ -18,11 +18,21 @@ type Interface struct {
 	// Addresses are the firewall's own IPv4 addresses there, each with the network's mask. They are known only where the
 	// key's user has the right to see them.
 	Addresses []netip.Prefix `json:"addresses,omitempty"`
-	// Networks are those in which Dnsmasq leases addresses there. Where Addresses are unknown they are taken from its
-	// ranges, and may be smaller than they are.
+	// Networks are those in which addresses are leased there. Where Addresses are unknown they are taken from
+	// Dnsmasq's ranges, and may be smaller than they are, or from Kea's subnets.
 	Networks []netip.Prefix `json:"networks,omitempty"`
 	Daemon   Daemon         `json:"daemon,omitempty"` // that leases addresses there; "": none that is known of
 	carp     []string       // states of virtual addresses: "MASTER", "BACKUP"
+}
+
+// own is a network with the firewall's address in it, where that is known.
+func (i Interface) own(network netip.Prefix) netip.Prefix {
+	for _, p := range i.Addresses {
+		if p.Contains(network.Addr()) {
+			return p
+		}
+	}
+	return network
 }
 
 // Interfaces lists the firewall's interfaces.
@@ -54,6 +64,7 @@ type overview struct {
 	dnsmasq    *settings // nil: the key's user may not see them
 	ranges     []leases
 	kea        *keaSettings // nil: the key's user may not see them, or they were not needed
+	subnets    []keaSubnet  // with kea
 	addressed  bool         // the interfaces' addresses are known
 }
 
@@ -70,6 +81,9 @@ func (h *session) overview(ctx context.Context) (overview, error) {
 		switch {
 		case err == nil:
 			o.kea = &kea
+			if o.subnets, err = search[keaSubnet](ctx, h, keaAPI+"searchSubnet"); err != nil {
+				return o, err
+			}
 		case o.dnsmasq == nil && errors.Is(err, remote.ErrPrivilege):
 			return o, denied
 		case !errors.Is(err, remote.ErrPrivilege) && !errors.Is(err, ErrNoAPI):
@@ -89,6 +103,10 @@ func (h *session) overview(ctx context.Context) (overview, error) {
 			i.Daemon = Dnsmasq
 		} else if o.kea != nil && o.kea.serves(i.Name) {
 			i.Daemon = Kea
+			i.Networks = nil
+			if s, err := findKea(*i, *o.kea, o.subnets); err == nil {
+				i.Networks = []netip.Prefix{i.own(s.network())}
+			}
 		}
 	}
 	return o, nil

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/remote"
 )
 
@@ -49,16 +48,3 @@ func (k keaSettings) list() []Interface {
 	slices.SortFunc(list, func(a, b Interface) int { return strings.Compare(a.Name, b.Name) })
 	return list
 }
-
-// newKea is Kea on an interface.
-func newKea(h *session, o overview, i Interface) way { return keaWay{h} }
-
-type keaWay struct{ *session }
-
-func (keaWay) daemon() daemon {
-	return daemon{Name: "Kea", Service: "/api/kea/service/", Load: "restart"}
-}
-func (keaWay) plan(context.Context, dhcp.Boot) (dhcp.Plan, error) { return dhcp.Plan{}, ErrAPI }
-func (keaWay) state(context.Context) (dhcp.State, error)          { return dhcp.State{}, ErrAPI }
-func (keaWay) write(context.Context, dhcp.State) error            { return ErrAPI }
-func (keaWay) between(now, from, to dhcp.State) bool              { return false }

@@ -99,11 +99,7 @@ func (o overview) networks(i Interface) []netip.Prefix {
 			continue
 		}
 		p, _ := r.network()
-		for _, own := range i.Addresses {
-			if own.Contains(p.Addr()) {
-				p = own
-			}
-		}
+		p = i.own(p)
 		if !slices.Contains(nets, p) {
 			nets = append(nets, p)
 		}

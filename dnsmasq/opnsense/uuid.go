@@ -27,4 +27,6 @@ func isOwn(scope, uuid string) bool {
 }
 
 // digest tells lists of texts apart, as no text that is derived from has a NUL.
-func digest(texts ...string) [sha256.Size]byte { return sha256.Sum256([]byte(strings.Join(texts, "\x00"))) }
+func digest(texts ...string) [sha256.Size]byte {
+	return sha256.Sum256([]byte(strings.Join(texts, "\x00")))
+}

@@ -19,7 +19,8 @@ type way interface {
 	plan(ctx context.Context, want dhcp.Boot) (dhcp.Plan, error)
 	// state is what our entries say, and their record.
 	state(ctx context.Context) (dhcp.State, error)
-	// write makes our entries those of to, by as few requests as that takes. It loads nothing.
+	// write makes our entries those of to, by as few requests as that takes, and removes what an interrupted write left
+	// and nobody uses. It loads nothing.
 	write(ctx context.Context, to dhcp.State) error
 	// between reports whether a write on its way from one state to the other, which was interrupted, may have left now.
 	between(now, from, to dhcp.State) bool
@@ -100,6 +101,9 @@ func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 		case !now.Same(p.Before):
 			return dhcp.ErrChanged
 		case p.Empty():
+			if err := w.write(ctx, p.After); err != nil {
+				return err
+			}
 			return h.load(ctx, w.daemon())
 		}
 		if q, refused := p.Refused(); refused {
@@ -130,6 +134,9 @@ func (s *Server) Revert(ctx context.Context, p dhcp.Plan) error {
 		case err != nil:
 			return err
 		case now.Same(p.Before):
+			if err := w.write(ctx, p.Before); err != nil {
+				return err
+			}
 			return h.settle(ctx, w.daemon(), p.Before)
 		case !now.Same(p.After) && !w.between(now, p.Before, p.After):
 			return dhcp.ErrChanged
@@ -173,9 +180,7 @@ func (h *session) undo(ctx context.Context, w way, p dhcp.Plan, cause error) err
 	switch {
 	case err != nil:
 		return err
-	case now.Same(p.Before):
-		return nil
-	case !now.Same(p.After) && !w.between(now, p.Before, p.After):
+	case !now.Same(p.Before) && !now.Same(p.After) && !w.between(now, p.Before, p.After):
 		return dhcp.ErrChanged
 	}
 	if err := w.write(ctx, p.Before); err != nil {
