@@ -137,7 +137,7 @@ func (r *run) change(ctx context.Context, before *wire) error {
 	// A server that is being restarted is not one that did not run: that it was silent must have been heard.
 	silent := before != nil && !slices.ContainsFunc(before.Offers, r.Plan.Owns)
 	r.Plan.Before.Stopped = r.Plan.Before.Stopped && silent
-	was := r.journal.rec.settle(r.Plan.Before)
+	was := r.recorded(r.Plan.Before).settle(r.Plan.Before)
 	was.Server = r.Server
 	rec, changed := was.begin(r.Server, r.Plan.Before, r.Plan.After, before)
 	if err := r.journal.write(rec); err != nil {
@@ -165,6 +165,14 @@ func (r *run) change(ctx context.Context, before *wire) error {
 		return end
 	}
 	return r.keep(ctx, keeper, rec, end)
+}
+
+// recorded is the journal's record, by which now is known where a killed run left it.
+func (r *run) recorded(now State) record {
+	if p, ok := r.server.(Piecewise); ok {
+		return r.journal.rec.cutShort(now, p)
+	}
+	return r.journal.rec
 }
 
 // provenOrBack ends a run that wrote. What it wrote stays where r.Wrote does.

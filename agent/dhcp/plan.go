@@ -79,6 +79,13 @@ type Keeper interface {
 	Keep(ctx context.Context, p Plan) error
 }
 
+// Piecewise is a Server that writes its settings by several requests, so that a run that is killed may leave some of
+// them written and others not.
+type Piecewise interface {
+	// Between reports whether a change from one state to the other that was killed may have left now. It contacts nobody.
+	Between(now, from, to State) bool
+}
+
 // MaxBootFile is the longest boot file name in bytes: the BOOTP field has 128 with its NUL (RFC 2131 section 2). A
 // longer option 67 is of no use, because clients copy it into that field.
 const MaxBootFile = 127

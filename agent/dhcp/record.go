@@ -57,6 +57,19 @@ func (r record) knows(s State) bool {
 	return false
 }
 
+// cutShort is r when the settings are now and may be what a killed run left half-written: then they are pxeagent's own.
+func (r record) cutShort(now State, by Piecewise) record {
+	if r.Intent == nil || r.knows(now) {
+		return r
+	}
+	for _, from := range []*State{r.First, r.Wrote} {
+		if from != nil && by.Between(now, *from, *r.Intent) {
+			r.Wrote = &now
+		}
+	}
+	return r
+}
+
 // begin is r when the settings are now and after is about to be written. Where somebody else wrote now, that is what a
 // later revert goes to (changed), and what it went to before is history.
 func (r record) begin(server string, now, after State, before *wire) (next record, changed bool) {

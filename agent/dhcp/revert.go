@@ -51,13 +51,13 @@ func (r *run) revert(ctx context.Context, v Revert) error {
 	}
 	r.tell(Step{Code: StepPlan, Text: "read the settings and the journal", Changes: r.Changes, Problems: r.Problems})
 
-	if !r.journal.rec.knows(now) && !v.DiscardLaterChanges {
+	was := r.recorded(now)
+	if !was.knows(now) && !v.DiscardLaterChanges {
 		return fmt.Errorf("reverting %s: %w", r.server, ErrChanged)
 	}
 	if v.DryRun {
 		return nil
 	}
-	was := r.journal.rec
 	if err := r.journal.write(was.beginRevert(now)); err != nil {
 		return err
 	}

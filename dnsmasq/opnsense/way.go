@@ -22,7 +22,7 @@ type way interface {
 	// write makes our entries those of to, by as few requests as that takes, and removes what an interrupted write left
 	// and nobody uses. It loads nothing.
 	write(ctx context.Context, to dhcp.State) error
-	// between reports whether a write on its way from one state to the other, which was interrupted, may have left now.
+	// between is dhcp.Piecewise.Between. It depends on its arguments only, and is false for records of the other way.
 	between(now, from, to dhcp.State) bool
 }
 
@@ -63,6 +63,21 @@ func (s *Server) Plan(ctx context.Context, want dhcp.Boot) (p dhcp.Plan, err err
 	})
 	return p, err
 }
+
+// Between makes it a dhcp.Piecewise: each entry is a request of its own.
+func (s *Server) Between(now, from, to dhcp.State) bool {
+	for _, w := range []way{&dnsmasqWay{}, &keaWay{}} {
+		if w.between(now, from, to) {
+			return true
+		}
+	}
+	return false
+}
+
+var _ interface {
+	dhcp.Server
+	dhcp.Piecewise
+} = (*Server)(nil)
 
 // around adds to a plan what both daemons have in common.
 func (h *session) around(ctx context.Context, c choice, p *dhcp.Plan) error {
