@@ -66,7 +66,7 @@ var wasExit = []struct {
 
 // addedExit are the codes that came later.
 var addedExit = map[string]int{"not-kept": 14, "secure-boot": 4, "certificate-changed": 4, "settings-rejected": 4,
-	"other-product": 13, "server-error": 14}
+	"other-product": 13, "server-error": 14, "other-dhcp-server": 4, "no-such-api": 14}
 
 func TestExitCodesAreKept(t *testing.T) {
 	now := map[string]cli.Code{}

@@ -167,7 +167,7 @@ func TestKeysOfMadeUpBackend(t *testing.T) {
 	reference := s.app.Schema().Markdown()
 	for _, want := range []string{
 		"| `dhcp.madeup.host` | `--madeup-host` |  | where it stands |", "anything (madeup)",
-		"auto: madeup if its host is set, else ", "(dnsmasq, openwrt, pihole, madeup)",
+		"auto: madeup if its host is set, else ", "(dnsmasq, opnsense, openwrt, pihole, madeup)",
 	} {
 		if !strings.Contains(reference, want) {
 			t.Errorf("the table of keys lacks %q:\n%s", want, reference)

@@ -54,7 +54,7 @@ type Backend struct {
 }
 
 // Table has a row for each.
-func Table() []Backend { return []Backend{dnsmasqHere(), pfSense(), openWrt(), piHole()} }
+func Table() []Backend { return []Backend{dnsmasqHere(), pfSense(), opnSense(), openWrt(), piHole()} }
 
 // Schema is what can be configured with the backends of table.
 func Schema(table []Backend) *config.Schema {

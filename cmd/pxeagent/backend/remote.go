@@ -23,7 +23,7 @@ var (
 	Privilege = cli.Code{Name: "no-privilege", Exit: cli.ExitPermission,
 		Text: "the DHCP server's user may not do this, or its access list does not admit this machine"}
 	ReadOnly = cli.Code{Name: "read-only", Exit: cli.ExitPermission,
-		Text: "the DHCP server's API is in read-only mode"}
+		Text: "the DHCP server's API is in read-only mode, or the user may change nothing"}
 	Certificate = cli.Code{Name: "certificate", Exit: cli.ExitRefused,
 		Text: "the DHCP server's certificate is not trusted, or is not the pinned one; nothing was sent"}
 	CertificateChanged = cli.Code{Name: "certificate-changed", Exit: cli.ExitRefused,

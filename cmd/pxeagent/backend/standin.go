@@ -41,7 +41,7 @@ func newStandInFiles(dir, secret string) (standInFiles, error) {
 }
 
 // credential is what the file holds.
-func (f standInFiles) credential() (string, error) { return config.ReadSecretFile(f.secret, false) }
+func (f standInFiles) credential() (string, error) { return config.ReadSecretFile(f.secret, false, 2) }
 
 // state is the folder in which rejected logins are recorded.
 func (f standInFiles) state() string { return filepath.Join(f.dir, "state") }

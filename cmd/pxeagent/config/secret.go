@@ -27,6 +27,7 @@ type SecretSource struct {
 	FileKey    string
 	File       func(Config) string
 	Credential string // name below $CREDENTIALS_DIRECTORY
+	Lines      int    // how many it may have; 0: one
 }
 
 var (
@@ -70,7 +71,7 @@ func ReadSecret(c Config, src SecretSource, stdin io.Reader) (Secret, error) {
 		}
 	}
 	if path == Stdin {
-		text, err := secretText(stdin, "standard input")
+		text, err := secretText(stdin, "standard input", src.Lines)
 		if err != nil {
 			return Secret{}, fmt.Errorf("%s: %w", key, err)
 		}
@@ -80,7 +81,7 @@ func ReadSecret(c Config, src SecretSource, stdin io.Reader) (Secret, error) {
 	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" && inside(dir, path) {
 		private = true
 	}
-	text, err := ReadSecretFile(path, private)
+	text, err := ReadSecretFile(path, private, src.Lines)
 	if err != nil {
 		var f cli.Failure
 		if errors.As(err, &f) {
@@ -102,7 +103,9 @@ func credentialPath(name string) string {
 // maxSecret is more than any password or key has.
 const maxSecret = 4096
 
-func ReadSecretFile(path string, private bool) (string, error) {
+// ReadSecretFile is the text of a file that nobody else may read, of that many lines at most; 0: one. private: it lies
+// where nobody else gets to, and its mode does not count.
+func ReadSecretFile(path string, private bool, lines int) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("reading the secret: %w", err)
@@ -122,23 +125,28 @@ func ReadSecretFile(path string, private bool) (string, error) {
 			Hints: []string{"chmod 600 " + path, "and change the secret if others may have read it"},
 		}
 	}
-	return secretText(f, path)
+	return secretText(f, path, lines)
 }
 
-// secretText is the one line that in, called name, holds.
-func secretText(in io.Reader, name string) (string, error) {
+// secretText is what in, called name, holds: that many lines at most.
+func secretText(in io.Reader, name string, lines int) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(in, maxSecret+1))
 	if err != nil {
 		return "", fmt.Errorf("reading the secret: %w", err)
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	most := "one line"
+	if lines > 1 {
+		most = cli.Count(lines, "line")
+	}
 	switch {
 	case text == "":
 		return "", fmt.Errorf("%s is empty", name)
 	case len(b) > maxSecret:
 		return "", fmt.Errorf("%s is larger than %d bytes, which no password is", name, maxSecret)
-	case strings.ContainsAny(text, "\r\n\x00"):
-		return "", fmt.Errorf("%s has more than one line; want the secret alone", name)
+	case strings.Count(text, "\n") >= max(lines, 1), strings.ContainsAny(text, "\r\x00"):
+		return "", fmt.Errorf("%s has more than %s; want the secret alone", name, most)
 	}
 	return text, nil
 }

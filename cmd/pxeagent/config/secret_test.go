@@ -62,6 +62,27 @@ func TestSecretFromEachSource(t *testing.T) {
 	}
 }
 
+// A key that comes with its secret has two lines, by any system's ending; it has no more.
+func TestSecretOfTwoLines(t *testing.T) {
+	isolate(t)
+	src := towerPassword
+	src.Lines = 2
+	for text, want := range map[string]string{
+		"key=a\nsecret=b\n": "key=a\nsecret=b", "key=a\r\nsecret=b\r\n": "key=a\nsecret=b", "a:b\n": "a:b",
+	} {
+		s, err := ReadSecret(withFile(Stdin), src, strings.NewReader(text))
+		if err != nil || s.Reveal() != want {
+			t.Errorf("%q: %q, %v", text, s.Reveal(), err)
+		}
+	}
+	for _, text := range []string{"a\nb\nc\n", "a\rb\n", "a\n\n\n"} {
+		_, err := ReadSecret(withFile(Stdin), src, strings.NewReader(text))
+		if err == nil || !strings.HasSuffix(err.Error(), "standard input has more than 2 lines; want the secret alone") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestSecretFileThatIsWrong(t *testing.T) {
 	dir := isolate(t)
 	pw := filepath.Join(dir, "pw")
