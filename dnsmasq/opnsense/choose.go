@@ -29,9 +29,12 @@ func (h *session) choose(ctx context.Context) (choice, error) {
 	if refusal != nil {
 		c.refusals = append(c.refusals, *refusal)
 	}
-	if daemon == Kea {
+	switch {
+	case daemon == Kea:
 		c.way = newKea(h, o, i)
-	} else {
+	case o.dnsmasq == nil:
+		return choice{}, o.denied
+	default:
 		c.way = h.dnsmasq(o, i)
 	}
 	switch {

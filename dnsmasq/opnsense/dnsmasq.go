@@ -16,6 +16,7 @@ type dnsmasqWay struct {
 	overview overview
 	iface    Interface
 	own      own
+	seen     rows // by the last call of state
 }
 
 func (h *session) dnsmasq(o overview, i Interface) *dnsmasqWay {
@@ -31,6 +32,7 @@ func (w *dnsmasqWay) state(ctx context.Context) (dhcp.State, error) {
 	if err != nil {
 		return dhcp.State{}, err
 	}
+	w.seen = r
 	s, _, err := w.own.state(r.of(w.own))
 	return s, err
 }
@@ -51,6 +53,7 @@ func (w *dnsmasqWay) plan(ctx context.Context, want dhcp.Boot) (dhcp.Plan, error
 		p.Problems = append(p.Problems, dhcp.Note("edited", "pxeagent's entries have %s; they will be overwritten", edited))
 	}
 	if want == (dhcp.Boot{}) {
+		p.Problems = append(p.Problems, w.inUse(r, nil)...)
 		return p, nil
 	}
 	if bad := dnsmasq.CheckBoot(want, dnsmasq.ModeServer, w.iface.Addresses...); len(bad) > 0 {

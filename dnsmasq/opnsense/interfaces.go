@@ -62,6 +62,7 @@ func (s *Server) Found(ctx context.Context) (i Interface, err error) {
 type overview struct {
 	interfaces []Interface
 	dnsmasq    *settings // nil: the key's user may not see them
+	denied     error     // why not
 	ranges     []leases
 	kea        *keaSettings // nil: the key's user may not see them, or they were not needed
 	subnets    []keaSubnet  // with kea
@@ -71,9 +72,9 @@ type overview struct {
 // overview reads it. Kea's settings are read where Dnsmasq does not serve the configured interface.
 func (h *session) overview(ctx context.Context) (overview, error) {
 	var o overview
-	denied := h.readDnsmasq(ctx, &o)
-	if denied != nil && !errors.Is(denied, remote.ErrPrivilege) {
-		return o, denied
+	o.denied = h.readDnsmasq(ctx, &o)
+	if o.denied != nil && !errors.Is(o.denied, remote.ErrPrivilege) {
+		return o, o.denied
 	}
 	served, _ := o.dnsmasqServes(o.lookup(h.cfg.Interface))
 	if h.cfg.Interface == "" || !served || h.cfg.Daemon == Kea {
@@ -85,7 +86,7 @@ func (h *session) overview(ctx context.Context) (overview, error) {
 				return o, err
 			}
 		case o.dnsmasq == nil && errors.Is(err, remote.ErrPrivilege):
-			return o, denied
+			return o, o.denied
 		case !errors.Is(err, remote.ErrPrivilege) && !errors.Is(err, ErrNoAPI):
 			return o, err
 		}

@@ -165,9 +165,9 @@ func trimEmpty(fields []string) []string {
 
 func oneLine(s string) string { return strings.NewReplacer("\n", " ", "\r", " ").Replace(s) }
 
-// plan is what ours will be after a change to want, and what speaks against it.
+// judge is what speaks against a change to want, and why the probe may hear nothing.
 func (w *dnsmasqWay) judge(r rows, hosts []host, want dhcp.Boot) (list []dhcp.Problem, silence string) {
-	list = r.problems(w.own, want)
+	list = append(r.problems(w.own, want), w.inUse(r, w.own.entries(want))...)
 	if ok, _ := w.overview.dnsmasqServes(w.iface); !ok || len(w.iface.Networks) == 0 {
 		return list, ""
 	}

@@ -105,8 +105,8 @@ func (h *session) around(ctx context.Context, c choice, p *dhcp.Plan) error {
 }
 
 // Apply writes our entries, restarts the DHCP server and waits until it runs. Where it does not run with them, the
-// entries from before are put back, and the error wraps dhcp.ErrReload. Where the firewall rejects one of them, those
-// that were written before are put back, and the error wraps ErrValidation.
+// entries from before are put back, and the error wraps dhcp.ErrReload. Where the firewall rejects one of them, what was
+// written before that is put back.
 func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 	return s.on(ctx, func(h *session, w way) error {
 		now, err := w.state(ctx)
@@ -125,10 +125,10 @@ func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 			return fmt.Errorf("the plan refuses this change: %s", q.Text)
 		}
 		if err := w.write(ctx, p.After); err != nil {
-			if errors.Is(err, ErrValidation) || errors.Is(err, remote.ErrPrivilege) || errors.Is(err, ErrReadOnly) {
-				return h.unwrite(ctx, w, p, err)
+			if ctx.Err() != nil || remote.IsOutage(err) {
+				return err // what was written cannot be known now
 			}
-			return err
+			return h.unwrite(ctx, w, p, err)
 		}
 		h.cfg.Log.Info("entries written", "server", h.cfg.URL.Host, "iface", h.cfg.Interface, "daemon", w.daemon().Name)
 		if err := h.load(ctx, w.daemon()); err != nil {

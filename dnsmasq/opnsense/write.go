@@ -85,16 +85,45 @@ func (w *dnsmasqWay) write(ctx context.Context, to dhcp.State) error {
 			return fmt.Errorf("the recorded entries are not those of interface %s", w.iface.Name)
 		}
 	}
-	r, err := w.rows(ctx, w.overview)
-	if err != nil {
-		return err
+	if used := w.inUse(w.seen, list); len(used) > 0 {
+		return fmt.Errorf("%w: %s", ErrAPI, used[0].Text)
 	}
-	for _, s := range w.own.steps(r.of(w.own), list) {
+	for _, s := range w.own.steps(w.seen.of(w.own), list) {
 		if err := w.take(ctx, s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// inUse refuses to delete a tag that somebody else's entry uses: the firewall keeps it.
+func (w *dnsmasqWay) inUse(r rows, to []entry) []dhcp.Problem {
+	stays := byUUID(to)
+	uses := func(uuid, list string) bool {
+		return slices.ContainsFunc(text(list).list(), func(id string) bool { return strings.EqualFold(id, uuid) })
+	}
+	var list []dhcp.Problem
+	refuse := func(tag entry, user string) {
+		list = append(list, dhcp.Refusal("tag-in-use",
+			"pxeagent's tag %s cannot be deleted, as somebody else's entry uses it (%s): change that entry", tag.Fields["tag"],
+			user))
+	}
+	for _, tag := range r.of(w.own) {
+		if _, kept := stays[tag.UUID]; kept || tag.Table != tags {
+			continue
+		}
+		for _, e := range slices.Concat(r.options, r.boots) {
+			if !w.own.has(e.UUID) && (uses(tag.UUID, e.Fields["tag"]) || uses(tag.UUID, e.Fields["set_tag"])) {
+				refuse(tag, e.where())
+			}
+		}
+		for _, l := range w.overview.ranges {
+			if uses(tag.UUID, string(l.SetTag)) {
+				refuse(tag, "DHCP ranges")
+			}
+		}
+	}
+	return list
 }
 
 func (w *dnsmasqWay) take(ctx context.Context, s step) error {
