@@ -85,8 +85,8 @@ func (v keaView) refusals(want dhcp.Boot) []dhcp.Problem {
 	var list []dhcp.Problem
 	add := func(code, format string, args ...any) { list = append(list, dhcp.Refusal(code, format, args...)) }
 	if v.Manual {
-		add("manual-config", "somebody writes Kea's configuration by hand on this firewall, and OPNsense generates none from "+
-			"its settings")
+		add("manual-config", "somebody writes Kea's configuration by hand on this firewall, and OPNsense generates none "+
+			"from its settings")
 	}
 	if !v.Subnet.Each && (len(names(want)) != 1 || want != dhcp.Boot{NextServer: want.NextServer, NBP: want.NBP}) {
 		add("kea-version", "before OPNsense 26.7.2 Kea has one boot file for all machines in %s, and this configuration "+
@@ -135,8 +135,8 @@ func (v keaView) conflicts(want dhcp.Boot) []dhcp.Problem {
 		off := want == dhcp.Boot{}
 		switch {
 		case off && (o.Code == optBootFile || o.Code == optTFTP):
-			list = append(list, dhcp.Refusal("still-boots", "the option %q sends %q in option %s, also with network boot off: "+
-				"remove it from the subnet first", o.Description, o.Data, o.Code))
+			list = append(list, dhcp.Refusal("still-boots", "the option %q sends %q in option %s, also with network boot "+
+				"off: remove it from the subnet first", o.Description, o.Data, o.Code))
 		case off:
 		case o.Code == optBootFile:
 			list = append(list, dhcp.Note("other-boot", "the option %q sends %q to machines that pxeagent does not cover",
@@ -163,8 +163,8 @@ func (v keaView) reserved() []dhcp.Problem {
 			}
 		}
 		if says != "" || r.TFTPServer != "" {
-			list = append(list, dhcp.Note("mapping", "the reservation of %s (%s) has its own boot settings: file %q, server %q",
-				r.Address, r.Machine, says, r.TFTPServer))
+			list = append(list, dhcp.Note("mapping",
+				"the reservation of %s (%s) has its own boot settings: file %q, server %q", r.Address, r.Machine, says, r.TFTPServer))
 		}
 	}
 	return list

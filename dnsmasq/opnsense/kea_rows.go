@@ -126,9 +126,9 @@ func (o keaOption) boots() bool {
 	return slices.Contains([]string{"43", optVendor, optTFTP, optBootFile, "150", "175"}, o.Code)
 }
 
-// assign gives the options that are wanted their uuids and descriptions: those of an own one that says the same already,
-// else new ones. all are the firewall's. So nothing that is in use is changed: another content is another entry, and one
-// write of the subnet puts all new ones in the place of the old.
+// assign gives the options that are wanted their uuids and descriptions: those of an own one that says the same
+// already, else new ones. all are the firewall's. So nothing that is in use is changed: another content is another
+// entry, and one write of the subnet puts all new ones in the place of the old.
 func assign(scope string, want, all []keaOption) []keaOption {
 	used := map[string]bool{}
 	for i, w := range want {

@@ -177,7 +177,7 @@ func TestKeaBootRoundTrip(t *testing.T) {
 func FuzzKeaRows(f *testing.F) {
 	f.Add([]byte(`{"uuid":"x","subnet_id":"1","subnet":"10.77.0.0/24","option":"a,b","next_server":"10.77.0.7"}`))
 	f.Add([]byte(`{"uuid":"x","subnet":"10.77.0.1/24","option":[],"pools":null,"option_data":{"routers":""}}`))
-	f.Add([]byte(`{"code":67,"encoding":"string","data":"x","match_code":"93","match_encoding":"uint16","match_data":"7"}`))
+	f.Add([]byte(`{"code":67,"encoding":"string","data":"x","match_code":"93","match_encoding":"hex","match_data":"7"}`))
 	f.Add([]byte(`{"next_server":"10.77.0.7","options":[{"code":"67","match_code":"93","match_data":"FFFFF"}]}`))
 	f.Fuzz(func(t *testing.T, row []byte) {
 		var s keaSubnet

@@ -17,7 +17,7 @@ import (
 type keaRecord struct {
 	keaFields
 	Options []keaOption `json:"options,omitempty"` // in the subnet's order
-	// Behind are options of others for network boot that the subnet names after the first of ours, and which therefore win.
+	// Behind are options of others for network boot that the subnet names after the first of ours: they win.
 	Behind []string `json:"behind,omitempty"`
 }
 

@@ -69,8 +69,9 @@ func (s keaSubnet) scope() string { return "kea " + s.network().String() }
 func (s keaSubnet) own(uuid string) bool { return isOwn(s.scope(), uuid) }
 
 // findKea is the subnet on an interface. Kea's subnets have no interface, so it goes by the firewall's addresses there,
-// for which the key's user needs one more right (page-status-interfaces). Without that it is the subnet whose description
-// is the interface's identifier or description, such as lan; or the only subnet, where Kea serves only that interface.
+// for which the key's user needs one more right (page-status-interfaces). Without that it is the subnet whose
+// description is the interface's identifier or description, such as lan; or the only subnet, where Kea serves only that
+// interface.
 func findKea(i Interface, k keaSettings, subnets []keaSubnet) (keaSubnet, error) {
 	var found []keaSubnet
 	if len(i.Addresses) > 0 {
@@ -98,11 +99,11 @@ func findKea(i Interface, k keaSettings, subnets []keaSubnet) (keaSubnet, error)
 		have = strings.Join(all, ", ")
 	}
 	if len(i.Addresses) > 0 {
-		return keaSubnet{}, fmt.Errorf("%w: %s: %d of Kea's subnets have its addresses (Kea has %s)", ErrNoInterface, i.Name,
-			len(found), have)
+		return keaSubnet{}, fmt.Errorf("%w: %s: %d of Kea's subnets have its addresses (Kea has %s)", ErrNoInterface,
+			i.Name, len(found), have)
 	}
-	return keaSubnet{}, fmt.Errorf("%w: which of Kea's subnets is on %s cannot be told (Kea has %s): give that subnet the "+
-		"description %s, or the key's user the privilege %s", ErrNoInterface, i.Name, have, i.Name, interfacePrivilege)
+	return keaSubnet{}, fmt.Errorf("%w: which of Kea's subnets is on %s cannot be told (Kea has %s): give that subnet "+
+		"the description %s, or the key's user the privilege %s", ErrNoInterface, i.Name, have, i.Name, interfacePrivilege)
 }
 
 func subnetsOf(all []keaSubnet, is func(keaSubnet) bool) []keaSubnet {

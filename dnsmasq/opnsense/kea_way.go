@@ -3,6 +3,7 @@ package opnsense
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,6 +80,9 @@ func (w *keaWay) view(ctx context.Context) (keaView, error) {
 		}
 	}
 	v.Reservations, err = search[keaReservation](ctx, w.session, keaAPI+"searchReservation")
+	if errors.Is(err, ErrNoAPI) { // they are only for what a person is told
+		err = nil
+	}
 	return v, err
 }
 
@@ -102,8 +106,8 @@ func (w *keaWay) state(ctx context.Context) (dhcp.State, error) {
 	return v.record().state()
 }
 
-// write writes the options first, which say nothing until the subnet names them, then the subnet, and deletes those that
-// it does not name any more. What is stored already is not written.
+// write writes the options first, which say nothing until the subnet names them, then the subnet, and deletes those
+// that it does not name any more. What is stored already is not written.
 func (w *keaWay) write(ctx context.Context, to dhcp.State) error {
 	r, err := decodeKea(to.Raw)
 	if err != nil {
