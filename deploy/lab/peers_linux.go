@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -126,4 +127,38 @@ func (h *Host) Reloader(args ...string) func(conf string) error {
 		running = h.Dnsmasq(append([]string{"--conf-file=" + file, "--no-ping"}, args...)...)
 		return nil
 	}
+}
+
+// KeaReloader is a kea-dhcp4 in h that a stand-in appliance starts again with each configuration that it makes. The
+// function fails, and none runs, where Kea does not accept it.
+func (h *Host) KeaReloader() func(conf []byte) error {
+	h.t.Helper()
+	Need(h.t, "kea-dhcp4")
+	file := filepath.Join(h.t.TempDir(), "kea-dhcp4.conf")
+	var running *Peer
+	return func(conf []byte) error {
+		if running != nil {
+			running.Stop()
+			running = nil
+		}
+		if err := os.WriteFile(file, conf, 0o644); err != nil {
+			return err
+		}
+		if out, err := h.Run("kea-dhcp4", "-t", file); err != nil {
+			return errors.New(strings.TrimSpace(out))
+		}
+		running = h.Kea(string(conf))
+		return nil
+	}
+}
+
+// KeaHooks is the folder of Kea's hook libraries.
+func KeaHooks(t testing.TB) string {
+	t.Helper()
+	found, err := filepath.Glob("/usr/lib/*/kea/hooks/libdhcp_flex_option.so")
+	if err != nil || len(found) == 0 {
+		Missing(t, "Kea's hook libraries")
+		return ""
+	}
+	return filepath.Dir(found[0])
 }

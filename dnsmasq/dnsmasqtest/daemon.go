@@ -188,8 +188,9 @@ func (d *Daemon) offer(ask *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
 		switch {
 		case l.name == "dhcp-option-force", l.name == "dhcp-option" && asked:
 			b := []byte(value)
-			if old := offer.Options.Get(dhcpv4.GenericOptionCode(n)); n == 67 && old != nil {
-				b = slices.Concat(old, b) // dnsmasq puts both into one option: the first ends in NUL
+			if n == 67 {
+				// dnsmasq puts both names into one option; each ends in NUL.
+				b = slices.Concat(offer.Options.Get(dhcpv4.GenericOptionCode(n)), b, []byte{0})
 			}
 			offer.UpdateOption(dhcpv4.OptGeneric(dhcpv4.GenericOptionCode(n), b))
 		}
