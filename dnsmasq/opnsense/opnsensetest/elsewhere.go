@@ -24,7 +24,7 @@ func Elsewhere(conf string) string {
 func OldKea(conf []byte, hooks string) ([]byte, error) {
 	var file struct{ Dhcp4 map[string]any }
 	if err := json.Unmarshal(conf, &file); err != nil {
-		return nil, fmt.Errorf("Kea's configuration: %w", err)
+		return nil, fmt.Errorf("reading the configuration of Kea: %w", err)
 	}
 	rename := func(list any, old, older string) {
 		objects, _ := list.([]any)

@@ -138,3 +138,53 @@ func TestKeaSubnets(t *testing.T) {
 		t.Errorf("options in 26.1.4: %d %s", status, got)
 	}
 }
+
+// Every stage of Kea's own switch, and what is said of it.
+func TestKeaService(t *testing.T) {
+	f := keaSite(t, Options{})
+	state := func() string {
+		t.Helper()
+		_, text := call(t, f, "GET", "api/kea/service/status", "")
+		return decode(t, text).(map[string]any)["status"].(string)
+	}
+	post := func(path, body, want string) {
+		t.Helper()
+		if _, got := call(t, f, "POST", "api/kea/"+path, body); got != want {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	post("dhcpv4/set", `{"dhcpv4":{"general":{"enabled":true,"interfaces":"lan,opt1"}}}`, `{"result":"saved"}`)
+	if k := f.Config().Kea; !k.Enabled || k.Manual || len(k.Interfaces) != 2 || state() != "stopped" {
+		t.Errorf("%+v, %s", k, state())
+	}
+	post("service/reconfigure", "{}", `{"status":"ok"}`)
+	if state() != "running" || f.KeaLoads() != 1 || !f.KeaRunning() {
+		t.Errorf("%s after %d loads", state(), f.KeaLoads())
+	}
+	post("service/stop", "{}", `{"response":"OK"}`)
+	if s := state(); s != "stopped" {
+		t.Errorf("stopped, and %s", s)
+	}
+	post("service/start", "{}", `{"response":"OK"}`)
+	post("service/start", "{}", `{"response":"OK"}`)
+	if state() != "running" || f.KeaLoads() != 2 {
+		t.Errorf("%s after %d loads", state(), f.KeaLoads())
+	}
+	f.Stop()
+	if s := state(); s != "stopped" {
+		t.Errorf("crashed, and %s", s)
+	}
+	// An option that a subnet refers to can be deleted (read in the source, not recorded). From then on the subnet cannot
+	// be set.
+	const option, subnet = "44444444-4444-4444-8444-444444444444", "55555555-5555-4555-8555-555555555555"
+	post("dhcpv4/setOption/"+option, `{"option":{"code":67,"encoding":"string","data":"a","description":"d"}}`,
+		`{"result":"saved"}`)
+	post("dhcpv4/setSubnet/"+subnet, `{"subnet4":{"subnet":"10.77.0.0/24","subnet_id":"9","option":"`+option+`"}}`,
+		`{"result":"saved"}`)
+	post("dhcpv4/delOption/"+option, "{}", `{"result":"deleted"}`)
+	post("dhcpv4/setSubnet/"+subnet, `{"subnet4":{"option_data":{"boot_file_name":"b"}}}`,
+		`{"result":"failed","validations":{"subnet4.option":"Option [`+option+`] not in list."}}`)
+	post("dhcpv4/setSubnet/66666666-6666-4666-8666-666666666666", `{"subnet4":{"subnet":"10.77.0.0"}}`,
+		`{"result":"failed","validations":{"subnet4.subnet":"Please specify a valid network segment or IP address.",`+
+			`"subnet4.subnet_id":"A value is required."}}`)
+}
