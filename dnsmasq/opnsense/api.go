@@ -105,11 +105,11 @@ func (h *session) post(ctx context.Context, path string, body any, want ...strin
 
 // answer is what the firewall says of a request, in all its forms.
 type answer struct {
-	Result      string         `json:"result"`
-	Validations map[string]any `json:"validations"`  // a text or a list of texts by field
-	Message     string         `json:"message"`      // with 401 and 403
-	Error       string         `json:"errorMessage"` // with 404 and 500
-	Title       string         `json:"errorTitle"`
+	Result      string                 `json:"result"`
+	Validations object[map[string]any] `json:"validations"`  // a text or a list of texts by field
+	Message     string                 `json:"message"`      // with 401 and 403
+	Error       string                 `json:"errorMessage"` // with 404 and 500
+	Title       string                 `json:"errorTitle"`
 }
 
 // failure is the error of an answer that is not a success.
@@ -128,8 +128,10 @@ func (h *session) failure(path string, a remote.Reply) error {
 	case err == nil && said.Error != "":
 		return fmt.Errorf("%w: %s: it answered %d, %s", ErrAPI, path, a.Status,
 			h.quoted(strings.TrimSpace(said.Title+" "+said.Error)))
-	case err == nil && len(said.Validations) > 0:
+	case err == nil && len(said.Validations.Members) > 0:
 		return fmt.Errorf("%w: %s", ErrValidation, h.quoted(said.reasons()))
+	case err == nil && a.Status == http.StatusBadRequest && said.Message != "":
+		return fmt.Errorf("%w: %s: it answered %d, %s", ErrAPI, path, a.Status, h.quoted(said.Message))
 	case err == nil && said.Result != "":
 		return fmt.Errorf("%w: %s: it answered %s", ErrAPI, path, h.quoted(said.Result))
 	}
@@ -146,8 +148,8 @@ func (h *session) failure(path string, a remote.Reply) error {
 // reasons are the rejected fields and why.
 func (a answer) reasons() string {
 	var list []string
-	for _, field := range slices.Sorted(maps.Keys(a.Validations)) {
-		why := a.Validations[field]
+	for _, field := range slices.Sorted(maps.Keys(a.Validations.Members)) {
+		why := a.Validations.Members[field]
 		if all, ok := why.([]any); ok {
 			var texts []string
 			for _, one := range all {
