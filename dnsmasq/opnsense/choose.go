@@ -72,6 +72,8 @@ func (o overview) decide(i Interface, want Daemon) (Daemon, *dhcp.Problem) {
 		return Kea, refuse("dhcp-off", "Kea leases no addresses on %s: it is off, or does not listen there", i.Name)
 	case dnsmasq:
 		return Dnsmasq, nil
+	case want == Dnsmasq && o.dnsmasq == nil:
+		return Dnsmasq, &whyNot
 	case want == Dnsmasq && kea:
 		return Dnsmasq, refuse("kea", "Kea and not Dnsmasq leases addresses on %s, and dhcp.opnsense.server is dnsmasq: set it to auto",
 			i.Name)

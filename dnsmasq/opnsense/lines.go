@@ -31,7 +31,7 @@ func (w *dnsmasqWay) elsewhere(r rows, hosts []host, want []entry) dnsmasq.Elsew
 	names := w.tagNames(r, want)
 	add := func(where, name string, fields ...string) {
 		fields = trimEmpty(fields)
-		e.Lines = append(e.Lines, dnsmasq.Line{Text: oneLine(name + "=" + strings.Join(fields, ",")), Where: where})
+		e.Lines = append(e.Lines, dnsmasq.Line{Text: name + "=" + strings.Join(fields, ","), Where: where})
 	}
 	for _, l := range w.overview.ranges {
 		if start, end, ok := l.ends(); ok {
@@ -44,7 +44,7 @@ func (w *dnsmasqWay) elsewhere(r rows, hosts []host, want []entry) dnsmasq.Elsew
 		}
 	}
 	for _, o := range r.options {
-		if !w.own.has(o.UUID) && o.Fields["option"] != "" {
+		if !w.own.has(o.UUID) && o.Fields["option"] != "" && o.unsafe() == "" {
 			name, fields := o.option(names)
 			add(o.where(), name, fields...)
 		}
@@ -63,6 +63,9 @@ func (w *dnsmasqWay) elsewhere(r rows, hosts []host, want []entry) dnsmasq.Elsew
 				e.Before = len(e.Lines)
 			}
 			continue
+		}
+		if b.unsafe() != "" {
+			continue // it is refused
 		}
 		fields := conditions(names, b.Fields["tag"], b.Fields["interface"])
 		add(b.where(), "dhcp-boot", append(fields, b.Fields["filename"], b.Fields["servername"], b.Fields["address"])...)
@@ -162,8 +165,6 @@ func trimEmpty(fields []string) []string {
 	}
 	return full
 }
-
-func oneLine(s string) string { return strings.NewReplacer("\n", " ", "\r", " ").Replace(s) }
 
 // judge is what speaks against a change to want, and why the probe may hear nothing.
 func (w *dnsmasqWay) judge(r rows, hosts []host, want dhcp.Boot) (list []dhcp.Problem, silence string) {

@@ -85,16 +85,24 @@ func (r rows) problems(o own, want dhcp.Boot) []dhcp.Problem {
 			if o.has(e.UUID) {
 				continue
 			}
-			for _, column := range columns[e.Table] {
-				if column != "description" && kills(e.Fields[column]) {
-					list = append(list, dhcp.Refusal("unsafe-text",
-						"%s has a single quote mark or a line break in %q: Dnsmasq does not start with it, so that nobody has DHCP: "+
-							"correct it", e.where(), column))
-				}
+			if column := e.unsafe(); column != "" {
+				list = append(list, dhcp.Refusal("unsafe-text",
+					"%s has a single quote mark or a line break in %q: Dnsmasq does not start with it, so that nobody has DHCP: "+
+						"correct it", e.where(), column))
 			}
 		}
 	}
 	return list
+}
+
+// unsafe is the column with a text that kills; "": none.
+func (e entry) unsafe() string {
+	for _, column := range columns[e.Table] {
+		if column != "description" && kills(e.Fields[column]) {
+			return column
+		}
+	}
+	return ""
 }
 
 // kills reports whether Dnsmasq does not start with a text in one of its lines: a quote that is not closed, or what
