@@ -118,7 +118,7 @@ var allowed = map[string][]string{
 	"agent/version":    {},
 	"dnsmasq":          {"agent/dhcp", "agent/durable", "agent/firmware"},
 	"pfsense":          {"agent/dhcp", "agent/dhcp/remote", "agent/firmware"},
-	"dnsmasq/opnsense": {"agent/dhcp", "agent/dhcp/remote", "dnsmasq"},
+	"dnsmasq/opnsense": {"agent/dhcp", "agent/dhcp/remote", "agent/firmware", "dnsmasq"},
 	"dnsmasq/pihole":   {"agent/dhcp", "agent/dhcp/remote", "dnsmasq"},
 	// Stand-ins know nothing of the backends but what a Dnsmasq answers.
 	"dnsmasq/dnsmasqtest":           {},
