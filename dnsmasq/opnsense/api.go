@@ -72,7 +72,8 @@ func (h *session) do(ctx context.Context, method, path string, body any) (remote
 	return h.client.Do(ctx, q)
 }
 
-// get asks for JSON and reads it into v, which stays as it is where PHP answers with an empty list in place of an object.
+// get asks for JSON and reads it into v, which stays as it is where PHP answers with an empty list in place of an
+// object.
 func (h *session) get(ctx context.Context, path string, v any) error {
 	a, err := h.do(ctx, http.MethodGet, path, nil)
 	switch {

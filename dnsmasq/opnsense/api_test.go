@@ -31,12 +31,13 @@ func TestFailure(t *testing.T) {
 		{path, 404, `{"errorMessage":"Endpoint not found"}`, ErrNoAPI, "25.7 or later"},
 		{path, 200, `{"result":"failed","validations":{"boot.filename":"A value is required."}}`, ErrValidation,
 			`"boot.filename: A value is required."`},
-		{path, 200, `{"result":"failed","validations":{"tag.tag":["Text does not validate.","Tag names should be unique."]}}`,
-			ErrValidation, `"tag.tag: Text does not validate. Tag names should be unique."`},
+		{path, 200, `{"result":"failed",` +
+			`"validations":{"tag.tag":["Text does not validate.","Tag names should be unique."]}}`, ErrValidation,
+			`"tag.tag: Text does not validate. Tag names should be unique."`},
 		{path, 200, `{"result":"failed"}`, ErrAPI, `it answered "failed"`},
 		{path, 200, `{"result":"failed","validations":[]}`, ErrAPI, `it answered "failed"`},
-		{path, 500, `{"errorMessage":"User x denied for write access (user-config-readonly set)","errorTitle":"General access",` +
-			`"errorLevel":"error"}`, ErrReadOnly, "User x denied"},
+		{path, 500, `{"errorMessage":"User x denied for write access (user-config-readonly set)",` +
+			`"errorTitle":"General access","errorLevel":"error"}`, ErrReadOnly, "User x denied"},
 		{path, 500, `{"errorMessage":"dnsmasq - other {dhcp_boot.1}","errorTitle":"Item dhcp_tags {2} in use by:"}`, ErrAPI,
 			"Item dhcp_tags {2} in use by: dnsmasq - other"},
 		{path, 500, `{"errorMessage":"Unexpected error, check log for details"}`, ErrAPI, "check log"},
@@ -65,7 +66,8 @@ func FuzzFailure(f *testing.F) {
 	f.Add(500, `{"errorMessage":"denied for write access","errorTitle":[]}`)
 	f.Add(302, base64.StdEncoding.EncodeToString([]byte(testKey+":"+testSecret)))
 	f.Fuzz(func(t *testing.T, status int, body string) {
-		err := testSession.failure("/api/dnsmasq/settings/get", remote.Reply{Status: status, Body: []byte(body), Location: body})
+		a := remote.Reply{Status: status, Body: []byte(body), Location: body}
+		err := testSession.failure("/api/dnsmasq/settings/get", a)
 		if err == nil {
 			t.Fatalf("%q is no error", body)
 		}

@@ -31,7 +31,8 @@ func stand(t *testing.T, o opnsensetest.Options, change ...func(*Config)) (*opns
 	}
 	t.Cleanup(f.Close)
 	pin := f.Fingerprint()
-	c := Config{URL: f.URL(), TLSSHA256: &pin, Interface: "lan", Credential: func() (string, error) { return f.Key(), nil }}
+	c := Config{URL: f.URL(), TLSSHA256: &pin, Interface: "lan",
+		Credential: func() (string, error) { return f.Key(), nil }}
 	for _, set := range change {
 		set(&c)
 	}

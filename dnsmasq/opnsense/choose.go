@@ -40,7 +40,8 @@ func (h *session) choose(ctx context.Context) (choice, error) {
 	switch {
 	case slices.Contains(i.carp, "BACKUP"):
 		c.refusals = append(c.refusals, dhcp.Refusal("ha-secondary",
-			"this firewall is the backup of a pair on %s: configure the primary, whose settings are sent to this one", i.Name))
+			"this firewall is the backup of a pair on %s: configure the primary, whose settings are sent to this one",
+			i.Name))
 	case len(i.carp) > 0:
 		c.notes = append(c.notes, dhcp.Note("ha",
 			"this firewall is the primary of a pair on %s: its peer sends the same only after a sync", i.Name))
@@ -64,8 +65,8 @@ func (o overview) decide(i Interface, want Daemon) (Daemon, *dhcp.Problem) {
 	case want == Kea && kea:
 		return Kea, nil
 	case want == Kea && dnsmasq:
-		return Kea, refuse("dnsmasq", "Dnsmasq and not Kea leases addresses on %s, and dhcp.opnsense.server is kea: set it to auto",
-			i.Name)
+		return Kea, refuse("dnsmasq",
+			"Dnsmasq and not Kea leases addresses on %s, and dhcp.opnsense.server is kea: set it to auto", i.Name)
 	case want == Kea && o.kea == nil:
 		return Kea, refuse("dhcp-off", "whether Kea leases addresses cannot be seen: the key's user lacks %s", keaPrivilege)
 	case want == Kea:
@@ -75,8 +76,8 @@ func (o overview) decide(i Interface, want Daemon) (Daemon, *dhcp.Problem) {
 	case want == Dnsmasq && o.dnsmasq == nil:
 		return Dnsmasq, &whyNot
 	case want == Dnsmasq && kea:
-		return Dnsmasq, refuse("kea", "Kea and not Dnsmasq leases addresses on %s, and dhcp.opnsense.server is dnsmasq: set it to auto",
-			i.Name)
+		return Dnsmasq, refuse("kea",
+			"Kea and not Dnsmasq leases addresses on %s, and dhcp.opnsense.server is dnsmasq: set it to auto", i.Name)
 	case kea:
 		return Kea, nil
 	case o.dnsmasq == nil:

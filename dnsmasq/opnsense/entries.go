@@ -205,8 +205,8 @@ func (o own) state(list []entry) (s dhcp.State, edited string, err error) {
 	return s, edited, err
 }
 
-// between reports whether a write from one record to another that was interrupted may have left now: each entry is as it
-// was or as it was to be, or has been deleted to be set again.
+// between reports whether a write from one record to another that was interrupted may have left now: each entry is as
+// it was or as it was to be, or has been deleted to be set again.
 func (o own) between(now, from, to dhcp.State) bool {
 	var sides [3]map[string]entry
 	for n, s := range []dhcp.State{now, from, to} {

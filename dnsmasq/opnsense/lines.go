@@ -16,8 +16,9 @@ type host struct {
 	Ignore text `json:"ignore"`
 }
 
-// elsewhere is what the firewall gives to its Dnsmasq, as far as it has to do with network boot. Interfaces and tags are
-// named otherwise than in its file, where they are devices and uuids. Ours are as they will be after a change to want.
+// elsewhere is what the firewall gives to its Dnsmasq, as far as it has to do with network boot. Interfaces and tags
+// are named otherwise than in its file, where they are devices and uuids. Ours are as they will be after a change to
+// want.
 func (w *dnsmasqWay) elsewhere(r rows, hosts []host, want []entry) dnsmasq.Elsewhere {
 	e := dnsmasq.Elsewhere{Tag: w.iface.Name, Addresses: w.iface.Addresses, ProbeMAC: w.cfg.ProbeMAC}
 	if len(e.Addresses) == 0 {

@@ -36,19 +36,21 @@ func TestChoice(t *testing.T) {
 		{name: "kea", edit: keaServes, want: "Kea"},
 		{name: "kea where dnsmasq is wanted", edit: keaServes, daemon: Dnsmasq, want: "Dnsmasq", code: "kea",
 			text: "dhcp.opnsense.server is dnsmasq"},
-		{name: "dnsmasq where kea is wanted", daemon: Kea, want: "Kea", code: "dnsmasq", text: "dhcp.opnsense.server is kea"},
+		{name: "dnsmasq where kea is wanted", daemon: Kea, want: "Kea", code: "dnsmasq",
+			text: "dhcp.opnsense.server is kea"},
 		{name: "kea that cannot be seen", edit: keaServes, privileges: onlyDnsmasq, want: "Dnsmasq", code: "dhcp-off",
 			text: "whether Kea does cannot be seen: the key's user lacks page-dhcp-kea-v4"},
 		{name: "only kea's right", edit: keaServes, privileges: []string{opnsensetest.PrivilegeKea}, want: "Kea"},
 		{name: "only kea's right, and it is off", privileges: []string{opnsensetest.PrivilegeKea}, want: "Kea",
-			code: "dhcp-off", text: "whether Dnsmasq leases addresses cannot be seen: the key's user lacks page-services-dnsforwarder"},
+			code: "dhcp-off",
+			text: "whether Dnsmasq leases addresses cannot be seen: the key's user lacks page-services-dnsforwarder"},
 		{name: "off", edit: func(c *opnsensetest.Config) { c.Dnsmasq.Enable = false }, want: "Dnsmasq", code: "dhcp-off",
 			text: "Dnsmasq is off"},
-		{name: "not selected", edit: func(c *opnsensetest.Config) { c.Dnsmasq.Interfaces = []string{"opt1"} }, want: "Dnsmasq",
-			code: "dhcp-off", text: "it listens on opt1 only"},
+		{name: "not selected", edit: func(c *opnsensetest.Config) { c.Dnsmasq.Interfaces = []string{"opt1"} },
+			want: "Dnsmasq", code: "dhcp-off", text: "it listens on opt1 only"},
 		{name: "all selected", edit: func(c *opnsensetest.Config) { c.Dnsmasq.Interfaces = nil }, want: "Dnsmasq"},
-		{name: "no DHCP there", edit: func(c *opnsensetest.Config) { c.Dnsmasq.NoInterface = []string{"lan"} }, want: "Dnsmasq",
-			code: "dhcp-off", text: "Interface [no dhcp]"},
+		{name: "no DHCP there", edit: func(c *opnsensetest.Config) { c.Dnsmasq.NoInterface = []string{"lan"} },
+			want: "Dnsmasq", code: "dhcp-off", text: "Interface [no dhcp]"},
 		{name: "no range", edit: func(c *opnsensetest.Config) { c.Dnsmasq.Ranges = nil }, want: "Dnsmasq", code: "no-dhcp",
 			text: "no DHCP range with IPv4"},
 		{name: "IPv6 only", edit: func(c *opnsensetest.Config) {
@@ -117,12 +119,15 @@ func TestForeignRows(t *testing.T) {
 		code, text string
 		refused    bool
 	}{
-		{name: "a tag that matches", edit: match, code: "other-match", text: "dhcp-match=set:uefi,93,7 (DHCP options / match)"},
+		{name: "a tag that matches", edit: match, code: "other-match",
+			text: "dhcp-match=set:uefi,93,7 (DHCP options / match)"},
 		{name: "a boot entry before", edit: boot(opnsensetest.Boot{Interface: "lan", Tag: tagged, Filename: "x.efi",
-			Description: "Windows"}), code: "other-boot", text: `dhcp-boot=tag:lan,tag:uefi,x.efi (DHCP options: Boot, "Windows")`},
+			Description: "Windows"}), code: "other-boot",
+			text: `dhcp-boot=tag:lan,tag:uefi,x.efi (DHCP options: Boot, "Windows")`},
 		{name: "a boot entry after", edit: boot(opnsensetest.Boot{Tag: tagged, Filename: "x.efi"}), later: true,
 			code: "overridden", refused: true},
-		{name: "one for another interface", edit: boot(opnsensetest.Boot{Interface: "opt1", Filename: "x.efi"}), later: true},
+		{name: "one for another interface", edit: boot(opnsensetest.Boot{Interface: "opt1", Filename: "x.efi"}),
+			later: true},
 		{name: "one for pxeagent's tag", edit: func(c *opnsensetest.Config) {
 			c.Dnsmasq.Boots = append(c.Dnsmasq.Boots, opnsensetest.Boot{UUID: theirs, Filename: "x.efi",
 				Tag: own{"lan"}.uuid(tags, "efi64")})
@@ -212,11 +217,13 @@ func TestPairs(t *testing.T) {
 		if strings.Join(got, " ") != want {
 			t.Errorf("%q: problems are %v, want %q", state, got, want)
 		}
-		if own := []netip.Addr{netip.MustParseAddr("10.77.0.1"), netip.MustParseAddr("10.77.0.254")}; !slices.Equal(p.Own, own) {
+		own := []netip.Addr{netip.MustParseAddr("10.77.0.1"), netip.MustParseAddr("10.77.0.254")}
+		if !slices.Equal(p.Own, own) {
 			t.Errorf("its addresses are %v", p.Own)
 		}
 		i, err := s.Found(t.Context())
-		if err != nil || i.Daemon != Dnsmasq || len(i.Networks) != 1 || i.Networks[0] != netip.MustParsePrefix("10.77.0.1/23") {
+		nets := []netip.Prefix{netip.MustParsePrefix("10.77.0.1/23")}
+		if err != nil || i.Daemon != Dnsmasq || !slices.Equal(i.Networks, nets) {
 			t.Errorf("found %+v, %v", i, err)
 		}
 	}

@@ -105,8 +105,8 @@ func (h *session) around(ctx context.Context, c choice, p *dhcp.Plan) error {
 }
 
 // Apply writes our entries, restarts the DHCP server and waits until it runs. Where it does not run with them, the
-// entries from before are put back, and the error wraps dhcp.ErrReload. Where the firewall rejects one of them, what was
-// written before that is put back.
+// entries from before are put back, and the error wraps dhcp.ErrReload. Where the firewall rejects one of them, what
+// was written before that is put back.
 func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 	return s.on(ctx, func(h *session, w way) error {
 		now, err := w.state(ctx)

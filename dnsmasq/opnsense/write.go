@@ -17,7 +17,8 @@ type step struct {
 }
 
 // steps are the requests that make ours, which stand in the order of the firewall, those of to, which are in canonical
-// order. Only what differs is written. Tags are made first and deleted last, as the firewall keeps those that are in use.
+// order. Only what differs is written. Tags are made first and deleted last, as the firewall keeps those that are in
+// use.
 func (o own) steps(now, to []entry) []step {
 	is, want := byUUID(now), byUUID(to)
 	moved := o.moved(now, to)
@@ -105,8 +106,8 @@ func (w *dnsmasqWay) inUse(r rows, to []entry) []dhcp.Problem {
 	var list []dhcp.Problem
 	refuse := func(tag entry, user string) {
 		list = append(list, dhcp.Refusal("tag-in-use",
-			"pxeagent's tag %s cannot be deleted, as somebody else's entry uses it (%s): change that entry", tag.Fields["tag"],
-			user))
+			"pxeagent's tag %s cannot be deleted, as somebody else's entry uses it (%s): change that entry",
+			tag.Fields["tag"], user))
 	}
 	for _, tag := range r.of(w.own) {
 		if _, kept := stays[tag.UUID]; kept || tag.Table != tags {
