@@ -30,6 +30,12 @@ func stand(t *testing.T, o opnsensetest.Options, change ...func(*Config)) (*opns
 		t.Fatal(err)
 	}
 	t.Cleanup(f.Close)
+	return f, openAt(t, f, change...)
+}
+
+// openAt is the backend for a stand-in's lan, as a new process opens it.
+func openAt(t testing.TB, f *opnsensetest.Firewall, change ...func(*Config)) *Server {
+	t.Helper()
 	pin := f.Fingerprint()
 	c := Config{URL: f.URL(), TLSSHA256: &pin, Interface: "lan",
 		Credential: func() (string, error) { return f.Key(), nil }}
@@ -41,10 +47,10 @@ func stand(t *testing.T, o opnsensetest.Options, change ...func(*Config)) (*opns
 		t.Fatal(err)
 	}
 	s.pause = time.Millisecond
-	return f, s
+	return s
 }
 
-func mustPlan(t *testing.T, s *Server, want dhcp.Boot) dhcp.Plan {
+func mustPlan(t testing.TB, s *Server, want dhcp.Boot) dhcp.Plan {
 	t.Helper()
 	p, err := s.Plan(t.Context(), want)
 	if err != nil {

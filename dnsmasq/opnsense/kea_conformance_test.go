@@ -1,22 +1,17 @@
 package opnsense
 
 import (
-	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/dhcptest"
-	"pxeagent/agent/firmware"
-	"pxeagent/agent/probe"
 	"pxeagent/deploy/lab"
 	"pxeagent/dnsmasq/dnsmasqtest"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
@@ -120,20 +115,9 @@ func TestKeaConformance(t *testing.T) {
 			}
 			return daemon.Load(conf)
 		}})
-		open := func(t testing.TB) *Server {
-			t.Helper()
-			pin := f.Fingerprint()
-			s, err := New(Config{URL: f.URL(), TLSSHA256: &pin, Interface: "lan",
-				Credential: func() (string, error) { return f.Key(), nil }})
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.pause = time.Millisecond
-			return s
-		}
 		edits := 0
 		return dhcptest.Backend{
-			Open:  func(t testing.TB) dhcp.Server { return open(t) },
+			Open:  func(t testing.TB) dhcp.Server { return openAt(t, f) },
 			Args:  childArgs(f),
 			Wants: []dhcp.Boot{fullBoot("10.77.0.5"), fullBoot("10.77.0.6"), keaBoot("10.77.0.7")},
 			EditOwn: func(_ testing.TB, edit int) {
@@ -152,11 +136,7 @@ func TestKeaConformance(t *testing.T) {
 			Others:  func(t testing.TB) []byte { _, others := keaParts(t, f); return others },
 			Written: func(testing.TB) string { return fmt.Sprint(f.Writes()) },
 			Loaded:  func(testing.TB) string { return fmt.Sprint(f.KeaLoads()) },
-			Probe: func(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
-				report, err := probe.Run(ctx, probe.Config{Server: daemon.Addr(), RelayPort: probe.AnyPort, Clients: clients,
-					MAC: net.HardwareAddr{2, 0x70, 0x78, 0x65, 0, 1}, Quiet: 20 * time.Millisecond, Limit: 2 * time.Second})
-				return report.Offers, err
-			},
+			Probe:   offersOf(daemon),
 		}
 	})
 }
