@@ -1,6 +1,7 @@
 package opnsense
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,6 +15,7 @@ type keaSettings struct {
 	Enabled    text    `json:"enabled"`
 	Manual     text    `json:"manual_config"` // "1": somebody writes its files by hand, and nothing is generated
 	Interfaces choices `json:"interfaces"`
+	pair       string  // this firewall's name in a pair that serves the same subnets; "": there is none
 }
 
 func (h *session) keaSettings(ctx context.Context) (keaSettings, error) {
@@ -21,6 +23,11 @@ func (h *session) keaSettings(ctx context.Context) (keaSettings, error) {
 	var a struct {
 		DHCPv4 *struct {
 			General object[keaSettings] `json:"general"`
+			HA      object[struct {
+				Enabled text `json:"enabled"`
+				Name    text `json:"this_server_name"`
+			}] `json:"ha"`
+			Hostname text `json:"this_hostname"`
 		} `json:"dhcpv4"`
 	}
 	if err := h.get(ctx, path, &a); err != nil {
@@ -29,7 +36,11 @@ func (h *session) keaSettings(ctx context.Context) (keaSettings, error) {
 	if a.DHCPv4 == nil {
 		return keaSettings{}, fmt.Errorf("%w: %s: its answer has no settings of Kea", remote.ErrOther, path)
 	}
-	return a.DHCPv4.General.Members, nil
+	k := a.DHCPv4.General.Members
+	if ha := a.DHCPv4.HA.Members; ha.Enabled == "1" {
+		k.pair = string(cmp.Or(ha.Name, a.DHCPv4.Hostname, "this firewall"))
+	}
+	return k, nil
 }
 
 // serves reports whether Kea is on, and listens on an interface.

@@ -169,6 +169,9 @@ func keaParts(t testing.TB, f *opnsensetest.Firewall) (own, others []byte) {
 		i := slices.IndexFunc(c.Kea.Options, func(o opnsensetest.KeaOption) bool { return o.UUID == uuid })
 		if !isOwn(scope, uuid) || i < 0 {
 			foreign = append(foreign, uuid)
+			if i >= 0 && len(r.Options) > 0 && (keaOption{Code: c.Kea.Options[i].Code}).boots() {
+				r.Behind = append(r.Behind, uuid)
+			}
 			continue
 		}
 		o := c.Kea.Options[i]
@@ -176,7 +179,7 @@ func keaParts(t testing.TB, f *opnsensetest.Firewall) (own, others []byte) {
 			o.MatchData, o.Description})
 		c.Kea.Options = slices.Delete(c.Kea.Options, i, i+1)
 	}
-	s.Option = ""
+	s.Option, c.Kea.Options = "", append([]opnsensetest.KeaOption{}, c.Kea.Options...)
 	own, err := r.encode()
 	if err != nil {
 		t.Fatal(err)

@@ -88,6 +88,10 @@ func (v keaView) refusals(want dhcp.Boot) []dhcp.Problem {
 		add("manual-config", "somebody writes Kea's configuration by hand on this firewall, and OPNsense generates none "+
 			"from its settings")
 	}
+	if v.Pair.standby() {
+		add("ha-secondary", "this firewall is the standby of Kea's pair: configure the primary, whose settings are sent to "+
+			"this one")
+	}
 	if !v.Subnet.Each && (len(names(want)) != 1 || want != dhcp.Boot{NextServer: want.NextServer, NBP: want.NBP}) {
 		add("kea-version", "before OPNsense 26.7.2 Kea has one boot file for all machines in %s, and this configuration "+
 			"needs more: %s", v.Subnet.Subnet, needs(want))
@@ -181,6 +185,10 @@ func (v keaView) changes(now keaRecord) []dhcp.Problem {
 		list = append(list, dhcp.Note("autocollect", "OPNsense sets routers, DNS and NTP servers of %s anew from the "+
 			"interface's address with each change, as auto collect is on; now they are %q, %q and %q", s.Subnet, s.Routers,
 			s.NameServers, s.NTPServers))
+	}
+	if v.Pair.Name != "" {
+		list = append(list, dhcp.Note("ha", "Kea serves %s in a pair of firewalls: the other sends the same only after a sync",
+			v.Subnet.Subnet))
 	}
 	return list
 }

@@ -57,6 +57,7 @@ type keaView struct {
 	Others       []keaSubnet
 	Options      []keaOption // none before 26.7.2
 	Reservations []keaReservation
+	Pair         keaPair
 }
 
 // option is that with a uuid.

@@ -324,3 +324,99 @@ func TestFindKea(t *testing.T) {
 		}
 	}
 }
+
+// A firewall that rejects one of the options has none of them afterwards.
+func TestKeaRejected(t *testing.T) {
+	f, s := stand(t, opnsensetest.Options{Config: keaSite()})
+	before := keaText(t, f)
+	p := mustPlan(t, s, fullBoot("10.77.0.5"))
+	posts := 0
+	f.Fault(func(_ int, r *http.Request) opnsensetest.Fault {
+		if r.Method == http.MethodPost {
+			posts++
+		}
+		if posts == 4 && r.Method == http.MethodPost {
+			return opnsensetest.Fault{Status: 200, Body: `{"result":"failed","validations":{"option.data":"No such thing."}}`}
+		}
+		return opnsensetest.Fault{}
+	})
+	if err := s.Apply(t.Context(), p); !errors.Is(err, ErrValidation) || !strings.Contains(err.Error(), "No such thing.") {
+		t.Errorf("apply: %v", err)
+	}
+	if got := keaText(t, f); got != before || f.KeaLoads() != 0 {
+		t.Errorf("after it, loaded %d times, it is\n%s\nit was\n%s", f.KeaLoads(), got, before)
+	}
+}
+
+// What somebody names in the subnet while the options are written is kept.
+func TestKeaEditedMeanwhile(t *testing.T) {
+	f, s := stand(t, opnsensetest.Options{Config: keaSite()})
+	p := mustPlan(t, s, fullBoot("10.77.0.5"))
+	posts := 0
+	f.Fault(func(_ int, r *http.Request) opnsensetest.Fault {
+		if r.Method == http.MethodPost {
+			posts++
+		}
+		if posts == 4 && r.Method == http.MethodPost {
+			f.Edit(func(c *opnsensetest.Config) {
+				c.Kea.Options = append(c.Kea.Options, opnsensetest.KeaOption{UUID: nameUUID, Code: "252", Encoding: "string",
+					Data: "http://10.77.0.3/wpad.dat", Force: "0", Description: "proxy"})
+				c.Kea.Subnets[0].Option += "," + nameUUID
+			})
+		}
+		return opnsensetest.Fault{}
+	})
+	if err := s.Apply(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	f.Fault(nil)
+	if list := f.Config().Kea.Subnets[0].Option; !strings.HasPrefix(list, ntpUUID+","+nameUUID+",") {
+		t.Errorf("the options are %s", list)
+	}
+}
+
+// Of a pair of firewalls only the primary is configured.
+func TestKeaPair(t *testing.T) {
+	for role, refused := range map[string]bool{"primary": false, "standby": true} {
+		f, s := stand(t, opnsensetest.Options{Config: keaSite()})
+		f.Fault(func(_ int, r *http.Request) opnsensetest.Fault {
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/dhcpv4/get"):
+				return opnsensetest.Fault{Status: 200, Body: `{"dhcpv4":{"general":{"enabled":"1","interfaces":{"lan":` +
+					`{"value":"LAN","selected":1}}},"ha":{"enabled":"1","this_server_name":""},"this_hostname":"fw1"}}`}
+			case strings.HasSuffix(r.URL.Path, "/searchPeer"):
+				return opnsensetest.Fault{Status: 200, Body: `{"rows":[{"name":"fw1","role":"` + role + `","url":` +
+					`"http://10.77.0.1:8001/"},{"name":"fw2","role":"other","url":"http://10.77.0.2:8001/"}],"total":2}`}
+			}
+			return opnsensetest.Fault{}
+		})
+		p := mustPlan(t, s, fullBoot("10.77.0.5"))
+		q, is := p.Refused()
+		if is != refused || refused && q.Code != "ha-secondary" || !refused && !slices.Contains(codes(p), "ha") {
+			t.Errorf("%s: %+v", role, p.Problems)
+		}
+		if !slices.Equal(p.Peers, []netip.Addr{netip.MustParseAddr("10.77.0.2")}) {
+			t.Errorf("%s: peers %v", role, p.Peers)
+		}
+	}
+}
+
+// Reservations with settings of their own are told of.
+func TestKeaReservations(t *testing.T) {
+	var list []keaReservation
+	err := json.Unmarshal([]byte(`[{"subnet":"`+subnetUUID+`","ip_address":"10.77.0.50","hw_address":"52:54:00:00:00:01",`+
+		`"option_data.boot_file_name":"own.0","option":[]},{"subnet":"`+subnetUUID+`","ip_address":"10.77.0.51"},`+
+		`{"subnet":"`+otherUUID+`","option_data.boot_file_name":"x"},{"subnet":"`+subnetUUID+`","hostname":"ws",`+
+		`"ip_address":"10.77.0.52","option":"`+nameUUID+`"}]`), &list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := keaView{Subnet: keaSubnet{UUID: subnetUUID}, Reservations: list,
+		Options: []keaOption{{UUID: nameUUID, Code: "67", Data: "named.0"}}}
+	got := v.reserved()
+	if len(got) != 2 || !strings.Contains(got[0].Text, `10.77.0.50 (52:54:00:00:00:01)`) ||
+		!strings.Contains(got[0].Text, `"own.0"`) || !strings.Contains(got[1].Text, `10.77.0.52 (ws)`) ||
+		!strings.Contains(got[1].Text, `"named.0"`) || got[1].Code != "mapping" {
+		t.Errorf("%+v", got)
+	}
+}

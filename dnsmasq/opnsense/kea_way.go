@@ -66,6 +66,13 @@ func (r *keaReservation) UnmarshalJSON(b []byte) error {
 // view reads what Kea is configured with.
 func (w *keaWay) view(ctx context.Context) (keaView, error) {
 	v := keaView{Interface: w.iface.Name, Manual: w.settings.Manual == "1"}
+	if pair := w.settings.pair; pair != "" {
+		peers, err := search[keaPeer](ctx, w.session, keaAPI+"searchPeer")
+		if err != nil {
+			return v, err
+		}
+		v.Pair = keaPair{pair, peers}
+	}
 	all, err := search[keaSubnet](ctx, w.session, keaAPI+"searchSubnet")
 	if err != nil {
 		return v, err
@@ -95,6 +102,7 @@ func (w *keaWay) plan(ctx context.Context, want dhcp.Boot) (dhcp.Plan, error) {
 	for _, a := range w.iface.Addresses {
 		p.Own = append(p.Own, a.Addr())
 	}
+	p.Peers = v.Pair.others()
 	return p, err
 }
 
@@ -117,6 +125,7 @@ func (w *keaWay) write(ctx context.Context, to dhcp.State) error {
 	if err != nil {
 		return err
 	}
+	wrote := false
 	for _, o := range r.Options {
 		if there, ok := v.option(o.UUID); ok && there == o {
 			continue
@@ -124,7 +133,13 @@ func (w *keaWay) write(ctx context.Context, to dhcp.State) error {
 		if err := w.post(ctx, keaAPI+"setOption/"+o.UUID, map[string]any{"option": o.fields()}, "saved"); err != nil {
 			return fmt.Errorf("writing the option %q: %w", o.Description, err)
 		}
-		v.Options = append(slices.DeleteFunc(v.Options, func(old keaOption) bool { return old.UUID == o.UUID }), o)
+		wrote = true
+	}
+	if wrote {
+		// That took a while: what others named in the subnet meanwhile is kept.
+		if v, err = w.view(ctx); err != nil {
+			return err
+		}
 	}
 	if s, changed := v.subnet(r); changed {
 		w.cfg.Log.Info("subnet before the change", "server", w.cfg.URL.Host, "subnet", v.Subnet)
