@@ -228,3 +228,21 @@ func TestStoppedBefore(t *testing.T) {
 		t.Errorf("revert: %v, running %v", err, f.Running())
 	}
 }
+
+// Entries in a Dnsmasq that was turned off for Kea can be removed, and it stays off.
+func TestRevertWhereDnsmasqIsOff(t *testing.T) {
+	f, s := stand(t, opnsensetest.Options{})
+	p := mustApply(t, s, fullBoot("10.77.0.5"))
+	f.Edit(keaServes)
+	f.Apply()
+	if c := codes(mustPlan(t, s, fullBoot("10.77.0.5"))); !slices.Contains(c, "leftover") {
+		t.Errorf("problems of a plan for Kea are %v", c)
+	}
+	s.cfg.Daemon = Dnsmasq
+	if err := s.Revert(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if d := f.Config().Dnsmasq; len(d.Boots)+len(d.Options)+len(d.Tags) > 0 || f.Running() {
+		t.Errorf("%+v, running %v", d, f.Running())
+	}
+}

@@ -32,6 +32,16 @@ func (h *session) choose(ctx context.Context) (choice, error) {
 	switch {
 	case daemon == Kea:
 		c.way = newKea(h, o, i)
+		if o.dnsmasq != nil {
+			r, err := h.rows(ctx, o)
+			if err != nil {
+				return choice{}, err
+			}
+			if left := r.of(own{i.Name}); len(left) > 0 {
+				c.notes = append(c.notes, dhcp.Note("leftover", "pxeagent's entries for %s are still in Dnsmasq, which leases "+
+					"nothing there: with dhcp.opnsense.server dnsmasq, pxeagent revert removes them", i.Name))
+			}
+		}
 	case o.dnsmasq == nil:
 		return choice{}, o.denied
 	default:

@@ -256,13 +256,17 @@ func TestInterfaces(t *testing.T) {
 
 // The network of a range is guessed where nothing tells it.
 func TestNetworkOfRange(t *testing.T) {
-	for ends, want := range map[[2]string]string{
-		{"10.77.0.100", "10.77.0.199"}: "10.77.0.0/24", {"10.77.0.200", "10.77.3.20"}: "10.77.0.0/22",
-		{"10.77.0.9", ""}: "10.77.0.0/24", {"1.0.0.0", "200.0.0.0"}: "0.0.0.0/0",
+	for l, want := range map[leases]string{
+		{Start: "10.77.0.100", End: "10.77.0.199"}:                          "10.77.0.0/24",
+		{Start: "10.77.0.200", End: "10.77.3.20"}:                           "10.77.0.0/22",
+		{Start: "10.77.0.9"}:                                                "10.77.0.0/24",
+		{Start: "1.0.0.0", End: "200.0.0.0"}:                                "0.0.0.0/0",
+		{Start: "10.77.5.9", End: "10.77.5.20", Mask: "255.255.0.0"}:        "10.77.0.0/16",
+		{Start: "10.77.5.9", End: "10.77.5.20", Mask: "255.0.255.0"}:        "10.77.5.0/24",
+		{Start: "10.77.5.200", End: "10.77.5.210", Mask: "255.255.255.192"}: "10.77.5.192/26",
 	} {
-		got, ok := leases{Start: text(ends[0]), End: text(ends[1])}.network()
-		if !ok || got.String() != want {
-			t.Errorf("%v is in %v, want %v", ends, got, want)
+		if got, ok := l.network(); !ok || got.String() != want {
+			t.Errorf("%+v is in %v, want %v", l, got, want)
 		}
 	}
 }

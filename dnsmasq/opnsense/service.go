@@ -9,10 +9,11 @@ import (
 	"pxeagent/agent/dhcp/remote"
 )
 
-// What the firewall says of a DHCP server. "disabled" and "unknown" are others.
+// What the firewall says of a DHCP server. "unknown" is another.
 const (
-	statusRunning = "running"
-	statusStopped = "stopped"
+	statusRunning  = "running"
+	statusStopped  = "stopped"
+	statusDisabled = "disabled"
 )
 
 // status is what the firewall says of a daemon.

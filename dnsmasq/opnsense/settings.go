@@ -3,6 +3,7 @@ package opnsense
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -65,11 +66,17 @@ func (l leases) ends() (start, end netip.Addr, ok bool) {
 // smallestNetwork is the longest mask that a network is taken to have: few have fewer than 256 addresses.
 const smallestNetwork = 24
 
-// network is the smallest that the range can be in, where nothing else is known of it.
+// network is that of the range's mask, or the smallest that it can be in, where nothing else is known of it.
 func (l leases) network() (netip.Prefix, bool) {
 	start, end, ok := l.ends()
 	if !ok {
 		return netip.Prefix{}, false
+	}
+	if mask := net.ParseIP(string(l.Mask)).To4(); mask != nil {
+		ones, bits := net.IPMask(mask).Size()
+		if p := netip.PrefixFrom(start, ones).Masked(); bits > 0 && p.Contains(end) {
+			return p, true
+		}
 	}
 	for bits := smallestNetwork; ; bits-- {
 		if p := netip.PrefixFrom(start, bits).Masked(); p.Contains(end) {

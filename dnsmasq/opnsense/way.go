@@ -166,10 +166,18 @@ func (s *Server) Revert(ctx context.Context, p dhcp.Plan) error {
 	})
 }
 
-// settle has the daemon run as it did in s: with what is saved, or not at all.
+// settle has the daemon run as it did in s: with what is saved, or not at all. One that somebody turned off meanwhile
+// stays off.
 func (h *session) settle(ctx context.Context, d daemon, s dhcp.State) error {
 	if s.Stopped {
 		return h.stop(ctx, d)
+	}
+	now, err := h.status(ctx, d)
+	if err != nil {
+		return err
+	}
+	if now == statusDisabled {
+		return nil
 	}
 	return h.load(ctx, d)
 }
