@@ -89,8 +89,8 @@ func (v keaView) refusals(want dhcp.Boot) []dhcp.Problem {
 			"from its settings")
 	}
 	if v.Pair.standby() {
-		add("ha-secondary", "this firewall is the standby of Kea's pair: configure the primary, whose settings are sent to "+
-			"this one")
+		add("ha-secondary", "this firewall is the standby of Kea's pair: configure the primary, whose settings are sent "+
+			"to this one")
 	}
 	if !v.Subnet.Each && (len(names(want)) != 1 || want != dhcp.Boot{NextServer: want.NextServer, NBP: want.NBP}) {
 		add("kea-version", "before OPNsense 26.7.2 Kea has one boot file for all machines in %s, and this configuration "+
@@ -168,7 +168,8 @@ func (v keaView) reserved() []dhcp.Problem {
 		}
 		if says != "" || r.TFTPServer != "" {
 			list = append(list, dhcp.Note("mapping",
-				"the reservation of %s (%s) has its own boot settings: file %q, server %q", r.Address, r.Machine, says, r.TFTPServer))
+				"the reservation of %s (%s) has its own boot settings: file %q, server %q", r.Address,
+				r.Machine, says, r.TFTPServer))
 		}
 	}
 	return list
@@ -187,8 +188,8 @@ func (v keaView) changes(now keaRecord) []dhcp.Problem {
 			s.NameServers, s.NTPServers))
 	}
 	if v.Pair.Name != "" {
-		list = append(list, dhcp.Note("ha", "Kea serves %s in a pair of firewalls: the other sends the same only after a sync",
-			v.Subnet.Subnet))
+		list = append(list, dhcp.Note("ha",
+			"Kea serves %s in a pair of firewalls: the other sends the same only after a sync", v.Subnet.Subnet))
 	}
 	return list
 }
