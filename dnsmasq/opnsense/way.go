@@ -46,7 +46,13 @@ func (s *Server) on(ctx context.Context, work func(*session, way) error) error {
 
 // Plan reads the firewall's settings. Its problems have the codes of dnsmasq.Server.Plan, and these refuse: dhcp-off,
 // no-dhcp, kea, dnsmasq, ha-secondary, unsafe-text, tag-taken. These are only shown: not-running, restarts-dns,
-// applies-others, ha. Errors wrap those of this package or of package remote.
+// applies-others, ha.
+//
+// Of Kea these refuse: bad-next-server, bad-boot-file, bad-url, bad-script, no-boot-file, manual-config, kea-version
+// (before OPNsense 26.7.2 all machines are sent one boot file), still-boots. These are only shown: edited, other-archs,
+// other-boot, other-option, mapping, autocollect.
+//
+// Errors wrap those of this package or of package remote.
 func (s *Server) Plan(ctx context.Context, want dhcp.Boot) (p dhcp.Plan, err error) {
 	err = s.with(ctx, func(h *session) error {
 		c, err := h.choose(ctx)

@@ -43,7 +43,9 @@ func opnSenseHints() []cli.Rule {
 	return append([]cli.Rule{
 		cli.Ending(dhcp.ErrNoJournal, cli.NoJournal,
 			"by hand, for OPNsense: "+opnSenseDHCP+", delete the entries whose description begins with `pxeagent`, first under "+
-				"DHCP boot and DHCP options, then the tags that begin with pxeagent under DHCP tags; then Apply"),
+				"DHCP boot and DHCP options, then the tags that begin with pxeagent under DHCP tags; then Apply",
+			"with Kea: Services > Kea DHCP > Kea DHCPv4 on the firewall; in the subnet take away such options, next server, "+
+				"TFTP server and boot file, then delete the options; then Apply"),
 		cli.Ending(dhcp.ErrReload, cli.Restart, opnSenseDHCP+", Log File, says why"),
 		cli.On(opnsense.ErrReadOnly, ReadOnly,
 			"take the privilege \"Deny config write\" (user-config-readonly) from the key's user or its groups: "+opnSenseUsers),
