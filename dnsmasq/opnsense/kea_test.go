@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
 	"pxeagent/agent/firmware"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
@@ -282,5 +283,51 @@ func TestKeaReservations(t *testing.T) {
 		!strings.Contains(got[0].Text, `"own.0"`) || !strings.Contains(got[1].Text, `10.77.0.52 (ws)`) ||
 		!strings.Contains(got[1].Text, `"named.0"`) || got[1].Code != "mapping" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// The privilege for Kea is enough. With that for interfaces the subnet is known by its addresses, whatever it is called,
+// and so are the firewall's offers.
+func TestKeaPrivileges(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		privileges []string
+		subnet     string // its description
+		own        []netip.Addr
+		err        error
+	}{
+		{name: "Kea", privileges: []string{opnsensetest.PrivilegeKea}, subnet: "lan"},
+		{name: "Kea, and no description", privileges: []string{opnsensetest.PrivilegeKea}, err: ErrNoInterface},
+		{name: "Kea and interfaces", privileges: []string{opnsensetest.PrivilegeKea, opnsensetest.PrivilegeInterfaces},
+			own: []netip.Addr{netip.MustParseAddr("10.77.0.1")}},
+		{name: "all", subnet: "GUEST", own: []netip.Addr{netip.MustParseAddr("10.77.0.1")},
+			privileges: []string{opnsensetest.PrivilegeKea, opnsensetest.PrivilegeInterfaces, opnsensetest.PrivilegeDnsmasq}},
+		{name: "Dnsmasq", privileges: []string{opnsensetest.PrivilegeDnsmasq}, err: remote.ErrPrivilege},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, s := stand(t, opnsensetest.Options{Privileges: c.privileges, Config: keaSite(func(conf *opnsensetest.Config) {
+				conf.Kea.Subnets[0].Description = c.subnet
+			})}, func(conf *Config) { conf.Daemon = Kea })
+			p, err := s.Plan(t.Context(), fullBoot("10.77.0.5"))
+			if !errors.Is(err, c.err) || err == nil && c.err != nil {
+				t.Fatalf("plan: %v, %+v", err, p.Problems)
+			}
+			if c.err != nil {
+				return
+			}
+			if q, refused := p.Refused(); refused || !slices.Equal(p.Own, c.own) {
+				t.Fatalf("refused: %+v; own addresses %v", q, p.Own)
+			}
+			if err := s.Apply(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Revert(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+			i, err := s.Found(t.Context())
+			if err != nil || i.Daemon != Kea || len(i.Networks) != 1 || i.Networks[0].Masked().String() != "10.77.0.0/24" {
+				t.Errorf("found %+v, %v", i, err)
+			}
+		})
 	}
 }
