@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/remote"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
@@ -143,5 +144,23 @@ func TestKeaPair(t *testing.T) {
 		if !slices.Equal(p.Peers, []netip.Addr{netip.MustParseAddr("10.77.0.2")}) {
 			t.Errorf("%s: peers %v", role, p.Peers)
 		}
+	}
+}
+
+// A Kea that does not start with the new options runs with the old settings again.
+func TestKeaThatDoesNotStart(t *testing.T) {
+	f, s := stand(t, opnsensetest.Options{Config: keaSite(), LoadKea: func(conf []byte) error {
+		if strings.Contains(string(conf), "10.77.0.5") {
+			return errors.New("it does not start")
+		}
+		return nil
+	}})
+	before := keaText(t, f)
+	err := s.Apply(t.Context(), mustPlan(t, s, fullBoot("10.77.0.5")))
+	if !errors.Is(err, dhcp.ErrReload) || !errors.Is(err, ErrStopped) {
+		t.Errorf("apply: %v", err)
+	}
+	if got := keaText(t, f); got != before || !f.KeaRunning() {
+		t.Errorf("after it, running: %v, it is\n%s\nit was\n%s", f.KeaRunning(), got, before)
 	}
 }

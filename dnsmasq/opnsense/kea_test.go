@@ -202,7 +202,7 @@ func TestKeaProblems(t *testing.T) {
 			if edit == nil {
 				edit = func(*opnsensetest.Config) {}
 			}
-			_, s := stand(t, opnsensetest.Options{Version: c.version, Config: keaSite(edit)},
+			f, s := stand(t, opnsensetest.Options{Version: c.version, Config: keaSite(edit)},
 				func(c *Config) { c.Daemon = Kea })
 			p := mustPlan(t, s, c.want)
 			q, refused := p.Refused()
@@ -222,6 +222,9 @@ func TestKeaProblems(t *testing.T) {
 			}
 			if again := mustPlan(t, s, c.want); !again.Empty() {
 				t.Errorf("after it the plan is not empty: %s", again.Before.Raw)
+			}
+			if k := f.Config().Kea; c.version != "" && (k.Subnets[0].Option != ntpUUID || len(k.Options) != 1) {
+				t.Errorf("options were written before 26.7.2: %+v", k.Options)
 			}
 		})
 	}
