@@ -80,6 +80,7 @@ func opnSense() Backend {
 		},
 		TellsIPXE: opnSenseTellsIPXE,
 		TellsURL:  opnSenseTellsURL,
+		StandIn:   newOPNsenseStandIn,
 	}
 }
 
