@@ -41,7 +41,7 @@ and serve do to a real one: pin its certificate, plan, apply over HTTPS, probe, 
 a machine's boot path from its DHCP offer to the menu, and show what is seen of a boot. All
 ports are high ones. The DHCP server is a stand-in; all else is what runs on a real network.
 Exits other than 0 if any step fails.`,
-		Example: "  pxeagent demo\n  pxeagent demo --keep\n  pxeagent demo --backend pihole",
+		Example: "  pxeagent demo\n  pxeagent demo --keep\n  pxeagent demo --backend opnsense",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			start, err := a.standIn(config.FlagValue(cmd.Flags(), "backend"))

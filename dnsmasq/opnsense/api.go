@@ -35,8 +35,11 @@ func (s *Server) with(ctx context.Context, work func(*session) error) error {
 		return fmt.Errorf("%w for OPNsense at %s", remote.ErrNoCredential, s.cfg.URL.Host)
 	}
 	text, err := s.cfg.Credential()
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case text == "":
+		return fmt.Errorf("%w for OPNsense at %s", remote.ErrNoCredential, s.cfg.URL.Host)
 	}
 	key, secret, err := ParseKey(text)
 	if err != nil {

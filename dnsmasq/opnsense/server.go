@@ -18,6 +18,8 @@ import (
 // Errors besides those of package remote. ErrPrivilege of that package: the key's user lacks a right, which the text
 // names.
 var (
+	// ErrKey: what is configured is not an API key with its secret. Nothing was sent.
+	ErrKey = errors.New("invalid API key")
 	// ErrReadOnly: the key's user may not change the configuration (user-config-readonly).
 	ErrReadOnly = errors.New("the firewall denies this key's user any change")
 	// ErrNoAPI: the firewall has no such function: it is older than 25.7, or its API is off.
@@ -87,15 +89,14 @@ func (s *Server) String() string {
 }
 
 // ParseKey reads the file that OPNsense gives when a key is made: a line "key=…" and a line "secret=…". Two lines
-// without names are taken too, and "key:secret".
+// without names are taken too, and "key:secret". Its error is ErrKey.
 func ParseKey(text string) (key, secret string, err error) {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
 	if len(lines) == 1 {
 		lines = strings.SplitN(lines[0], ":", 2)
 	}
 	if len(lines) != 2 {
-		return "", "", errors.New(
-			`invalid API key: want the two lines "key=…" and "secret=…" of the file that OPNsense gives`)
+		return "", "", fmt.Errorf(`%w: want the two lines "key=…" and "secret=…" of the file that OPNsense gives`, ErrKey)
 	}
 	key, secret = strings.TrimSpace(lines[0]), strings.TrimSpace(lines[1])
 	if strings.HasPrefix(key, "secret=") && strings.HasPrefix(secret, "key=") {
@@ -103,7 +104,7 @@ func ParseKey(text string) (key, secret string, err error) {
 	}
 	key, secret = strings.TrimPrefix(key, "key="), strings.TrimPrefix(secret, "secret=")
 	if key == "" || secret == "" {
-		return "", "", errors.New(`invalid API key: the key or its secret is empty`)
+		return "", "", fmt.Errorf("%w: the key or its secret is empty", ErrKey)
 	}
 	return key, secret, nil
 }

@@ -59,7 +59,12 @@ func (s *Server) Plan(ctx context.Context, want dhcp.Boot) (p dhcp.Plan, err err
 		if err != nil {
 			return err
 		}
-		if p, err = c.way.plan(ctx, want); err != nil {
+		p, err = c.way.plan(ctx, want)
+		switch {
+		case errors.Is(err, ErrNoInterface) && len(c.refusals) > 0:
+			p.Problems = c.refusals // that DHCP server does not serve there, and so has nothing to plan with
+			return nil
+		case err != nil:
 			return err
 		}
 		if want != (dhcp.Boot{}) {

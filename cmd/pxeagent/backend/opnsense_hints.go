@@ -42,11 +42,13 @@ var opnSenseRefusals = []cli.Rule{
 func opnSenseHints() []cli.Rule {
 	return append([]cli.Rule{
 		cli.Ending(dhcp.ErrNoJournal, cli.NoJournal,
-			"by hand, for OPNsense: "+opnSenseDHCP+", delete the entries whose description begins with `pxeagent`, first under "+
-				"DHCP boot and DHCP options, then the tags that begin with pxeagent under DHCP tags; then Apply",
+			"by hand, for OPNsense: "+opnSenseDHCP+": delete the entries whose description begins with pxeagent "+
+				"(DHCP boot, DHCP options and its matches), then the tags whose names do (DHCP tags), and press Apply",
 			"with Kea: Services > Kea DHCP > Kea DHCPv4 on the firewall; in the subnet take away such options, next server, "+
 				"TFTP server and boot file, then delete the options; then Apply"),
 		cli.Ending(dhcp.ErrReload, cli.Restart, opnSenseDHCP+", Log File, says why"),
+		cli.On(opnsense.ErrKey, cli.Usage,
+			"give the file as OPNsense gave it; or write both lines yourself: `key=` and `secret=`, each with its value"),
 		cli.On(opnsense.ErrReadOnly, ReadOnly,
 			"take the privilege \"Deny config write\" (user-config-readonly) from the key's user or its groups: "+opnSenseUsers),
 		cli.On(opnsense.ErrNoAPI, NoFunction,
