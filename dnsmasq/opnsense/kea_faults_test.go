@@ -164,3 +164,20 @@ func TestKeaThatDoesNotStart(t *testing.T) {
 		t.Errorf("after it, running: %v, it is\n%s\nit was\n%s", f.KeaRunning(), got, before)
 	}
 }
+
+// A record of another network, or of Dnsmasq, is not written.
+func TestKeaForeignRecord(t *testing.T) {
+	f, s := stand(t, opnsensetest.Options{Config: keaSite()})
+	other := keaView{Interface: "opt1", Subnet: keaSubnet{Subnet: "10.78.0.0/24", Each: true}}
+	state, err := other.want(fullBoot("10.77.0.5")).state()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range [][]byte{state.Raw, []byte(`[{"table":"boot"}]`), []byte(`{}`)} {
+		p := mustPlan(t, s, fullBoot("10.77.0.5"))
+		p.After.Raw = raw
+		if err := s.Apply(t.Context(), p); err == nil || f.Writes() != 0 {
+			t.Errorf("%s was written: %v", raw, err)
+		}
+	}
+}

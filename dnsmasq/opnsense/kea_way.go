@@ -127,6 +127,9 @@ func (w *keaWay) write(ctx context.Context, to dhcp.State) error {
 	}
 	wrote := false
 	for _, o := range r.Options {
+		if !v.Subnet.own(o.UUID) {
+			return fmt.Errorf("the recorded options are not those of %s", v.Subnet.Subnet)
+		}
 		if there, ok := v.option(o.UUID); ok && there == o {
 			continue
 		}
@@ -151,7 +154,7 @@ func (w *keaWay) write(ctx context.Context, to dhcp.State) error {
 	if len(old) == 0 {
 		return nil
 	}
-	if err := w.post(ctx, keaAPI+"delOption/"+strings.Join(old, ","), struct{}{}, "deleted"); err != nil {
+	if err := w.post(ctx, keaAPI+"delOption/"+strings.Join(old, ","), struct{}{}, "deleted", "not found"); err != nil {
 		return fmt.Errorf("deleting options that are not used any more: %w", err)
 	}
 	return nil
