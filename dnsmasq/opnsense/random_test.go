@@ -69,7 +69,9 @@ func randomDnsmasq(r *rand.Rand, d *opnsensetest.Dnsmasq) {
 	}
 }
 
-func insert[T any](r *rand.Rand, list []T, e T) []T { return slices.Insert(list, r.IntN(len(list)+1), e) }
+func insert[T any](r *rand.Rand, list []T, e T) []T {
+	return slices.Insert(list, r.IntN(len(list)+1), e)
+}
 
 // Whatever others have in Dnsmasq's pages stays as it is and in its order, and what was pxeagent's says the same again.
 func TestOthersAreUntouched(t *testing.T) {
