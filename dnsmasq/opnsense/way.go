@@ -45,8 +45,8 @@ func (s *Server) on(ctx context.Context, work func(*session, way) error) error {
 }
 
 // Plan reads the firewall's settings. Its problems have the codes of dnsmasq.Server.Plan, and these refuse: dhcp-off,
-// no-dhcp, kea, dnsmasq, ha-secondary, unsafe-text, tag-taken. These are only shown: not-running, restarts-dns,
-// applies-others, ha.
+// no-dhcp, kea, dnsmasq, ha-secondary, unsafe-text, tag-taken, tag-in-use. These are only shown: not-running,
+// restarts-dns, applies-others, ha, leftover.
 //
 // Of Kea these refuse: bad-next-server, bad-boot-file, bad-url, bad-script, no-boot-file, manual-config, kea-version
 // (before OPNsense 26.7.2 all machines are sent one boot file), still-boots. These are only shown: edited, other-archs,

@@ -37,6 +37,7 @@ var opnSenseRefusals = []cli.Rule{
 			"dhcp.http_boot: off"),
 	refused("unsafe-text", cli.Refused, "correct or delete the entry that it names: "+opnSenseDHCP),
 	refused("tag-taken", cli.Refused, "rename or delete the tag that it names: "+opnSenseDHCP+", DHCP tags"),
+	refused("tag-in-use", cli.Refused, "take the tag out of the entry that it names: "+opnSenseDHCP),
 }
 
 func opnSenseHints() []cli.Rule {
