@@ -246,3 +246,28 @@ func TestRevertWhereDnsmasqIsOff(t *testing.T) {
 		t.Errorf("%+v, running %v", d, f.Running())
 	}
 }
+
+// A firewall that stores something else than it was sent: the journal still says that something was written.
+func TestStoredOtherwise(t *testing.T) {
+	f, s := stand(t, opnsensetest.Options{})
+	j, err := dhcp.OpenJournal(t.TempDir(), "opnsense")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	f.Fault(func(_ int, r *http.Request) opnsensetest.Fault {
+		if strings.HasSuffix(r.URL.Path, "/restart") {
+			f.Edit(func(c *opnsensetest.Config) { c.Dnsmasq.Boots[0].Filename = "UNDIONLY.KPX" })
+		}
+		return opnsensetest.Fault{}
+	})
+	_, err = dhcp.Configure{Server: s, Want: fullBoot("10.77.0.5"), Journal: j}.Run(t.Context())
+	if !errors.Is(err, dhcp.ErrRevertFailed) || !strings.Contains(err.Error(), "are not those that were written") {
+		t.Errorf("configure: %v", err)
+	}
+	f.Fault(nil)
+	_, err = dhcp.Revert{Server: s, Journal: j, DiscardLaterChanges: true}.Run(t.Context())
+	if d := f.Config().Dnsmasq; !errors.Is(err, dhcp.ErrNotProven) || len(d.Boots)+len(d.Options)+len(d.Tags) > 0 {
+		t.Errorf("revert: %v, %+v", err, d)
+	}
+}

@@ -199,7 +199,8 @@ func (h *session) readBack(ctx context.Context, w way, want dhcp.State) error {
 	case err != nil:
 		return fmt.Errorf("reading the entries back: %w", err)
 	case !now.Same(want):
-		return fmt.Errorf("reading the entries back: %w", dhcp.ErrChanged)
+		// Not ErrChanged: something was written, and the journal must go on saying so.
+		return fmt.Errorf("%w: the entries that were read back are not those that were written", ErrAPI)
 	}
 	return nil
 }
