@@ -20,6 +20,7 @@ import (
 	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/deploy/lab"
 	"pxeagent/deploy/lab/site"
+	"pxeagent/dnsmasq/opnsense/opnsensetest"
 	"pxeagent/pfsense/pfsensetest"
 )
 
@@ -66,6 +67,8 @@ func TestScripts(t *testing.T) {
 			"firewall":       startFirewall,
 			"firewall-fails": firewallFails,
 			"firewall-saw":   firewallSaw,
+			"opnsense":       startOPNsense,
+			"opnsense-fails": opnSenseFails,
 		},
 	})
 }
@@ -86,6 +89,7 @@ type session struct {
 	t        *testing.T
 	env      []string
 	firewall *pfsensetest.Firewall
+	opnsense *opnsensetest.Firewall
 	daemon   *exec.Cmd
 	log      *lines
 }

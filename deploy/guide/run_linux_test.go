@@ -76,9 +76,14 @@ func newScene(t *testing.T, guide string) *scene {
 			t.Fatal(err)
 		}
 	}
-	if guide == "pfsense.md" {
+	switch guide {
+	case "pfsense.md":
 		s.box, s.opening = seg.Host("box", "eth1", "10.99.0.7/24"), opening+withFirewall
 		s.firewall(seg.Host("fw", "igb2", "10.99.0.1/24"))
+		return s
+	case "opnsense.md":
+		s.box, s.opening = seg.Host("box", "eth1", "10.77.0.7/24"), opening+withOPNsense
+		s.opnSense(seg.Host("fw", "igc1", "10.77.0.1/24"))
 		return s
 	}
 	s.box = seg.Host("box", "eth1", "10.77.0.7/24")

@@ -30,6 +30,7 @@ type Options struct {
 	Load func(conf string) error
 	// LoadKea starts Kea with its configuration. nil: nothing answers DHCP, and it runs.
 	LoadKea    func(json []byte) error
+	Listen     string   // host and port; "": a free one of 127.0.0.1
 	Version    string   // "25.7", "26.1.10"; "": "26.7.2"
 	Privileges []string // of the key's user; nil: PrivilegeDnsmasq and PrivilegeKea
 	ReadOnly   bool     // the key's user has user-config-readonly
@@ -101,7 +102,7 @@ func New(o Options) (*Firewall, error) {
 	f.start()
 	f.dnsmasq.loads, f.kea.loads = 0, 0
 	var err error
-	f.web, err = newWeb(f)
+	f.web, err = newWeb(f, o.Listen)
 	return f, err
 }
 

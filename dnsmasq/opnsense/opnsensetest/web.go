@@ -29,12 +29,12 @@ type web struct {
 	running sync.WaitGroup
 }
 
-func newWeb(h http.Handler) (*web, error) {
+func newWeb(h http.Handler, listen string) (*web, error) {
 	cert, err := newCertificate()
 	if err != nil {
 		return nil, fmt.Errorf("making the certificate: %w", err)
 	}
-	w := &web{handler: h, cert: cert}
+	w := &web{handler: h, cert: cert, addr: listen}
 	return w, w.on()
 }
 
