@@ -132,6 +132,7 @@ func New(c Config) (*Agent, error) {
 		Opener: tftpFiles{lib, a.machines}, Observer: obs, Networks: c.Networks, SinglePort: c.SinglePort, Grace: c.Grace,
 		MaxTransfers: transfers, Guard: a.guard, Log: c.Log,
 	})
+	a.registry.MustRegister(tftpLoad(a.tftp)...)
 	obs.proven = a.tftp.Proven
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{

@@ -161,6 +161,10 @@ func TestEveryDocumentedMetric(t *testing.T) {
 			exactly(`pxeagent_panics_total{part="http"}`, 0),
 			exactly(`pxeagent_panics_total{part="tftp"}`, 0),
 			exactly(`pxeagent_http_connections_refused_total`, 0),
+			// TestRequestsThatWait and TestObserverHearsOfAnsweredTransfers make these more.
+			exactly(`pxeagent_tftp_waiting_requests`, 0),
+			exactly(`pxeagent_tftp_dropped_requests_total`, 0),
+			exactly(`pxeagent_tftp_unreported_requests_total`, 0),
 			exactly(`pxeagent_store_errors_total`, 0),
 		)},
 		{"BIOS firmware asks for its NBP by a path of its own, and is slow to answer", func() {

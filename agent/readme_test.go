@@ -42,6 +42,7 @@ func TestReadmeListsTheMetrics(t *testing.T) {
 	watch.New(watch.Config{Metrics: &d})
 	newReloadMetrics(&d)
 	d.MustRegister(newDisks(nil), menuOK(nil), newImages("", nil, nil), guard.New(nil), newRefused())
+	d.MustRegister(tftpLoad(nil)...)
 	readme, err := os.ReadFile("../deploy/guide/reference.md")
 	if err != nil {
 		t.Fatal(err)

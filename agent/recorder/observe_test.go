@@ -56,34 +56,45 @@ func value(t testing.TB, reg *prometheus.Registry, name string) float64 {
 	return 0
 }
 
-// Requests are reported without waiting, though nobody listens; those that do not fit the queue are counted, and the
-// rest is followed later.
+// Requests are reported without waiting, though nobody listens. Of those that may be forged, what does not fit the queue
+// is counted; what a machine must have sent is followed later, all of it.
 func TestObserverNeverWaits(t *testing.T) {
 	o, reg := newObserved(t)
-	const n = bootQueue + 1000
+	const n, machines = queueMost + 1000, 100
 	began := time.Now()
 	var all sync.WaitGroup
 	for w := range 8 {
 		all.Go(func() {
 			for i := w; i < n; i += 8 {
-				o.End(transferOf(i))
+				forged := transferOf(i)
+				forged.Proto = boot.TFTP
+				o.End(forged)
 			}
 		})
 	}
 	all.Wait()
+	o.feed = boot.NewFeed(n)
+	for i := range machines {
+		answered := transferOf(1<<14 + i)
+		answered.Proto, answered.Answered = boot.TFTP, i%2 == 0
+		if i%2 == 1 {
+			answered.Proto = boot.HTTP
+		}
+		o.End(answered)
+	}
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("%d requests took %v", n, took)
 	}
-	if dropped := value(t, reg, "pxeagent_boot_events_dropped_total"); dropped != n-bootQueue {
-		t.Errorf("%v dropped, want %d", dropped, n-bootQueue)
+	if dropped := value(t, reg, "pxeagent_boot_events_dropped_total"); dropped != n-queueMost {
+		t.Errorf("%v dropped, want %d", dropped, n-queueMost)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := o.Start(ctx)(); err != nil {
 		t.Fatal(err)
 	}
-	if boots := len(o.feed.Boots(boot.Filter{})); boots != defaultKeep {
-		t.Errorf("%d boots came of those that found room, want %d", boots, defaultKeep)
+	if boots := len(o.feed.Boots(boot.Filter{})); boots != queueMost+machines {
+		t.Errorf("%d boots came of those that found room, want %d", boots, queueMost+machines)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -21,9 +22,6 @@ import (
 
 const (
 	defaultKeep = 1000
-	// bootQueue bounds what waits to be looked at, about 2 MB. A transfer never waits for room: what finds none is counted
-	// as dropped.
-	bootQueue = 4096
 	// bootBatch is how many requests are looked at before changes are published.
 	bootBatch = 256
 	// bootPause is how long more requests are awaited when all are looked at. Under load that makes few wake-ups of many,
@@ -42,10 +40,13 @@ type requestEvent struct {
 	at    time.Time // began
 }
 
+// proven reports whether a machine must have sent it: its address is not forged.
+func (e requestEvent) proven() bool { return e.ended != nil && e.ended.Proven() }
+
 // Recorder makes boots of requests, keeps them, and tells who wants to know. It is the servers' boot.Observer. All but
 // that and the feed is of the goroutine that runs it.
 type Recorder struct {
-	queue   chan requestEvent
+	queue   *queue
 	feed    *boot.Feed
 	tracker *boot.Tracker
 	alarm   *loopAlarm
@@ -71,7 +72,7 @@ func New(c Config) (*Recorder, error) {
 		c.Own = func(boot.Ask) bool { return false }
 	}
 	b := &Recorder{
-		queue: make(chan requestEvent, bootQueue), feed: boot.NewFeed(c.Keep),
+		queue: newQueue(), feed: boot.NewFeed(c.Keep),
 		alarm:   &loopAlarm{broken: c.LoopsBroken, except: c.Except},
 		metrics: newMetrics(c.Metrics, c.Native), guard: c.Guard, event: c.Event, own: c.Own, maxAge: c.MaxAge, log: c.Log,
 	}
@@ -116,9 +117,7 @@ func (b *Recorder) Feed() *boot.Feed { return b.feed }
 
 // tell never waits.
 func (b *Recorder) tell(t requestEvent) {
-	select {
-	case b.queue <- t:
-	default:
+	if !b.queue.put(t) {
 		b.metrics.droppedEvents.Inc()
 	}
 }
@@ -153,13 +152,13 @@ func (b *Recorder) Start(ctx context.Context) (stop func() error) {
 func (b *Recorder) run(ctx context.Context) error {
 	beat := time.NewTicker(bootBeat)
 	defer beat.Stop()
+	var events []requestEvent
 	for {
 		select {
-		case t := <-b.queue:
-			b.take(t)
-			if len(b.queue) == 0 {
-				pause(ctx, bootPause)
-			}
+		case <-b.queue.wake:
+			events = b.queue.take(events)
+			b.look(events)
+			pause(ctx, bootPause)
 		case now := <-beat.C:
 			b.guarded(func() {
 				b.tracker.Tick(now)
@@ -169,9 +168,7 @@ func (b *Recorder) run(ctx context.Context) error {
 			})
 			b.guarded(b.publish)
 		case <-ctx.Done():
-			for len(b.queue) > 0 {
-				b.take(<-b.queue)
-			}
+			b.look(b.queue.take(events))
 			return nil
 		}
 	}
@@ -192,24 +189,17 @@ func (b *Recorder) guarded(f func()) {
 	_ = b.guard.Do(guard.Recorder, func() error { f(); return nil })
 }
 
-// take looks at a request, and at those that wait behind it.
-func (b *Recorder) take(t requestEvent) {
-	for n := 1; ; n++ {
-		b.guarded(func() { b.look(t) })
-		if n == bootBatch {
-			break
+// look looks at requests, and publishes what came of them every so often.
+func (b *Recorder) look(events []requestEvent) {
+	for batch := range slices.Chunk(events, bootBatch) {
+		for _, e := range batch {
+			b.guarded(func() { b.see(e) })
 		}
-		select {
-		case t = <-b.queue:
-			continue
-		default:
-		}
-		break
+		b.guarded(b.publish)
 	}
-	b.guarded(b.publish)
 }
 
-func (b *Recorder) look(t requestEvent) {
+func (b *Recorder) see(t requestEvent) {
 	if t.began != nil {
 		if !b.own(*t.began) {
 			b.tracker.Begin(*t.began, t.at)

@@ -106,24 +106,46 @@ func TestMachinesBootInAFlood(t *testing.T) {
 	}
 }
 
-// What is not reported in a flood is reported when its client answers.
+// Of a flood the Observer hears nothing more than it has time for, but of each transfer whose client answers, with its
+// beginning and its end. All others are counted.
 func TestObserverHearsOfAnsweredTransfers(t *testing.T) {
 	l, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := servingStrangers(t, Config{Opener: shelf{"f": file(pattern(2000))}}, l)
-	for s.news.allow(1, time.Now()) { // as many requests use up what is reported
+	s.news.reserve(3600*newsRate, time.Now()) // as many requests have used up what is reported
+	const machines, forged = 20, 30
+	for i := range forged {
+		conn := at(t, 3, 0, byte(i))
+		if _, err := conn.WriteToUDPAddrPort(rrq("gone", "octet", ""), s.addr); err != nil {
+			t.Fatal(err)
+		}
 	}
-	c := dialing(t, s.addr)
-	c.ask("f", "tsize=0")
-	c.oack("tsize=2000")
+	var all []*client
+	for range machines {
+		c := dialing(t, s.addr)
+		c.ask("f", "tsize=0")
+		c.oack("tsize=2000")
+		all = append(all, c)
+	}
 	s.record.mu.Lock()
-	if s.record.begun > 0 {
-		t.Log("reported before it was answered, as a second has passed")
-	}
+	begun := s.record.begun
 	s.record.mu.Unlock()
-	c.ack(0)
-	c.rest(1, 512)
-	s.record.wait(t, boot.OK)
+	if begun > 0 {
+		t.Errorf("%d are reported before anybody answered", begun)
+	}
+	for _, c := range all {
+		c.ack(0)
+		c.rest(1, 512)
+		if tr := s.record.wait(t, boot.OK); tr.Name != "f" || !tr.Answered || tr.Bytes != 2000 {
+			t.Errorf("reported: %+v", tr)
+		}
+	}
+	for s.Load().Unreported < forged {
+		runtime.Gosched()
+	}
+	if l := s.Load(); l != (Load{Unreported: forged}) {
+		t.Errorf("load %+v", l)
+	}
 }

@@ -48,6 +48,8 @@ type pending struct {
 	index  map[uint64]uint64
 	places []place
 	struck marks[uint64] // requests that had a turn and were not answered
+
+	dropped uint64 // requests that had none
 }
 
 // Ranks of requests that wait.
@@ -75,6 +77,7 @@ func (p *pending) len() int { return len(p.index) }
 func (p *pending) push(at place, client netip.AddrPort, raw string, first bool, now time.Time) {
 	where, ok := p.placed(at)
 	if len(raw) < 2 || len(raw)-2 > pendingRaw || !ok {
+		p.dropped++
 		return
 	}
 	h := p.hash(client, raw)
@@ -99,7 +102,9 @@ func (p *pending) push(at place, client netip.AddrPort, raw string, first bool, 
 	copy(w.raw[:], raw[2:])
 	q := &p.queues[rank]
 	if q.tail-q.head == pendingMost {
-		p.drop(q)
+		if _, _, _, _, ok := p.drop(q); ok {
+			p.dropped++
+		}
 	}
 	p.index[h] = uint64(q.tail)<<2 | uint64(rank)
 	q.push(w)
@@ -126,8 +131,12 @@ func (p *pending) next(now time.Time) (place, netip.AddrPort, string, bool) {
 	for rank := range p.queues {
 		for q := &p.queues[rank]; q.head != q.tail; {
 			at, client, raw, since, ok := p.drop(q)
-			if ok && now.Sub(since) < pendingFor {
+			switch {
+			case !ok:
+			case now.Sub(since) < pendingFor:
 				return at, client, raw, true
+			default:
+				p.dropped++
 			}
 		}
 	}

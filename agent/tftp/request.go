@@ -163,6 +163,7 @@ func (s *Server) refuse(sock *socket, from netip.Addr, client netip.AddrPort, co
 // refused tells of a request that was not begun, unless there are too many.
 func (s *Server) refused(ask boot.Ask, start time.Time, err error) {
 	if !s.news.allow(1, start) {
+		s.unreported.Add(1)
 		return
 	}
 	s.Observer.Begin(ask)

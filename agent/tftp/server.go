@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -80,10 +81,12 @@ type Server struct {
 	strangers *strangers
 	warnings  rate // in the log
 	news      rate // of requests that are reported though nothing proves that a machine sent them
-	contents  contents
-	workers   *workers
-	loop      *loop
-	running   sync.WaitGroup
+	// unreported are those that were too many.
+	unreported atomic.Uint64
+	contents   contents
+	workers    *workers
+	loop       *loop
+	running    sync.WaitGroup
 }
 
 // New makes a server. It opens nothing.

@@ -94,6 +94,28 @@ func TestMachineThatClosesItsPort(t *testing.T) {
 	}
 }
 
+// A machine whose last ACK is lost has what it wanted, and its closed port answers the last block, which is sent again,
+// by ICMP. It is not barred.
+func TestMachineWhoseLastACKIsLost(t *testing.T) {
+	s := stranger(t, Config{})
+	c := dialing(t, s.addr)
+	c.ask("f", "blksize=1000")
+	c.oack("blksize=1000")
+	for block := range 2 {
+		c.ack(block)
+		c.fresh(block + 1)
+	}
+	c.ack(2)
+	c.fresh(3) // an empty one
+	c.conn.Close()
+	if tr := s.record.next(t); tr.Bytes != 2000 || !tr.Answered {
+		t.Errorf("%+v", tr)
+	}
+	if s.strangers.barred.has(netip.MustParseAddr("127.0.0.1"), time.Now()) {
+		t.Error("the machine is barred")
+	}
+}
+
 // An ERROR 5 would end the boot of a machine that was slow. It asks again after silence.
 func TestEvictedTransferIsAnsweredWithSilence(t *testing.T) {
 	s := serving(t, Config{Opener: shelf{"f": file(pattern(2000))}, SinglePort: true, MaxTransfers: 1, MaxPerClient: 2})
@@ -224,6 +246,9 @@ func TestRequestsThatWait(t *testing.T) {
 	if p.len() != 0 {
 		t.Error("a request that is too long waits")
 	}
+	if p.dropped != 2 {
+		t.Errorf("%d counted as dropped, want 2", p.dropped)
+	}
 }
 
 // A forger makes the server remember 128 bytes for a request, and no more than so many.
@@ -251,6 +276,9 @@ func TestRequestsThatWaitCostLittle(t *testing.T) {
 	}
 	if _, client, _, ok := p.next(now); !ok || p.len() != pendingMost-1 || client.Addr().As4() != [4]byte{10, 0, 3, 232} {
 		t.Errorf("%d wait, the first is of %v", p.len(), client)
+	}
+	if p.dropped != 1000 {
+		t.Errorf("%d counted as dropped, want 1000", p.dropped)
 	}
 	runtime.KeepAlive(&p)
 }

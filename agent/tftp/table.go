@@ -25,6 +25,7 @@ type table struct {
 
 	pending pending
 	waits   atomic.Int32 // requests that wait
+	dropped atomic.Uint64
 	// unheard are the transfers whose clients have not answered: a ring in which unheard.newer began first.
 	unheard transfer
 	budget  rate         // of bytes to clients that have not answered
@@ -91,6 +92,7 @@ func (tb *table) add(t *transfer) admission {
 	}
 	if (t.stranger && tb.pending.len() > 0) || !tb.room(now) || t.stranger && !tb.budget.allow(t.cost(), now) {
 		tb.pending.push(place{t.key.sock, t.end.Local, t.device}, t.key.client, t.raw, !t.stranger, now)
+		tb.dropped.Store(tb.pending.dropped)
 		if tb.waits.Swap(int32(tb.pending.len())) == 0 {
 			t.server.loop.post(message{what: passes}) // which has turns from now on
 		}
@@ -127,6 +129,7 @@ func (tb *table) turn(now time.Time, made func(place, netip.AddrPort, string) *t
 		started++
 	}
 	tb.waits.Store(int32(tb.pending.len()))
+	tb.dropped.Store(tb.pending.dropped)
 }
 
 // room makes room where there is none, at the cost of the transfer whose client has owed its first answer the longest:

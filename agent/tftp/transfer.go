@@ -166,12 +166,22 @@ func (t *transfer) finish() {
 	switch addr := t.key.client.Addr(); {
 	case t.end.Outcome == boot.OK:
 		s.strangers.proven.add(addr, time.Now())
-	case t.limited && errors.Is(t.end.Err, errGone):
+	case t.limited && errors.Is(t.end.Err, errGone) && !t.nearlyDone():
 		s.strangers.barred.add(addr, time.Now()) // it never asked
 	}
-	if t.begun {
-		s.guarded(func() { s.finish(t.end) })
+	t.end.Answered = t.answered.Load()
+	if !t.begun {
+		s.unreported.Add(1)
+		return
 	}
+	s.guarded(func() { s.finish(t.end) })
+}
+
+// nearlyDone: all but the last block were acknowledged, without a word by ICMP. A client that is gone then had that one
+// too, and its last ACK was lost.
+func (t *transfer) nearlyDone() bool {
+	got := t.arrived()
+	return got > 0 && t.size >= 0 && t.size-got <= int64(t.terms.blksize)
 }
 
 // oddities are those in how the client asked.

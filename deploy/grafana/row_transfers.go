@@ -15,16 +15,26 @@ func transfers(b *board) {
 			},
 		).unit("pps").warnAbove(10).perAgent(),
 	)
-	b.place(8, 8, lines("Transfers under way", "Requests that are being answered.",
-		query{`sum by (protocol) (pxeagent_requests_in_flight{<agents>})`, "{{protocol}}"}).decimals(0))
+	b.place(8, 8, lines("Transfers under way", "Requests that are being answered, and TFTP requests that wait in a flood.",
+		query{`sum by (protocol) (pxeagent_requests_in_flight{<agents>})`, "{{protocol}}"},
+		query{`sum(pxeagent_tftp_waiting_requests{<agents>})`, "waiting"}).decimals(0))
 	b.place(8, 8,
 		bars(
-			"HTTP connections refused",
-			"Of addresses that have as many open as one may have. Machines need few; hundreds mean a flood or many machines "+
-				"behind one NAT.",
+			"Turned away",
+			"HTTP connections of addresses that have as many open as one may have; TFTP requests that were never answered as "+
+				"too many waited, and those of too many addresses that did not answer. Machines make few; hundreds mean a "+
+				"flood, or many machines behind one NAT.",
 			query{
 				`sum by (instance) (increase(pxeagent_http_connections_refused_total{<agents>}[$__rate_interval]))`,
-				"{{instance}}",
+				"HTTP, {{instance}}",
+			},
+			query{
+				`sum by (instance) (increase(pxeagent_tftp_dropped_requests_total{<agents>}[$__rate_interval]))`,
+				"TFTP, {{instance}}",
+			},
+			query{
+				`sum by (instance) (increase(pxeagent_tftp_unreported_requests_total{<agents>}[$__rate_interval]))`,
+				"TFTP without an answer, {{instance}}",
 			},
 		),
 	)

@@ -1,0 +1,18 @@
+package tftp
+
+// Load is how a Server copes with more requests than it may answer. The counts are since it was made.
+type Load struct {
+	Waiting int // requests that wait for their turn
+	// Dropped are requests that were never answered: too many waited, or they waited too long.
+	Dropped uint64
+	// Unreported are requests that the Observer did not hear of: more than it is told of a second, from addresses that
+	// did not answer.
+	Unreported uint64
+}
+
+// Load is what it is now.
+func (s *Server) Load() Load {
+	return Load{
+		Waiting: int(s.table.waits.Load()), Dropped: s.table.dropped.Load(), Unreported: s.unreported.Load(),
+	}
+}
