@@ -2,6 +2,7 @@ package opnsense
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"pxeagent/agent/dhcp"
@@ -18,9 +19,9 @@ type host struct {
 
 // elsewhere is what the firewall gives to its Dnsmasq, as far as it has to do with network boot. Interfaces and tags
 // are named otherwise than in its file, where they are devices and uuids. Ours are as they will be after a change to
-// want.
-func (w *dnsmasqWay) elsewhere(r rows, hosts []host, want []entry) dnsmasq.Elsewhere {
-	e := dnsmasq.Elsewhere{Tag: w.iface.Name, Addresses: w.iface.Addresses, ProbeMAC: w.cfg.ProbeMAC}
+// want. Boot entries that will stand after some of ours are not in e: each is judged by itself.
+func (w *dnsmasqWay) elsewhere(r rows, hosts []host, want []entry) (e dnsmasq.Elsewhere, later []laterBoot) {
+	e = dnsmasq.Elsewhere{Tag: w.iface.Name, Addresses: w.iface.Addresses, ProbeMAC: w.cfg.ProbeMAC}
 	if len(e.Addresses) == 0 {
 		e.Addresses = w.iface.Networks
 	}
@@ -31,8 +32,7 @@ func (w *dnsmasqWay) elsewhere(r rows, hosts []host, want []entry) dnsmasq.Elsew
 	}
 	names := w.tagNames(r, want)
 	add := func(where, name string, fields ...string) {
-		fields = trimEmpty(fields)
-		e.Lines = append(e.Lines, dnsmasq.Line{Text: name + "=" + strings.Join(fields, ","), Where: where})
+		e.Lines = append(e.Lines, lineOf(where, name, fields...))
 	}
 	for _, l := range w.overview.ranges {
 		if start, end, ok := l.ends(); ok {
@@ -56,12 +56,15 @@ func (w *dnsmasqWay) elsewhere(r rows, hosts []host, want []entry) dnsmasq.Elsew
 			add("pxeagent's", name, fields...)
 		}
 	}
-	e.Before = -1
-	kept := byUUID(want)
+	base := e
+	base.Lines = slices.Clone(e.Lines)
+	want = w.own.canonical(want)
+	moved, to := w.own.moved(r.of(w.own), want), byUUID(want)
+	var before []entry // ours that stay where they are, so far
 	for _, b := range r.boots {
 		if w.own.has(b.UUID) {
-			if _, stays := kept[b.UUID]; stays && e.Before < 0 {
-				e.Before = len(e.Lines)
+			if mine, stays := to[b.UUID]; stays && !moved[b.UUID] {
+				before = append(before, mine)
 			}
 			continue
 		}
@@ -69,12 +72,45 @@ func (w *dnsmasqWay) elsewhere(r rows, hosts []host, want []entry) dnsmasq.Elsew
 			continue // it is refused
 		}
 		fields := conditions(names, b.Fields["tag"], b.Fields["interface"])
-		add(b.where(), "dhcp-boot", append(fields, b.Fields["filename"], b.Fields["servername"], b.Fields["address"])...)
+		line := lineOf(b.where(), "dhcp-boot", append(fields, b.Fields["filename"], b.Fields["servername"],
+			b.Fields["address"])...)
+		if len(before) == 0 {
+			e.Lines = append(e.Lines, line)
+			continue
+		}
+		l := laterBoot{Elsewhere: base, line: line}
+		for _, mine := range before {
+			for _, k := range dnsmasq.Kinds() {
+				if mine.UUID == w.own.bootUUID(k) {
+					_ = dnsmasq.Add(&l.over, k, mine.Fields["filename"], mine.Fields["address"])
+				}
+			}
+		}
+		later = append(later, l)
 	}
-	if e.Before < 0 {
-		e.Before = len(e.Lines)
-	}
-	return e
+	e.Before = len(e.Lines)
+	return e, later
+}
+
+// laterBoot is somebody's boot entry that stands after some of ours, or all.
+type laterBoot struct {
+	dnsmasq.Elsewhere // without any boot entry
+	line              dnsmasq.Line
+	over              dhcp.Boot // what those of ours say
+}
+
+// problems are those that there would not be without it.
+func (l laterBoot) problems() []dhcp.Problem {
+	e := l.Elsewhere
+	e.Before = len(e.Lines)
+	without, _ := e.Problems(l.over)
+	e.Lines = append(slices.Clone(e.Lines), l.line)
+	with, _ := e.Problems(l.over)
+	return slices.DeleteFunc(with, func(q dhcp.Problem) bool { return slices.Contains(without, q) })
+}
+
+func lineOf(where, name string, fields ...string) dnsmasq.Line {
+	return dnsmasq.Line{Text: name + "=" + strings.Join(trimEmpty(fields), ","), Where: where}
 }
 
 // fields are a range's, as far as they matter.
@@ -173,6 +209,11 @@ func (w *dnsmasqWay) judge(r rows, hosts []host, want dhcp.Boot) (list []dhcp.Pr
 	if ok, _ := w.overview.dnsmasqServes(w.iface); !ok || len(w.iface.Networks) == 0 {
 		return list, ""
 	}
-	more, silence := w.elsewhere(r, hosts, w.own.entries(want)).Problems(want)
-	return append(list, more...), silence
+	e, later := w.elsewhere(r, hosts, w.own.entries(want))
+	more, silence := e.Problems(want)
+	list = append(list, more...)
+	for _, l := range later {
+		list = append(list, l.problems()...)
+	}
+	return list, silence
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/firmware"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
 
@@ -176,6 +177,27 @@ func TestForeignRows(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A foreign boot entry that stands after ours for BIOS and before the one that is added for UEFI defeats nothing, as the
+// last that matches wins; for a BIOS machine it does.
+func TestEntryBetween(t *testing.T) {
+	for kind, refused := range map[string]bool{"efi64": false, "bios": true} {
+		f, s := stand(t, opnsensetest.Options{})
+		bios := dhcp.Boot{NextServer: netip.MustParseAddr("10.77.0.5")}
+		bios.NBP[firmware.BIOS] = "undionly.kpxe"
+		mustApply(t, s, bios)
+		f.Edit(func(c *opnsensetest.Config) {
+			efi64 := opnsensetest.Tag{UUID: own{"lan"}.uuid(tags, "efi64"), Tag: "pxeagentlanefi64"}
+			c.Dnsmasq.Tags = append(c.Dnsmasq.Tags, efi64)
+			c.Dnsmasq.Boots = append(c.Dnsmasq.Boots, opnsensetest.Boot{UUID: "11111111-1111-4111-8111-111111111111",
+				Tag: own{"lan"}.uuid(tags, kind), Filename: "x.efi"})
+		})
+		q, got := mustPlan(t, s, fullBoot("10.77.0.5")).Refused()
+		if got != refused || refused && q.Code != "overridden" {
+			t.Errorf("%s: refused %v, %+v", kind, got, q)
+		}
 	}
 }
 
