@@ -21,14 +21,14 @@ var agents = []struct {
 // whatever the client likes: it may choose between files that anyone may have, and no more.
 // gPXE is Unknown: it does not run iPXE's scripts.
 func ClassifyHTTP(userAgent string) Class {
-	ua := strings.ToLower(strings.TrimSpace(userAgent))
+	ua := strings.TrimSpace(userAgent)
 	for _, a := range agents {
-		if strings.HasPrefix(ua, a.prefix) {
+		if len(ua) >= len(a.prefix) && strings.EqualFold(ua[:len(a.prefix)], a.prefix) {
 			return a.class
 		}
 	}
 	// Vendors put their name before: "Acme UefiHttpBoot/1.0".
-	if strings.Contains(ua, "uefihttpboot") {
+	if strings.Contains(strings.ToLower(ua), "uefihttpboot") {
 		return UEFI
 	}
 	return Unknown

@@ -32,9 +32,12 @@ const (
 
 // ParseMenuName reads the name of a file as it was asked for. It reports whether it is such a name.
 func ParseMenuName(name string) (MenuName, bool) {
+	// Hardly a file that is asked for is one: the expressions look at few.
+	if !mayBeMenu(name) {
+		return MenuName{}, false
+	}
 	dir, base := path.Split(urlPath(name))
 	dir = strings.Trim(dir, "/")
-	// Hardly a file that is asked for is one: the expressions look at few.
 	if len(base) >= len(grubCfg) && strings.EqualFold(base[:len(grubCfg)], grubCfg) {
 		if m := grubRE.FindStringSubmatch(base); m != nil {
 			return MenuName{GRUB: true, Dir: dir, MAC: dashedMAC(m[1]), Last: len(base) == len(grubCfg)}, true
@@ -49,6 +52,20 @@ func ParseMenuName(name string) (MenuName, bool) {
 	}
 	above := strings.Trim(dir[:len(dir)-len(extlinuxDir)], "/")
 	return MenuName{Dir: above, MAC: dashedMAC(m[1]), ARM: m[2] != "", Last: strings.EqualFold(base, "default")}, true
+}
+
+// mayBeMenu reports whether a name has grubCfg or extlinuxDir anywhere.
+func mayBeMenu(name string) bool {
+	for end := range name {
+		if name[end] != '.' || len(name) < end+4 || !strings.EqualFold(name[end:end+4], ".cfg") {
+			continue
+		}
+		before := strings.ToLower(name[max(0, end-len("pxelinux")):end])
+		if strings.HasSuffix(before, "grub") || before == "pxelinux" {
+			return true
+		}
+	}
+	return false
 }
 
 func dashedMAC(s string) string { return strings.ToLower(strings.ReplaceAll(s, "-", ":")) }

@@ -40,7 +40,13 @@ func (r *run) underWay() bool { return r.boot.Result == UnderWay }
 func plainName(name string) string { return strings.ToLower(urlPath(name)) }
 
 // urlPath is a name as an URL has it.
-func urlPath(name string) string { return path.Clean("/" + strings.ReplaceAll(name, `\`, "/")) }
+func urlPath(name string) string {
+	name = strings.ReplaceAll(name, `\`, "/")
+	if !strings.HasPrefix(name, "/") {
+		name = "/" + name
+	}
+	return path.Clean(name) // which is the same string where there is nothing to clean
+}
 
 // cutName is a hostile name as it is kept.
 func cutName(name string) string {

@@ -22,33 +22,34 @@ type Kept[T any] struct {
 
 type kept[T any] struct {
 	value T
+	path  string
 	info  os.FileInfo
 }
 
 // Find is what was kept of the file at a path, if that is the very same file. The path was judged by os.Root when the
 // file was opened; wherever it leads now, it is to that file.
 func (k *Kept[T]) Find(path string) (value T, ok bool) {
+	return k.FindBytes([]byte(path))
+}
+
+// FindBytes is Find for a path that is no string yet.
+func (k *Kept[T]) FindBytes(path []byte) (value T, ok bool) {
 	k.mu.Lock()
-	have, ok := k.by[path]
+	have, ok := k.by[string(path)] // which makes no string
 	k.mu.Unlock()
 	if !ok {
 		return value, false
 	}
-	info, err := os.Stat(path)
-	if err == nil && same(have.info, info) {
+	if unchanged(have.path, have.info) {
 		return have.value, true
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if now, ok := k.by[path]; ok && now.info == have.info {
-		delete(k.by, path)
+	if now, ok := k.by[have.path]; ok && now.info == have.info {
+		delete(k.by, have.path)
 		k.bytes -= have.info.Size()
 	}
 	return value, false
-}
-
-func same(a, b os.FileInfo) bool {
-	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && a.Mode() == b.Mode()
 }
 
 // Keeps reports whether a file may be kept: it was not written to just now. Ask before it is read.
@@ -66,6 +67,6 @@ func (k *Kept[T]) Put(path string, info os.FileInfo, value T) {
 	if old, ok := k.by[path]; ok {
 		k.bytes -= old.info.Size()
 	}
-	k.by[path] = kept[T]{value, info}
+	k.by[path] = kept[T]{value, path, info}
 	k.bytes += info.Size()
 }

@@ -33,7 +33,9 @@ type File struct {
 		io.ReadSeeker
 		io.ReaderAt
 	}
-	id any // of what is in memory, see ID
+	// Kept is the same in memory, of what is small and was asked for before; else nil.
+	Kept *InMemory
+	id   any // of what is in memory, see ID
 }
 
 // ReadAt reads from the content (io.ReaderAt).

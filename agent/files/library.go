@@ -77,7 +77,7 @@ func New(c Config) (*Library, error) {
 	l := &Library{
 		menu: c.Menu, leads: leads, chain: cmp.Or(c.Chain, ipxe.ChainAuto), except: c.Except, universal: c.Universal,
 		bootFiles: cmp.Or(c.BootFiles, ipxe.BootFiles()), nbp: c.NBP, log: c.Log, trees: map[boot.Proto]catalog.Tree{},
-		memory:  memory{catalog.Kept[*inMemory]{Limit: keepAll}},
+		memory:  memory{catalog.Kept[*InMemory]{Limit: keepAll}},
 		breaker: newContent("breaker.ipxe", boot.Script, leads.Breaker()),
 	}
 	if l.log == nil {
@@ -117,6 +117,11 @@ func builtin(chain ipxe.Chain, leads ipxe.Destination) (map[string]*content, err
 // Open opens what a request is to be answered with, or returns a *NotOpened. Close it.
 func (l *Library) Open(a boot.Ask) (*File, error) {
 	name, quirks := Clean(a.Name, a.Proto)
+	if a.Proto == boot.HTTP && len(quirks) == 0 {
+		if f, ok := l.memory.openPlain(string(l.trees[boot.HTTP]), name); ok {
+			return f, nil
+		}
+	}
 	fail := func(err error) (*File, error) {
 		e := &NotOpened{Name: a.Name, Artifact: artifact(name), Quirks: quirks, Err: err}
 		if errors.Is(err, fs.ErrNotExist) {
@@ -329,7 +334,7 @@ func (l *Library) users(proto boot.Proto, name string) (*File, boot.Quirk, error
 			return nil, "", err
 		}
 	}
-	l.memory.keep(proto, string(t), file, info)
+	l.memory.keep(proto, string(t), l.isSent(name), file, info)
 	return file, quirk, nil
 }
 

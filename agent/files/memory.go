@@ -3,6 +3,7 @@ package files
 import (
 	"bytes"
 	"os"
+	"strconv"
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
@@ -16,14 +17,36 @@ const (
 	keepAll  = 4 << 20
 )
 
+// httpDate is how HTTP writes a time, which is in UTC (RFC 9110 section 5.6.7).
+const httpDate = "Mon, 02 Jan 2006 15:04:05 GMT"
+
 // memory keeps small files that were served, so that the next request costs one look at whether the file is still the
 // same. A room of machines asks for the same few.
-type memory struct{ catalog.Kept[*inMemory] }
+type memory struct{ catalog.Kept[*InMemory] }
 
-// inMemory is a file as it was when it was read.
-type inMemory struct {
+// InMemory is a file as it was when it was read. Nothing in it is to be changed.
+type InMemory struct {
+	Data []byte
+	// Values of fields of a header, each one text.
+	ContentType, ETag, LastModified, Length []string
+
 	file File // without Content
-	data []byte
+	// plain: it is what everyone gets who asks for its path by HTTP. A name that DHCP sends, or one of a boot program, may
+	// be answered with something else.
+	plain bool
+}
+
+// opened is a file in memory as one request reads it.
+type opened struct {
+	File
+	reader bytes.Reader
+}
+
+func (k *InMemory) open() *File {
+	o := &opened{File: k.file}
+	o.reader.Reset(k.Data)
+	o.Content = &o.reader
+	return &o.File
 }
 
 // pathIn is the path of a name in a tree. Nothing in it is put right: a name that leads to another tree by ".." is not
@@ -36,13 +59,22 @@ func (m *memory) open(path string) (*File, bool) {
 	if !ok {
 		return nil, false
 	}
-	f := k.file
-	f.Content, f.id = bytes.NewReader(k.data), &k.data[0]
-	return &f, true
+	return k.open(), true
 }
 
-// keep keeps a file of a tree that is small.
-func (m *memory) keep(proto boot.Proto, tree string, f *File, info os.FileInfo) {
+// openPlain is that for the path of a name, where everyone is given the file who asks for it. The name has nothing that
+// is to be put right.
+func (m *memory) openPlain(tree, name string) (*File, bool) {
+	var room [512]byte
+	k, ok := m.FindBytes(append(append(append(room[:0], tree...), '/'), name...))
+	if !ok || !k.plain {
+		return nil, false
+	}
+	return k.open(), true
+}
+
+// keep keeps a file of a tree that is small. sent: DHCP sends its name.
+func (m *memory) keep(proto boot.Proto, tree string, sent bool, f *File, info os.FileInfo) {
 	limit := int64(keepHTTP)
 	if proto == boot.TFTP {
 		limit = keepTFTP
@@ -54,7 +86,11 @@ func (m *memory) keep(proto boot.Proto, tree string, f *File, info os.FileInfo) 
 	if err != nil || f.Changed() {
 		return
 	}
-	k := &inMemory{file: *f, data: data}
-	k.file.Content = nil
+	k := &InMemory{
+		Data: data, ContentType: []string{f.ContentType}, ETag: []string{f.ETag},
+		LastModified: []string{f.ModTime.UTC().Format(httpDate)}, Length: []string{strconv.FormatInt(f.Size, 10)},
+		file: *f, plain: proto == boot.HTTP && !sent && f.Artifact != boot.NBP,
+	}
+	k.file.Content, k.file.id, k.file.Kept = nil, &data[0], k
 	m.Put(pathIn(tree, f.Name), info, k)
 }

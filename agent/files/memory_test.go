@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"pxeagent/agent/boot"
+	"pxeagent/agent/firmware"
+	"pxeagent/agent/ipxe"
 )
 
 // putOld writes a file that nobody has written to for long.
@@ -149,5 +151,32 @@ func BenchmarkSmallFile(b *testing.B) {
 				f.Close()
 			}
 		})
+	}
+}
+
+// What depends on who asks is looked up each time, even if the file was kept when somebody else asked.
+func TestMemoryIsNotForEveryone(t *testing.T) {
+	bootFiles := ipxe.BootFiles()
+	bootFiles[firmware.EFI64] = "mine.bin"
+	s := newSite(t, Config{BootFiles: bootFiles})
+	for _, name := range []string{"ipxe.efi", "mine.bin"} {
+		s.putOld("http/"+name, "the user's "+name, longAgo)
+		if !s.inMemory(http("/"+name), "the user's "+name) {
+			t.Errorf("%s is not kept", name)
+		}
+		f, err := s.Open(boot.Ask{Proto: boot.HTTP, Name: "/" + name, Class: boot.IPXE})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !f.LoopBroken {
+			t.Errorf("%s: iPXE is given %+v", name, f)
+		}
+		f.Close()
+	}
+	s.putOld("http/.pxeagent.json", "{}", longAgo)
+	for range 2 {
+		if _, err := s.Open(http("/.pxeagent.json")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a private file: %v", err)
+		}
 	}
 }

@@ -123,6 +123,24 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	return h.next.Handle(ctx, short)
 }
 
+// Spent counts a line as left out, and reports true, where its cause has no budget left: the line need not be made.
+// by are its values for Config.By, in the order in which the line has them.
+func (h *Handler) Spent(level slog.Level, message string, by ...string) bool {
+	var room [256]byte
+	key := append(append(strconv.AppendInt(room[:0], int64(level), 10), 0), message...)
+	for _, value := range by {
+		key = append(append(key, 0), value...)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := h.causes[string(key)]
+	if c == nil || c.lines < budget(c.level) {
+		return false
+	}
+	c.lines++
+	return true
+}
+
 // admit counts a line, and reports whether it is to be written.
 func (h *Handler) admit(r slog.Record) bool {
 	var room [256]byte

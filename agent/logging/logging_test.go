@@ -254,3 +254,34 @@ func BenchmarkLeftOut(b *testing.B) {
 		)
 	}
 }
+
+// A line that is known beforehand to be left out is counted like one that was made.
+func TestSpentCountsWhatIsLeftOut(t *testing.T) {
+	var b bytes.Buffer
+	h := New(noTime(&b, slog.LevelInfo), Config{By: []string{"proto", "outcome"}})
+	log := slog.New(h)
+	spent := func(outcome string) bool { return h.Spent(slog.LevelWarn, "served", "tftp", outcome) }
+	for i := range warnings {
+		if spent("refused") {
+			t.Fatalf("the budget is spent before line %d", i)
+		}
+		log.Warn("served", "proto", "tftp", "client", i, "outcome", "refused")
+	}
+	for range 2 {
+		if !spent("refused") {
+			t.Error("a cause that had its lines has budget left")
+		}
+	}
+	if spent("timeout") {
+		t.Error("a cause that had no line has no budget left")
+	}
+	b.Reset()
+	h.Flush()
+	want := "level=WARN msg=\"lines left out\" of=served proto=tftp outcome=refused count=2\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Error(diff)
+	}
+	if spent("refused") {
+		t.Error("the budget was not renewed")
+	}
+}

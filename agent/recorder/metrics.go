@@ -21,6 +21,8 @@ type metrics struct {
 	loops    prometheus.Counter
 	quirks   *prometheus.CounterVec
 
+	inFlightBy map[boot.Proto]prometheus.Gauge // of inFlight; not changed later
+
 	known sync.Map // of the series of a request, by their labels: ended
 }
 
@@ -71,10 +73,11 @@ func newMetrics(reg prometheus.Registerer, native bool) *metrics {
 			[]string{"kind"},
 		),
 	}
+	m.inFlightBy = map[boot.Proto]prometheus.Gauge{}
 	reg.MustRegister(m.requests, m.bytes, m.duration, m.inFlight, m.resent, m.broken, m.loops, m.quirks)
 	// A series that is there from the start can be watched for its first change.
 	for _, p := range []boot.Proto{boot.TFTP, boot.HTTP} {
-		m.inFlight.WithLabelValues(string(p))
+		m.inFlightBy[p] = m.inFlight.WithLabelValues(string(p))
 		m.broken.WithLabelValues(string(p))
 	}
 	for _, k := range boot.Quirks() {
@@ -95,12 +98,19 @@ func gauges(name, help string, labels []string) *prometheus.GaugeVec {
 }
 
 // begin counts a request as under way.
-func (m *metrics) begin(a boot.Ask) { m.inFlight.WithLabelValues(string(a.Proto)).Inc() }
+func (m *metrics) begin(a boot.Ask) { m.underway(a.Proto).Inc() }
+
+func (m *metrics) underway(p boot.Proto) prometheus.Gauge {
+	if g, ok := m.inFlightBy[p]; ok {
+		return g
+	}
+	return m.inFlight.WithLabelValues(string(p))
+}
 
 // end counts a request that ended. own: it is a check's, which asks as machines do; no loop of a machine's was broken.
 func (m *metrics) end(t boot.Transfer, own bool) {
 	proto := string(t.Proto)
-	m.inFlight.WithLabelValues(proto).Dec()
+	m.underway(t.Proto).Dec()
 	series := m.of(labels{t.Proto, t.Artifact, t.Outcome, t.Class})
 	series.requests.Inc()
 	series.bytes.Add(float64(t.Bytes))

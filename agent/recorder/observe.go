@@ -8,6 +8,14 @@ import (
 	"pxeagent/agent/boot"
 )
 
+// served is the message of the line about a request.
+const served = "served"
+
+// spender is a log that says beforehand that a line would be left out, see logging.Handler.
+type spender interface {
+	Spent(level slog.Level, message string, by ...string) bool
+}
+
 // Begin counts a request as under way. It never waits.
 func (b *Recorder) Begin(a boot.Ask) {
 	b.metrics.begin(a)
@@ -37,6 +45,9 @@ func (b *Recorder) End(t boot.Transfer) {
 	if !b.log.Enabled(ctx, level) {
 		return
 	}
+	if s, ok := b.log.Handler().(spender); ok && s.Spent(level, served, string(t.Proto), string(t.Outcome)) {
+		return
+	}
 	attrs := []slog.Attr{
 		slog.String("proto", string(t.Proto)),
 		slog.String("client", t.Client.String()),
@@ -59,5 +70,5 @@ func (b *Recorder) End(t boot.Transfer) {
 	if t.Err != nil {
 		attrs = append(attrs, slog.Any("err", t.Err))
 	}
-	b.log.LogAttrs(ctx, level, "served", attrs...)
+	b.log.LogAttrs(ctx, level, served, attrs...)
 }

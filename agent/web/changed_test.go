@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/files"
@@ -138,5 +141,53 @@ func remove(t *testing.T, path string) {
 func read(t *testing.T, path string) {
 	if _, err := os.ReadFile(path); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The second answer with a small file comes from memory. No client sees a difference, and what is conditional stays so.
+func TestAnswerFromMemoryIsTheSame(t *testing.T) {
+	s := newSite(t, nil)
+	s.put("http/f.cfg", []byte("0123456789"))
+	if err := os.Chtimes(filepath.Join(s.root, "http/f.cfg"), time.Time{}, time.Unix(1e9, 0)); err != nil {
+		t.Fatal(err)
+	}
+	first, _ := s.do("GET", "/f.cfg")
+	s.next(t)
+	tag, date := first.Header.Get("ETag"), first.Header.Get("Last-Modified")
+	if date != "Sun, 09 Sep 2001 01:46:40 GMT" {
+		t.Errorf("Last-Modified %q", date)
+	}
+	first.Header.Del("Date")
+	for _, tc := range []struct {
+		method string
+		header []string
+		status int
+		body   string
+		bytes  int64
+	}{
+		{"GET", nil, 200, "0123456789", 10},
+		{"HEAD", nil, 200, "", 0},
+		{"GET", []string{"Range", "bytes=2-4"}, 206, "234", 3},
+		{"GET", []string{"Range", "bytes=20-"}, 416, "", 0},
+		{"GET", []string{"If-None-Match", tag}, 304, "", 0},
+		{"GET", []string{"If-Modified-Since", date}, 304, "", 0},
+		{"GET", []string{"If-Match", `"another"`}, 412, "", 0},
+		{"GET", []string{"If-Unmodified-Since", "Sun, 09 Sep 2001 01:46:39 GMT"}, 412, "", 0},
+		{"GET", []string{"If-Range", tag, "Range", "bytes=0-1"}, 206, "01", 2},
+		{"GET", []string{"If-Range", `"another"`, "Range", "bytes=0-1"}, 200, "0123456789", 10},
+	} {
+		resp, body := s.do(tc.method, "/f.cfg", tc.header...)
+		tr := s.next(t)
+		if tc.status == 416 {
+			body, tr.Bytes = "", 0 // it says why
+		}
+		if resp.StatusCode != tc.status || body != tc.body || tr.Bytes != tc.bytes {
+			t.Errorf("%s %v: %s, %q, observed %+v", tc.method, tc.header, resp.Status, body, tr)
+		}
+		if resp.Header.Del("Date"); tc.status == 200 {
+			if diff := cmp.Diff(first.Header, resp.Header); diff != "" {
+				t.Errorf("%s %v: header %s", tc.method, tc.header, diff)
+			}
+		}
 	}
 }

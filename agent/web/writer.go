@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"time"
 
 	"pxeagent/agent/boot"
 )
@@ -30,8 +29,6 @@ type writer struct {
 }
 
 func newWriter(rw http.ResponseWriter) *writer {
-	// The last answer's deadline on this connection may be over. Where the connection knows no deadlines there are none.
-	_ = http.NewResponseController(rw).SetWriteDeadline(time.Time{})
 	return &writer{ResponseWriter: rw}
 }
 
