@@ -234,14 +234,45 @@ func TestOPNsenseFailsInTheMiddle(t *testing.T) {
 	}
 }
 
-// Who edits pxeagent's entries while it writes them is not overruled.
+// Who edits pxeagent's entries meanwhile is not overruled: before the first write nothing is written, and in the middle
+// the journal keeps what was there before.
 func TestOPNsenseEditedMeanwhile(t *testing.T) {
-	s := newOPNsenseSite(t, opnsensetest.Options{})
-	nth(16, opnsensetest.Fault{}, func(s opnSenseSite) {
+	edited := func(s opnSenseSite) {
 		s.Edit(func(c *opnsensetest.Config) { c.Dnsmasq.Options[0].Value = "77" })
-	})(s)
-	s.check(remoteCase{name: "configure", line: opnSenseConfigure, code: "changed", say: "changed by someone else"})
-	if got := s.Config().Dnsmasq.Options[0].Value; got != "77" {
-		t.Errorf("the edited entry says %q", got)
+	}
+	kept := func(s opnSenseSite) {
+		t.Helper()
+		s.Fault(nil)
+		if got := s.Config().Dnsmasq.Options[0].Value; got != "77" {
+			t.Errorf("the edited entry says %q", got)
+		}
+	}
+	s := newOPNsenseSite(t, opnsensetest.Options{})
+	s.check(remoteCase{name: "configure", line: opnSenseConfigure, code: "not-proven"})
+	writes, reads := s.Writes(), 0
+	s.Fault(func(_ int, r *http.Request) opnsensetest.Fault {
+		if strings.HasSuffix(r.URL.Path, "/searchOption") {
+			if reads++; reads == 2 { // the first is for the plan
+				edited(s)
+			}
+		}
+		return opnsensetest.Fault{}
+	})
+	s.check(remoteCase{name: "before the first write", line: opnSenseConfigure + "--next-server 10.77.0.8 ",
+		code: "changed", say: "changed by someone else"})
+	if s.Writes() != writes {
+		t.Errorf("%d writes", s.Writes()-writes)
+	}
+	kept(s)
+
+	s = newOPNsenseSite(t, opnsensetest.Options{})
+	nth(16, opnsensetest.Fault{}, edited)(s)
+	s.check(remoteCase{name: "in the middle", line: opnSenseConfigure, code: "revert-failed",
+		say: "hint: `pxeagent revert --discard-later-changes`"})
+	kept(s)
+	s.check(remoteCase{name: "undone", line: "revert --discard-later-changes --interface lan --opnsense-key-file key",
+		code: "not-proven"})
+	if d := s.Config().Dnsmasq; len(d.Tags)+len(d.Options)+len(d.Boots) > 0 {
+		t.Errorf("after the revert: %+v", d)
 	}
 }
