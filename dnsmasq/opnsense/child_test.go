@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 			return nil, err
 		}
 		key := args[2]
-		s, err := New(Config{URL: u, TLSSHA256: &pin, Interface: "lan", Credential: func() (string, error) { return key, nil }})
+		s, err := New(Config{URL: u, TLSSHA256: &pin, Interface: "lan",
+			Credential: func() (string, error) { return key, nil }})
 		if err != nil {
 			return nil, err
 		}

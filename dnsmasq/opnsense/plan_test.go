@@ -180,8 +180,8 @@ func TestForeignRows(t *testing.T) {
 	}
 }
 
-// A foreign boot entry that stands after ours for BIOS and before the one that is added for UEFI defeats nothing, as the
-// last that matches wins; for a BIOS machine it does.
+// A foreign boot entry that stands after ours for BIOS and before the one that is added for UEFI defeats nothing, as
+// the last that matches wins; for a BIOS machine it does.
 func TestEntryBetween(t *testing.T) {
 	for kind, refused := range map[string]bool{"efi64": false, "bios": true} {
 		f, s := stand(t, opnsensetest.Options{})

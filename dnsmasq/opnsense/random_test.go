@@ -25,7 +25,8 @@ func randomDnsmasq(r *rand.Rand, d *opnsensetest.Dnsmasq) {
 		return d.Tags[r.IntN(len(d.Tags))].UUID
 	}
 	for n := range r.IntN(6) {
-		o := opnsensetest.Option{UUID: id(2, n), Type: "set", Option: "42", Value: "10.77.0.9", Description: "time \"here\""}
+		o := opnsensetest.Option{UUID: id(2, n), Type: "set", Option: "42", Value: "10.77.0.9",
+			Description: "time \"here\""}
 		switch r.IntN(4) {
 		case 0:
 			o.Tag, o.Force = tag(), "1"

@@ -96,7 +96,8 @@ func ParseKey(text string) (key, secret string, err error) {
 		lines = strings.SplitN(lines[0], ":", 2)
 	}
 	if len(lines) != 2 {
-		return "", "", fmt.Errorf(`%w: want the two lines "key=…" and "secret=…" of the file that OPNsense gives`, ErrKey)
+		return "", "", fmt.Errorf(`%w: want the two lines "key=…" and "secret=…" of the file that OPNsense gives`,
+			ErrKey)
 	}
 	key, secret = strings.TrimSpace(lines[0]), strings.TrimSpace(lines[1])
 	if strings.HasPrefix(key, "secret=") && strings.HasPrefix(secret, "key=") {

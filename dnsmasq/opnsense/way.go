@@ -117,7 +117,8 @@ func (h *session) around(ctx context.Context, c choice, p *dhcp.Plan) error {
 
 // Apply writes our entries, restarts the DHCP server and waits until it runs. Where it does not run with them, the
 // entries from before are put back, and the error wraps dhcp.ErrReload. Where the firewall rejects one of them, what
-// was written before that is put back.
+// was written before that is put back. dhcp.Configure reads back what it leaves: where that is not what was written,
+// the journal must go on saying that something was, which dhcp.ErrChanged from here would deny.
 func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 	return s.on(ctx, func(h *session, w way) error {
 		now, err := w.state(ctx)
@@ -142,13 +143,11 @@ func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 			return h.unwrite(ctx, w, p, err)
 		}
 		h.cfg.Log.Info("entries written", "server", h.cfg.URL.Host, "iface", h.cfg.Interface, "daemon", w.daemon().Name)
-		if err := h.load(ctx, w.daemon()); err != nil {
-			if errors.Is(err, ErrStopped) {
-				return h.rollBack(ctx, w, p, err)
-			}
-			return err
+		err = h.load(ctx, w.daemon())
+		if errors.Is(err, ErrStopped) {
+			return h.rollBack(ctx, w, p, err)
 		}
-		return h.readBack(ctx, w, p.After)
+		return err
 	})
 }
 

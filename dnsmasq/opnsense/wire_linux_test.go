@@ -86,7 +86,8 @@ func TestDnsmasqOnTheWire(t *testing.T) {
 		t.Errorf("bios is sent %q", name)
 	}
 	f.Edit(func(c *opnsensetest.Config) {
-		c.Dnsmasq.Boots = slices.DeleteFunc(c.Dnsmasq.Boots, func(b opnsensetest.Boot) bool { return b.Filename == "other.0" })
+		theirs := func(b opnsensetest.Boot) bool { return b.Filename == "other.0" }
+		c.Dnsmasq.Boots = slices.DeleteFunc(c.Dnsmasq.Boots, theirs)
 	})
 	if _, err := (dhcp.Revert{Server: s, Journal: j, Probe: ask}).Run(t.Context()); err != nil {
 		t.Fatalf("revert: %v", err)
