@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,7 +70,7 @@ func TestErrors(t *testing.T) {
 				open = append(open, c.open)
 			}
 			f, s := stand(t, c.site, open...)
-			before := f.Config()
+			others, ours := othersOf(f), oursOf(f)
 			f.Fault(c.fault)
 			p, err := s.Plan(t.Context(), fullBoot("10.77.0.5"))
 			if err == nil {
@@ -84,10 +85,11 @@ func TestErrors(t *testing.T) {
 					t.Errorf("the error has a secret: %v", err)
 				}
 			}
-			after := f.Config()
-			if left := len(after.Dnsmasq.Tags) + len(after.Dnsmasq.Options) + len(after.Dnsmasq.Boots); !c.written &&
-				left != len(before.Dnsmasq.Tags)+len(before.Dnsmasq.Options)+len(before.Dnsmasq.Boots) {
-				t.Errorf("%d entries are left: %+v", left, after.Dnsmasq)
+			if now := othersOf(f); string(now) != string(others) {
+				t.Errorf("others' are\n%s\nthey were\n%s", now, others)
+			}
+			if now := oursOf(f); !c.written && !slices.Equal(now, ours) {
+				t.Errorf("pxeagent's are\n%s\nthey were\n%s", now, ours)
 			}
 			if f.Loads() > 0 {
 				t.Errorf("it was restarted %d times", f.Loads())

@@ -80,7 +80,7 @@ func TestOthersAreUntouched(t *testing.T) {
 	f, s := stand(t, opnsensetest.Options{})
 	for n := range 500 {
 		f.Edit(func(c *opnsensetest.Config) { randomDnsmasq(rand.New(rand.NewPCG(uint64(n), 3)), &c.Dnsmasq) })
-		others := othersOf(f)
+		others, ours := othersOf(f), oursOf(f)
 		p := mustApply(t, s, fullBoot(fmt.Sprintf("10.77.0.%d", 1+n%200)))
 		if now := othersOf(f); string(now) != string(others) {
 			t.Fatalf("%d: after apply others are\n%s\nthey were\n%s", n, now, others)
@@ -91,6 +91,30 @@ func TestOthersAreUntouched(t *testing.T) {
 		if now := othersOf(f); string(now) != string(others) {
 			t.Fatalf("%d: after revert others are\n%s\nthey were\n%s", n, now, others)
 		}
-		// That the record is what it was is what Revert reads back.
+		if now := oursOf(f); !slices.Equal(now, ours) {
+			t.Fatalf("%d: after revert pxeagent's are\n%s\nthey were\n%s", n, now, ours)
+		}
 	}
+}
+
+// oursOf are the rows of pxeagent, whatever their order.
+func oursOf(f *opnsensetest.Firewall) []string {
+	d, o := f.Config().Dnsmasq, own{"lan"}
+	var list []string
+	add := func(uuid string, row any) {
+		if o.has(uuid) {
+			list = append(list, fmt.Sprintf("%+v", row))
+		}
+	}
+	for _, e := range d.Tags {
+		add(e.UUID, e)
+	}
+	for _, e := range d.Options {
+		add(e.UUID, e)
+	}
+	for _, e := range d.Boots {
+		add(e.UUID, e)
+	}
+	slices.Sort(list)
+	return list
 }
