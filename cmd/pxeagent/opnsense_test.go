@@ -267,7 +267,7 @@ func TestOPNsenseEditedMeanwhile(t *testing.T) {
 
 	s = newOPNsenseSite(t, opnsensetest.Options{})
 	nth(16, opnsensetest.Fault{}, edited)(s)
-	s.check(remoteCase{name: "in the middle", line: opnSenseConfigure, code: "revert-failed",
+	s.check(remoteCase{name: "in the middle", line: opnSenseConfigure, code: "changed",
 		say: "hint: `pxeagent revert --discard-later-changes`"})
 	kept(s)
 	s.check(remoteCase{name: "undone", line: "revert --discard-later-changes --interface lan --opnsense-key-file key",
