@@ -124,8 +124,11 @@ func TestWatchdog(t *testing.T) {
 	go func() {
 		defer close(ended)
 		watchdog(ctx, time.Millisecond, func() {
-			responding <- struct{}{}
-			<-hang
+			select {
+			case responding <- struct{}{}:
+				<-hang
+			case <-ctx.Done(): // a tick may come before it is seen
+			}
 		})
 	}()
 	for range 3 {
