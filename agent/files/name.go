@@ -100,3 +100,22 @@ func cutURL(name string) (string, bool) {
 	}
 	return name, false
 }
+
+func caseQuirk(differs bool) boot.Quirk {
+	if differs {
+		return boot.LetterCase
+	}
+	return ""
+}
+
+func foldName(files map[string]*content, name string) (string, bool) {
+	if _, ok := files[name]; ok {
+		return name, true
+	}
+	for known := range files {
+		if strings.EqualFold(known, name) {
+			return known, true
+		}
+	}
+	return "", false
+}

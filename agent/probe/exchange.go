@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -275,14 +273,6 @@ func (x *exchange) take(p incoming) bool {
 	return true
 }
 
-func (x *exchange) offers() []firmware.Offer {
-	offers := make([]firmware.Offer, len(x.heard))
-	for i, h := range x.heard {
-		offers[i] = h.offer
-	}
-	return offers
-}
-
 // note keeps a sentence once.
 func (x *exchange) note(format string, args ...any) {
 	if s := fmt.Sprintf(format, args...); !slices.Contains(x.notes, s) && len(x.notes) < maxOffers {
@@ -335,17 +325,4 @@ func (x *exchange) asked(b []byte) *ask {
 		}
 	}
 	return nil
-}
-
-// compareOffers orders offers by client, server, and whether they are from port 4011.
-func compareOffers(a, b firmware.Offer) int {
-	return cmp.Or(cmp.Compare(a.Client, b.Client), a.Server.Compare(b.Server), cmp.Compare(rank(a), rank(b)),
-		strings.Compare(a.Option67, b.Option67), strings.Compare(a.File, b.File), a.YourIP.Compare(b.YourIP))
-}
-
-func rank(o firmware.Offer) int {
-	if o.Via == viaPXE {
-		return 1
-	}
-	return 0
 }
