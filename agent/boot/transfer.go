@@ -59,7 +59,12 @@ type Ask struct {
 	Facts  Facts // what it told of its machine with the request (HTTP: query or form)
 	Told   bool  // it told facts, if only empty ones: whoever did not may be asked for them
 	Check  bool  // it says that it is a check and no machine (CheckHeader)
+	// Answered: the client has answered by now, so that its address is not forged. Only of TFTP is that not certain.
+	Answered bool
 }
+
+// Proven reports whether a machine must have sent the request: its address is not forged.
+func (a Ask) Proven() bool { return a.Proto != TFTP || a.Answered }
 
 // Given is a menu that a boot loader was given. The zero Given is none.
 type Given struct {
@@ -76,16 +81,12 @@ type Transfer struct {
 	Took       time.Duration
 	Bytes      int64 // payload bytes acknowledged (TFTP) or written (HTTP)
 	Resent     int   // TFTP: packets sent again
-	Answered   bool  // TFTP: the client answered, so that its address is not forged
 	Further    bool  // HTTP: a part of the file that is not its beginning, as of a disk image that is booted
 	LoopBroken bool  // iPXE asked for an NBP and was given the script, so that it does not load itself for ever
 	Given      Given // what is in the menu that was made for it
 	Quirks     []Quirk
 	Err        error // why, where Outcome is not OK or SizeProbe
 }
-
-// Proven reports whether a machine must have sent the request: its address is not forged.
-func (t Transfer) Proven() bool { return t.Proto != TFTP || t.Answered }
 
 // GivenDisk reports whether it is a menu by which a loader boots the machine's own disk at once, and asks for nothing
 // more. GRUB and iPXE ask for a file first that says so.

@@ -80,6 +80,7 @@ func TestObserverNeverWaits(t *testing.T) {
 		if i%2 == 1 {
 			answered.Proto = boot.HTTP
 		}
+		o.Begin(answered.Ask)
 		o.End(answered)
 	}
 	if took := time.Since(began); took > 5*time.Second {

@@ -41,7 +41,12 @@ type requestEvent struct {
 }
 
 // proven reports whether a machine must have sent it: its address is not forged.
-func (e requestEvent) proven() bool { return e.ended != nil && e.ended.Proven() }
+func (e requestEvent) proven() bool {
+	if e.began != nil {
+		return e.began.Proven()
+	}
+	return e.ended.Proven()
+}
 
 // Recorder makes boots of requests, keeps them, and tells who wants to know. It is the servers' boot.Observer. All but
 // that and the feed is of the goroutine that runs it.

@@ -120,7 +120,11 @@ func (tb *table) turn(now time.Time, made func(place, netip.AddrPort, string) *t
 			break
 		}
 		k := key{at.sock, client}
-		if tb.running[k] != nil || tb.perClient[client.Addr()] >= tb.mostEach {
+		switch {
+		case tb.running[k] != nil:
+			continue // it is being answered
+		case tb.perClient[client.Addr()] >= tb.mostEach:
+			tb.pending.dropped++
 			continue
 		}
 		t := made(at, client, raw)

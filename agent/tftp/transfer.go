@@ -169,7 +169,6 @@ func (t *transfer) finish() {
 	case t.limited && errors.Is(t.end.Err, errGone) && !t.nearlyDone():
 		s.strangers.barred.add(addr, time.Now()) // it never asked
 	}
-	t.end.Answered = t.answered.Load()
 	if !t.begun {
 		s.unreported.Add(1)
 		return
@@ -228,6 +227,7 @@ func (t *transfer) hear() {
 	t.heard.Store(int64(t.session.heardAt))
 	if !t.answered.Load() {
 		t.answered.Store(true)
+		t.end.Answered = true
 		t.server.table.answered(t)
 		t.server.strangers.answered(t.key.client.Addr())
 		if !t.server.SinglePort {
