@@ -2,7 +2,6 @@ package openwrt
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -27,15 +26,11 @@ const testPassword = "correct horse, battery staple"
 
 func TestMain(m *testing.M) {
 	os.Exit(dhcptest.Main(m, func(args []string, step func()) (dhcp.Server, error) {
-		u, err := url.Parse(args[0])
+		u, pin, _, err := dhcptest.ParseRemote(args)
 		if err != nil {
 			return nil, err
 		}
-		var pin [32]byte
-		if _, err := hex.Decode(pin[:], []byte(args[1])); err != nil {
-			return nil, err
-		}
-		s, err := New(config(u, pin))
+		s, err := New(config(u, *pin))
 		if err != nil {
 			return nil, err
 		}
@@ -170,10 +165,9 @@ func TestConformance(t *testing.T) {
 	dhcptest.Run(t, func(t *testing.T) dhcptest.Backend {
 		s := newSite(t, openwrttest.Options{})
 		edits := 0
-		pin := s.Fingerprint()
 		return dhcptest.Backend{
 			Open:  func(testing.TB) dhcp.Server { return s.open() },
-			Args:  []string{s.URL().String(), hex.EncodeToString(pin[:])},
+			Args:  dhcptest.RemoteArgs(s.URL(), s.Fingerprint()),
 			Wants: []dhcp.Boot{boot("10.77.0.5"), boot("10.77.0.6"), onlyBIOS("10.77.0.7")},
 			EditOwn: func(_ testing.TB, edit int) {
 				if s.Pending() {

@@ -1,9 +1,7 @@
 package opnsense
 
 import (
-	"encoding/hex"
 	"net/http"
-	"net/url"
 	"os"
 	"testing"
 	"time"
@@ -16,17 +14,12 @@ import (
 // TestMain is also that of the processes that the conformance suite kills; their arguments are those of childArgs.
 func TestMain(m *testing.M) {
 	os.Exit(dhcptest.Main(m, func(args []string, step func()) (dhcp.Server, error) {
-		u, err := url.Parse(args[0])
+		u, pin, others, err := dhcptest.ParseRemote(args)
 		if err != nil {
 			return nil, err
 		}
-		var pin [32]byte
-		if _, err := hex.Decode(pin[:], []byte(args[1])); err != nil {
-			return nil, err
-		}
-		key := args[2]
-		s, err := New(Config{URL: u, TLSSHA256: &pin, Interface: "lan",
-			Credential: func() (string, error) { return key, nil }})
+		s, err := New(Config{URL: u, TLSSHA256: pin, Interface: "lan",
+			Credential: func() (string, error) { return others[0], nil }})
 		if err != nil {
 			return nil, err
 		}
@@ -41,6 +34,5 @@ func TestMain(m *testing.M) {
 }
 
 func childArgs(f *opnsensetest.Firewall) []string {
-	pin := f.Fingerprint()
-	return []string{f.URL().String(), hex.EncodeToString(pin[:]), f.Key()}
+	return dhcptest.RemoteArgs(f.URL(), f.Fingerprint(), f.Key())
 }

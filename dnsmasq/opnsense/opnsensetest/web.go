@@ -1,22 +1,21 @@
 package opnsensetest
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
+	"pxeagent/dnsmasq/dnsmasqtest"
 	"sync"
 	"time"
 )
+
+// name is the one that a new firewall has.
+const name = "OPNsense.internal"
 
 // web is the firewall's web server, which ends and starts again with it.
 type web struct {
@@ -30,28 +29,12 @@ type web struct {
 }
 
 func newWeb(h http.Handler, listen string) (*web, error) {
-	cert, err := newCertificate()
+	cert, err := dnsmasqtest.Certificate(name, 397)
 	if err != nil {
-		return nil, fmt.Errorf("making the certificate: %w", err)
+		return nil, err
 	}
 	w := &web{handler: h, cert: cert, addr: listen}
 	return w, w.on()
-}
-
-// newCertificate is a self-signed one, as a new firewall makes.
-func newCertificate() (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	now := time.Now()
-	form := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "OPNsense.internal"},
-		DNSNames: []string{"OPNsense.internal"}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(0, 0, 397),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, form, form, &key.PublicKey, key)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
 func (w *web) fingerprint() [32]byte { return sha256.Sum256(w.cert.Certificate[0]) }
@@ -102,6 +85,6 @@ func (f *Firewall) Transport() *http.Transport {
 	if c, err := x509.ParseCertificate(f.web.cert.Certificate[0]); err == nil {
 		pool.AddCert(c)
 	}
-	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "OPNsense.internal",
+	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: name,
 		MinVersion: tls.VersionTLS12}}
 }

@@ -3,17 +3,11 @@
 package piholetest
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -101,8 +95,8 @@ func New(o Options) (*Pihole, error) {
 		}
 	}
 	var err error
-	if p.cert, err = newCertificate(); err != nil {
-		return nil, fmt.Errorf("making the certificate: %w", err)
+	if p.cert, err = certificate(); err != nil {
+		return nil, err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -117,20 +111,8 @@ func New(o Options) (*Pihole, error) {
 	return p, nil
 }
 
-func newCertificate() (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	now := time.Now()
-	form := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "pi.hole"}, DNSNames: []string{"pi.hole"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(0, 0, 47),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, form, form, &key.PublicKey, key)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
-}
+// certificate is one that FTL makes.
+func certificate() (tls.Certificate, error) { return dnsmasqtest.Certificate("pi.hole", 47) }
 
 // presents is the current certificate, which may change while it serves.
 func (p *Pihole) presents(*tls.ClientHelloInfo) (*tls.Config, error) {
@@ -142,7 +124,7 @@ func (p *Pihole) presents(*tls.ClientHelloInfo) (*tls.Config, error) {
 
 // RenewCertificate makes a new key and certificate, as FTL does from 6.3 on two days before the old one ends.
 func (p *Pihole) RenewCertificate() error {
-	c, err := newCertificate()
+	c, err := certificate()
 	if err != nil {
 		return err
 	}
