@@ -17,9 +17,11 @@ func tftpLoad(s *tftp.Server) []prometheus.Collector {
 			Namespace: namespace, Name: "tftp_waiting_requests",
 			Help: "TFTP requests that wait for their turn, as there are more than may be answered.",
 		}, func() float64 { return float64(s.Load().Waiting) }),
-		count("tftp_dropped_requests_total", "TFTP requests that were never answered: too many waited, or they waited too long.",
+		count("tftp_dropped_requests_total",
+			"TFTP requests that were never answered: too many waited, or they waited too long.",
 			func(l tftp.Load) uint64 { return l.Dropped }),
-		count("tftp_unreported_requests_total", "TFTP requests from addresses that did not answer, which are counted nowhere "+
-			"else as there were too many.", func(l tftp.Load) uint64 { return l.Unreported }),
+		count("tftp_unreported_requests_total",
+			"TFTP requests from addresses that did not answer, which are counted nowhere else as there were too many.",
+			func(l tftp.Load) uint64 { return l.Unreported }),
 	}
 }

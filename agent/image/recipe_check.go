@@ -213,7 +213,7 @@ func checkURL(s string) error {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%q is no URL", s)
+		return fmt.Errorf("invalid URL %q", s)
 	case u.Scheme != "http" && u.Scheme != "https":
 		return fmt.Errorf("%q has no scheme that is known; want https://… or http://…", u.Redacted())
 	case u.Host == "":

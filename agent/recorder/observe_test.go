@@ -56,8 +56,8 @@ func value(t testing.TB, reg *prometheus.Registry, name string) float64 {
 	return 0
 }
 
-// Requests are reported without waiting, though nobody listens. Of those that may be forged, what does not fit the queue
-// is counted; what a machine must have sent is followed later, all of it.
+// Requests are reported without waiting, though nobody listens. Of those that may be forged, what does not fit the
+// queue is counted; what a machine must have sent is followed later, all of it.
 func TestObserverNeverWaits(t *testing.T) {
 	o, reg := newObserved(t)
 	const n, machines = queueMost + 1000, 100

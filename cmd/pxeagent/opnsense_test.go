@@ -65,7 +65,8 @@ func TestOPNsenseFromTheCommandLine(t *testing.T) {
 		}
 	}
 	s.check(
-		remoteCase{name: "interfaces", line: "opnsense interfaces --opnsense-key-file key", code: "done", say: "10.77.0.0/24"},
+		remoteCase{name: "interfaces", line: "opnsense interfaces --opnsense-key-file key", code: "done",
+			say: "10.77.0.0/24"},
 		remoteCase{name: "a plan", line: opnSensePlan, code: "differs", say: "whatever else somebody saved"},
 		remoteCase{name: "by description", line: strings.Replace(opnSensePlan, "lan", "LAN", 1), code: "differs"},
 		remoteCase{name: "no key", line: strings.Replace(opnSensePlan, "--opnsense-key-file key", "", 1), code: "usage",

@@ -70,7 +70,7 @@ func FuzzFailure(f *testing.F) {
 		a := remote.Reply{Status: status, Body: []byte(body), Location: body}
 		err := testSession.failure("/api/dnsmasq/settings/get", a)
 		if err == nil {
-			t.Fatalf("%q is no error", body)
+			t.Fatalf("%q is taken for a success", body)
 		}
 		pair := base64.StdEncoding.EncodeToString([]byte(testKey + ":" + testSecret))
 		for _, secret := range []string{testKey, testSecret, pair, "\n"} {

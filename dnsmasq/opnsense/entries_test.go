@@ -207,7 +207,7 @@ func TestSteps(t *testing.T) {
 				}
 				// A run that goes on from there gets there as well.
 				if end, err := apply(half, o.steps(half, o.canonical(target))); err != nil || !raw(end).Same(raw(target)) {
-					t.Errorf("%s to %s, cut after step %d and begun anew: %v", from, to, n, err)
+					t.Errorf("%s to %s, cut after step %d and started again: %v", from, to, n, err)
 				}
 			}
 			end, err := apply(now, steps)

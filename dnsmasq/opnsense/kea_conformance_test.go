@@ -43,8 +43,8 @@ type keaConf struct {
 	} `json:"Dhcp4"`
 }
 
-// asDnsmasq is the configuration for the first subnet in lines of Dnsmasq, where the last one that matches wins as well.
-// So the suite needs no Kea, which takes seconds to start; TestKeaOnTheWire has a real one.
+// asDnsmasq is the configuration for the first subnet in lines of Dnsmasq, where the last one that matches wins as
+// well. So the suite needs no Kea, which takes seconds to start; TestKeaOnTheWire has a real one.
 func asDnsmasq(text []byte) (string, error) {
 	var c keaConf
 	if err := json.Unmarshal(text, &c); err != nil {

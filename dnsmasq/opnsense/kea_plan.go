@@ -183,7 +183,7 @@ func (v keaView) changes(now keaRecord) []dhcp.Problem {
 			v.Subnet.Subnet, why))
 	}
 	if s := v.Subnet; s.Autocollect {
-		list = append(list, dhcp.Note("autocollect", "OPNsense sets routers, DNS and NTP servers of %s anew from the "+
+		list = append(list, dhcp.Note("autocollect", "OPNsense rewrites routers, DNS and NTP servers of %s from the "+
 			"interface's address with each change, as auto collect is on; now they are %q, %q and %q", s.Subnet, s.Routers,
 			s.NameServers, s.NTPServers))
 	}

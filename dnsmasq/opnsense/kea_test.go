@@ -289,8 +289,8 @@ func TestKeaReservations(t *testing.T) {
 	}
 }
 
-// The privilege for Kea is enough. With that for interfaces the subnet is known by its addresses, whatever it is called,
-// and so are the firewall's offers.
+// The privilege for Kea is enough. With that for interfaces the subnet is known by its addresses, whatever it is
+// called, and so are the firewall's offers.
 func TestKeaPrivileges(t *testing.T) {
 	for _, c := range []struct {
 		name       string

@@ -41,8 +41,9 @@ var opnSenseKeys = []config.Key{
 		Usage: "the OPNsense firewall, such as https://192.168.1.1",
 		Into:  config.One(func(c *config.Config) **url.URL { return &opnSenseOf(c).URL }, parseLocalHTTP)},
 	{Name: "dhcp.opnsense.key_file", Flag: "opnsense-key-file", Arg: "FILE", Path: true,
-		Usage: "file that OPNsense gives for a new API key: a line key= and a line secret=, mode 0600; - reads standard input",
-		Into:  config.Text(func(c *config.Config) *string { return &opnSenseOf(c).KeyFile })},
+		Usage: "file that OPNsense gives for a new API key: a line key= and a line secret=, mode 0600; - reads standard " +
+			"input",
+		Into: config.Text(func(c *config.Config) *string { return &opnSenseOf(c).KeyFile })},
 	{Name: "dhcp.opnsense.tls_sha256", Flag: "opnsense-tls-sha256", Arg: "HEX",
 		Usage: "SHA-256 of the firewall's certificate, in hex: this one is accepted, whoever signed it, and no other",
 		Into:  config.One(func(c *config.Config) **[32]byte { return &opnSenseOf(c).TLSSHA256 }, config.ParseFingerprint)},
@@ -165,7 +166,8 @@ stand in interface (--interface).`,
 			list, err := s.Interfaces(ctx)
 			rows := [][]string{{"DESCRIPTION", "ID", "DHCP", "NETWORKS"}}
 			for _, i := range list {
-				rows = append(rows, []string{i.Description, i.Name, cmp.Or(string(i.Daemon), "-"), cmp.Or(prefixes(i.Networks), "-")})
+				server, networks := cmp.Or(string(i.Daemon), "-"), cmp.Or(prefixes(i.Networks), "-")
+				rows = append(rows, []string{i.Description, i.Name, server, networks})
 			}
 			return list, rows, err
 		})

@@ -56,5 +56,6 @@ func trusted(ctx context.Context, what string, web standInWeb) (string, error) {
 	if shown.SHA256 != web.Fingerprint() {
 		return "", errors.New("the certificate is not the " + what + "'s own")
 	}
-	return fmt.Sprintf("the certificate of %s is pinned, SHA-256 %.23s…", web.URL(), remote.Fingerprint(shown.SHA256)), nil
+	sum := remote.Fingerprint(shown.SHA256)
+	return fmt.Sprintf("the certificate of %s is pinned, SHA-256 %.23s…", web.URL(), sum), nil
 }

@@ -109,8 +109,8 @@ var (
 func Codes() []Code {
 	return []Code{
 		Done, Unexpected, Differs, Wrong, Menu, Damaged, Usage, Refused, NoJournal, Checksum, BadImage, SecureBoot,
-		NotServing, Changed, PutBack, RevertFailed, NotKept, NotProven, NoOffer, Foreign, Locked, Running, Permission, NoInterface,
-		Root, NoVersion, NoImage, NoBoot, PortTaken, NoProgram, NotWritable, Restart, Download, NotRunning, Interrupted,
+		NotServing, Changed, PutBack, RevertFailed, NotKept, NotProven, NoOffer, Foreign, Locked, Running, Permission,
+		NoInterface, Root, NoVersion, NoImage, NoBoot, PortTaken, NoProgram, NotWritable, Restart, Download, NotRunning, Interrupted,
 	}
 }
 

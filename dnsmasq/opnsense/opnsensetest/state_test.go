@@ -78,7 +78,7 @@ func TestOrder(t *testing.T) {
 	}
 	call(t, f, "POST", settings+"delOption/"+matchID, "{}")
 	if _, got = call(t, f, "POST", settings+"delTag/"+tagID, "{}"); got != `{"result":"deleted"}` {
-		t.Errorf("a tag that is no more in use: %s", got)
+		t.Errorf("a tag that nothing uses any longer: %s", got)
 	}
 	_, added := call(t, f, "POST", settings+"add_boot", `{"boot":{"filename":"e.efi"}}`)
 	if id := decode(t, added).(map[string]any)["uuid"]; id != f.Config().Dnsmasq.Boots[0].UUID ||

@@ -46,7 +46,7 @@ func TestTemplate(t *testing.T) {
 		lines := strings.Split(conf, "\n")
 		for _, want := range slices.Concat(all, boots) {
 			if !slices.Contains(lines, want) {
-				t.Errorf("%s: there is no line %s in\n%s", version, want, conf)
+				t.Errorf("%s: line %s not found in\n%s", version, want, conf)
 			}
 		}
 		if n := strings.Count(conf, "dhcp-boot="); n != len(boots) {
