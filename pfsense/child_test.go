@@ -12,6 +12,7 @@ import (
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/dhcptest"
+	"pxeagent/agent/dhcp/remote"
 )
 
 // TestMain makes this program the child processes that tests kill half-way: those of the conformance suite, whose
@@ -73,9 +74,8 @@ func (r Reach) Open() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{URL: u, Transport: r.Transport, Interface: "ADMIN", User: r.User, TLSSHA256: &r.SHA256,
-		TellIPXE: r.TellIPXE,
-		Password: func() (string, error) { return r.Password, nil }})
+	return New(Config{Config: remote.Config{URL: u, TLSSHA256: &r.SHA256}, Transport: r.Transport, Interface: "ADMIN",
+		User: r.User, TellIPXE: r.TellIPXE, Password: func() (string, error) { return r.Password, nil }})
 }
 
 // At makes s live by another clock.

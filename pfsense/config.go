@@ -6,25 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"sync"
+
+	"pxeagent/agent/dhcp/remote"
 )
 
 // Config says which pfSense firewall, and how it is reached.
 type Config struct {
-	URL       *url.URL // https, host and port
-	Transport string   // auto, rest, xmlrpc
-	Interface string   // description, internal id or device; "": none, which is enough to list them
+	remote.Config
+	Transport string // auto, rest, xmlrpc
+	Interface string // description, internal id or device; "": none, which is enough to list them
 
 	User string
 	// Password and APIKey are called once, when first needed. They return "" if there is none; nil: there is none.
 	Password, APIKey func() (string, error)
-
-	TLSSHA256 *[32]byte // of the only certificate that is accepted, in DER; nil: CAs verify it
-	CAFile    string    // PEM; "": the system's CAs
-
-	StateDir  string // where rejected logins are recorded; "": nowhere
-	RetryAuth bool   // send a credential that was rejected before
 
 	// TellIPXE makes Kea send iPXE dhcp.Boot.Script, by a client class in the firewall's custom configuration for Kea. If
 	// that is not possible, Plan refuses. Without it iPXE is sent the same as firmware, and a class from before is

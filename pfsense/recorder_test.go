@@ -94,8 +94,8 @@ func text(s string) func() (string, error) { return func() (string, error) { ret
 // config reaches b with its certificate pinned.
 func (b *recorder) config(t *testing.T, transport string) Config {
 	return Config{
-		URL: b.url(t), Transport: transport, User: testUser, Password: text(testPassword),
-		TLSSHA256: b.fingerprint(),
+		Config:    remote.Config{URL: b.url(t), TLSSHA256: b.fingerprint()},
+		Transport: transport, User: testUser, Password: text(testPassword),
 	}
 }
 

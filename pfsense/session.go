@@ -21,9 +21,7 @@ type session struct {
 }
 
 func newSession(c Config) (*session, error) {
-	client, err := remote.New(remote.Config{
-		URL: c.URL, TLSSHA256: c.TLSSHA256, CAFile: c.CAFile, StateDir: c.StateDir, RetryAuth: c.RetryAuth,
-	})
+	client, err := remote.New(c.Config)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pxeagent/agent/dhcp/remote"
 	"pxeagent/pfsense/pfsensetest"
 )
 
@@ -38,8 +39,8 @@ func TestStandInFollowsThePHP(t *testing.T) {
 			t.Fatal(err)
 		}
 		pin := wall.Fingerprint()
-		way := mustDial(t, Config{URL: wall.URL(), Transport: "xmlrpc", User: "admin", Password: text("pfsense"),
-			TLSSHA256: &pin})
+		way := mustDial(t, Config{Config: remote.Config{URL: wall.URL(), TLSSHA256: &pin}, Transport: "xmlrpc",
+			User: "admin", Password: text("pfsense")})
 
 		both := func(name string, args any) (php, standIn map[string]any) {
 			t.Helper()

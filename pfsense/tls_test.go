@@ -77,8 +77,8 @@ func TestPinned(t *testing.T) {
 	if served != 0 {
 		t.Error("looking at the certificate sent a request")
 	}
-	r := mustDial(t, Config{URL: u, Transport: "xmlrpc", User: testUser, Password: text(testPassword),
-		TLSSHA256: &seen.SHA256})
+	r := mustDial(t, Config{Config: remote.Config{URL: u, TLSSHA256: &seen.SHA256}, Transport: "xmlrpc",
+		User: testUser, Password: text(testPassword)})
 	if _, err := r.run(t.Context(), read); err != nil || served != 1 {
 		t.Fatalf("%v, %d requests", err, served)
 	}
@@ -146,7 +146,8 @@ func TestNoTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{URL: u, Transport: "rest", User: testUser, Password: text(testPassword), TLSSHA256: &[32]byte{}}
+	c := Config{Config: remote.Config{URL: u, TLSSHA256: &[32]byte{}}, Transport: "rest", User: testUser,
+		Password: text(testPassword)}
 	if _, err := mustDial(t, c).run(t.Context(), read); !errors.Is(err, ErrNotPfSense) {
 		t.Errorf("plain HTTP: %v", err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/dhcptest"
+	"pxeagent/agent/dhcp/remote"
 	"pxeagent/agent/firmware"
 	"pxeagent/agent/probe"
 	"pxeagent/deploy/lab"
@@ -59,8 +60,8 @@ func (s stepping) Revert(ctx context.Context, p dhcp.Plan) error {
 
 func config(u *url.URL, pin [32]byte) Config {
 	return Config{
-		URL: u, TLSSHA256: &pin, Interface: "lan", User: "pxeagent",
-		Password: func() (string, error) { return testPassword, nil },
+		Config:    remote.Config{URL: u, TLSSHA256: &pin},
+		Interface: "lan", User: "pxeagent", Password: func() (string, error) { return testPassword, nil },
 	}
 }
 

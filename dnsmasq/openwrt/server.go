@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"strings"
 	"time"
 
@@ -32,14 +31,10 @@ var (
 
 // Config says which router, and how it is reached.
 type Config struct {
-	URL       *url.URL // https, or http on loopback; host and port
-	Interface string   // a network of the router: "lan"; "": none, which is enough to list them
+	remote.Config
+	Interface string // a network of the router: "lan"; "": none, which is enough to list them
 	User      string
 	Password  func() (string, error) // called once, when first needed
-	TLSSHA256 *[32]byte              // of the only certificate that is accepted, in DER; nil: CAs verify it
-	CAFile    string                 // PEM; "": the system's CAs
-	StateDir  string                 // where rejected logins are recorded; "": nowhere
-	RetryAuth bool                   // send a login that was rejected before
 	ProbeMAC  net.HardwareAddr       // that the change will be verified as; nil: one that Dnsmasq does not know
 	Log       *slog.Logger           // nil: nothing is logged
 }
@@ -72,9 +67,7 @@ func New(c Config) (*Server, error) {
 	if strings.Trim(c.Interface, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" {
 		return nil, fmt.Errorf("invalid interface %q: want a network of the router, such as lan", c.Interface)
 	}
-	client, err := remote.New(remote.Config{
-		URL: c.URL, TLSSHA256: c.TLSSHA256, CAFile: c.CAFile, StateDir: c.StateDir, RetryAuth: c.RetryAuth,
-	})
+	client, err := remote.New(c.Config)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
 	"pxeagent/agent/firmware"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
@@ -37,7 +38,7 @@ func stand(t *testing.T, o opnsensetest.Options, change ...func(*Config)) (*opns
 func openAt(t testing.TB, f *opnsensetest.Firewall, change ...func(*Config)) *Server {
 	t.Helper()
 	pin := f.Fingerprint()
-	c := Config{URL: f.URL(), TLSSHA256: &pin, Interface: "lan",
+	c := Config{Config: remote.Config{URL: f.URL(), TLSSHA256: &pin}, Interface: "lan",
 		Credential: func() (string, error) { return f.Key(), nil }}
 	for _, set := range change {
 		set(&c)

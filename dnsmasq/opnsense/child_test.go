@@ -8,6 +8,7 @@ import (
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/dhcptest"
+	"pxeagent/agent/dhcp/remote"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
 
@@ -18,7 +19,7 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := New(Config{URL: u, TLSSHA256: pin, Interface: "lan",
+		s, err := New(Config{Config: remote.Config{URL: u, TLSSHA256: pin}, Interface: "lan",
 			Credential: func() (string, error) { return others[0], nil }})
 		if err != nil {
 			return nil, err

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"strings"
 	"time"
 
@@ -45,17 +44,13 @@ const (
 
 // Config says which firewall, and how it is reached.
 type Config struct {
-	URL       *url.URL // https, or http on loopback; host and port
-	Interface string   // its identifier ("lan", "opt1") or its description; "": none, which is enough to list them
+	remote.Config
+	Interface string // its identifier ("lan", "opt1") or its description; "": none, which is enough to list them
 	// Credential is called once, when first needed. It returns an API key and its secret, as ParseKey takes them.
 	Credential func() (string, error)
-	TLSSHA256  *[32]byte // of the only certificate that is accepted, in DER; nil: CAs verify it
-	CAFile     string    // PEM; "": the system's CAs
-	StateDir   string    // where rejected logins are recorded; "": nowhere
-	RetryAuth  bool      // send a key that was rejected before
-	Daemon     Daemon    // "": Auto
-	ProbeMAC   net.HardwareAddr
-	Log        *slog.Logger // nil: nothing is logged
+	Daemon     Daemon           // "": Auto
+	ProbeMAC   net.HardwareAddr // that the change will be verified as; nil: one that the firewall does not know
+	Log        *slog.Logger     // nil: nothing is logged
 }
 
 // restartLimit is how long a DHCP server may take until it runs again.
@@ -75,9 +70,7 @@ func New(c Config) (*Server, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	client, err := remote.New(remote.Config{
-		URL: c.URL, TLSSHA256: c.TLSSHA256, CAFile: c.CAFile, StateDir: c.StateDir, RetryAuth: c.RetryAuth,
-	})
+	client, err := remote.New(c.Config)
 	if err != nil {
 		return nil, err
 	}

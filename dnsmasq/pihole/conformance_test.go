@@ -16,6 +16,7 @@ import (
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/dhcptest"
+	"pxeagent/agent/dhcp/remote"
 	"pxeagent/agent/firmware"
 	"pxeagent/agent/probe"
 	"pxeagent/deploy/lab"
@@ -47,7 +48,8 @@ func TestMain(m *testing.M) {
 
 func config(u *url.URL, pin [32]byte) Config {
 	return Config{
-		URL: u, TLSSHA256: &pin, Interface: "eth0", Password: func() (string, error) { return testPassword, nil },
+		Config:    remote.Config{URL: u, TLSSHA256: &pin},
+		Interface: "eth0", Password: func() (string, error) { return testPassword, nil },
 	}
 }
 

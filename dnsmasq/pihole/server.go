@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"strings"
 	"time"
 
@@ -40,17 +39,13 @@ var (
 
 // Config says which Pi-hole, and how it is reached.
 type Config struct {
-	URL       *url.URL // https, or http on loopback; host and port
-	Interface string   // a device of Pi-hole's machine; "": none, which is enough to list them
+	remote.Config
+	Interface string // a device of Pi-hole's machine; "": none, which is enough to list them
 	// Password is called once, when first needed: an app password, or the main one. It returns "" where none is set.
-	Password  func() (string, error)
-	TLSSHA256 *[32]byte // of the only certificate that is accepted, in DER; nil: CAs verify it
-	CAFile    string    // PEM; "": the system's CAs
-	StateDir  string    // where rejected logins are recorded; "": nowhere
-	RetryAuth bool      // send a password that was rejected before
-	Mode      dnsmasq.Mode
-	ProbeMAC  net.HardwareAddr // that the change will be verified as; nil: one that Pi-hole does not know
-	Log       *slog.Logger     // nil: nothing is logged
+	Password func() (string, error)
+	Mode     dnsmasq.Mode     // "": dnsmasq.ModeServer
+	ProbeMAC net.HardwareAddr // that the change will be verified as; nil: one that Pi-hole does not know
+	Log      *slog.Logger     // nil: nothing is logged
 }
 
 // restartLimit is how long Pi-hole may take until it answers again: it opens a large database first.
@@ -75,9 +70,7 @@ func New(c Config) (*Server, error) {
 	if why := badInterface(c.Interface); why != "" {
 		return nil, fmt.Errorf("invalid interface %q: %s", c.Interface, why)
 	}
-	client, err := remote.New(remote.Config{
-		URL: c.URL, TLSSHA256: c.TLSSHA256, CAFile: c.CAFile, StateDir: c.StateDir, RetryAuth: c.RetryAuth,
-	})
+	client, err := remote.New(c.Config)
 	if err != nil {
 		return nil, err
 	}

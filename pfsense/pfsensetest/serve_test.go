@@ -35,9 +35,8 @@ func start(t *testing.T, o pfsensetest.Options) *pfsensetest.Firewall {
 func open(t *testing.T, f *pfsensetest.Firewall, transport string) *pfsense.Server {
 	t.Helper()
 	pin := f.Fingerprint()
-	s, err := pfsense.New(pfsense.Config{URL: f.URL(), Transport: transport, Interface: "admin", User: "admin",
-		TLSSHA256: &pin,
-		Password:  func() (string, error) { return "pfsense", nil }})
+	s, err := pfsense.New(pfsense.Config{Config: remote.Config{URL: f.URL(), TLSSHA256: &pin}, Transport: transport,
+		Interface: "admin", User: "admin", Password: func() (string, error) { return "pfsense", nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,9 +292,9 @@ func TestLockOut(t *testing.T) {
 	f := start(t, pfsensetest.Options{LockOut: 3})
 	pin := f.Fingerprint()
 	for i := range 4 {
-		bad, err := pfsense.New(pfsense.Config{URL: f.URL(), Transport: "xmlrpc", Interface: "admin", User: "admin",
-			TLSSHA256: &pin,
-			Password:  func() (string, error) { return "wrong", nil }})
+		bad, err := pfsense.New(pfsense.Config{Config: remote.Config{URL: f.URL(), TLSSHA256: &pin},
+			Transport: "xmlrpc", Interface: "admin", User: "admin",
+			Password: func() (string, error) { return "wrong", nil }})
 		if err != nil {
 			t.Fatal(err)
 		}

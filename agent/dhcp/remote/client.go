@@ -27,11 +27,11 @@ const MaxAnswer = 8 << 20
 
 // Config says which server, and how it is reached.
 type Config struct {
-	URL       *url.URL  // scheme, host and port
+	URL       *url.URL  // https, or http on loopback; host and port
 	TLSSHA256 *[32]byte // of the only certificate that is accepted, in DER; nil: CAs verify it
 	CAFile    string    // PEM; "": the system's CAs
 	StateDir  string    // where rejected logins are recorded; "": nowhere
-	RetryAuth bool      // send a login that was rejected before
+	RetryAuth bool      // send a login even where it was rejected before
 }
 
 // Client asks one server.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 
+	"pxeagent/agent/dhcp/remote"
 	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/dnsmasq"
 )
@@ -62,9 +63,9 @@ func TestKeysOfPfSense(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := pfSenseSettings{
-		URL: &url.URL{Scheme: "https", Host: "fw.lan:8443"}, Transport: "rest", User: "boot", PasswordFile: "/p",
-		APIKeyFile: "/k",
-		TLSSHA256:  (*[32]byte)(bytes.Repeat([]byte{0xab}, 32)), CAFile: "/c",
+		Config: remote.Config{URL: &url.URL{Scheme: "https", Host: "fw.lan:8443"},
+			TLSSHA256: (*[32]byte)(bytes.Repeat([]byte{0xab}, 32)), CAFile: "/c"},
+		Transport: "rest", User: "boot", PasswordFile: "/p", APIKeyFile: "/k",
 	}
 	if diff := cmp.Diff(want, *pfSenseOf(&l.Config)); diff != "" || l.Config.DHCP.Backend != "pfsense" {
 		t.Errorf("%s (-want +got):\n%s", l.Config.DHCP.Backend, diff)
@@ -138,11 +139,27 @@ func TestFirewallURL(t *testing.T) {
 		"https://fw.lan/api?x": `"https://fw.lan/api?x" has more than a host and a port; want https://fw.lan`,
 		"https://fw.lan:99999": `"https://fw.lan:99999" has port 99999; want a number from 1 to 65535`,
 	} {
-		if _, err := parseFirewallURL(text); err == nil || err.Error() != want {
+		if _, err := pfSenseAppliance.parseURL(text); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
-	if u, err := parseFirewallURL("https://FW.lan:443/"); err != nil || u.String() != "https://fw.lan" {
+	if u, err := pfSenseAppliance.parseURL("https://FW.lan:443/"); err != nil || u.String() != "https://fw.lan" {
 		t.Errorf("%v, %v", u, err)
+	}
+	// Without TLS only where it does not leave this machine.
+	for text, want := range map[string]string{
+		"http://localhost:80/":     "http://localhost",
+		"http://127.0.0.1:443":     "http://127.0.0.1:443",
+		"http://router":            "",
+		"https://me:secret@router": "",
+		"http://localhost/ubus":    "",
+	} {
+		u, err := openWrtAppliance.parseURL(text)
+		if (err == nil) != (want != "") || err == nil && u.String() != want {
+			t.Errorf("%s: %v, %v", text, u, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Error(err)
+		}
 	}
 }

@@ -2,8 +2,6 @@ package backend
 
 import (
 	"context"
-	"errors"
-	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -18,11 +16,15 @@ const openWrtName = "openwrt"
 
 // openWrtSettings are of a router. What is secret is not in it.
 type openWrtSettings struct {
-	URL          *url.URL // https, or http on loopback; host and port only; nil: none
+	remote.Config
 	User         string
 	PasswordFile string // absolute, "-" or ""
-	TLSSHA256    *[32]byte
-	CAFile       string // absolute, or ""
+}
+
+var openWrtAppliance = appliance{
+	name: openWrtName, product: "the OpenWrt router", what: "router", flags: "openwrt-", example: "https://192.168.1.1",
+	login: "dhcp.openwrt.user and dhcp.openwrt.password_file", console: "over SSH", local: true,
+	of: func(c *config.Config) *remote.Config { return &openWrtOf(c).Config },
 }
 
 func openWrtOf(c *config.Config) *openWrtSettings { return config.Own[openWrtSettings](c, openWrtName) }
@@ -33,48 +35,25 @@ var openWrtPassword = config.SecretSource{
 	Credential: "openwrt-password",
 }
 
-var openWrtKeys = []config.Key{
-	{Name: "dhcp.openwrt.url", Flag: "openwrt", Arg: "URL",
-		Usage: "the OpenWrt router, such as https://192.168.1.1",
-		Into:  config.One(func(c *config.Config) **url.URL { return &openWrtOf(c).URL }, parseLocalHTTP)},
-	{Name: "dhcp.openwrt.user", Default: "pxeagent", Flag: "openwrt-user", Arg: "NAME",
-		Usage: "user of the router's rpcd",
-		Into:  config.Text(func(c *config.Config) *string { return &openWrtOf(c).User })},
-	{Name: "dhcp.openwrt.password_file", Flag: "openwrt-password-file", Arg: "FILE", Path: true,
-		Usage: "file that holds that user's password, mode 0600; - reads standard input",
-		Into:  config.Text(func(c *config.Config) *string { return &openWrtOf(c).PasswordFile })},
-	{Name: "dhcp.openwrt.tls_sha256", Flag: "openwrt-tls-sha256", Arg: "HEX",
-		Usage: "SHA-256 of the router's certificate, in hex: this one is accepted, whoever signed it, and no other",
-		Into:  config.One(func(c *config.Config) **[32]byte { return &openWrtOf(c).TLSSHA256 }, config.ParseFingerprint)},
-	{Name: "dhcp.openwrt.ca_file", Flag: "openwrt-ca-file", Arg: "FILE", Path: true,
-		Usage: "PEM file with the CA that signed the router's certificate; default: the system's",
-		Into:  config.Text(func(c *config.Config) *string { return &openWrtOf(c).CAFile })},
-}
+var openWrtKeys = openWrtAppliance.keys(config.Key{
+	Name: "dhcp.openwrt.user", Default: "pxeagent", Flag: "openwrt-user", Arg: "NAME",
+	Usage: "user of the router's rpcd",
+	Into:  config.Text(func(c *config.Config) *string { return &openWrtOf(c).User }),
+}, config.Key{
+	Name: "dhcp.openwrt.password_file", Flag: "openwrt-password-file", Arg: "FILE", Path: true,
+	Usage: "file that holds that user's password, mode 0600; - reads standard input",
+	Into:  config.Text(func(c *config.Config) *string { return &openWrtOf(c).PasswordFile }),
+})
 
 // openWrt is a router that is asked over the network. Its networks are those of its configuration: lan.
 func openWrt() Backend {
 	return Backend{
-		Backend: config.Backend{
-			Name: openWrtName, Networks: "a network of the router", SendsURL: true,
-			Keys: openWrtKeys, Secrets: []config.SecretSource{openWrtPassword},
-			Check: func(c config.Config, wrong func(key, format string, args ...any)) {
-				if c.DHCP.Backend == openWrtName && openWrtOf(&c).URL == nil {
-					wrong("dhcp.openwrt.url", "is not set; dhcp.backend openwrt needs it, such as https://192.168.1.1")
-				}
-			},
-			Auto:     func(c config.Config) bool { return openWrtOf(&c).URL != nil },
-			AutoWhen: "its url is set",
-		},
+		Backend: openWrtAppliance.config("a network of the router", openWrtKeys, openWrtPassword),
 		Codes: []cli.Code{
 			Login, Privilege, Certificate, NoDHCP, DHCPOff, OtherProduct, Unavailable, Timeout, Unreachable, Server,
 		},
 		Flags: addRetryAuth, Refusals: openWrtRefusals, Hints: openWrtHints(), Commands: newOpenWrtCmd,
-		Find: findOpenWrt,
-		Open: func(_ *Session, n Network) (dhcp.Server, error) { return n.server, nil },
-		Key:  func(c config.Config, n Network) string { return openWrtOf(&c).URL.Host + "-" + n.Name },
-		Remember: func(c config.Config, name string) string {
-			return openWrtName + "/" + openWrtOf(&c).URL.Host + "/" + name
-		},
+		Find: findOpenWrt, Open: openFound, Key: openWrtAppliance.journalKey, Remember: openWrtAppliance.remember,
 		TellsIPXE: func(config.Config) (bool, string) {
 			return true, "the router's Dnsmasq knows iPXE by DHCP option 175 and sends it the menu's URL"
 		},
@@ -90,17 +69,13 @@ func openWrt() Backend {
 
 // openOpenWrt opens the router for a network; "" for none.
 func openOpenWrt(s *Session, network string) (*openwrt.Server, error) {
-	o := openWrtOf(&s.Config)
-	if o.URL == nil {
-		return nil, cli.Failure{
-			Code: cli.Usage, Err: errors.New("dhcp.openwrt.url: is not set"),
-			Hints: []string{"name the router: --openwrt https://192.168.1.1"},
-		}
+	at, err := openWrtAppliance.reach(s)
+	if err != nil {
+		return nil, err
 	}
 	return openwrt.New(openwrt.Config{
-		URL: o.URL, Interface: network, User: o.User, Password: s.secret(openWrtPassword), TLSSHA256: o.TLSSHA256,
-		CAFile: o.CAFile, StateDir: s.Config.StateDir, RetryAuth: s.once(retryAuth), ProbeMAC: s.Config.Probe.MAC,
-		Log: s.Log,
+		Config: at, Interface: network, User: openWrtOf(&s.Config).User, Password: s.secret(openWrtPassword),
+		ProbeMAC: s.Config.Probe.MAC, Log: s.Log,
 	})
 }
 
@@ -138,22 +113,15 @@ func openWrtHints() []cli.Rule {
 			"if it was pxeagent, killed in the middle: the router undoes it by itself; then run it again"),
 		cli.On(openwrt.ErrStopped, cli.Restart, "`logread -e dnsmasq` on the router says why"),
 		cli.On(openwrt.ErrUbus, Server, "`logread` on the router may say more"),
-		{Is: cli.IsError(remote.ErrPrivilege), Code: Privilege, Hints: func(error) []string {
-			return []string{
-				"put the file with the rights on the router, and name its group in the user's login: the guide openwrt.md has both",
-			}
-		}},
-	}, remoteHints(openWrtName, "the router", openWrtPassword)...)
+		cli.On(remote.ErrPrivilege, Privilege,
+			"put the file with the rights on the router, and name its group in the user's login: "+
+				"the guide openwrt.md has both"),
+	}, openWrtAppliance.hints(openWrtPassword)...)
 }
 
 func newOpenWrtCmd(h Host) *cobra.Command {
-	return cli.Group(openWrtName, "Look at an OpenWrt router: its certificate, its networks", trustCmd(h, trustee{
-		name: openWrtName, what: "router", keys: openWrtKeys, parse: parseLocalHTTP, example: "https://192.168.1.1",
-		url:      func(c *config.Config) *url.URL { return openWrtOf(c).URL },
-		pinned:   func(c *config.Config) *[32]byte { return openWrtOf(c).TLSSHA256 },
-		itself:   "over SSH",
-		shortcut: " (or give --openwrt-tls-sha256)",
-	}), newOpenWrtInterfacesCmd(h))
+	return cli.Group(openWrtName, "Look at an OpenWrt router: its certificate, its networks",
+		openWrtAppliance.trustCmd(h, openWrtKeys), newOpenWrtInterfacesCmd(h))
 }
 
 func newOpenWrtInterfacesCmd(h Host) *cobra.Command {

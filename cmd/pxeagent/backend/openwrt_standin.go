@@ -62,10 +62,8 @@ func (s *openWrtStandIn) Trust(ctx context.Context) (string, error) { return tru
 
 // Open opens it with its certificate pinned.
 func (s *openWrtStandIn) Open(bool) (dhcp.Server, error) {
-	pin := s.Fingerprint()
 	return openwrt.New(openwrt.Config{
-		URL: s.URL(), Interface: standInNetwork, User: demoUser, TLSSHA256: &pin, StateDir: s.state(),
-		Password: s.credential,
+		Config: s.reach(s), Interface: standInNetwork, User: demoUser, Password: s.credential,
 	})
 }
 

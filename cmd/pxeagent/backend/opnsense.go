@@ -1,15 +1,12 @@
 package backend
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/remote"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/dnsmasq/opnsense"
@@ -19,11 +16,16 @@ const opnSenseName = "opnsense"
 
 // opnSenseSettings are of a firewall. What is secret is not in it.
 type opnSenseSettings struct {
-	URL       *url.URL // https, or http on loopback; host and port only; nil: none
-	KeyFile   string   // absolute, "-" or ""
-	TLSSHA256 *[32]byte
-	CAFile    string // absolute, or ""
-	Server    opnsense.Daemon
+	remote.Config
+	KeyFile string // absolute, "-" or ""
+	Server  opnsense.Daemon
+}
+
+var opnSenseAppliance = appliance{
+	name: opnSenseName, product: "the OPNsense firewall", what: "firewall", flags: "opnsense-",
+	example: "https://192.168.1.1", login: "the API key in dhcp.opnsense.key_file",
+	console: "in a shell on its console", local: true,
+	of: func(c *config.Config) *remote.Config { return &opnSenseOf(c).Config },
 }
 
 func opnSenseOf(c *config.Config) *opnSenseSettings {
@@ -36,48 +38,28 @@ var opnSenseKey = config.SecretSource{
 	Credential: "opnsense-key", Lines: 2,
 }
 
-var opnSenseKeys = []config.Key{
-	{Name: "dhcp.opnsense.url", Flag: "opnsense", Arg: "URL",
-		Usage: "the OPNsense firewall, such as https://192.168.1.1",
-		Into:  config.One(func(c *config.Config) **url.URL { return &opnSenseOf(c).URL }, parseLocalHTTP)},
-	{Name: "dhcp.opnsense.key_file", Flag: "opnsense-key-file", Arg: "FILE", Path: true,
-		Usage: "file that OPNsense gives for a new API key: a line key= and a line secret=, mode 0600; - reads standard " +
-			"input",
-		Into: config.Text(func(c *config.Config) *string { return &opnSenseOf(c).KeyFile })},
-	{Name: "dhcp.opnsense.tls_sha256", Flag: "opnsense-tls-sha256", Arg: "HEX",
-		Usage: "SHA-256 of the firewall's certificate, in hex: this one is accepted, whoever signed it, and no other",
-		Into:  config.One(func(c *config.Config) **[32]byte { return &opnSenseOf(c).TLSSHA256 }, config.ParseFingerprint)},
-	{Name: "dhcp.opnsense.ca_file", Flag: "opnsense-ca-file", Arg: "FILE", Path: true,
-		Usage: "PEM file with the CA that signed the firewall's certificate; default: the system's",
-		Into:  config.Text(func(c *config.Config) *string { return &opnSenseOf(c).CAFile })},
-	{Name: "dhcp.opnsense.server", Default: string(opnsense.Auto), Flag: "opnsense-server", Arg: "NAME", Public: true,
-		Usage: "DHCP server of the firewall: dnsmasq, kea, or auto: the one that leases the addresses there",
-		Into: config.Choice(func(c *config.Config) *opnsense.Daemon { return &opnSenseOf(c).Server },
-			opnsense.Auto, opnsense.Dnsmasq, opnsense.Kea)},
-}
+var opnSenseKeys = append(opnSenseAppliance.keys(config.Key{
+	Name: "dhcp.opnsense.key_file", Flag: "opnsense-key-file", Arg: "FILE", Path: true,
+	Usage: "file that OPNsense gives for a new API key: a line key= and a line secret=, mode 0600; - reads standard " +
+		"input",
+	Into: config.Text(func(c *config.Config) *string { return &opnSenseOf(c).KeyFile }),
+}), config.Key{
+	Name: "dhcp.opnsense.server", Default: string(opnsense.Auto), Flag: "opnsense-server", Arg: "NAME", Public: true,
+	Usage: "DHCP server of the firewall: dnsmasq, kea, or auto: the one that leases the addresses there",
+	Into: config.Choice(func(c *config.Config) *opnsense.Daemon { return &opnSenseOf(c).Server },
+		opnsense.Auto, opnsense.Dnsmasq, opnsense.Kea),
+})
 
 // opnSense is a firewall that is asked over the network. An interface of it has a description and one identifier.
 func opnSense() Backend {
 	return Backend{
-		Backend: config.Backend{
-			Name: opnSenseName, Networks: "an identifier or a description of the firewall", SendsURL: true,
-			Keys: opnSenseKeys, Secrets: []config.SecretSource{opnSenseKey},
-			Check: func(c config.Config, wrong func(key, format string, args ...any)) {
-				if c.DHCP.Backend == opnSenseName && opnSenseOf(&c).URL == nil {
-					wrong("dhcp.opnsense.url", "is not set; dhcp.backend opnsense needs it, such as https://192.168.1.1")
-				}
-			},
-			Auto:     func(c config.Config) bool { return opnSenseOf(&c).URL != nil },
-			AutoWhen: "its url is set",
-		},
+		Backend: opnSenseAppliance.config("an identifier or a description of the firewall", opnSenseKeys, opnSenseKey),
 		Codes: []cli.Code{Login, Privilege, ReadOnly, Certificate, NoDHCP, DHCPOff, OtherDaemon, Secondary, Rejected,
 			OtherProduct, NoFunction, Unavailable, Timeout, Unreachable, Server},
 		Flags: addRetryAuth, Refusals: opnSenseRefusals, Hints: opnSenseHints(), Commands: newOPNsenseCmd,
-		Find: findOPNsense,
-		Open: func(_ *Session, n Network) (dhcp.Server, error) { return n.server, nil },
-		Key:  func(c config.Config, n Network) string { return opnSenseOf(&c).URL.Host + "-" + n.ID },
+		Find: findOPNsense, Open: openFound, Key: opnSenseAppliance.journalKey,
 		Remember: func(c config.Config, name string) string {
-			return opnSenseName + "/" + opnSenseOf(&c).URL.Host + "/" + strings.ToLower(name)
+			return opnSenseAppliance.remember(c, strings.ToLower(name))
 		},
 		TellsIPXE: opnSenseTellsIPXE,
 		TellsURL:  opnSenseTellsURL,
@@ -87,16 +69,13 @@ func opnSense() Backend {
 
 // openOPNsense opens the firewall for an interface; "" for none.
 func openOPNsense(s *Session, iface string) (*opnsense.Server, error) {
-	o := opnSenseOf(&s.Config)
-	if o.URL == nil {
-		return nil, cli.Failure{
-			Code: cli.Usage, Err: errors.New("dhcp.opnsense.url: is not set"),
-			Hints: []string{"name the firewall: --opnsense https://192.168.1.1"},
-		}
+	at, err := opnSenseAppliance.reach(s)
+	if err != nil {
+		return nil, err
 	}
 	return opnsense.New(opnsense.Config{
-		URL: o.URL, Interface: iface, Credential: s.secret(opnSenseKey), TLSSHA256: o.TLSSHA256, CAFile: o.CAFile,
-		StateDir: s.Config.StateDir, RetryAuth: s.once(retryAuth), Daemon: o.Server, ProbeMAC: s.Config.Probe.MAC, Log: s.Log,
+		Config: at, Interface: iface, Credential: s.secret(opnSenseKey), Daemon: opnSenseOf(&s.Config).Server,
+		ProbeMAC: s.Config.Probe.MAC, Log: s.Log,
 	})
 }
 
@@ -143,13 +122,8 @@ func opnSenseTellsURL(c config.Config, sent bool) string {
 }
 
 func newOPNsenseCmd(h Host) *cobra.Command {
-	return cli.Group(opnSenseName, "Look at an OPNsense firewall: its certificate, its interfaces", trustCmd(h, trustee{
-		name: opnSenseName, what: "firewall", keys: opnSenseKeys, parse: parseLocalHTTP, example: "https://192.168.1.1",
-		url:      func(c *config.Config) *url.URL { return opnSenseOf(c).URL },
-		pinned:   func(c *config.Config) *[32]byte { return opnSenseOf(c).TLSSHA256 },
-		itself:   "in a shell on its console",
-		shortcut: " (or give --opnsense-tls-sha256)",
-	}), newOPNsenseInterfacesCmd(h))
+	return cli.Group(opnSenseName, "Look at an OPNsense firewall: its certificate, its interfaces",
+		opnSenseAppliance.trustCmd(h, opnSenseKeys), newOPNsenseInterfacesCmd(h))
 }
 
 func newOPNsenseInterfacesCmd(h Host) *cobra.Command {
@@ -166,8 +140,7 @@ stand in interface (--interface).`,
 			list, err := s.Interfaces(ctx)
 			rows := [][]string{{"DESCRIPTION", "ID", "DHCP", "NETWORKS"}}
 			for _, i := range list {
-				server, networks := cmp.Or(string(i.Daemon), "-"), cmp.Or(prefixes(i.Networks), "-")
-				rows = append(rows, []string{i.Description, i.Name, server, networks})
+				rows = append(rows, []string{i.Description, i.Name, string(i.Daemon), prefixes(i.Networks)})
 			}
 			return list, rows, err
 		})

@@ -69,5 +69,5 @@ func opnSenseHints() []cli.Rule {
 			"make a new key and put it into dhcp.opnsense.key_file: "+opnSenseUsers+", Users, the key icon; its secret is "+
 				"shown once",
 			"it is not sent again until it changes"),
-	}, remoteHints(opnSenseName, "OPNsense", opnSenseKey)...)
+	}, opnSenseAppliance.hints(opnSenseKey)...)
 }

@@ -69,10 +69,7 @@ func (s *opnSenseStandIn) Trust(ctx context.Context) (string, error) {
 
 // Open opens it with its certificate pinned.
 func (s *opnSenseStandIn) Open(bool) (dhcp.Server, error) {
-	pin := s.Fingerprint()
-	return opnsense.New(opnsense.Config{
-		URL: s.URL(), Interface: standInNetwork, TLSSHA256: &pin, StateDir: s.state(), Credential: s.credential,
-	})
+	return opnsense.New(opnsense.Config{Config: s.reach(s), Interface: standInNetwork, Credential: s.credential})
 }
 
 // Way is the only one.

@@ -2,14 +2,9 @@ package backend
 
 import (
 	"context"
-	"errors"
 	"strings"
 
-	"github.com/spf13/pflag"
-
-	"pxeagent/agent/dhcp"
 	"pxeagent/agent/ipxe"
-	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/cmd/pxeagent/config"
 	"pxeagent/pfsense"
 )
@@ -20,8 +15,8 @@ func pfSense() Backend {
 		Backend: pfSenseConfig(), Flags: addRetryAuth, Codes: pfSenseCodes, Refusals: pfSenseRefusals, Hints: pfSenseHints,
 		Commands: newPfSenseCmd,
 		Find:     findPfSense,
-		Open:     func(_ *Session, n Network) (dhcp.Server, error) { return n.server, nil },
-		Key:      func(c config.Config, n Network) string { return pfSenseOf(&c).URL.Host + "-" + n.ID },
+		Open:     openFound,
+		Key:      pfSenseAppliance.journalKey,
 		Remember: func(c config.Config, name string) string {
 			return pfSenseOf(&c).URL.Host + "/" + strings.ToLower(name)
 		},
@@ -31,28 +26,16 @@ func pfSense() Backend {
 	}
 }
 
-func addRetryAuth(flags *pflag.FlagSet) {
-	if flags.Lookup(retryAuth) == nil { // several backends have it
-		flags.Bool(retryAuth, false, "log in to the DHCP server even with what it refused before")
-	}
-}
-
-const retryAuth = "retry-auth"
-
-// openPfSense opens the firewall for iface; "" for none. A login is tried again once in a run, not once for each
-// interface.
+// openPfSense opens the firewall for iface; "" for none.
 func openPfSense(s *Session, iface string) (*pfsense.Server, error) {
-	p := pfSenseOf(&s.Config)
-	if p.URL == nil {
-		return nil, cli.Failure{
-			Code: cli.Usage, Err: errors.New("dhcp.pfsense.url: is not set"),
-			Hints: []string{"name the firewall: --pfsense https://fw.lan"},
-		}
+	at, err := pfSenseAppliance.reach(s)
+	if err != nil {
+		return nil, err
 	}
+	p := pfSenseOf(&s.Config)
 	return pfsense.New(pfsense.Config{
-		URL: p.URL, Transport: p.Transport, Interface: iface, User: p.User,
-		Password: s.secret(firewallPassword), APIKey: s.secret(firewallAPIKey),
-		TLSSHA256: p.TLSSHA256, CAFile: p.CAFile, StateDir: s.Config.StateDir, RetryAuth: s.once(retryAuth), Log: s.Log,
+		Config: at, Transport: p.Transport, Interface: iface, User: p.User,
+		Password: s.secret(firewallPassword), APIKey: s.secret(firewallAPIKey), Log: s.Log,
 		// It changes what is the site's own, so only who asks for it by name has it.
 		TellIPXE: s.Config.Chain == ipxe.ChainDHCP,
 	})

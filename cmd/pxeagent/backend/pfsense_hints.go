@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"pxeagent/agent/dhcp"
-	"pxeagent/agent/dhcp/remote"
 	"pxeagent/cmd/pxeagent/cli"
 	"pxeagent/pfsense"
 )
@@ -44,7 +43,7 @@ var pfSenseRefusals = []cli.Rule{
 		"or correct the custom configuration: Services > DHCP Server > Settings on the firewall"),
 }
 
-var pfSenseHints = []cli.Rule{
+var pfSenseHints = append([]cli.Rule{
 	cli.Ending(dhcp.ErrNoJournal, cli.NoJournal,
 		"by hand, for pfSense: Services > DHCP Server, the interface, Network Booting; "+
 			"Diagnostics > Backup & Restore > Config History shows what was there"),
@@ -53,9 +52,6 @@ var pfSenseHints = []cli.Rule{
 		"name the user in dhcp.pfsense.user (--user) and a file with its password in dhcp.pfsense.password_file "+
 			"(--password-file, - for standard input), or set "+firewallPassword.Env,
 		"with the REST package, an API key does as well: dhcp.pfsense.api_key_file (--api-key-file) or "+firewallAPIKey.Env),
-	cli.On(pfsense.ErrNotSent, Login,
-		"correct the user, the password or the API key: a changed one is sent at once",
-		"if the firewall was at fault and has been corrected, --retry-auth sends the same once more"),
 	cli.On(pfsense.ErrCredential, Login,
 		"correct the user, the password or the API key; it is not sent again until it changes, because the firewall shuts "+
 			"out an address after some failed logins",
@@ -83,12 +79,9 @@ var pfSenseHints = []cli.Rule{
 		"PHP on the firewall, or what a proxy before it asks, is not there or is slow: run it again, which finds out what "+
 			"became of a change",
 		"if it stays so: option 16 of the firewall's console restarts PHP-FPM, option 11 its web server"),
-	{Is: cli.IsError(pfsense.ErrTLS), Code: Certificate, Hints: certificateHints},
 	cli.On(pfsense.ErrTimeout, Timeout,
 		"look whether it works at all; a change may have been carried out, and running it again finds out",
 		"a firewall that has shut this address out after failed logins is silent as well: Diagnostics > Tables, sshguard"),
-	cli.On(pfsense.ErrUnreachable, Unreachable,
-		"see that dhcp.pfsense.url (--pfsense) is its address and port, and that its rules let this machine in"),
 	cli.On(pfsense.ErrNotPfSense, NotPfSense,
 		"see that dhcp.pfsense.url (--pfsense) is the address of pfSense's own web page, https://HOST[:PORT]"),
 	cli.On(pfsense.ErrNoInterface, cli.NoInterface,
@@ -102,7 +95,7 @@ var pfSenseHints = []cli.Rule{
 		"Kea names the place: it may be in what the site itself has in Services > DHCP Server > Settings"),
 	cli.On(pfsense.ErrProgram, Firewall,
 		"look at the PHP errors on the firewall (Diagnostics > Crash Reporter), and whether its disk is full"),
-}
+}, pfSenseAppliance.hints(firewallPassword)...)
 
 const unappliedHint = "apply or discard them first: Services > DHCP Server on the firewall shows who has something " +
 	"to apply"
@@ -116,21 +109,5 @@ func refused(problem string, code cli.Code, hints ...string) cli.Rule {
 		},
 		Code:  code,
 		Hints: func(error) []string { return hints },
-	}
-}
-
-// certificateHints tell a certificate that was never trusted from one that was.
-func certificateHints(err error) []string {
-	var changed *remote.CertificateError
-	if errors.As(err, &changed) {
-		return []string{
-			"nothing was sent; if the firewall got a new certificate, compare it (`pxeagent pfsense trust`) and put its " +
-				"SHA-256 into dhcp.pfsense.tls_sha256 (--tls-sha256)",
-			"if it did not, somebody else answers in its place",
-		}
-	}
-	return []string{
-		"pin it: `pxeagent pfsense trust URL` shows it and the line for the file, dhcp.pfsense.tls_sha256 (--tls-sha256)",
-		"or name the CA that signed it in dhcp.pfsense.ca_file (--ca-file)",
 	}
 }

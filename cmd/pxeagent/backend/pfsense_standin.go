@@ -61,13 +61,12 @@ func (s *standIn) Trust(ctx context.Context) (string, error) { return trusted(ct
 
 // Open opens the firewall with its certificate pinned.
 func (s *standIn) Open(again bool) (dhcp.Server, error) {
-	pin, transport := s.Fingerprint(), "auto"
+	transport := "auto"
 	if again {
 		transport = "xmlrpc"
 	}
 	return pfsense.New(pfsense.Config{
-		URL: s.URL(), Transport: transport, Interface: "admin", User: demoUser, StateDir: s.state(),
-		Password: s.credential, TLSSHA256: &pin,
+		Config: s.reach(s), Transport: transport, Interface: standInNetwork, User: demoUser, Password: s.credential,
 	})
 }
 

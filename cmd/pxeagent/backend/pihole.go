@@ -2,8 +2,6 @@ package backend
 
 import (
 	"context"
-	"errors"
-	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -19,11 +17,15 @@ const piholeName = "pihole"
 
 // piholeSettings are of a Pi-hole. What is secret is not in it.
 type piholeSettings struct {
-	URL          *url.URL // https, or http on loopback; host and port only; nil: none
-	PasswordFile string   // absolute, "-" or ""
-	TLSSHA256    *[32]byte
-	CAFile       string // absolute, or ""
+	remote.Config
+	PasswordFile string // absolute, "-" or ""
 	Mode         dnsmasq.Mode
+}
+
+var piholeAppliance = appliance{
+	name: piholeName, product: "the Pi-hole", what: "Pi-hole", flags: "pihole-", example: "https://pi.hole",
+	login: "the password in dhcp.pihole.password_file", console: "on its console", local: true,
+	of: func(c *config.Config) *remote.Config { return &piholeOf(c).Config },
 }
 
 func piholeOf(c *config.Config) *piholeSettings { return config.Own[piholeSettings](c, piholeName) }
@@ -34,48 +36,25 @@ var piholePassword = config.SecretSource{
 	Credential: "pihole-password",
 }
 
-var piholeKeys = []config.Key{
-	{Name: "dhcp.pihole.url", Flag: "pihole", Arg: "URL",
-		Usage: "the Pi-hole, such as https://pi.hole",
-		Into:  config.One(func(c *config.Config) **url.URL { return &piholeOf(c).URL }, parseLocalHTTP)},
-	{Name: "dhcp.pihole.password_file", Flag: "pihole-password-file", Arg: "FILE", Path: true,
-		Usage: "file that holds an app password of the Pi-hole, mode 0600; - reads standard input",
-		Into:  config.Text(func(c *config.Config) *string { return &piholeOf(c).PasswordFile })},
-	{Name: "dhcp.pihole.tls_sha256", Flag: "pihole-tls-sha256", Arg: "HEX",
-		Usage: "SHA-256 of the Pi-hole's certificate, in hex: this one is accepted, whoever signed it, and no other",
-		Into:  config.One(func(c *config.Config) **[32]byte { return &piholeOf(c).TLSSHA256 }, config.ParseFingerprint)},
-	{Name: "dhcp.pihole.ca_file", Flag: "pihole-ca-file", Arg: "FILE", Path: true,
-		Usage: "PEM file with the CA that signed the Pi-hole's certificate; default: the system's",
-		Into:  config.Text(func(c *config.Config) *string { return &piholeOf(c).CAFile })},
-	{Name: "dhcp.pihole.mode", Default: string(dnsmasq.ModeServer), Flag: "pihole-mode", Arg: "MODE", Public: true,
-		Usage: "server: the Pi-hole leases the addresses there; proxy: another server does",
-		Into: config.Choice(func(c *config.Config) *dnsmasq.Mode { return &piholeOf(c).Mode },
-			dnsmasq.ModeServer, dnsmasq.ModeProxy)},
-}
+var piholeKeys = append(piholeAppliance.keys(config.Key{
+	Name: "dhcp.pihole.password_file", Flag: "pihole-password-file", Arg: "FILE", Path: true,
+	Usage: "file that holds an app password of the Pi-hole, mode 0600; - reads standard input",
+	Into:  config.Text(func(c *config.Config) *string { return &piholeOf(c).PasswordFile }),
+}), config.Key{
+	Name: "dhcp.pihole.mode", Default: string(dnsmasq.ModeServer), Flag: "pihole-mode", Arg: "MODE", Public: true,
+	Usage: "server: the Pi-hole leases the addresses there; proxy: another server does",
+	Into: config.Choice(func(c *config.Config) *dnsmasq.Mode { return &piholeOf(c).Mode },
+		dnsmasq.ModeServer, dnsmasq.ModeProxy),
+})
 
 // piHole is a Pi-hole that is asked over the network. Its networks are its own devices.
 func piHole() Backend {
 	return Backend{
-		Backend: config.Backend{
-			Name: piholeName, Networks: "a device of the Pi-hole", SendsURL: true,
-			Keys: piholeKeys, Secrets: []config.SecretSource{piholePassword},
-			Check: func(c config.Config, wrong func(key, format string, args ...any)) {
-				if c.DHCP.Backend == piholeName && piholeOf(&c).URL == nil {
-					wrong("dhcp.pihole.url", "is not set; dhcp.backend pihole needs it, such as https://pi.hole")
-				}
-			},
-			Auto:     func(c config.Config) bool { return piholeOf(&c).URL != nil },
-			AutoWhen: "its url is set",
-		},
+		Backend: piholeAppliance.config("a device of the Pi-hole", piholeKeys, piholePassword),
 		Codes: []cli.Code{Login, Privilege, ReadOnly, Certificate, CertificateChanged, Rejected, OtherProduct,
 			Unavailable, Timeout, Unreachable, Server},
 		Flags: addRetryAuth, Refusals: piholeRefusals, Hints: piholeHints(), Commands: newPiholeCmd,
-		Find: findPihole,
-		Open: func(_ *Session, n Network) (dhcp.Server, error) { return n.server, nil },
-		Key:  func(c config.Config, n Network) string { return piholeOf(&c).URL.Host + "-" + n.Name },
-		Remember: func(c config.Config, name string) string {
-			return piholeName + "/" + piholeOf(&c).URL.Host + "/" + name
-		},
+		Find: findPihole, Open: openFound, Key: piholeAppliance.journalKey, Remember: piholeAppliance.remember,
 		TellsIPXE: func(config.Config) (bool, string) {
 			return true, "Pi-hole's Dnsmasq knows iPXE by DHCP option 175 and sends it the menu's URL"
 		},
@@ -92,16 +71,13 @@ func piHole() Backend {
 
 // openPihole opens the Pi-hole for a device; "" for none.
 func openPihole(s *Session, device string) (*pihole.Server, error) {
-	p := piholeOf(&s.Config)
-	if p.URL == nil {
-		return nil, cli.Failure{
-			Code: cli.Usage, Err: errors.New("dhcp.pihole.url: is not set"),
-			Hints: []string{"name the Pi-hole: --pihole https://pi.hole"},
-		}
+	at, err := piholeAppliance.reach(s)
+	if err != nil {
+		return nil, err
 	}
 	return pihole.New(pihole.Config{
-		URL: p.URL, Interface: device, Password: s.secret(piholePassword), TLSSHA256: p.TLSSHA256, CAFile: p.CAFile,
-		StateDir: s.Config.StateDir, RetryAuth: s.once(retryAuth), Mode: p.Mode, ProbeMAC: s.Config.Probe.MAC, Log: s.Log,
+		Config: at, Interface: device, Password: s.secret(piholePassword), Mode: piholeOf(&s.Config).Mode,
+		ProbeMAC: s.Config.Probe.MAC, Log: s.Log,
 	})
 }
 
@@ -154,22 +130,12 @@ func piholeHints() []cli.Rule {
 				"if nothing renewed it, somebody else answers in its place",
 			}
 		}},
-	}, remoteHints(piholeName, "Pi-hole", piholePassword)...)
-}
-
-func isAnotherCertificate(err error) bool {
-	var changed *remote.CertificateError
-	return errors.As(err, &changed)
+	}, piholeAppliance.hints(piholePassword)...)
 }
 
 func newPiholeCmd(h Host) *cobra.Command {
-	return cli.Group(piholeName, "Look at a Pi-hole: its certificate, its interfaces", trustCmd(h, trustee{
-		name: piholeName, what: "Pi-hole", keys: piholeKeys, parse: parseLocalHTTP, example: "https://pi.hole",
-		url:      func(c *config.Config) *url.URL { return piholeOf(c).URL },
-		pinned:   func(c *config.Config) *[32]byte { return piholeOf(c).TLSSHA256 },
-		itself:   "on its console",
-		shortcut: " (or give --pihole-tls-sha256)",
-	}), newPiholeInterfacesCmd(h))
+	return cli.Group(piholeName, "Look at a Pi-hole: its certificate, its interfaces",
+		piholeAppliance.trustCmd(h, piholeKeys), newPiholeInterfacesCmd(h))
 }
 
 func newPiholeInterfacesCmd(h Host) *cobra.Command {

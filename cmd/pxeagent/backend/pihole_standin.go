@@ -60,10 +60,7 @@ func (s *piholeStandIn) Trust(ctx context.Context) (string, error) { return trus
 
 // Open opens it with its certificate pinned.
 func (s *piholeStandIn) Open(bool) (dhcp.Server, error) {
-	pin := s.Fingerprint()
-	return pihole.New(pihole.Config{
-		URL: s.URL(), Interface: standInNetwork, TLSSHA256: &pin, StateDir: s.state(), Password: s.credential,
-	})
+	return pihole.New(pihole.Config{Config: s.reach(s), Interface: standInNetwork, Password: s.credential})
 }
 
 // Way is the only one.

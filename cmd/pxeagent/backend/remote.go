@@ -1,11 +1,11 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"strings"
 	"text/tabwriter"
 
@@ -51,60 +51,46 @@ var (
 		Text: "the DHCP server answered and did not do what it was asked"}
 )
 
-// remoteHints are of the errors of a connection to product, whose keys are dhcp.NAME.* and whose secret is src.
-func remoteHints(name, product string, src config.SecretSource) []cli.Rule {
-	key := "dhcp." + name + "."
+// hints are of the errors of a connection to it. Its secret is src.
+func (a appliance) hints(src config.SecretSource) []cli.Rule {
 	return []cli.Rule{
 		cli.On(remote.ErrNoCredential, cli.Usage,
 			"name a file that holds it in "+src.FileKey+", mode 0600, or set "+src.Env),
 		cli.On(remote.ErrNotSent, Login, "correct it: a changed one is sent at once",
-			"if "+product+" was at fault and has been corrected, --retry-auth sends the same once more"),
+			"if the "+a.what+" was at fault and has been corrected, --retry-auth sends the same once more"),
 		cli.On(remote.ErrCredential, Login,
 			"correct it; it is not sent again until it changes, because failed logins are counted"),
-		{Is: cli.IsError(remote.ErrTLS), Code: Certificate, Hints: func(err error) []string {
-			return remoteCertificateHints(err, name)
+		{Is: isAnotherCertificate, Code: Certificate, Hints: func(error) []string {
+			return []string{
+				"nothing was sent; if the " + a.what + " got a new certificate, compare it (`pxeagent " + a.name +
+					" trust`) and put its SHA-256 into " + a.key("tls_sha256"),
+				"if it did not, somebody else answers in its place",
+			}
 		}},
+		cli.On(remote.ErrTLS, Certificate,
+			"pin it: `pxeagent "+a.name+" trust URL` shows it and the line for the file, "+a.key("tls_sha256"),
+			"or name the CA that signed it in "+a.key("ca_file")),
 		cli.On(remote.ErrGateway, Unavailable,
-			"what answers is a web server before "+product+": run it again, which finds out what became of a change"),
+			"what answers is a web server before the "+a.what+
+				": run it again, which finds out what became of a change"),
 		cli.On(remote.ErrTimeout, Timeout,
 			"look whether it works at all; a change may have been carried out, and running it again finds out"),
 		cli.On(remote.ErrUnreachable, Unreachable,
-			"see that "+key+"url is its address and port, and that its rules let this machine in",
+			"see that "+a.key("url")+" is its address and port, and that its rules let this machine in",
 			"if it was cut in the middle, run it again: it starts from what is there now"),
-		cli.On(remote.ErrOther, OtherProduct, "see that "+key+"url is the address of the web page of "+product),
+		cli.On(remote.ErrOther, OtherProduct,
+			"see that "+a.key("url")+" is the address of the web page of the "+a.what),
 	}
 }
 
-// remoteCertificateHints tell a certificate that was never trusted from one that was.
-func remoteCertificateHints(err error, name string) []string {
-	key := "dhcp." + name + "."
+// isAnotherCertificate reports whether the certificate is not the pinned one.
+func isAnotherCertificate(err error) bool {
 	var changed *remote.CertificateError
-	if errors.As(err, &changed) {
-		return []string{
-			"nothing was sent; if it got a new certificate, compare it (`pxeagent " + name + " trust`) and put its SHA-256 " +
-				"into " + key + "tls_sha256",
-			"if it did not, somebody else answers in its place",
-		}
-	}
-	return []string{
-		"pin it: `pxeagent " + name + " trust URL` shows it and the line for the file, " + key + "tls_sha256",
-		"or name the CA that signed it in " + key + "ca_file",
-	}
+	return errors.As(err, &changed)
 }
 
-// parseLocalHTTP accepts http only where it does not leave this machine: the password would be sent in the clear.
-func parseLocalHTTP(s string) (*url.URL, error) {
-	if rest, ok := strings.CutPrefix(s, "http://"); ok {
-		u, err := parseFirewallURL("https://" + rest)
-		if err == nil && (u.Hostname() == "127.0.0.1" || u.Hostname() == "localhost" || u.Hostname() == "::1") {
-			u.Scheme = "http"
-			return u, nil
-		}
-	}
-	return parseFirewallURL(s)
-}
-
-// interfacesCmd is `pxeagent NAME interfaces`. list asks the server: what --json shows, and a table with its heading.
+// interfacesCmd is `pxeagent NAME interfaces`. list asks the server: what --json shows, and a table with its heading,
+// in which an empty cell is shown as a dash.
 func interfacesCmd(h Host, keys []config.Key, short, long, example string,
 	list func(context.Context, *Session) (json any, table [][]string, err error)) *cobra.Command {
 	var asJSON bool
@@ -125,7 +111,7 @@ func interfacesCmd(h Host, keys []config.Key, short, long, example string,
 			tw := tabwriter.NewWriter(h.Out(), 0, 0, 2, ' ', 0)
 			for _, row := range table {
 				for i, cell := range row {
-					row[i] = cli.Plain(cell)
+					row[i] = cmp.Or(cli.Plain(cell), "-")
 				}
 				fmt.Fprintln(tw, strings.Join(row, "\t"))
 			}
@@ -135,6 +121,7 @@ func interfacesCmd(h Host, keys []config.Key, short, long, example string,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	config.AddFlags(cmd.Flags(), keys)
 	h.Schema().AddFlags(cmd.Flags(), "state_dir")
+	addRetryAuth(cmd.Flags())
 	return cmd
 }
 

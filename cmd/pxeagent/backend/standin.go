@@ -43,8 +43,11 @@ func newStandInFiles(dir, secret string) (standInFiles, error) {
 // credential is what the file holds.
 func (f standInFiles) credential() (string, error) { return config.ReadSecretFile(f.secret, false, 2) }
 
-// state is the folder in which rejected logins are recorded.
-func (f standInFiles) state() string { return filepath.Join(f.dir, "state") }
+// reach is how the stand-in's web server is reached, with its certificate pinned.
+func (f standInFiles) reach(web standInWeb) remote.Config {
+	pin := web.Fingerprint()
+	return remote.Config{URL: web.URL(), TLSSHA256: &pin, StateDir: filepath.Join(f.dir, "state")}
+}
 
 // trusted looks at the certificate of the stand-in what, as `trust` does. Its fingerprint is compared with that on the
 // server, which a person does.

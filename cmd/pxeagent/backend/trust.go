@@ -15,31 +15,19 @@ import (
 	"pxeagent/cmd/pxeagent/config"
 )
 
-// trustee is a server whose certificate a person looks at.
-type trustee struct {
-	name, what string // "pfsense", "firewall"
-	keys       []config.Key
-	parse      func(string) (*url.URL, error)
-	example    string // a URL
-	url        func(*config.Config) *url.URL
-	pinned     func(*config.Config) *[32]byte
-	itself     string // where it says its own fingerprint
-	shortcut   string // a flag for the pin
-}
-
 // trustCmd is `pxeagent NAME trust`.
-func trustCmd(h Host, s trustee) *cobra.Command {
+func (a appliance) trustCmd(h Host, keys []config.Key) *cobra.Command {
 	var asJSON bool
-	usage := fmt.Sprintf("for example `pxeagent %s trust %s`", s.name, s.example)
+	usage := fmt.Sprintf("for example `pxeagent %s trust %s`", a.name, a.example)
 	cmd := &cobra.Command{
 		Use:   "trust [URL]",
-		Short: fmt.Sprintf("Show the %s's certificate, and the line that pins it", s.what),
+		Short: fmt.Sprintf("Show the %s's certificate, and the line that pins it", a.what),
 		Long: fmt.Sprintf(`Shake hands with the %[1]s, show the certificate that it presents, and print the line
 for the configuration that accepts this certificate and no other. Nothing is trusted by
 that: no login and no request is sent, nothing is written. Compare the SHA-256 with what
 the %[1]s itself says before you use the line. Exits 2 where another certificate is
-pinned now.`, s.what),
-		Example: fmt.Sprintf("  pxeagent %s trust %s", s.name, s.example),
+pinned now.`, a.what),
+		Example: fmt.Sprintf("  pxeagent %s trust %s", a.name, a.example),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) <= 1 {
 				return nil
@@ -51,22 +39,23 @@ pinned now.`, s.what),
 			if err != nil {
 				return err
 			}
-			u := s.url(&session.Config)
+			own := a.of(&session.Config)
+			u := own.URL
 			if len(args) == 1 {
-				if u, err = s.parse(args[0]); err != nil {
-					return cli.Usagef(usage, "the %s's URL %w", s.what, err)
+				if u, err = a.parseURL(args[0]); err != nil {
+					return cli.Usagef(usage, "the %s's URL %w", a.what, err)
 				}
 			}
 			if u == nil {
-				return cli.Usagef(usage, "no %s is named", s.what)
+				return cli.Usagef(usage, "no %s is named", a.what)
 			}
 			c, err := remote.Presented(cmd.Context(), u)
 			if err != nil {
 				return err
 			}
-			t := trust{trustee: s, URL: u, Certificate: c, Pinned: s.pinned(&session.Config)}
-			if own := s.url(&session.Config); own == nil || own.Host != u.Host {
-				t.Pinned = nil // it is another's
+			t := trust{appliance: a, URL: u, Certificate: c}
+			if own.URL != nil && own.URL.Host == u.Host {
+				t.Pinned = own.TLSSHA256
 			}
 			if asJSON {
 				err = cli.WriteJSON(h.Out(), t.json())
@@ -80,13 +69,13 @@ pinned now.`, s.what),
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	config.AddFlags(cmd.Flags(), s.keys)
+	config.AddFlags(cmd.Flags(), keys)
 	return cmd
 }
 
 // trust is a certificate as a person is to compare it.
 type trust struct {
-	trustee
+	appliance
 	URL         *url.URL
 	Certificate remote.Certificate
 	Pinned      *[32]byte // what the configuration accepts now; nil: nothing, or anything that a CA vouches for
@@ -121,10 +110,10 @@ Compare it with what the %s itself says, %s:
 
   openssl s_client -connect 127.0.0.1:%s </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256
 
-Then put into the file, under dhcp: and %s:%s:
+Then put into the file, under dhcp: and %s: (or give --%s):
 
     tls_sha256: %x
-`, t.what, t.itself, port(t.URL), t.name, t.shortcut, c.SHA256)
+`, t.what, t.console, port(t.URL), t.name, t.flag("tls_sha256"), c.SHA256)
 	return err
 }
 
