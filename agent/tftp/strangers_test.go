@@ -2,10 +2,8 @@ package tftp
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
@@ -191,94 +189,4 @@ func TestRate(t *testing.T) {
 	if got < 2000 || got > 2000+11 {
 		t.Errorf("%d in 2 s of 1,000 a second and 10 at once", got)
 	}
-}
-
-// requestOf is the request of client i.
-func requestOf(i int) (netip.AddrPort, string) {
-	client := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 2070)
-	return client, string(rrq("undionly.kpxe", "octet", "blksize=1432 tsize=0"))
-}
-
-func TestRequestsThatWait(t *testing.T) {
-	now := time.Now()
-	p := newPending(now)
-	at := place{local: netip.MustParseAddrPort("10.77.0.1:69")}
-	push := func(i int) {
-		client, raw := requestOf(i)
-		p.push(at, client, raw, false, now)
-	}
-	next := func() string {
-		from, client, raw, ok := p.next(now)
-		if !ok {
-			return "none"
-		}
-		if want, text := requestOf(int(client.Addr().As4()[3])); from != at || client != want || raw != text {
-			t.Errorf("%v %v %q came out", from, client, raw)
-		}
-		return fmt.Sprint(client.Addr().As4()[3])
-	}
-	order := func(want string) {
-		t.Helper()
-		var got []string
-		for p.len() > 0 {
-			got = append(got, next())
-		}
-		if text := strings.Join(got, " "); text != want {
-			t.Errorf("in the order %q, want %q", text, want)
-		}
-	}
-	client, raw := requestOf(3)
-	p.struck.add(p.hash(client, raw), now)
-	for _, i := range []int{1, 2, 3, 4, 5, 4, 4, 3, 1} {
-		push(i)
-	}
-	client, raw = requestOf(9)
-	p.push(at, client, raw, true, now) // of a machine that is known
-	order("4 1 9 2 5 3")               // who asks again, or is known; who asks first; who did not answer
-	push(1)
-	now = now.Add(pendingFor + time.Second)
-	push(2)
-	if got := next(); got != "2" || p.len() != 0 {
-		t.Errorf("%s comes after one that has waited too long", got)
-	}
-	long, raw := requestOf(1)
-	p.push(at, long, raw+strings.Repeat("x", pendingRaw), false, now)
-	if p.len() != 0 {
-		t.Error("a request that is too long waits")
-	}
-	if p.dropped != 2 {
-		t.Errorf("%d counted as dropped, want 2", p.dropped)
-	}
-}
-
-// A forger makes the server remember 128 bytes for a request, and no more than so many.
-func TestRequestsThatWaitCostLittle(t *testing.T) {
-	heap := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before := heap()
-	now := time.Now()
-	p := newPending(now)
-	for i := range pendingMost {
-		client, raw := requestOf(i)
-		p.push(place{}, client, raw, false, now)
-	}
-	if each := float64(heap()-before) / pendingMost; p.len() != pendingMost || each > 128 {
-		t.Errorf("%d wait, with %.0f bytes each", p.len(), each)
-	}
-	for i := range 1000 { // the oldest goes
-		client, raw := requestOf(pendingMost + i)
-		p.push(place{}, client, raw, false, now)
-	}
-	if _, client, _, ok := p.next(now); !ok || p.len() != pendingMost-1 || client.Addr().As4() != [4]byte{10, 0, 3, 232} {
-		t.Errorf("%d wait, the first is of %v", p.len(), client)
-	}
-	if p.dropped != 1000 {
-		t.Errorf("%d counted as dropped, want 1000", p.dropped)
-	}
-	runtime.KeepAlive(&p)
 }

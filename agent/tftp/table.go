@@ -115,19 +115,18 @@ func (tb *table) turn(now time.Time, made func(place, netip.AddrPort, string) *t
 	tb.mu.Lock()
 	defer tb.mu.Unlock()
 	for started := 0; started < turnsOf && !tb.closed && tb.pending.len() > 0 && tb.room(now) && tb.budget.allow(0, now); {
-		at, client, raw, ok := tb.pending.next(now)
+		c, ok := tb.pending.next(now)
 		if !ok {
 			break
 		}
-		k := key{at.sock, client}
 		switch {
-		case tb.running[k] != nil:
-			continue // it is being answered
-		case tb.perClient[client.Addr()] >= tb.mostEach:
-			tb.pending.dropped++
+		case tb.running[key{c.sock, c.client}] != nil:
+			continue // its client has begun another transfer from the same port, and is answered
+		case tb.perClient[c.client.Addr()] >= tb.mostEach:
+			tb.pending.drop(c, tb.pending.clock(now))
 			continue
 		}
-		t := made(at, client, raw)
+		t := made(c.place, c.client, c.raw)
 		tb.budget.reserve(t.cost(), now)
 		tb.begin(t)
 		started++
@@ -210,7 +209,7 @@ func (tb *table) remove(t *transfer) {
 	tb.mu.Lock()
 	defer tb.mu.Unlock()
 	if !t.answered.Load() {
-		tb.pending.struck.add(tb.pending.hash(t.key.client, t.raw), time.Now())
+		tb.pending.strike(t.key.client, t.raw, time.Now())
 	}
 	if tb.running[t.key] != t {
 		return // evicted
