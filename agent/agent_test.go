@@ -334,8 +334,12 @@ func (o *offerer) watched(c *agent.Config) {
 }
 
 func TestDHCPIsWatched(t *testing.T) {
+	t.Parallel()
 	o := newOfferer(t, "undionly.kpxe")
-	r := start(t, o.watched)
+	r := start(t, func(c *agent.Config) {
+		o.watched(c)
+		c.Watches[0].TFTPPort = c.Sockets.TFTP().Port()
+	})
 	const network = `\{interface="admin"\}`
 	r.until(`pxeagent_dhcp_in_sync`+network, 1)
 	r.until(`pxeagent_probe_offer_ok\{client="bios",interface="admin"\}`, 1)

@@ -124,6 +124,7 @@ func (r *running) put(name string, size int) {
 
 // A machine boots: its requests are one boot, which the API, the metrics, the log and the disk have.
 func TestBoot(t *testing.T) {
+	t.Parallel()
 	var log logged
 	state := t.TempDir()
 	r := start(t, func(c *agent.Config) {
@@ -188,6 +189,7 @@ func TestBoot(t *testing.T) {
 
 // A boot that was under way when the agent was stopped goes on.
 func TestBootGoesOnAfterARestart(t *testing.T) {
+	t.Parallel()
 	state := t.TempDir()
 	keep := func(c *agent.Config) { c.State, c.Boots.Stall = state, 2*time.Second }
 	r := start(t, keep)
@@ -204,6 +206,7 @@ func TestBootGoesOnAfterARestart(t *testing.T) {
 }
 
 func TestBootsThatEndOtherwise(t *testing.T) {
+	t.Parallel()
 	var log logged
 	r := start(t, func(c *agent.Config) { log.to(c); c.Boots.Stall = time.Second; c.Menu.Timeout = time.Second })
 	r.box(3).toMenu()
@@ -239,6 +242,7 @@ func TestBootsThatEndOtherwise(t *testing.T) {
 
 // Ten thousand names, MACs and addresses add no series, and no more boots than are kept.
 func TestStrangersAddNoSeries(t *testing.T) {
+	t.Parallel()
 	r := start(t, func(c *agent.Config) { c.Boots.Keep = 50; c.Boots.Stall = time.Hour })
 	warm := func(i int) {
 		m := box{r, netip.AddrFrom4([4]byte{127, 1, byte(i >> 8), byte(i)})}
@@ -300,6 +304,7 @@ func (m box) tftp(name string) {
 // Commands of this machine ask over a socket that nobody else may open. What an agent that was killed left there is
 // replaced.
 func TestControlSocket(t *testing.T) {
+	t.Parallel()
 	state := t.TempDir()
 	path := filepath.Join(state, recorder.ControlFile)
 	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})

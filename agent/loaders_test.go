@@ -144,6 +144,7 @@ func TestUBootBoots(t *testing.T) {
 
 // A machine whose boot file is missing is seen long before it has been silent for boots.stall.
 func TestMissingBootFileIsSeenAtOnce(t *testing.T) {
+	t.Parallel()
 	r := start(t, func(c *agent.Config) { c.Boots.Stall = time.Hour })
 	if r.load(9, "ipxee.efi", asFirmware) != "" {
 		t.Fatal("it is there")

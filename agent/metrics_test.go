@@ -113,6 +113,7 @@ func documented(t *testing.T) map[string][]string {
 // TestEveryDocumentedMetric does one thing after the other with real traffic, and says which values which series must
 // have then. Each metric of the reference has a row, and that row the labels that the reference says.
 func TestEveryDocumentedMetric(t *testing.T) {
+	t.Parallel()
 	hook := httptest.NewServer(
 		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }),
 	)
