@@ -22,15 +22,18 @@ import (
 
 func TestConformance(t *testing.T) {
 	lab.NoShort(t)
+	t.Parallel()
 	for _, engine := range []string{"isc", "kea"} {
 		for _, transport := range []string{"rest", "xmlrpc"} {
 			t.Run(transport+" "+engine, func(t *testing.T) {
+				t.Parallel()
 				dhcptest.Run(t, func(t *testing.T) dhcptest.Backend { return newSite(t, engine, transport).backend() })
 			})
 		}
 	}
 	for _, transport := range []string{"rest", "xmlrpc"} {
 		t.Run(transport+" kea with a class for iPXE", func(t *testing.T) {
+			t.Parallel()
 			dhcptest.Run(t, func(t *testing.T) dhcptest.Backend { return newTellingSite(t, transport).backend() })
 		})
 	}

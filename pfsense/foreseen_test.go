@@ -74,8 +74,10 @@ func TestCustomOptionIsNeverPutBack(t *testing.T) {
 // Where the firewall answers only known machines, one look after the change is enough to say what cannot be proven, and
 // why. The settings are kept.
 func TestUnknownMachinesGetNoOffer(t *testing.T) {
+	t.Parallel()
 	for _, engine := range []string{"isc", "kea"} {
 		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
 			s := newSite(t, engine, "xmlrpc")
 			r, looks, err := foreseen(t, s, func(c pfsensetest.Tree) {
 				c.Set("dhcpd/opt1/denyunknown", "enabled")

@@ -140,9 +140,11 @@ func (m *meter) configure(t *testing.T, o pfsense.ChildOrder, at int) (passed in
 // configure or by a revert, on the wire too.
 func TestKilledAnywhere(t *testing.T) {
 	lab.NoShort(t)
+	t.Parallel()
 	const points = 50
 	for _, transport := range []string{"rest", "xmlrpc"} {
 		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
 			s := newSite(t, "isc", transport)
 			m := newMeter(t, s.URL().Host)
 			want := s.boot("10.99.0.5")

@@ -43,7 +43,10 @@ func newClockedSite(t *testing.T, engine, transport string) (*site, *virtual) {
 
 func transports(t *testing.T, do func(t *testing.T, transport string)) {
 	for _, transport := range []string{"rest", "xmlrpc"} {
-		t.Run(transport, func(t *testing.T) { do(t, transport) })
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			do(t, transport)
+		})
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 // every kind both are asked to read, and to write from and to settings that fit or not; their answers and what is left
 // in config.xml are the same.
 func TestStandInFollowsThePHP(t *testing.T) {
+	t.Parallel()
 	s := newStub(t, "2.9.0")
 	h := s.interpreter()
 	rounds := 200

@@ -10,8 +10,10 @@ import (
 
 // A DHCP daemon that did not run before configure runs after it, and not after the revert.
 func TestRevertToAStoppedDaemon(t *testing.T) {
+	t.Parallel()
 	for _, engine := range []string{"isc", "kea"} {
 		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
 			transports(t, func(t *testing.T, transport string) {
 				s := newSite(t, engine, transport)
 				s.StopDHCP()

@@ -59,7 +59,7 @@ type Backend struct {
 	Within time.Duration
 }
 
-// Run runs the whole suite. fresh is called once for each subtest.
+// Run runs the whole suite. fresh is called once for each subtest; they run beside each other.
 func Run(t *testing.T, fresh func(t *testing.T) Backend) {
 	for _, c := range []struct {
 		name string
@@ -83,6 +83,9 @@ func Run(t *testing.T, fresh func(t *testing.T) Backend) {
 		{"killed second configure", killedSecondConfigure},
 		{"killed revert", killedRevert},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.run(t, newBench(t, fresh(t))) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t, newBench(t, fresh(t)))
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,12 +26,14 @@ type order struct {
 }
 
 // Main is a TestMain. In a child process of the suite it opens the backend with Backend.Args, carries the
-// order out and dies at the step it was told; everywhere else it runs the tests. open's
+// order out and dies at the step it was told; everywhere else it runs the tests, four parallel ones at a time unless
+// -parallel says otherwise, since the suite waits more than it works. open's
 // backend must call step before each thing it does that changes anything outside its own
 // memory: each file operation, request, command; and after the last one. It returns the exit code.
 func Main(m *testing.M, open func(args []string, step func()) (dhcp.Server, error)) int {
 	text, child := os.LookupEnv(childEnv)
 	if !child {
+		_ = flag.Set("test.parallel", "4")
 		return m.Run()
 	}
 	var o order
