@@ -229,6 +229,7 @@ func TestConfigureWithoutADeviceThere(t *testing.T) {
 }
 
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	for what, folder := range map[string]string{"drop-in": "dnsmasq.d", "journal": "state"} {
 		t.Run(what, func(t *testing.T) {
 			s := site.New(t, site.Leasing, "")

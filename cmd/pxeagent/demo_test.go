@@ -49,8 +49,10 @@ type spoiled interface {
 	SetDirty(bool)
 }
 
-// Whatever goes wrong with the firewall, the demo ends in an error, and says at which step.
+// Whatever goes wrong with the firewall, the demo ends in an error, and says at which step. A firewall that is cut off
+// is waited for.
 func TestDemoFailsWithItsFirewall(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(spoiled){
 		"refused login":     func(f spoiled) { f.Order(pfsensetest.Fault{Kind: pfsensetest.Unauthorized}) },
 		"write cut off":     func(f spoiled) { f.Order(pfsensetest.Fault{Kind: pfsensetest.CutAfter, Op: "write"}) },
@@ -64,7 +66,7 @@ func TestDemoFailsWithItsFirewall(t *testing.T) {
 		"another's settings": func(f spoiled) { f.SetDirty(true) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			isolate(t)
+			t.Parallel()
 			var out bytes.Buffer
 			d := &demonstration{out: &out, dir: t.TempDir()}
 			var err error

@@ -99,6 +99,7 @@ func (w *wired) do(want cli.Code, texts []string, args ...string) {
 // serve, probe and check then find it without a login.
 func TestFirewallOnTheWire(t *testing.T) {
 	lab.NoShort(t)
+	t.Parallel()
 	w := newWired(t, pfsensetest.Options{}, "", func(pfsensetest.Tree) {})
 	before := w.fw.Saved()
 	// Nothing serves yet: refused, and the network's addresses are known from now on.
@@ -184,6 +185,7 @@ func TestOldKeaIsNotCalledWrong(t *testing.T) {
 // auto takes it back, and so does revert.
 func TestFirewallTellsIPXE(t *testing.T) {
 	lab.NoShort(t)
+	t.Parallel()
 	w := newWired(t, pfsensetest.Options{}, "chain: dhcp\n", func(c pfsensetest.Tree) {
 		c.Set("dhcpbackend", "kea")
 		c.Set("kea/custom_kea_config", base64.StdEncoding.EncodeToString([]byte(`{"client-classes": []}`)))

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,7 +35,13 @@ type fwSite struct {
 
 func newFirewallSite(t *testing.T, o pfsensetest.Options) *fwSite {
 	t.Helper()
-	isolate(t)
+	return firewallSiteIn(t, isolate(t), o)
+}
+
+// firewallSiteIn is newFirewallSite with the files password, wrong and key in a folder. Of this machine's configuration
+// nothing is kept away.
+func firewallSiteIn(t *testing.T, dir string, o pfsensetest.Options) *fwSite {
+	t.Helper()
 	if o.Users == nil {
 		o.Users = []pfsensetest.User{{Name: firewallUser, Password: firewallWord,
 			Privileges: []string{"system-xmlrpc-ha-sync", "api-v2-diagnostics-command-prompt-post"}}}
@@ -46,9 +52,9 @@ func newFirewallSite(t *testing.T, o pfsensetest.Options) *fwSite {
 		t.Fatal(err)
 	}
 	t.Cleanup(fw.Close)
-	write(t, "password", firewallWord+"\n")
-	write(t, "wrong", wrongPassword+"\n")
-	write(t, "key", firewallAPI+"\n")
+	write(t, filepath.Join(dir, "password"), firewallWord+"\n")
+	write(t, filepath.Join(dir, "wrong"), wrongPassword+"\n")
+	write(t, filepath.Join(dir, "key"), firewallAPI+"\n")
 	return &fwSite{t, fw}
 }
 
@@ -59,8 +65,8 @@ func (s *fwSite) pin() string { return fmt.Sprintf("--tls-sha256=%x", s.fw.Finge
 // input.
 func (s *fwSite) run(input, line string) result {
 	s.t.Helper()
-	args := append(strings.Fields(line), "--pfsense="+s.fw.URL().String(), "--state-dir=state")
-	for _, flag := range []string{"--user=" + firewallUser, s.pin(), "--password-file=password"} {
+	args := append(strings.Fields(line), "--pfsense="+s.fw.URL().String())
+	for _, flag := range []string{"--state-dir=state", "--user=" + firewallUser, s.pin(), "--password-file=password"} {
 		name, _, _ := strings.Cut(flag, "=")
 		if !strings.Contains(line, name) && !(name == "--password-file" && strings.Contains(line, "--api-key-file")) {
 			args = append(args, flag)
@@ -341,23 +347,31 @@ func TestLearnedAbilities(t *testing.T) {
 }
 
 // A proxy that gives up while the firewall puts the old settings back is no outage that is left open: the run says what
-// became of it, with hints for the way in that is used.
+// became of it, with hints for the way in that is used. Both runs wait half a minute for the firewall.
 func TestProxyGivesUpOverPutBack(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"rest", "xmlrpc"} {
-		s := newFirewallSite(t, pfsensetest.Options{})
-		before := s.fw.Saved()
-		s.fw.Order(pfsensetest.Fault{Kind: pfsensetest.GatewayTime, Op: "write", Times: 1})
-		s.fw.FailLoads(1)
-		r := s.run("", "configure --transport "+transport+wish)
-		if r.code != cli.Restart || !strings.Contains(r.stderr, "the old ones were put back") ||
-			!strings.Contains(r.stderr, "504") || !strings.Contains(r.stderr, "hint: on pfSense, Status > System Logs > DHCP") {
-			t.Errorf("%s: exit %v\n%s%s", transport, r.code, r.stdout, r.stderr)
-		}
-		if strings.Contains(r.stderr, "REST API") || strings.Contains(r.stderr, "switched off") {
-			t.Errorf("%s: hints of another cause\n%s", transport, r.stderr)
-		}
-		if now := s.fw.Saved(); fmt.Sprint(now) != fmt.Sprint(before) || s.fw.Loaded() == nil {
-			t.Errorf("%s: the settings are %v, running %v", transport, now, s.fw.Loaded() != nil)
-		}
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			s := firewallSiteIn(t, dir, pfsensetest.Options{})
+			write(t, filepath.Join(dir, "pxeagent.yaml"), "")
+			before := s.fw.Saved()
+			s.fw.Order(pfsensetest.Fault{Kind: pfsensetest.GatewayTime, Op: "write", Times: 1})
+			s.fw.FailLoads(1)
+			r := s.run("", "configure --transport "+transport+wish+" --config "+dir+"/pxeagent.yaml --state-dir "+dir+
+				"/state --password-file "+dir+"/password")
+			if r.code != cli.Restart || !strings.Contains(r.stderr, "the old ones were put back") ||
+				!strings.Contains(r.stderr, "504") ||
+				!strings.Contains(r.stderr, "hint: on pfSense, Status > System Logs > DHCP") {
+				t.Errorf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
+			}
+			if strings.Contains(r.stderr, "REST API") || strings.Contains(r.stderr, "switched off") {
+				t.Errorf("hints of another cause\n%s", r.stderr)
+			}
+			if now := s.fw.Saved(); fmt.Sprint(now) != fmt.Sprint(before) || s.fw.Loaded() == nil {
+				t.Errorf("the settings are %v, running %v", now, s.fw.Loaded() != nil)
+			}
+		})
 	}
 }

@@ -14,21 +14,24 @@ import (
 
 // The demo of each DHCP server that can be stood in for goes through: configured, proven, in sync, reverted.
 func TestDemoOfOtherServers(t *testing.T) {
+	t.Parallel()
 	for _, name := range (&app{backends: backend.Table()}).standIns()[1:] {
-		isolate(t)
-		var out, logs bytes.Buffer
-		if code := run([]string{"demo", "--backend", name}, &out, &logs); code != cli.Done {
-			t.Fatalf("%s: exit %v:\n%s%s", name, code, out.String(), logs.String())
-		}
-		for _, want := range []string{
-			`nbp bios +\(not set\)  ->  undionly\.kpxe`, `configure +by .*: done: written, loaded and proven`,
-			`check +http64 reaches the menu: offer, nbp, script`, `configure +again, by .*: in sync`,
-			`revert +done: the old settings are back`,
-		} {
-			if !regexp.MustCompile(want).MatchString(out.String()) {
-				t.Errorf("%s: the demo does not show %s:\n%s", name, want, out.String())
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out, logs bytes.Buffer
+			if code := run([]string{"demo", "--backend", name}, &out, &logs); code != cli.Done {
+				t.Fatalf("exit %v:\n%s%s", code, out.String(), logs.String())
 			}
-		}
+			for _, want := range []string{
+				`nbp bios +\(not set\)  ->  undionly\.kpxe`, `configure +by .*: done: written, loaded and proven`,
+				`check +http64 reaches the menu: offer, nbp, script`, `configure +again, by .*: in sync`,
+				`revert +done: the old settings are back`,
+			} {
+				if !regexp.MustCompile(want).MatchString(out.String()) {
+					t.Errorf("the demo does not show %s:\n%s", want, out.String())
+				}
+			}
+		})
 	}
 	var out, logs bytes.Buffer
 	if code := run([]string{"demo", "--backend", "x"}, &out, &logs); code != cli.Usage ||

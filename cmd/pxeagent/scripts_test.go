@@ -33,11 +33,12 @@ func TestMain(m *testing.M) {
 
 type suite struct{ *testing.M }
 
-func (s suite) Run() int { return site.Main(s.M) }
+func (s suite) Run() int { return site.Main(s.M, 6) }
 
 // TestScripts runs each file of testdata/script as a session at a terminal. testdata/script/README.md has the commands
 // that the scripts have besides testscript's own.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.RunT(scriptT{t}, testscript.Params{
 		Dir:                "testdata/script",
 		RequireUniqueNames: true,

@@ -14,6 +14,7 @@ import (
 // Where somebody else configures the DHCP server, machines that boot are in order, and those that do not are not: for
 // probe, check, the watch and its metrics alike.
 func TestSomebodyElsesDHCPServer(t *testing.T) {
+	t.Parallel()
 	const here = "dhcp-match=set:bios,option:client-arch,0\n"
 	for name, c := range map[string]struct {
 		lines string

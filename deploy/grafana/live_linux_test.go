@@ -18,7 +18,7 @@ import (
 	"pxeagent/deploy/lab/site"
 )
 
-func TestMain(m *testing.M) { os.Exit(site.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(site.Main(m, 4)) }
 
 const (
 	kernel  = "/debian-installer/amd64/linux"

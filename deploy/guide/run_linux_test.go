@@ -19,7 +19,7 @@ import (
 	"pxeagent/pfsense/pfsensetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(site.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(site.Main(m, 4)) }
 
 // update has the guides show what their commands print now: go test ./deploy/guide -run TestGuides -update
 var update = flag.Bool("update", false, "write what commands print into the guides; … is to be put back by hand")

@@ -22,8 +22,6 @@ func needLong(t *testing.T) {
 }
 
 func TestMain(m *testing.M) {
-	// Two machines run at a time, and while they do, more sites are made ready: that is waiting above all. -parallel on
-	// the command line comes later and wins.
-	_ = flag.Set("test.parallel", "4")
-	os.Exit(site.Main(m))
+	// Two machines run at a time, and while they do, more sites are made ready.
+	os.Exit(site.Main(m, 4))
 }

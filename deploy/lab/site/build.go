@@ -3,18 +3,23 @@
 package site
 
 import (
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 )
 
-// Main runs a package's tests, removes what Binary built, and returns the exit code. It is for TestMain.
-func Main(m *testing.M) int {
+// Main runs a package's tests, removes what Binary built, and returns the exit code. It is for TestMain. As sites wait
+// more than they work, that many parallel tests run at a time, however few processors there are; -parallel on the
+// command line comes later and wins.
+func Main(m *testing.M, parallel int) int {
+	_ = flag.Set("test.parallel", strconv.Itoa(parallel))
 	code := m.Run()
 	if built != "" {
 		os.RemoveAll(built)
