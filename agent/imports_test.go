@@ -52,7 +52,7 @@ var allowed = map[string][]string{
 	// What backends that ask a server over the network have in common.
 	"agent/dhcp/remote": {"agent/dhcp"},
 	// The conformance suite is imported by backends' tests only.
-	"agent/dhcp/dhcptest": {"agent/dhcp", "agent/firmware"},
+	"agent/dhcp/dhcptest": {"agent/dhcp", "agent/dhcp/remote", "agent/firmware", "agent/probe"},
 	"agent/probe":         {"agent/dhcp", "agent/firmware", "agent/guard"},
 	// check fetches what a boot configuration names, and calls files what the servers call them.
 	"agent/check": {
@@ -123,7 +123,7 @@ var allowed = map[string][]string{
 	// Stand-ins know nothing of the backends but what a Dnsmasq answers.
 	"dnsmasq/dnsmasqtest":           {},
 	"dnsmasq/openwrt":               {"agent/dhcp", "agent/dhcp/remote", "dnsmasq"},
-	"dnsmasq/openwrt/openwrttest":   {},
+	"dnsmasq/openwrt/openwrttest":   {"dnsmasq/dnsmasqtest"},
 	"dnsmasq/opnsense/opnsensetest": {"dnsmasq/dnsmasqtest"},
 	"dnsmasq/pihole/piholetest":     {"dnsmasq/dnsmasqtest"},
 	// The stand-in firewall speaks to the backend over HTTPS alone.

@@ -5,16 +5,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/netip"
 	"regexp"
 	"testing"
-	"time"
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/agent/firmware"
-	"pxeagent/agent/probe"
 	"pxeagent/deploy/lab"
 	"pxeagent/pfsense"
 	"pxeagent/pfsense/pfsensetest"
@@ -129,14 +126,9 @@ func (s *site) boot(next string) dhcp.Boot {
 	return b
 }
 
-// probeMAC is always the same, so that probes do not use the pool up.
-var probeMAC = net.HardwareAddr{0x02, 0x70, 0x78, 0x65, 0x00, 0x01}
-
 // probe asks the stand-in's DHCP server on the wire, as a relay.
 func (s *site) probe(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
-	report, err := probe.Run(ctx, probe.Config{Server: s.dhcp, RelayPort: probe.AnyPort, MAC: probeMAC, Clients: clients,
-		Quiet: 20 * time.Millisecond, Limit: 2 * time.Second})
-	return report.Offers, err
+	return dhcptest.Relayed(s.dhcp)(ctx, clients)
 }
 
 // wire is a run's probe.

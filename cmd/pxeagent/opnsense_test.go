@@ -24,11 +24,11 @@ func newOPNsenseSite(t *testing.T, o opnsensetest.Options) opnSenseSite {
 		t.Fatal(err)
 	}
 	t.Cleanup(fw.Close)
-	write(t, "key", fw.Key())
+	write(t, "key", opnsensetest.Key)
 	write(t, "wrong", "key=wrong\nsecret="+wrongPassword+"\n")
 	s := opnSenseSite{Firewall: fw, t: t, flags: reach("opnsense", fw.URL(), fw.Fingerprint()),
 		secrets: []string{wrongPassword}}
-	for line := range strings.Lines(fw.Key()) {
+	for line := range strings.Lines(opnsensetest.Key) {
 		_, secret, _ := strings.Cut(strings.TrimSpace(line), "=")
 		s.secrets = append(s.secrets, secret)
 	}

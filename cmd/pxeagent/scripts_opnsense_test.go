@@ -34,7 +34,7 @@ func startOPNsense(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Defer(fw.Close)
 	sessionOf(ts).opnsense = fw
-	ts.Check(os.WriteFile(ts.MkAbs("key"), []byte(fw.Key()), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("key"), []byte(opnsensetest.Key), 0o600))
 	ts.Setenv("OPNSENSE", fw.URL().String())
 	ts.Setenv("FINGERPRINT", fmt.Sprintf("%x", fw.Fingerprint()))
 }

@@ -31,7 +31,7 @@ func (s *scene) opnSense(h *lab.Host) {
 	}
 	s.t.Cleanup(fw.Close)
 	s.pin = fmt.Sprintf("%x", fw.Fingerprint())
-	if err := os.WriteFile(s.path("key"), []byte(fw.Key()), 0o600); err != nil {
+	if err := os.WriteFile(s.path("key"), []byte(opnsensetest.Key), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
 }

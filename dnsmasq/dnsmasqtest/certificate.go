@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Certificate is one that a new appliance makes for itself: self-signed, for a name, and for so many days.
-func Certificate(name string, days int) (tls.Certificate, error) {
+// certificate is one that a new appliance makes for itself: self-signed, for a name, and for so many days.
+func certificate(name string, days int) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("making the certificate: %w", err)

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -16,8 +14,6 @@ import (
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/agent/dhcp/remote"
-	"pxeagent/agent/firmware"
-	"pxeagent/agent/probe"
 	"pxeagent/deploy/lab"
 	"pxeagent/dnsmasq/dnsmasqtest"
 	"pxeagent/dnsmasq/openwrt/openwrttest"
@@ -26,12 +22,8 @@ import (
 const testPassword = "correct horse, battery staple"
 
 func TestMain(m *testing.M) {
-	os.Exit(dhcptest.Main(m, func(args []string, step func()) (dhcp.Server, error) {
-		u, pin, _, err := dhcptest.ParseRemote(args)
-		if err != nil {
-			return nil, err
-		}
-		s, err := New(config(u, *pin))
+	os.Exit(dhcptest.MainRemote(m, func(at remote.Config, step func()) (dhcp.Server, error) {
+		s, err := New(config(at))
 		if err != nil {
 			return nil, err
 		}
@@ -58,10 +50,9 @@ func (s stepping) Revert(ctx context.Context, p dhcp.Plan) error {
 	return s.Server.Revert(ctx, p)
 }
 
-func config(u *url.URL, pin [32]byte) Config {
+func config(at remote.Config) Config {
 	return Config{
-		Config:    remote.Config{URL: u, TLSSHA256: &pin},
-		Interface: "lan", User: "pxeagent", Password: func() (string, error) { return testPassword, nil },
+		Config: at, Interface: "lan", User: "pxeagent", Password: func() (string, error) { return testPassword, nil },
 	}
 }
 
@@ -95,7 +86,7 @@ func newSite(t *testing.T, o openwrttest.Options) *site {
 
 func (s *site) open(change ...func(*Config)) *Server {
 	s.t.Helper()
-	c := config(s.URL(), s.Fingerprint())
+	c := config(dhcptest.Reach(s))
 	for _, f := range change {
 		f(&c)
 	}
@@ -105,28 +96,6 @@ func (s *site) open(change ...func(*Config)) *Server {
 	}
 	server.settle, server.pause, server.limit = 0, time.Millisecond, 2*time.Second
 	return server
-}
-
-func boot(next string) dhcp.Boot {
-	b := dhcp.Boot{NextServer: netip.MustParseAddr(next), Script: "http://" + next + "/ipxe/bootstrap.ipxe"}
-	b.NBP = [firmware.NumArch]string{"undionly.kpxe", "ipxe32.efi", "ipxe.efi", "arm32.efi", "snp-arm64.efi"}
-	b.URL[firmware.EFI64] = "http://" + next + "/ipxe.efi"
-	return b
-}
-
-func onlyBIOS(next string) dhcp.Boot {
-	b := dhcp.Boot{NextServer: netip.MustParseAddr(next)}
-	b.NBP[firmware.BIOS] = "pxelinux.0"
-	return b
-}
-
-// probeMAC is always the same.
-var probeMAC = net.HardwareAddr{0x02, 0x70, 0x78, 0x65, 0x00, 0x01}
-
-func (s *site) probe(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
-	report, err := probe.Run(ctx, probe.Config{Server: s.daemon.Addr(), RelayPort: probe.AnyPort, MAC: probeMAC,
-		Clients: clients, Quiet: 20 * time.Millisecond, Limit: 2 * time.Second})
-	return report.Offers, err
 }
 
 // own is the record of our sections, others all else.
@@ -168,13 +137,13 @@ func TestConformance(t *testing.T) {
 		edits := 0
 		return dhcptest.Backend{
 			Open:  func(testing.TB) dhcp.Server { return s.open() },
-			Args:  dhcptest.RemoteArgs(s.URL(), s.Fingerprint()),
-			Wants: []dhcp.Boot{boot("10.77.0.5"), boot("10.77.0.6"), onlyBIOS("10.77.0.7")},
+			Args:  dhcptest.RemoteArgs(s),
+			Wants: dhcptest.Wants(),
 			EditOwn: func(_ testing.TB, edit int) {
 				if s.Pending() {
 					s.Steal()
 				}
-				s.Edit(true, s.put(onlyBIOS(fmt.Sprintf("10.77.0.%d", 20+edit)), fmt.Sprint(edit)))
+				s.Edit(true, s.put(dhcptest.BIOSBoot(fmt.Sprintf("10.77.0.%d", 20+edit)), fmt.Sprint(edit)))
 			},
 			EditOthers: func(testing.TB) {
 				edits++
@@ -194,7 +163,7 @@ func TestConformance(t *testing.T) {
 			},
 			Written: func(testing.TB) string { return fmt.Sprint(s.Writes()) },
 			Loaded:  func(testing.TB) string { return fmt.Sprint(s.Loads()) },
-			Probe:   s.probe,
+			Probe:   dhcptest.Relayed(s.daemon.Addr()),
 		}
 	})
 }
@@ -203,7 +172,7 @@ func TestConformance(t *testing.T) {
 func TestNoSecretAndNoSession(t *testing.T) {
 	s := newSite(t, openwrttest.Options{})
 	server := s.open()
-	p, err := server.Plan(t.Context(), boot("10.77.0.5"))
+	p, err := server.Plan(t.Context(), dhcptest.FullBoot("10.77.0.5"))
 	if err != nil {
 		t.Fatal(err)
 	}

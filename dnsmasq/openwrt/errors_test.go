@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/agent/dhcp/remote"
 	"pxeagent/dnsmasq/openwrt/openwrttest"
 )
@@ -53,7 +54,7 @@ func TestErrors(t *testing.T) {
 				open = append(open, c.open)
 			}
 			server := s.open(open...)
-			p, err := server.Plan(t.Context(), boot("10.77.0.5"))
+			p, err := server.Plan(t.Context(), dhcptest.FullBoot("10.77.0.5"))
 			if err == nil {
 				err = server.Apply(t.Context(), p)
 			}
@@ -115,7 +116,7 @@ func TestPlanRefuses(t *testing.T) {
 		s := newSite(t, openwrttest.Options{Version: c.version})
 		server := s.open()
 		if c.after {
-			p, err := server.Plan(t.Context(), boot("10.77.0.5"))
+			p, err := server.Plan(t.Context(), dhcptest.FullBoot("10.77.0.5"))
 			if err == nil {
 				err = errors.Join(server.Apply(t.Context(), p), server.Keep(t.Context(), p))
 			}
@@ -125,7 +126,7 @@ func TestPlanRefuses(t *testing.T) {
 		}
 		s.Edit(false, c.edit)
 		writes := s.Writes()
-		p, err := server.Plan(t.Context(), boot("10.77.0.5"))
+		p, err := server.Plan(t.Context(), dhcptest.FullBoot("10.77.0.5"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +149,7 @@ func TestDnsmasqDoesNotStart(t *testing.T) {
 	}})
 	before := s.Sections()
 	server := s.open()
-	p, err := server.Plan(t.Context(), boot("10.77.0.5"))
+	p, err := server.Plan(t.Context(), dhcptest.FullBoot("10.77.0.5"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +175,7 @@ func TestTheRouterUndoesWhatIsNotKept(t *testing.T) {
 		s := newSite(t, openwrttest.Options{})
 		before := s.Sections()
 		server := s.open()
-		p, err := server.Plan(t.Context(), boot("10.77.0.5"))
+		p, err := server.Plan(t.Context(), dhcptest.FullBoot("10.77.0.5"))
 		if err == nil {
 			err = server.Apply(t.Context(), p)
 		}
@@ -205,7 +206,7 @@ func TestOthersSectionsAreUntouched(t *testing.T) {
 		s.Edit(true, func([]openwrttest.Section) []openwrttest.Section { return slices.Concat(openwrttest.Default(), some) })
 		before := s.Sections()
 		server := s.open()
-		p, err := server.Plan(t.Context(), boot("10.77.0.5"))
+		p, err := server.Plan(t.Context(), dhcptest.FullBoot("10.77.0.5"))
 		if err == nil {
 			err = server.Apply(t.Context(), p)
 		}

@@ -1,15 +1,12 @@
 package openwrt
 
 import (
-	"context"
 	"reflect"
 	"slices"
 	"testing"
-	"time"
 
 	"pxeagent/agent/dhcp"
-	"pxeagent/agent/firmware"
-	"pxeagent/agent/probe"
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/deploy/lab"
 	"pxeagent/dnsmasq/openwrt/openwrttest"
 )
@@ -22,15 +19,7 @@ func TestOnTheWire(t *testing.T) {
 	router := segment.Host("router", "br-lan", "10.77.0.1/24")
 	client := segment.Host("client", "eth0", "10.77.0.5/24")
 	s := newSite(t, openwrttest.Options{Load: router.Reloader()})
-	ask := func(ctx context.Context, clients []firmware.Client, _ dhcp.Enough) (offers []firmware.Offer, err error) {
-		client.Do(func() {
-			var report probe.Report
-			report, err = probe.Run(ctx, probe.Config{Device: "eth0", MAC: probeMAC, Clients: clients,
-				Quiet: 300 * time.Millisecond, Limit: 5 * time.Second})
-			offers = report.Offers
-		})
-		return offers, err
-	}
+	ask := dhcptest.OnTheWire(client.Do, "eth0")
 	j, err := dhcp.OpenJournal(t.TempDir(), "openwrt")
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +28,7 @@ func TestOnTheWire(t *testing.T) {
 	before := s.Sections()
 	var steps []string
 	report := func(st dhcp.Step) { steps = append(steps, st.Code) }
-	r, err := dhcp.Configure{Server: s.open(), Want: boot("10.77.0.5"), Journal: j, Probe: ask,
+	r, err := dhcp.Configure{Server: s.open(), Want: dhcptest.FullBoot("10.77.0.5"), Journal: j, Probe: ask,
 		Report: report}.Run(t.Context())
 	if err != nil || !r.Wrote || s.Pending() || !slices.Contains(steps, dhcp.StepKept) {
 		t.Fatalf("configure: %v, %+v, %q", err, r, steps)

@@ -10,18 +10,10 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
-	"pxeagent/agent/dhcp/remote"
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/agent/firmware"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
-
-// fullBoot is a Boot that needs every kind of entry.
-func fullBoot(next string) dhcp.Boot {
-	b := dhcp.Boot{NextServer: netip.MustParseAddr(next), Script: "http://" + next + "/ipxe/bootstrap.ipxe"}
-	b.NBP = [firmware.NumArch]string{"undionly.kpxe", "ipxe32.efi", "ipxe.efi", "arm32.efi", "snp-arm64.efi"}
-	b.URL[firmware.EFI64] = "http://" + next + "/ipxe.efi"
-	return b
-}
 
 // stand is a stand-in firewall, and the backend for its lan.
 func stand(t *testing.T, o opnsensetest.Options, change ...func(*Config)) (*opnsensetest.Firewall, *Server) {
@@ -37,9 +29,7 @@ func stand(t *testing.T, o opnsensetest.Options, change ...func(*Config)) (*opns
 // openAt is the backend for a stand-in's lan, as a new process opens it.
 func openAt(t testing.TB, f *opnsensetest.Firewall, change ...func(*Config)) *Server {
 	t.Helper()
-	pin := f.Fingerprint()
-	c := Config{Config: remote.Config{URL: f.URL(), TLSSHA256: &pin}, Interface: "lan",
-		Credential: func() (string, error) { return f.Key(), nil }}
+	c := config(dhcptest.Reach(f))
 	for _, set := range change {
 		set(&c)
 	}
@@ -85,7 +75,7 @@ func TestApplyAndRevert(t *testing.T) {
 	for _, version := range []string{"25.7", "26.1", "26.7.2"} {
 		f, s := stand(t, opnsensetest.Options{Version: version})
 		before := f.Config()
-		want := fullBoot("10.77.0.5")
+		want := dhcptest.FullBoot("10.77.0.5")
 		p := mustApply(t, s, want)
 		if got := codes(p); !slices.Equal(got, []string{"applies-others", "ha", "restarts-dns"}) {
 			t.Errorf("%s: problems are %v", version, got)
@@ -159,7 +149,7 @@ func TestWritesWhatDiffers(t *testing.T) {
 
 // A write that ends in the middle can be reverted, and configured again.
 func TestInterruptedWrite(t *testing.T) {
-	want, other := fullBoot("10.77.0.5"), fullBoot("10.77.0.6")
+	want, other := dhcptest.FullBoot("10.77.0.5"), dhcptest.FullBoot("10.77.0.6")
 	other.NBP[firmware.ARM32] = ""
 	for n := 1; ; n++ {
 		f, s := stand(t, opnsensetest.Options{})
@@ -196,7 +186,7 @@ func TestInterruptedWrite(t *testing.T) {
 
 func TestDaemonThatDoesNotStart(t *testing.T) {
 	f, s := stand(t, opnsensetest.Options{})
-	p := mustPlan(t, s, fullBoot("10.77.0.5"))
+	p := mustPlan(t, s, dhcptest.FullBoot("10.77.0.5"))
 	// Somebody saves a line that kills Dnsmasq between the plan and our restart.
 	f.Edit(func(c *opnsensetest.Config) {
 		c.Dnsmasq.Boots = append(c.Dnsmasq.Boots, opnsensetest.Boot{UUID: "x", Filename: `a"b`})
@@ -206,12 +196,12 @@ func TestDaemonThatDoesNotStart(t *testing.T) {
 		!strings.Contains(err.Error(), "it does not with the old ones either") {
 		t.Errorf("apply: %v", err)
 	}
-	if q, refused := mustPlan(t, s, fullBoot("10.77.0.5")).Refused(); !refused || q.Code != "unsafe-text" {
+	if q, refused := mustPlan(t, s, dhcptest.FullBoot("10.77.0.5")).Refused(); !refused || q.Code != "unsafe-text" {
 		t.Errorf("a quote in somebody's entry: %+v", q)
 	}
 
 	f, s = stand(t, opnsensetest.Options{SlowStart: 3})
-	mustApply(t, s, fullBoot("10.77.0.5"))
+	mustApply(t, s, dhcptest.FullBoot("10.77.0.5"))
 	if !f.Running() {
 		t.Error("it does not run")
 	}
@@ -221,7 +211,7 @@ func TestDaemonThatDoesNotStart(t *testing.T) {
 func TestStoppedBefore(t *testing.T) {
 	f, s := stand(t, opnsensetest.Options{})
 	f.Stop()
-	p := mustApply(t, s, fullBoot("10.77.0.5"))
+	p := mustApply(t, s, dhcptest.FullBoot("10.77.0.5"))
 	if !p.Before.Stopped || !slices.Contains(codes(p), "not-running") || !f.Running() {
 		t.Errorf("plan %+v, running %v", p.Problems, f.Running())
 	}
@@ -233,10 +223,10 @@ func TestStoppedBefore(t *testing.T) {
 // Entries in a Dnsmasq that was turned off for Kea can be removed, and it stays off.
 func TestRevertWhereDnsmasqIsOff(t *testing.T) {
 	f, s := stand(t, opnsensetest.Options{})
-	p := mustApply(t, s, fullBoot("10.77.0.5"))
+	p := mustApply(t, s, dhcptest.FullBoot("10.77.0.5"))
 	f.Edit(keaServes)
 	f.Apply()
-	if c := codes(mustPlan(t, s, fullBoot("10.77.0.5"))); !slices.Contains(c, "leftover") {
+	if c := codes(mustPlan(t, s, dhcptest.FullBoot("10.77.0.5"))); !slices.Contains(c, "leftover") {
 		t.Errorf("problems of a plan for Kea are %v", c)
 	}
 	s.cfg.Daemon = Dnsmasq
@@ -262,7 +252,7 @@ func TestStoredOtherwise(t *testing.T) {
 		}
 		return opnsensetest.Fault{}
 	})
-	_, err = dhcp.Configure{Server: s, Want: fullBoot("10.77.0.5"), Journal: j}.Run(t.Context())
+	_, err = dhcp.Configure{Server: s, Want: dhcptest.FullBoot("10.77.0.5"), Journal: j}.Run(t.Context())
 	if !errors.Is(err, dhcp.ErrChanged) {
 		t.Errorf("configure: %v", err)
 	}

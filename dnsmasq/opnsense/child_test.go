@@ -12,15 +12,10 @@ import (
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
 
-// TestMain is also that of the processes that the conformance suite kills; their arguments are those of childArgs.
+// TestMain is also that of the processes that the conformance suite kills.
 func TestMain(m *testing.M) {
-	os.Exit(dhcptest.Main(m, func(args []string, step func()) (dhcp.Server, error) {
-		u, pin, others, err := dhcptest.ParseRemote(args)
-		if err != nil {
-			return nil, err
-		}
-		s, err := New(Config{Config: remote.Config{URL: u, TLSSHA256: pin}, Interface: "lan",
-			Credential: func() (string, error) { return others[0], nil }})
+	os.Exit(dhcptest.MainRemote(m, func(at remote.Config, step func()) (dhcp.Server, error) {
+		s, err := New(config(at))
 		if err != nil {
 			return nil, err
 		}
@@ -34,6 +29,9 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-func childArgs(f *opnsensetest.Firewall) []string {
-	return dhcptest.RemoteArgs(f.URL(), f.Fingerprint(), f.Key())
+// config is for the lan of a stand-in.
+func config(at remote.Config) Config {
+	return Config{
+		Config: at, Interface: "lan", Credential: func() (string, error) { return opnsensetest.Key, nil },
+	}
 }

@@ -1,31 +1,17 @@
 package opnsense
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"testing"
-	"time"
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/dhcp/dhcptest"
-	"pxeagent/agent/firmware"
-	"pxeagent/agent/probe"
 	"pxeagent/deploy/lab"
 	"pxeagent/dnsmasq/dnsmasqtest"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
-
-// offersOf asks a stand-in Dnsmasq as a relay agent does, always as the same machine.
-func offersOf(d *dnsmasqtest.Daemon) func(context.Context, []firmware.Client) ([]firmware.Offer, error) {
-	return func(ctx context.Context, clients []firmware.Client) ([]firmware.Offer, error) {
-		report, err := probe.Run(ctx, probe.Config{Server: d.Addr(), RelayPort: probe.AnyPort, Clients: clients,
-			MAC: net.HardwareAddr{2, 0x70, 0x78, 0x65, 0, 1}, Quiet: 20 * time.Millisecond, Limit: 2 * time.Second})
-		return report.Offers, err
-	}
-}
 
 func TestDnsmasqConformance(t *testing.T) {
 	lab.NoShort(t)
@@ -39,8 +25,8 @@ func TestDnsmasqConformance(t *testing.T) {
 		edits := 0
 		return dhcptest.Backend{
 			Open:  func(t testing.TB) dhcp.Server { return openAt(t, f) },
-			Args:  childArgs(f),
-			Wants: []dhcp.Boot{fullBoot("10.77.0.5"), fullBoot("10.77.0.6"), keaBoot("10.77.0.7")},
+			Args:  dhcptest.RemoteArgs(f),
+			Wants: []dhcp.Boot{dhcptest.FullBoot("10.77.0.5"), dhcptest.FullBoot("10.77.0.6"), keaBoot("10.77.0.7")},
 			EditOwn: func(_ testing.TB, edit int) {
 				f.Edit(func(c *opnsensetest.Config) { editOwn(&c.Dnsmasq, edit) })
 				f.Apply()
@@ -53,7 +39,7 @@ func TestDnsmasqConformance(t *testing.T) {
 			Others:  func(testing.TB) []byte { return othersOf(f) },
 			Written: func(testing.TB) string { return fmt.Sprint(f.Writes()) },
 			Loaded:  func(testing.TB) string { return fmt.Sprint(f.Loads()) },
-			Probe:   offersOf(daemon),
+			Probe:   dhcptest.Relayed(daemon.Addr()),
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/agent/firmware"
 )
 
@@ -76,7 +77,7 @@ func TestEntriesAsRecorded(t *testing.T) {
 // A record is what its entries say, in whatever order they stand, but for iPXE's boot entry.
 func TestState(t *testing.T) {
 	o := own{"opt1"}
-	want := fullBoot("10.77.0.5")
+	want := dhcptest.FullBoot("10.77.0.5")
 	list := o.entries(want)
 	s, edited, err := o.state(list)
 	if err != nil || edited != "" || s.Boot != want {
@@ -177,11 +178,12 @@ func apply(now []entry, steps []step) ([]entry, error) {
 func TestSteps(t *testing.T) {
 	o := own{"lan"}
 	next := "10.77.0.5"
-	small, noScript, other := dhcp.Boot{NextServer: netip.MustParseAddr(next)}, fullBoot(next), fullBoot("10.77.0.6")
+	small := dhcp.Boot{NextServer: netip.MustParseAddr(next)}
+	noScript, other := dhcptest.FullBoot(next), dhcptest.FullBoot("10.77.0.6")
 	small.NBP[firmware.ARM64], small.Script = "a.efi", "http://10.77.0.5/a"
 	noScript.Script = ""
 	other.NBP[firmware.EFI32], other.URL[firmware.EFI64] = "", ""
-	states := map[string][]entry{"nothing": nil, "full": o.entries(fullBoot(next)), "small": o.entries(small),
+	states := map[string][]entry{"nothing": nil, "full": o.entries(dhcptest.FullBoot(next)), "small": o.entries(small),
 		"no script": o.entries(noScript), "other": o.entries(other)}
 	first := slices.Clone(states["full"])
 	boots := slices.IndexFunc(first, func(e entry) bool { return e.Table == "boot" })

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/agent/dhcp/remote"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
@@ -72,14 +73,14 @@ func TestErrors(t *testing.T) {
 			f, s := stand(t, c.site, open...)
 			others, ours := othersOf(f), oursOf(f)
 			f.Fault(c.fault)
-			p, err := s.Plan(t.Context(), fullBoot("10.77.0.5"))
+			p, err := s.Plan(t.Context(), dhcptest.FullBoot("10.77.0.5"))
 			if err == nil {
 				err = s.Apply(t.Context(), p)
 			}
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) {
 				t.Fatalf("%v, want %v with %q", err, c.want, c.text)
 			}
-			_, secret, _ := ParseKey(f.Key())
+			_, secret, _ := ParseKey(opnsensetest.Key)
 			for _, no := range []string{testKey, testSecret, secret, "\n"} {
 				if strings.Contains(err.Error(), no) {
 					t.Errorf("the error has a secret: %v", err)
@@ -113,7 +114,7 @@ func TestRejectedKeyIsNotRetried(t *testing.T) {
 	if n := f.Refused(); n != 1 {
 		t.Errorf("sent %d times", n)
 	}
-	s.cfg.Credential = func() (string, error) { return f.Key(), nil }
+	s.cfg.Credential = func() (string, error) { return opnsensetest.Key, nil }
 	if _, err := s.Plan(t.Context(), dhcp.Boot{}); err != nil {
 		t.Errorf("the right one: %v", err)
 	}

@@ -118,8 +118,8 @@ func TestKeaConformance(t *testing.T) {
 		edits := 0
 		return dhcptest.Backend{
 			Open:  func(t testing.TB) dhcp.Server { return openAt(t, f) },
-			Args:  childArgs(f),
-			Wants: []dhcp.Boot{fullBoot("10.77.0.5"), fullBoot("10.77.0.6"), keaBoot("10.77.0.7")},
+			Args:  dhcptest.RemoteArgs(f),
+			Wants: []dhcp.Boot{dhcptest.FullBoot("10.77.0.5"), dhcptest.FullBoot("10.77.0.6"), keaBoot("10.77.0.7")},
 			EditOwn: func(_ testing.TB, edit int) {
 				f.Edit(func(c *opnsensetest.Config) { personEdits(c, edit) })
 				f.Apply()
@@ -136,7 +136,7 @@ func TestKeaConformance(t *testing.T) {
 			Others:  func(t testing.TB) []byte { _, others := keaParts(t, f); return others },
 			Written: func(testing.TB) string { return fmt.Sprint(f.Writes()) },
 			Loaded:  func(testing.TB) string { return fmt.Sprint(f.KeaLoads()) },
-			Probe:   offersOf(daemon),
+			Probe:   dhcptest.Relayed(daemon.Addr()),
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/agent/dhcp/remote"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
@@ -20,9 +21,9 @@ func TestKeaInterruptedWrite(t *testing.T) {
 	for n := 1; ; n++ {
 		f, s := stand(t, opnsensetest.Options{Config: keaSite()})
 		s.limit = 50 * time.Millisecond
-		old := mustApply(t, s, fullBoot("10.77.0.5"))
+		old := mustApply(t, s, dhcptest.FullBoot("10.77.0.5"))
 		first := keaText(t, f)
-		p := mustPlan(t, s, fullBoot("10.77.0.6"))
+		p := mustPlan(t, s, dhcptest.FullBoot("10.77.0.6"))
 		posts := 0
 		f.Fault(func(_ int, r *http.Request) opnsensetest.Fault {
 			if r.Method == "POST" {
@@ -41,7 +42,7 @@ func TestKeaInterruptedWrite(t *testing.T) {
 		if !remote.IsOutage(err) {
 			t.Errorf("cut off at request %d: %v", n, err)
 		}
-		now := mustPlan(t, s, fullBoot("10.77.0.6"))
+		now := mustPlan(t, s, dhcptest.FullBoot("10.77.0.6"))
 		if !now.Before.Same(p.Before) && !now.Before.Same(p.After) {
 			t.Errorf("cut off at request %d: the record is %s", n, now.Before.Raw)
 		}
@@ -75,7 +76,7 @@ func sameOptions(t *testing.T, a, b string) bool {
 func TestKeaRejected(t *testing.T) {
 	f, s := stand(t, opnsensetest.Options{Config: keaSite()})
 	before := keaText(t, f)
-	p := mustPlan(t, s, fullBoot("10.77.0.5"))
+	p := mustPlan(t, s, dhcptest.FullBoot("10.77.0.5"))
 	posts := 0
 	f.Fault(func(_ int, r *http.Request) opnsensetest.Fault {
 		if r.Method == http.MethodPost {
@@ -97,7 +98,7 @@ func TestKeaRejected(t *testing.T) {
 // What somebody names in the subnet while the options are written is kept.
 func TestKeaEditedMeanwhile(t *testing.T) {
 	f, s := stand(t, opnsensetest.Options{Config: keaSite()})
-	p := mustPlan(t, s, fullBoot("10.77.0.5"))
+	p := mustPlan(t, s, dhcptest.FullBoot("10.77.0.5"))
 	posts := 0
 	f.Fault(func(_ int, r *http.Request) opnsensetest.Fault {
 		if r.Method == http.MethodPost {
@@ -136,7 +137,7 @@ func TestKeaPair(t *testing.T) {
 			}
 			return opnsensetest.Fault{}
 		})
-		p := mustPlan(t, s, fullBoot("10.77.0.5"))
+		p := mustPlan(t, s, dhcptest.FullBoot("10.77.0.5"))
 		q, is := p.Refused()
 		if is != refused || refused && q.Code != "ha-secondary" || !refused && !slices.Contains(codes(p), "ha") {
 			t.Errorf("%s: %+v", role, p.Problems)
@@ -156,7 +157,7 @@ func TestKeaThatDoesNotStart(t *testing.T) {
 		return nil
 	}})
 	before := keaText(t, f)
-	err := s.Apply(t.Context(), mustPlan(t, s, fullBoot("10.77.0.5")))
+	err := s.Apply(t.Context(), mustPlan(t, s, dhcptest.FullBoot("10.77.0.5")))
 	if !errors.Is(err, dhcp.ErrReload) || !errors.Is(err, ErrStopped) {
 		t.Errorf("apply: %v", err)
 	}
@@ -169,12 +170,12 @@ func TestKeaThatDoesNotStart(t *testing.T) {
 func TestKeaForeignRecord(t *testing.T) {
 	f, s := stand(t, opnsensetest.Options{Config: keaSite()})
 	other := keaView{Interface: "opt1", Subnet: keaSubnet{Subnet: "10.78.0.0/24", Each: true}}
-	state, err := other.want(fullBoot("10.77.0.5")).state()
+	state, err := other.want(dhcptest.FullBoot("10.77.0.5")).state()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, raw := range [][]byte{state.Raw, []byte(`[{"table":"boot"}]`), []byte(`{}`)} {
-		p := mustPlan(t, s, fullBoot("10.77.0.5"))
+		p := mustPlan(t, s, dhcptest.FullBoot("10.77.0.5"))
 		p.After.Raw = raw
 		if err := s.Apply(t.Context(), p); err == nil || f.Writes() != 0 {
 			t.Errorf("%s was written: %v", raw, err)

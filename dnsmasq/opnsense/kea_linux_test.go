@@ -1,17 +1,14 @@
 package opnsense
 
 import (
-	"context"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/agent/firmware"
-	"pxeagent/agent/probe"
 	"pxeagent/deploy/lab"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
@@ -34,15 +31,7 @@ func newKeaWire(t *testing.T, version string, change ...func(*opnsensetest.Confi
 			return load(old)
 		},
 	})
-	return f, s, func(ctx context.Context, clients []firmware.Client, _ dhcp.Enough) (offers []firmware.Offer, err error) {
-		client.Do(func() {
-			var report probe.Report
-			report, err = probe.Run(ctx, probe.Config{Device: "cl0", MAC: net.HardwareAddr{2, 0x70, 0x78, 0x65, 0, 1},
-				Clients: clients, Quiet: 300 * time.Millisecond, Limit: 5 * time.Second})
-			offers = report.Offers
-		})
-		return offers, err
-	}
+	return f, s, dhcptest.OnTheWire(client.Do, "cl0")
 }
 
 // What is configured is what a real Kea sends to each kind of machine, and it is gone again after a revert.
@@ -56,7 +45,7 @@ func TestKeaOnTheWire(t *testing.T) {
 	}
 	defer j.Close()
 	// It says nothing about ARM32, so that Kea has nothing for it.
-	want := fullBoot("10.77.0.5")
+	want := dhcptest.FullBoot("10.77.0.5")
 	want.NBP[firmware.ARM32] = ""
 	r, err := dhcp.Configure{Server: s, Want: want, Journal: j, Probe: ask}.Run(t.Context())
 	if err != nil || !r.Wrote || r.Verdict == nil || !r.Verdict.Agrees() {

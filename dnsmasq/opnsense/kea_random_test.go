@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/deploy/lab"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
@@ -59,7 +60,7 @@ func TestKeaOthersAreUntouched(t *testing.T) {
 		r := rand.New(rand.NewPCG(uint64(n), 2))
 		f.Edit(func(c *opnsensetest.Config) { randomKea(r, c) })
 		own, others := keaParts(t, f)
-		p := mustApply(t, s, fullBoot(fmt.Sprintf("10.77.0.%d", 1+n%200)))
+		p := mustApply(t, s, dhcptest.FullBoot(fmt.Sprintf("10.77.0.%d", 1+n%200)))
 		now, left := keaParts(t, f)
 		if string(left) != string(others) || string(now) != string(p.After.Raw) {
 			t.Fatalf("%d: after apply it is\n%s\n%s\nit was\n%s", n, now, left, others)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/agent/dhcp/remote"
 	"pxeagent/agent/firmware"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
@@ -76,7 +77,7 @@ func TestKeaApplyAndRevert(t *testing.T) {
 	} {
 		f, s := stand(t, opnsensetest.Options{Config: keaSite(edit)})
 		before := keaText(t, f)
-		want := fullBoot("10.77.0.5")
+		want := dhcptest.FullBoot("10.77.0.5")
 		p := mustApply(t, s, want)
 		if p.After.Boot != want {
 			t.Errorf("planned: %+v", dhcp.Diff(want, p.After.Boot))
@@ -105,7 +106,7 @@ func TestKeaApplyAndRevert(t *testing.T) {
 // A second configuration writes only what differs, and an option that is no longer used is deleted.
 func TestKeaWritesWhatDiffers(t *testing.T) {
 	f, s := stand(t, opnsensetest.Options{Config: keaSite()})
-	want := fullBoot("10.77.0.5")
+	want := dhcptest.FullBoot("10.77.0.5")
 	mustApply(t, s, want)
 	writes, options := f.Writes(), len(f.Config().Kea.Options)
 	if writes != options {
@@ -139,7 +140,7 @@ func TestKeaForeignOptions(t *testing.T) {
 	name := opnsensetest.KeaOption{UUID: nameUUID, Code: "67", Encoding: "string", Data: "foreign.0", Force: "1",
 		Description: "somebody's"}
 	f, s := stand(t, opnsensetest.Options{Config: keaSite()})
-	p := mustApply(t, s, fullBoot("10.77.0.5"))
+	p := mustApply(t, s, dhcptest.FullBoot("10.77.0.5"))
 	f.Edit(func(c *opnsensetest.Config) {
 		c.Kea.Options = append(c.Kea.Options, name)
 		c.Kea.Subnets[0].Option += "," + nameUUID
@@ -148,7 +149,7 @@ func TestKeaForeignOptions(t *testing.T) {
 	if err := s.Revert(t.Context(), p); !errors.Is(err, dhcp.ErrChanged) {
 		t.Errorf("a foreign boot file was put after ours: %v", err)
 	}
-	p = mustPlan(t, s, fullBoot("10.77.0.5"))
+	p = mustPlan(t, s, dhcptest.FullBoot("10.77.0.5"))
 	if got := codes(p); p.Empty() || !slices.Contains(got, "edited") || !slices.Contains(got, "other-boot") {
 		t.Errorf("the problems are %v", got)
 	}
@@ -175,7 +176,7 @@ func TestKeaForeignOptions(t *testing.T) {
 func TestKeaProblems(t *testing.T) {
 	one := dhcp.Boot{NextServer: netip.MustParseAddr("10.77.0.5")}
 	one.NBP[firmware.BIOS] = "pxelinux.0"
-	full := fullBoot("10.77.0.5")
+	full := dhcptest.FullBoot("10.77.0.5")
 	quoted, comma := one, one
 	quoted.NBP[firmware.BIOS], comma.NBP[firmware.BIOS] = "it's.0", "a,b.0"
 	for _, c := range []struct {
@@ -311,7 +312,7 @@ func TestKeaPrivileges(t *testing.T) {
 			_, s := stand(t, opnsensetest.Options{Privileges: c.privileges, Config: keaSite(func(conf *opnsensetest.Config) {
 				conf.Kea.Subnets[0].Description = c.subnet
 			})}, func(conf *Config) { conf.Daemon = Kea })
-			p, err := s.Plan(t.Context(), fullBoot("10.77.0.5"))
+			p, err := s.Plan(t.Context(), dhcptest.FullBoot("10.77.0.5"))
 			if !errors.Is(err, c.err) || err == nil && c.err != nil {
 				t.Fatalf("plan: %v, %+v", err, p.Problems)
 			}

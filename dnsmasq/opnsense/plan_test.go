@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/agent/firmware"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
@@ -149,10 +150,10 @@ func TestForeignRows(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, s := stand(t, opnsensetest.Options{})
-			want := fullBoot("10.77.0.5")
+			want := dhcptest.FullBoot("10.77.0.5")
 			if c.later {
 				mustApply(t, s, want)
-				want = fullBoot("10.77.0.6")
+				want = dhcptest.FullBoot("10.77.0.6")
 			}
 			f.Edit(c.edit)
 			p := mustPlan(t, s, want)
@@ -194,7 +195,7 @@ func TestEntryBetween(t *testing.T) {
 			c.Dnsmasq.Boots = append(c.Dnsmasq.Boots, opnsensetest.Boot{UUID: "11111111-1111-4111-8111-111111111111",
 				Tag: own{"lan"}.uuid(tags, kind), Filename: "x.efi"})
 		})
-		q, got := mustPlan(t, s, fullBoot("10.77.0.5")).Refused()
+		q, got := mustPlan(t, s, dhcptest.FullBoot("10.77.0.5")).Refused()
 		if got != refused || refused && q.Code != "overridden" {
 			t.Errorf("%s: refused %v, %+v", kind, got, q)
 		}
@@ -204,7 +205,7 @@ func TestEntryBetween(t *testing.T) {
 // A tag of pxeagent's that somebody uses is not deleted, and nothing else is then.
 func TestTagInUse(t *testing.T) {
 	f, s := stand(t, opnsensetest.Options{})
-	p := mustApply(t, s, fullBoot("10.77.0.5"))
+	p := mustApply(t, s, dhcptest.FullBoot("10.77.0.5"))
 	f.Edit(func(c *opnsensetest.Config) { c.Dnsmasq.Ranges[0].SetTag = own{"lan"}.uuid(tags, "bios") })
 	before := f.Config()
 	off := mustPlan(t, s, dhcp.Boot{})
@@ -234,7 +235,7 @@ func TestPairs(t *testing.T) {
 			}
 			return wrong
 		})
-		p := mustPlan(t, s, fullBoot("10.77.0.5"))
+		p := mustPlan(t, s, dhcptest.FullBoot("10.77.0.5"))
 		got := slices.DeleteFunc(codes(p), func(c string) bool { return c == "applies-others" || c == "restarts-dns" })
 		if strings.Join(got, " ") != want {
 			t.Errorf("%q: problems are %v, want %q", state, got, want)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/deploy/lab"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
@@ -53,7 +54,7 @@ func randomDnsmasq(r *rand.Rand, d *opnsensetest.Dnsmasq) {
 		return
 	}
 	// Those of an earlier run, of which somebody removed some and changed others.
-	for _, e := range (own{"lan"}).entries(fullBoot("10.77.0.20")) {
+	for _, e := range (own{"lan"}).entries(dhcptest.FullBoot("10.77.0.20")) {
 		f := e.Fields
 		switch {
 		case e.Table == tags:
@@ -81,7 +82,7 @@ func TestOthersAreUntouched(t *testing.T) {
 	for n := range 500 {
 		f.Edit(func(c *opnsensetest.Config) { randomDnsmasq(rand.New(rand.NewPCG(uint64(n), 3)), &c.Dnsmasq) })
 		others, ours := othersOf(f), oursOf(f)
-		p := mustApply(t, s, fullBoot(fmt.Sprintf("10.77.0.%d", 1+n%200)))
+		p := mustApply(t, s, dhcptest.FullBoot(fmt.Sprintf("10.77.0.%d", 1+n%200)))
 		if now := othersOf(f); string(now) != string(others) {
 			t.Fatalf("%d: after apply others are\n%s\nthey were\n%s", n, now, others)
 		}

@@ -1,16 +1,13 @@
 package opnsense
 
 import (
-	"context"
 	"errors"
-	"net"
 	"slices"
 	"testing"
-	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/agent/firmware"
-	"pxeagent/agent/probe"
 	"pxeagent/deploy/lab"
 	"pxeagent/dnsmasq/opnsense/opnsensetest"
 )
@@ -22,22 +19,14 @@ func TestDnsmasqOnTheWire(t *testing.T) {
 	server, client := segment.Host("opnsense", "igc1", "10.77.0.1/24"), segment.Host("client", "cl0", "10.77.0.5/24")
 	reload := server.Reloader()
 	f, s := stand(t, opnsensetest.Options{Load: func(conf string) error { return reload(opnsensetest.Elsewhere(conf)) }})
-	ask := func(ctx context.Context, clients []firmware.Client, _ dhcp.Enough) (offers []firmware.Offer, err error) {
-		client.Do(func() {
-			var report probe.Report
-			report, err = probe.Run(ctx, probe.Config{Device: "cl0", MAC: net.HardwareAddr{2, 0x70, 0x78, 0x65, 0, 1},
-				Clients: clients, Quiet: 300 * time.Millisecond, Limit: 5 * time.Second})
-			offers = report.Offers
-		})
-		return offers, err
-	}
+	ask := dhcptest.OnTheWire(client.Do, "cl0")
 	j, err := dhcp.OpenJournal(t.TempDir(), "opnsense")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer j.Close()
 	before := othersOf(f)
-	want := fullBoot("10.77.0.5")
+	want := dhcptest.FullBoot("10.77.0.5")
 	r, err := dhcp.Configure{Server: s, Want: want, Journal: j, Probe: ask}.Run(t.Context())
 	if err != nil || !r.Wrote || r.Verdict == nil || !r.Verdict.Agrees() {
 		t.Fatalf("configure: %v, %+v", err, r.Verdict)

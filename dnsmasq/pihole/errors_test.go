@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/agent/dhcp/remote"
 	"pxeagent/dnsmasq"
 	"pxeagent/dnsmasq/pihole/piholetest"
@@ -62,7 +63,7 @@ func TestErrors(t *testing.T) {
 				open = append(open, c.open)
 			}
 			server := s.open(open...)
-			p, err := server.Plan(t.Context(), boot("10.77.0.5"))
+			p, err := server.Plan(t.Context(), dhcptest.FullBoot("10.77.0.5"))
 			if err == nil {
 				err = server.Apply(t.Context(), p)
 			}
@@ -125,7 +126,7 @@ func TestPlanRefuses(t *testing.T) {
 		if c.config != nil {
 			s.Save(c.config)
 		}
-		p, err := s.open(func(cfg *Config) { cfg.Mode = c.mode }).Plan(t.Context(), boot("10.77.0.5"))
+		p, err := s.open(func(cfg *Config) { cfg.Mode = c.mode }).Plan(t.Context(), dhcptest.FullBoot("10.77.0.5"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +139,8 @@ func TestPlanRefuses(t *testing.T) {
 	}
 	s := newSite(t, piholetest.Options{})
 	s.Save(func(c *piholetest.Config) { c.Active = false })
-	p, err := s.open(func(cfg *Config) { cfg.Mode = dnsmasq.ModeProxy }).Plan(t.Context(), boot("10.77.0.5"))
+	server := s.open(func(cfg *Config) { cfg.Mode = dnsmasq.ModeProxy })
+	p, err := server.Plan(t.Context(), dhcptest.FullBoot("10.77.0.5"))
 	if q, refused := p.Refused(); err != nil || refused {
 		t.Errorf("a proxy beside another server: %v, %+v", err, q)
 	}
@@ -155,7 +157,7 @@ func TestDnsmasqDoesNotStart(t *testing.T) {
 	}})
 	before := s.Config().Lines
 	server := s.open()
-	p, err := server.Plan(t.Context(), boot("10.77.0.5"))
+	p, err := server.Plan(t.Context(), dhcptest.FullBoot("10.77.0.5"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +186,7 @@ func TestRestartTakesTime(t *testing.T) {
 		return 0, false
 	})
 	server := s.open()
-	p, err := server.Plan(t.Context(), boot("10.77.0.5"))
+	p, err := server.Plan(t.Context(), dhcptest.FullBoot("10.77.0.5"))
 	if err != nil {
 		t.Fatal(err)
 	}

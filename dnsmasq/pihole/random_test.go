@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/dnsmasq"
 	"pxeagent/dnsmasq/pihole/piholetest"
 )
@@ -29,11 +30,11 @@ func TestOthersLinesAreUntouched(t *testing.T) {
 			lines = append(lines, some[r.IntN(len(some))])
 		}
 		if r.IntN(3) == 0 {
-			own := server.lines(onlyBIOS("10.77.0.20"), dnsmasq.ModeServer, nil)
+			own := server.lines(dhcptest.BIOSBoot("10.77.0.20"), dnsmasq.ModeServer, nil)
 			lines = slices.Insert(lines, r.IntN(len(lines)+1), own...)
 		}
 		s.Save(func(c *piholetest.Config) { c.Lines = slices.Clone(lines) })
-		p, err := server.Plan(t.Context(), boot(fmt.Sprintf("10.77.0.%d", 1+n%200)))
+		p, err := server.Plan(t.Context(), dhcptest.FullBoot(fmt.Sprintf("10.77.0.%d", 1+n%200)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +93,8 @@ func FuzzBlock(f *testing.F) {
 		if err != nil || !slices.Equal(own, lines[b.from:b.to]) && utf8.ValidString(text) {
 			t.Errorf("%q: the record is %q, %v", lines, own, err)
 		}
-		next := slices.Concat(lines[:b.from], s.lines(onlyBIOS("10.77.0.7"), dnsmasq.ModeServer, nil), lines[b.to:])
+		own = s.lines(dhcptest.BIOSBoot("10.77.0.7"), dnsmasq.ModeServer, nil)
+		next := slices.Concat(lines[:b.from], own, lines[b.to:])
 		if again := s.find(next); again.from > again.to || again.to > len(next) {
 			t.Errorf("%q: %+v", next, again)
 		}

@@ -1,7 +1,6 @@
 package pihole
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"pxeagent/agent/dhcp"
+	"pxeagent/agent/dhcp/dhcptest"
 	"pxeagent/agent/firmware"
 	"pxeagent/agent/probe"
 	"pxeagent/deploy/lab"
@@ -25,15 +25,7 @@ func newWire(t *testing.T) (*site, dhcp.Probe) {
 	server := segment.Host("pihole", "eth0", "10.77.0.1/24")
 	client := segment.Host("client", "eth0", "10.77.0.5/24")
 	s := newSite(t, piholetest.Options{Load: server.Reloader()})
-	return s, func(ctx context.Context, clients []firmware.Client, _ dhcp.Enough) (offers []firmware.Offer, err error) {
-		client.Do(func() {
-			var report probe.Report
-			report, err = probe.Run(ctx, probe.Config{Device: "eth0", MAC: probeMAC, Clients: clients,
-				Quiet: 300 * time.Millisecond, Limit: 5 * time.Second})
-			offers = report.Offers
-		})
-		return offers, err
-	}
+	return s, dhcptest.OnTheWire(client.Do, "eth0")
 }
 
 // What is configured is what a real Dnsmasq sends, and it is gone again after a revert.
@@ -46,7 +38,7 @@ func TestOnTheWire(t *testing.T) {
 	}
 	defer j.Close()
 	lines := s.Config().Lines
-	want := boot("10.77.0.5")
+	want := dhcptest.FullBoot("10.77.0.5")
 	r, err := dhcp.Configure{Server: s.open(), Want: want, Journal: j, Probe: ask}.Run(t.Context())
 	if err != nil || !r.Wrote {
 		t.Fatalf("configure: %v, %+v", err, r)
@@ -81,7 +73,7 @@ func TestStandInsDnsmasq(t *testing.T) {
 	own := &Server{cfg: Config{Interface: "eth0"}}
 	for name, conf := range map[string]string{
 		"nothing":    lease,
-		"pxeagent's": lease + strings.Join(own.lines(boot("10.77.0.5"), "server", nil), "\n") + "\n",
+		"pxeagent's": lease + strings.Join(own.lines(dhcptest.FullBoot("10.77.0.5"), "server", nil), "\n") + "\n",
 		"untagged":   lease + "dhcp-boot=a.0\ndhcp-match=set:x,93,7\ndhcp-boot=tag:x,b.efi,10.77.0.9,10.77.0.9\n",
 		"the last one": lease +
 			"dhcp-match=set:x,93,7\ndhcp-boot=tag:x,tag:eth0,a.efi\ndhcp-boot=tag:eth0,b.0,,10.77.0.9\n",
@@ -97,14 +89,14 @@ func TestStandInsDnsmasq(t *testing.T) {
 		clients := firmware.Clients()
 		var real, stand probe.Report
 		client.Do(func() {
-			real, err = probe.Run(t.Context(), probe.Config{Device: "eth0", MAC: probeMAC, Clients: clients,
+			real, err = probe.Run(t.Context(), probe.Config{Device: "eth0", MAC: dhcptest.ProbeMAC, Clients: clients,
 				Quiet: 300 * time.Millisecond, Limit: time.Second})
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		stand, err = probe.Run(t.Context(), probe.Config{Server: fake.Addr(), RelayPort: probe.AnyPort, MAC: probeMAC,
-			Clients: clients, Quiet: 20 * time.Millisecond, Limit: 300 * time.Millisecond})
+		stand, err = probe.Run(t.Context(), probe.Config{Server: fake.Addr(), RelayPort: probe.AnyPort,
+			MAC: dhcptest.ProbeMAC, Clients: clients, Quiet: 20 * time.Millisecond, Limit: 300 * time.Millisecond})
 		if err != nil {
 			t.Fatal(err)
 		}

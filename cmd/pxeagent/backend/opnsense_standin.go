@@ -46,7 +46,7 @@ func newOPNsenseStandIn(dir string) (StandIn, error) {
 		return nil, err
 	}
 	s.before = s.Config()
-	if s.standInFiles, err = newStandInFiles(dir, strings.TrimSpace(s.Key())); err != nil {
+	if s.standInFiles, err = newStandInFiles(dir, strings.TrimSpace(opnsensetest.Key)); err != nil {
 		s.Close()
 		return nil, err
 	}

@@ -4,22 +4,18 @@
 package openwrttest
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log"
 	"maps"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"pxeagent/dnsmasq/dnsmasqtest"
 )
 
 // Section is one of /etc/config/dhcp. Its options are texts or lists ([]any of texts).
@@ -67,7 +63,7 @@ func Default() []Section {
 
 // Router serves until Close. Its methods may be called while it serves.
 type Router struct {
-	server *httptest.Server
+	*dnsmasqtest.Web
 
 	mu       sync.Mutex
 	opts     Options
@@ -123,17 +119,11 @@ func New(o Options) (*Router, error) {
 		o.Version = "24.10.2"
 	}
 	r := &Router{opts: o, sections: clone(o.Sections), sessions: map[string]*session{}, pid: 2000}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("starting the web server: %w", err)
-	}
-	r.server = &httptest.Server{Listener: l, Config: &http.Server{
-		Handler: r, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0),
-	}}
-	r.server.StartTLS()
 	r.load()
 	r.loads = 0
-	return r, nil
+	var err error
+	r.Web, err = dnsmasqtest.Serve(r, "", "OpenWrt", 397)
+	return r, err
 }
 
 func clone(all []Section) []Section {
@@ -151,16 +141,8 @@ func (r *Router) Close() {
 		r.pending.timer.Stop()
 	}
 	r.mu.Unlock()
-	r.server.Close()
+	r.Web.Close()
 }
-
-// URL is https, host and port.
-func (r *Router) URL() *url.URL {
-	return &url.URL{Scheme: "https", Host: r.server.Listener.Addr().String()}
-}
-
-// Fingerprint is the SHA-256 of the certificate.
-func (r *Router) Fingerprint() [32]byte { return sha256.Sum256(r.server.Certificate().Raw) }
 
 // Sections are those of /etc/config/dhcp now.
 func (r *Router) Sections() []Section {

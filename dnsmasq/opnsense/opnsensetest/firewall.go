@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,7 +49,7 @@ type Fault struct {
 
 // Firewall serves until Close. Its methods may be called while it serves.
 type Firewall struct {
-	web *web
+	*dnsmasqtest.Web
 
 	mu      sync.Mutex
 	opts    Options
@@ -75,7 +74,9 @@ type daemon struct {
 	slow    int // how often it is still said to be stopped
 }
 
-// The only key, and its secret.
+// Key is the text of the file that OPNsense gives for a new key. A stand-in has this one only.
+const Key = "key=" + key + "\nsecret=" + secret + "\n"
+
 const (
 	key    = "ZmlyZXdhbGwga2V5IG9mIHRlc3RzCg8dL2pWc0Fn"
 	secret = "c2VjcmV0IG9mIHRlc3RzLCBub3RoaW5nIGVsc2UuLi4K"
@@ -102,31 +103,15 @@ func New(o Options) (*Firewall, error) {
 	f.start()
 	f.dnsmasq.loads, f.kea.loads = 0, 0
 	var err error
-	f.web, err = newWeb(f, o.Listen)
+	f.Web, err = dnsmasqtest.Serve(f, o.Listen, "OPNsense.internal", 397)
 	return f, err
 }
-
-// Close ends it.
-func (f *Firewall) Close() { f.web.close() }
-
-// PowerOff makes the firewall unreachable: connections are cut, and new ones refused. A request that runs is carried
-// out. It may be called in a Fault.
-func (f *Firewall) PowerOff() { f.web.off() }
 
 // PowerOn starts it again at the same address after PowerOff, with what is stored.
 func (f *Firewall) PowerOn() error {
 	f.Apply()
-	return f.web.on()
+	return f.Web.PowerOn()
 }
-
-// URL is https, host and port.
-func (f *Firewall) URL() *url.URL { return &url.URL{Scheme: "https", Host: f.web.addr} }
-
-// Fingerprint is the SHA-256 of the certificate.
-func (f *Firewall) Fingerprint() [32]byte { return f.web.fingerprint() }
-
-// Key is the text of the file that OPNsense gives for a new key.
-func (f *Firewall) Key() string { return "key=" + key + "\nsecret=" + secret + "\n" }
 
 // Edit changes what is stored, as a person who saves in the GUI and does not press Apply.
 func (f *Firewall) Edit(edit func(*Config)) {

@@ -3,16 +3,9 @@
 package piholetest
 
 import (
-	"crypto/sha256"
-	"crypto/tls"
 	"fmt"
-	"io"
-	"log"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -64,12 +57,11 @@ func Default() Config {
 
 // Pihole serves until Close. Its methods may be called while it serves.
 type Pihole struct {
-	server *httptest.Server
+	*dnsmasqtest.Web
 
 	mu       sync.Mutex
 	opts     Options
 	conf     Config
-	cert     tls.Certificate
 	sessions map[string]bool // true: of the app password
 	pid      int
 	started  time.Time
@@ -94,60 +86,12 @@ func New(o Options) (*Pihole, error) {
 			{"eth0", netip.MustParsePrefix("10.77.0.1/24")}, {"eth1", netip.MustParsePrefix("10.78.0.1/24")},
 		}
 	}
-	var err error
-	if p.cert, err = certificate(); err != nil {
-		return nil, err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("starting the web server: %w", err)
-	}
-	p.server = &httptest.Server{Listener: l, TLS: &tls.Config{GetConfigForClient: p.presents}, Config: &http.Server{
-		Handler: p, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0),
-	}}
-	p.server.StartTLS()
 	p.restart()
 	p.loads = 0
-	return p, nil
-}
-
-// certificate is one that FTL makes.
-func certificate() (tls.Certificate, error) { return dnsmasqtest.Certificate("pi.hole", 47) }
-
-// presents is the current certificate, which may change while it serves.
-func (p *Pihole) presents(*tls.ClientHelloInfo) (*tls.Config, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return &tls.Config{Certificates: []tls.Certificate{p.cert}, MinVersion: tls.VersionTLS12,
-		NextProtos: []string{"http/1.1"}}, nil
-}
-
-// RenewCertificate makes a new key and certificate, as FTL does from 6.3 on two days before the old one ends.
-func (p *Pihole) RenewCertificate() error {
-	c, err := certificate()
-	if err != nil {
-		return err
-	}
-	p.mu.Lock()
-	p.cert = c
-	p.mu.Unlock()
-	p.server.CloseClientConnections()
-	return nil
-}
-
-// Close ends it.
-func (p *Pihole) Close() { p.server.Close() }
-
-// URL is https, host and port.
-func (p *Pihole) URL() *url.URL {
-	return &url.URL{Scheme: "https", Host: p.server.Listener.Addr().String()}
-}
-
-// Fingerprint is the SHA-256 of the certificate.
-func (p *Pihole) Fingerprint() [32]byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return sha256.Sum256(p.cert.Certificate[0])
+	// From 6.3 on FTL renews its certificate two days before the old one ends.
+	var err error
+	p.Web, err = dnsmasqtest.Serve(p, "", "pi.hole", 47)
+	return p, err
 }
 
 // Edit changes the configuration as a person does, and restarts.
