@@ -127,6 +127,7 @@ func (d debian) missing(names ...string) {
 
 // A package installs, keeps the configuration over an upgrade, and goes: what is the site's stays.
 func TestDebianPackage(t *testing.T) {
+	t.Parallel()
 	first := filepath.Join(made(t), "pxeagent_1.2.3_amd64.deb")
 	d := newDebian(t)
 	const conf = "/etc/pxeagent/pxeagent.yaml"

@@ -12,6 +12,7 @@ import (
 
 // lintian has nothing to say but what the overrides list, and each of those is needed.
 func TestLintian(t *testing.T) {
+	t.Parallel()
 	deb := filepath.Join(made(t), "pxeagent_1.2.3_amd64.deb")
 	if _, err := exec.LookPath("lintian"); err != nil {
 		lab.Missing(t, "lintian")
