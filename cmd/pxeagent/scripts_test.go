@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 		Dir:                "testdata/script",
 		RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", os.Getenv("GORACE")) // or each command under the race detector ends a second late
 			env.Values["session"] = &session{t: env.T().(scriptT).T, env: env.Vars}
 			return nil
 		},
