@@ -84,6 +84,7 @@ func TestISCAndKeaOnThisMachine(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := lab.NewSegment(t).Host("server", "eth1", "10.77.0.1/24")
 			p := start(h)
 			addresses := map[netip.Addr]bool{}

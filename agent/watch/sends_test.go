@@ -13,6 +13,7 @@ import (
 
 // A network whose place is not known is asked for before each check, and checked as it is once it is known.
 func TestPlacedIsAsked(t *testing.T) {
+	t.Parallel()
 	want := dhcp.Boot{NextServer: netip.MustParseAddr("127.0.0.1")}
 	want.NBP[firmware.BIOS] = "undionly.kpxe"
 	there := Network{Interface: "admin", NoProbe: true, TFTPPort: 1, Want: want, Script: "http://127.0.0.1:1/there"}
@@ -36,6 +37,7 @@ func TestPlacedIsAsked(t *testing.T) {
 
 // What the DHCP server can send is asked before each check, and nothing else is expected of it.
 func TestSendsIsAsked(t *testing.T) {
+	t.Parallel()
 	can := dhcp.Abilities{}
 	// Nothing listens there.
 	want := dhcp.Boot{NextServer: netip.MustParseAddr("127.0.0.1"), Script: "http://127.0.0.1:1/s"}

@@ -196,7 +196,11 @@ func TestTheRouterUndoesWhatIsNotKept(t *testing.T) {
 // Every section but ours is there afterwards, as it was.
 func TestOthersSectionsAreUntouched(t *testing.T) {
 	s := newSite(t, openwrttest.Options{})
-	for n := range 500 {
+	rounds := 500
+	if testing.Short() {
+		rounds = 50
+	}
+	for n := range rounds {
 		var some []openwrttest.Section
 		for i := range n % 7 {
 			kind := []string{"host", "boot", "tag", "match", "domain", "mac", "relay"}[(n+i)%7]

@@ -3,7 +3,9 @@ package pfsensetest_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -17,6 +19,13 @@ import (
 	"pxeagent/pfsense"
 	"pxeagent/pfsense/pfsensetest"
 )
+
+// TestMain lets four situations happen at a time unless -parallel says otherwise: in the longest ones half a minute is
+// waited for the firewall.
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "4")
+	os.Exit(m.Run())
+}
 
 // The transports in.
 var transports = []string{"rest", "xmlrpc"}
