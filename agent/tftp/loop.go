@@ -12,8 +12,12 @@ import (
 	"pxeagent/agent/guard"
 )
 
-// badReads is how many errors in a row a transfer's socket may give.
-const badReads = 100
+const (
+	// badReads is how many errors in a row a transfer's socket may give.
+	badReads = 100
+	// rounds is how many times packets that are there already are taken before what was put off is done.
+	rounds = 64
+)
 
 // loop runs all transfers: it reads their packets, has session say what is to be done, sends and arms timers. It never
 // waits for a disk: chunks of files come as messages.
@@ -81,7 +85,7 @@ func (l *loop) close() {
 // run handles what comes until close is called.
 func (l *loop) run() {
 	defer l.poller.close()
-	for {
+	for round := 0; ; round++ {
 		l.mu.Lock()
 		l.taken, l.inbox = l.inbox, l.taken[:0]
 		closed := l.closed
@@ -97,9 +101,17 @@ func (l *loop) run() {
 		if l.server.table.waits.Load() > 0 {
 			if now := time.Now(); now.Sub(l.turned) >= turns {
 				l.turned = now
+				l.server.workers.flush() // makes room
 				l.server.table.turn(now, l.server.revived)
 			}
 			wait = min(wait, turns)
+		}
+		busy := l.poller.look(l.received)
+		if !busy || round%rounds == 0 {
+			l.server.workers.flush()
+		}
+		if busy {
+			continue
 		}
 		l.mu.Lock()
 		if l.asleep = len(l.inbox) == 0 && wait > 0; !l.asleep {
@@ -236,7 +248,7 @@ func (l *loop) end(t *transfer, o boot.Outcome, err error) {
 	if t.place > 0 {
 		heap.Remove(&l.timers, t.place-1)
 	}
-	l.server.workers.do(t.finish)
+	l.server.workers.later(t.finish)
 }
 
 // arm leaves a timer alone that comes sooner: it is then set again. With answers that come in time it is so set once in

@@ -32,7 +32,13 @@ func TestResentRequestIsTheSame(t *testing.T) {
 		}
 		c.ack(0)
 		c.data(1)
+		var runs *transfer
+		s.table.each(func(tr *transfer) { runs = tr })
+		runs.asked.Store(false)
 		c.ask("f", "tsize=0") // delayed in the network
+		for !runs.asked.Load() {
+			runtime.Gosched() // until it is read: after the end it would be a new request
+		}
 		c.ack(1)
 		if got := c.rest(2, 512); !bytes.Equal(got, pattern(2000)[512:]) {
 			t.Errorf("got %d bytes", len(got))

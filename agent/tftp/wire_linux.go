@@ -174,16 +174,16 @@ func newPoller(func(message)) (*poller, error) {
 		unix.Close(epoll)
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	if err := p.watch(p.wakes); err != nil {
+	if err := p.watch(p.wakes, unix.EPOLLET); err != nil { // each wake tells once, and nothing need be read
 		p.close()
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *poller) watch(fd int) error {
+func (p *poller) watch(fd int, how uint32) error {
 	return os.NewSyscallError("epoll_ctl",
-		unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}))
+		unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | how, Fd: int32(fd)}))
 }
 
 // add has wait look at t's packets, until its wire is closed after remove.
@@ -196,7 +196,7 @@ func (p *poller) add(t *transfer) error {
 		p.by = append(p.by, nil)
 	}
 	p.by[w.fd] = t
-	return p.watch(w.fd)
+	return p.watch(w.fd, 0)
 }
 
 func (p *poller) remove(t *transfer) {
@@ -205,7 +205,19 @@ func (p *poller) remove(t *transfer) {
 	}
 }
 
-// wait calls take with packets that came, or errors, and returns after at most d, or when wake was called.
+// look calls take with packets that are there, or errors, and reports whether there were any. As it does not wait, it
+// need not tell Go's scheduler that it might, see write.
+func (p *poller) look(take func(*transfer, []byte, error)) bool {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])),
+		uintptr(len(p.events)), 0, 0, 0)
+	if errno != 0 || n == 0 {
+		return false
+	}
+	p.take(int(n), take)
+	return true
+}
+
+// wait is look once there is something, after at most d, or when wake was called.
 func (p *poller) wait(d time.Duration, take func(*transfer, []byte, error)) {
 	// Rounded up: a timer must have run out.
 	timeout := int(min((d+time.Millisecond-1)/time.Millisecond, 1<<30))
@@ -213,10 +225,14 @@ func (p *poller) wait(d time.Duration, take func(*transfer, []byte, error)) {
 	if err != nil {
 		return // EINTR
 	}
+	p.take(n, take)
+}
+
+// take hands on what the first n events are about.
+func (p *poller) take(n int, take func(*transfer, []byte, error)) {
 	for i := range n {
 		fd := int(p.events[i].Fd)
 		if fd == p.wakes {
-			_, _ = unix.Read(fd, p.in[:8])
 			continue
 		}
 		t := p.by[fd]

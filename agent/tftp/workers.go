@@ -9,9 +9,11 @@ const idleWorkers = 8
 // needs of them is short, and a new goroutine would spend most of that on its stack.
 type workers struct {
 	jobs chan func()
+	all  sync.WaitGroup
+
 	mu   sync.Mutex
 	idle int
-	all  sync.WaitGroup
+	put  []func() // off, see later
 }
 
 func newWorkers() *workers { return &workers{jobs: make(chan func())} }
@@ -25,9 +27,39 @@ func (w *workers) do(job func()) {
 	}
 }
 
+// later has a job done by whoever does another one next, or after flush. To wake a goroutine costs more than a short
+// job.
+func (w *workers) later(job func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.put = append(w.put, job)
+}
+
+// flush has done what was put off.
+func (w *workers) flush() {
+	w.mu.Lock()
+	some := len(w.put) > 0
+	w.mu.Unlock()
+	if some {
+		w.do(func() {})
+	}
+}
+
+// catchUp does what was put off.
+func (w *workers) catchUp() {
+	w.mu.Lock()
+	put := w.put
+	w.put = nil
+	w.mu.Unlock()
+	for _, job := range put {
+		job()
+	}
+}
+
 func (w *workers) work(job func()) {
 	for {
 		job()
+		w.catchUp()
 		w.mu.Lock()
 		stays := w.idle < idleWorkers
 		if stays {

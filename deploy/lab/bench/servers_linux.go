@@ -57,7 +57,7 @@ var kinds = []kind{
 		},
 	},
 	{
-		name: "nginx", program: "nginx", pkg: "nginx-light", http: true, version: []string{"-v"},
+		name: "nginx", program: "nginx", pkg: "nginx", http: true, version: []string{"-v"},
 		args: func(addr netip.Addr, own, root string) ([]string, error) {
 			conf := filepath.Join(own, "nginx.conf")
 			return []string{"-p", own, "-e", own + "/error.log", "-c", conf},
