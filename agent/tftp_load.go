@@ -18,7 +18,8 @@ func tftpLoad(s *tftp.Server) []prometheus.Collector {
 			Help: "TFTP requests that wait for their turn, as there are more than may be answered.",
 		}, func() float64 { return float64(s.Load().Waiting) }),
 		count("tftp_dropped_requests_total",
-			"TFTP requests that were never answered: too many waited, or they waited too long.",
+			"TFTP requests that got no answer: they waited in vain, an ERROR was withheld, their address is served nothing "+
+				"for now, or the system dropped them unread (Linux).",
 			func(l tftp.Load) uint64 { return l.Dropped }),
 		count("tftp_unreported_requests_total",
 			"TFTP requests from addresses that did not answer, which are counted nowhere else as there were too many.",

@@ -149,3 +149,24 @@ func TestObserverHearsOfAnsweredTransfers(t *testing.T) {
 		t.Errorf("load %+v", l)
 	}
 }
+
+// An ERROR is withheld where too much has been sent to addresses that have not answered, and that is counted.
+func TestWithheldErrorsAreCounted(t *testing.T) {
+	l, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := servingStrangers(t, Config{Opener: shelf{}}, l)
+	c, write := dialing(t, s.addr), []byte("\x00\x02f\x00octet\x00")
+	c.sendTo(s.addr, write)
+	s.record.wait(t, boot.Refused)
+	if n := s.Load().Dropped; n > 0 {
+		t.Errorf("%d counted as dropped, though there was an ERROR", n)
+	}
+	s.table.budget.reserve(3600*unansweredRate, time.Now())
+	c.sendTo(s.addr, write)
+	s.record.wait(t, boot.Refused)
+	if n := s.Load().Dropped; n != 1 {
+		t.Errorf("%d counted as dropped, want 1", n)
+	}
+}

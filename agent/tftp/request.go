@@ -63,18 +63,14 @@ func (s *Server) request(sock *socket, b, control []byte, client netip.AddrPort)
 	case !s.served(client.Addr()):
 		s.refused(ask, now, errForeign)
 	case bad != nil:
-		s.refuse(sock, dst, client, codeIllegal, "malformed request")
-		s.refused(ask, now, bad)
+		s.illegal(sock, dst, ask, "malformed request", now, bad)
 	case r.write:
-		s.refuse(sock, dst, client, codeIllegal, "this server is read only")
-		s.refused(ask, now, errWrite)
+		s.illegal(sock, dst, ask, "this server is read only", now, errWrite)
 	case r.mode != "octet" && !r.netascii:
-		s.refuse(sock, dst, client, codeIllegal, "mode is neither octet nor netascii")
-		s.refused(ask, now, errMode)
+		s.illegal(sock, dst, ask, "mode is neither octet nor netascii", now, errMode)
+	case s.SinglePort && s.strangers.barred.has(client.Addr(), now):
+		s.ignored.Add(1)
 	default:
-		if s.SinglePort && s.strangers.barred.has(client.Addr(), now) {
-			return
-		}
 		t := s.newTransfer(place{sock, local, nic.mtu}, client, string(b), r, ask, now)
 		switch s.table.add(t) {
 		case full:
@@ -85,7 +81,9 @@ func (s *Server) request(sock *socket, b, control []byte, client netip.AddrPort)
 			if s.warnings.allow(1, now) {
 				s.Log.Warn("more TFTP requests than may be answered: machines that are new wait", "waiting", s.table.waits.Load())
 			}
-		case added, same, silent:
+		case silent:
+			s.ignored.Add(1)
+		case added, same:
 		}
 	}
 }
@@ -149,15 +147,24 @@ func (s *Server) served(a netip.Addr) bool {
 	return false
 }
 
-// refuse sends an ERROR from the listening port.
-func (s *Server) refuse(sock *socket, from netip.Addr, client netip.AddrPort, code uint16, text string) {
+// illegal answers a request that is not one for a file.
+func (s *Server) illegal(sock *socket, from netip.Addr, ask boot.Ask, text string, now time.Time, err error) {
+	if !s.refuse(sock, from, ask.Client, codeIllegal, text) {
+		s.ignored.Add(1)
+	}
+	s.refused(ask, now, err)
+}
+
+// refuse sends an ERROR from the listening port, unless too much was sent to addresses that have not answered.
+func (s *Server) refuse(sock *socket, from netip.Addr, client netip.AddrPort, code uint16, text string) bool {
 	b := appendError(make([]byte, 0, 64), code, text)
 	if now := time.Now(); !s.strangers.proven.has(client.Addr(), now) && !s.table.budget.allow(headers+len(b), now) {
-		return
+		return false
 	}
 	if _, _, err := sock.conn.WriteMsgUDPAddrPort(b, sock.control(from), client); err != nil {
 		s.Log.Debug("sending an ERROR", "client", client, "err", err)
 	}
+	return true
 }
 
 // refused tells of a request that was not begun, unless there are too many.

@@ -75,14 +75,15 @@ type Config struct {
 // Server is a read-only TFTP server.
 type Server struct {
 	Config
-	nics      interfaces
-	table     table
-	windows   windows
-	strangers *strangers
-	warnings  rate // in the log
-	news      rate // of requests that are reported though nothing proves that a machine sent them
-	// unreported are those that were too many.
-	unreported atomic.Uint64
+	nics       interfaces
+	table      table
+	windows    windows
+	strangers  *strangers
+	warnings   rate          // in the log
+	news       rate          // of requests that are reported though nothing proves that a machine sent them
+	unreported atomic.Uint64 // requests that were too many for it
+	ignored    atomic.Uint64 // requests that got no answer, and did not wait for one
+	unread     unread
 	contents   contents
 	workers    *workers
 	loop       *loop
@@ -137,6 +138,7 @@ func (s *Server) Serve(ctx context.Context, l *Listener) error {
 			}
 		}
 	}
+	s.unread.watch(l.sockets)
 	looped := make(chan struct{})
 	go func() { s.loop.run(); close(looped) }()
 	defer func() { s.loop.close(); <-looped; s.workers.close() }()

@@ -35,6 +35,9 @@ func TestSinglePortGivesStrangersLittle(t *testing.T) {
 	c.ack(1)
 	c.rest(2, 512)
 	s.record.wait(t, boot.OK)
+	if n := s.Load().Dropped; n != 1 {
+		t.Errorf("%d counted as dropped, want the other", n)
+	}
 	c.ask("f", "blksize=512 windowsize=64")
 	c.oack("blksize=512 windowsize=64")
 	c.abort(codeUndefined)
@@ -71,6 +74,9 @@ func TestAddressThatNeverAsked(t *testing.T) {
 	again := dialing(t, s.addr)
 	again.ask("f", "")
 	again.quiet(50 * time.Millisecond)
+	for s.Load().Dropped < 1 {
+		runtime.Gosched()
+	}
 	loopback := netip.MustParseAddr("127.0.0.1")
 	if !s.strangers.barred.has(loopback, time.Now()) {
 		t.Error("the address is not barred")

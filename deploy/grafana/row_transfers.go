@@ -21,9 +21,9 @@ func transfers(b *board) {
 	b.place(8, 8,
 		bars(
 			"Turned away",
-			"HTTP connections of addresses that have as many open as one may have; TFTP requests that were never answered as "+
-				"too many waited, and those of too many addresses that did not answer. Machines make few; hundreds mean a "+
-				"flood, or many machines behind one NAT.",
+			"HTTP connections of addresses that have as many open as one may have; TFTP requests that got no answer, and "+
+				"those of too many addresses that did not answer. Machines make few; hundreds mean a flood, or many machines "+
+				"behind one NAT.",
 			query{
 				`sum by (instance) (increase(pxeagent_http_connections_refused_total{<agents>}[$__rate_interval]))`,
 				"HTTP, {{instance}}",
