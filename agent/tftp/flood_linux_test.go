@@ -2,9 +2,8 @@ package tftp
 
 import (
 	"bytes"
-	"encoding/binary"
+	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -15,13 +14,13 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"pxeagent/deploy/lab"
+	"pxeagent/deploy/lab/flood"
 )
 
 // BenchmarkFlood boots machines that were never seen, one after another, with a file of 1 MB each, while 50,000
-// requests a second come from 65,536 forged addresses. It needs root.
+// requests a second come from 65,536 forged addresses. It needs root. "tftp 1 MB, 4 at once in a flood" of
+// deploy/lab/bench does the same with the whole program.
 //
 //	go test -run xxx -bench Flood -benchtime 200x ./agent/tftp
 func BenchmarkFlood(b *testing.B) {
@@ -35,11 +34,21 @@ func BenchmarkFlood(b *testing.B) {
 	server.IP("route", "add", "default", "via", "10.99.0.2")
 	room.IP("route", "add", "local", "10.78.0.0/16", "dev", "lo")
 	p := servingIn(server, "10.99.0.1:69")
-	stop := make(chan struct{})
+	to, forged := netip.MustParseAddrPort("10.99.0.1:69"), netip.MustParseAddr("10.77.0.0")
+	request := rrq("undionly.kpxe", "octet", "blksize=1432 tsize=0")
+	ctx, stop := context.WithCancel(b.Context())
+	defer stop()
 	var sent int
 	var flooding sync.WaitGroup
 	began := time.Now()
-	flooding.Go(func() { room.Do(func() { sent = flood(b, stop) }) })
+	flooding.Go(func() {
+		room.Do(func() {
+			var err error
+			if sent, err = flood.Send(ctx, to, forged, request, 50_000); err != nil {
+				b.Errorf("forging requests: %v", err)
+			}
+		})
+	})
 	took := make([]time.Duration, 0, b.N)
 	failed := 0
 	for i := range b.N {
@@ -51,15 +60,14 @@ func BenchmarkFlood(b *testing.B) {
 			b.Fatal(err)
 		}
 		at := time.Now()
-		if got, err := asIPXE(conn, netip.MustParseAddrPort("10.99.0.1:69"), "1m"); err != nil ||
-			!bytes.Equal(got, pattern(1<<20)) {
+		if got, err := asIPXE(conn, to, "1m"); err != nil || !bytes.Equal(got, pattern(1<<20)) {
 			b.Logf("machine %d: got %d bytes, %v", i, len(got), err)
 			failed++
 		}
 		took = append(took, time.Since(at))
 		conn.Close()
 	}
-	close(stop)
+	stop()
 	flooding.Wait()
 	slices.Sort(took)
 	b.ReportMetric(float64(sent)/time.Since(began).Seconds(), "forged/s")
@@ -67,40 +75,6 @@ func BenchmarkFlood(b *testing.B) {
 	b.ReportMetric(float64(took[(len(took)-1)*95/100].Milliseconds()), "p95-ms")
 	b.ReportMetric(float64(failed), "failed")
 	b.ReportMetric(resident(b, p.Pid()), "MB-resident")
-}
-
-// flood sends forged requests until it is stopped, and returns how many.
-func flood(b *testing.B, stop chan struct{}) (sent int) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
-	if err != nil {
-		b.Errorf("a raw socket: %v", err)
-		return 0
-	}
-	defer unix.Close(fd)
-	to := &unix.SockaddrInet4{Addr: [4]byte{10, 99, 0, 1}}
-	request := rrq("undionly.kpxe", "octet", "blksize=1432 tsize=0")
-	packet := make([]byte, 28+len(request))
-	packet[0], packet[8], packet[9] = 0x45, 64, unix.IPPROTO_UDP
-	copy(packet[16:], to.Addr[:])
-	binary.BigEndian.PutUint16(packet[22:], 69)
-	binary.BigEndian.PutUint16(packet[24:], uint16(8+len(request)))
-	copy(packet[28:], request)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for began := time.Now(); ; {
-		// Where the machine is too slow for 50,000 a second it is what it can send.
-		for due := int(50_000 * time.Since(began).Seconds()); sent < due; {
-			copy(packet[12:], []byte{10, 77, byte(rand.Uint32()), byte(rand.Uint32())})
-			binary.BigEndian.PutUint16(packet[20:], uint16(1024+rand.IntN(60_000)))
-			_ = unix.Sendto(fd, packet, 0, to)
-			sent++
-		}
-		select {
-		case <-stop:
-			return sent
-		case <-tick.C:
-		}
-	}
 }
 
 // resident is the most memory that a process had, in MB.

@@ -17,6 +17,7 @@ type sample struct {
 	why   error           // of the first of these
 	extra int             // blocks of TFTP that came in vain
 	none  bool            // a window was asked for and not granted
+	flood float64         // forged requests a second that came meanwhile
 	cpu   time.Duration   // of the server
 	peak  int64           // most memory that the server had resident, bytes
 	after []int64         // what it had resident after each quarter of the work, bytes; nil: it was not looked at

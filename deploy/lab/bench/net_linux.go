@@ -16,6 +16,7 @@ import (
 const (
 	clientEnd  = "10.98.255.254"
 	clientsNet = "10.99.0.0/16"
+	forgedNet  = "10.97.0.0/16" // nobody is there, and nobody says so
 	serverDev  = "srv0"
 	clientDev  = "cli0"
 )
@@ -53,12 +54,16 @@ func newServerNet(servers int) (*serverNet, error) {
 		"ip addr add " + clientEnd + "/16 dev " + clientDev,
 		"ip link set " + clientDev + " up",
 		"ip route add local " + clientsNet + " dev lo",
+		"ip route add blackhole " + forgedNet,
 	}
 	there := []string{"ip link set lo up"}
 	for n := range servers {
 		there = append(there, "ip addr add "+serverAddr(n).String()+"/16 dev "+serverDev)
 	}
-	there = append(there, "ip link set "+serverDev+" up", "ip route add "+clientsNet+" via "+clientEnd)
+	there = append(there, "ip link set "+serverDev+" up")
+	for _, net := range []string{clientsNet, forgedNet} {
+		there = append(there, "ip route add "+net+" via "+clientEnd)
+	}
 	if err := command(here...); err != nil {
 		return nil, err
 	}

@@ -53,6 +53,7 @@ type result struct {
 	Why      string  `json:"why,omitempty"` // of the first of these
 	Extra    float64 `json:"extra_blocks"`  // of TFTP, that came in vain, for one transfer
 	NoWindow bool    `json:"no_window,omitempty"`
+	Flood    float64 `json:"forged_per_second,omitempty"` // requests that came meanwhile
 	// After is what the server had resident after each quarter of the last round, in MB.
 	After []float64 `json:"resident_after_mb,omitempty"`
 }
@@ -77,6 +78,7 @@ func (t test) result(name string, all, others []sample) result {
 	r.CPU = of(func(s sample) float64 { return s.cost() })
 	r.MB = of(func(s sample) float64 { return float64(s.peak) / 1e6 })
 	r.Extra = of(func(s sample) float64 { return float64(s.extra) / float64(len(s.each)) })
+	r.Flood = of(func(s sample) float64 { return s.flood })
 	for _, s := range all {
 		r.Lost += s.lost
 		r.NoWindow = r.NoWindow || s.none
@@ -186,6 +188,9 @@ func (x result) notes() string {
 	}
 	if x.Extra >= 0.1 {
 		notes = append(notes, fmt.Sprintf("%.1f blocks twice", x.Extra))
+	}
+	if x.Flood > 0 {
+		notes = append(notes, fmt.Sprintf("%.0f forged/s", x.Flood))
 	}
 	for n, mb := range x.After {
 		notes = append(notes, fmt.Sprintf("%d/%d: %.0f MB", n+1, len(x.After), mb))

@@ -173,7 +173,7 @@ var askers atomic.Int32
 func (s *server) answers(asker int32) bool {
 	from := clientAddr(20000 + int(asker))
 	if s.tftp {
-		c := &tftpClient{server: s.addr, client: from, file: smallFile, patience: 500 * time.Millisecond}
+		c := &tftpClient{server: s.addr, client: from, file: smallFile, waits: []time.Duration{500 * time.Millisecond}}
 		if _, err := c.fetch(); err != nil {
 			return false
 		}

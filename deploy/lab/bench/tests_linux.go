@@ -87,6 +87,7 @@ var tests = []test{
 	{name: "tftp nbp, 1,000 machines at once", of: "dnsmasq", without: singlePort, at: 1000, client: tftpGet(nbpFile, 0)},
 	{name: "tftp nbp, 4,000 machines at once", of: "dnsmasq", only: "pxeagent dnsmasq", without: singlePort, at: 4000,
 		client: tftpGet(nbpFile, 0)},
+	{name: "tftp 1 MB, 4 at once in a flood", only: "pxeagent", without: singlePort, at: 4, count: 200, play: flooded},
 	{name: "http 307 bytes, 1 client", of: "net/http", at: 1, count: 5000, client: httpGet("/" + smallFile)},
 	{name: "http 307 bytes, 20 clients", of: "net/http", at: 20, count: 30000, client: httpGet("/" + smallFile)},
 	{

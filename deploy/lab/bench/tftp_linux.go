@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,9 +24,9 @@ const again = time.Second
 type tftpClient struct {
 	server, client netip.Addr
 	file           string
-	window         int           // windowsize; up to 1: it is not asked for
-	patience       time.Duration // for the first answer; 0: 20 times again
-	until          int64         // bytes after which it stops for ever, as a machine that loses power; 0: at the end
+	window         int             // windowsize; up to 1: it is not asked for
+	waits          []time.Duration // for the first answer, each after a request; nil: 20 times again
+	until          int64           // bytes after which it stops for ever, as a machine that loses power; 0: at the end
 
 	extra     int  // blocks that came more than once or not in their turn
 	ungranted bool // it asked for a window and was given none
@@ -76,17 +77,22 @@ func (c *tftpClient) fetch() (int64, error) {
 	}
 }
 
+// readRequest asks for a file as iPXE does.
+func readRequest(file string) []byte {
+	return []byte("\x00\x01" + file + "\x00octet\x00blksize\x00" + strconv.Itoa(blksize) + "\x00tsize\x000\x00")
+}
+
 // ask sends the request until the first packet comes.
 func (c *tftpClient) ask(b []byte) (int, netip.AddrPort, error) {
-	rrq := []byte("\x00\x01" + c.file + "\x00octet\x00blksize\x00" + strconv.Itoa(blksize) + "\x00tsize\x000\x00")
+	rrq := readRequest(c.file)
 	if c.window > 1 {
 		rrq = append(rrq, "windowsize\x00"+strconv.Itoa(c.window)+"\x00"...)
 	}
-	tries, wait := 20, again
-	if c.patience > 0 {
-		tries, wait = 1, c.patience
+	waits := c.waits
+	if waits == nil {
+		waits = slices.Repeat([]time.Duration{again}, 20)
 	}
-	for range tries {
+	for _, wait := range waits {
 		if err := c.conn.SetReadDeadline(time.Now().Add(wait)); err != nil {
 			return 0, netip.AddrPort{}, err
 		}
