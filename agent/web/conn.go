@@ -9,13 +9,14 @@ import (
 )
 
 // stallLimit is how long a client may acknowledge nothing of what it is sent. However slow it is, an image arrives as
-// long as it takes some of it in that time.
-const stallLimit = 60 * time.Second
+// long as it takes some of it in that time. After a loss TCP doubles its wait each time (RFC 6298), from 0.2 to 0.4 s and
+// so on, so that one that was out of reach for 55 s is tried again at 102 s.
+const stallLimit = 120 * time.Second
 
 // looks is how often in stallLimit a write is restarted. One that waits is not woken before a third of the socket's
 // buffer is free, which is megabytes: with a slow client that takes minutes. One that begins finds what the client has
 // made room for.
-const looks = 4
+const looks = 8
 
 // conn is a connection of a Listener. Its writes, of files by the kernel's own copying (sendfile) among them, go on as
 // long as the client acknowledges something: nothing else makes room in the socket's buffer.
