@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
-	"strings"
 	"testing"
+
+	"pxeagent/deploy/lab"
 )
 
 // keaMerged is the configuration that pfSense makes for Kea with custom at its top, as its own code does: lists are
@@ -57,37 +58,22 @@ func TestMergedAsPfSenseDoes(t *testing.T) {
 	}
 }
 
-// KeaAsHere is conf changed only where this machine and its Kea need it: hooks that are elsewhere, a key that has
-// another name before Kea 2.7, reservations without an address, which Kea before 2.3 refuses, and the device.
-func KeaAsHere(t *testing.T, conf map[string]any, device string) string {
-	t.Helper()
-	d := conf["Dhcp4"].(map[string]any)
-	d["interfaces-config"] = map[string]any{"interfaces": []string{device}}
-	delete(d, "hooks-libraries")
-	delete(d, "reservations")
-	for _, subnet := range d["subnet4"].([]any) {
-		for _, pool := range subnet.(map[string]any)["pools"].([]any) {
-			p := pool.(map[string]any)
-			if classes, ok := p["client-classes"].([]any); ok {
-				p["client-class"] = classes[0]
-				delete(p, "client-classes")
-			}
-		}
-	}
-	text, err := json.Marshal(conf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.ReplaceAll(string(text), "igb2", device)
-}
-
 func keaAsHere(t *testing.T, name, device string) string {
-	return KeaAsHere(t, keaConf(t, name), device)
+	return lab.KeaHere(t, marshalled(t, keaConf(t, name)), device)
 }
 
 // KeaWith is the recorded configuration with custom, in the form of this machine.
 func KeaWith(t *testing.T, custom, device string) string {
 	conf := keaConf(t, "2-bios-uefi-arm-http")
 	keaMerged(t, conf, custom)
-	return KeaAsHere(t, conf, device)
+	return lab.KeaHere(t, marshalled(t, conf), device)
+}
+
+func marshalled(t *testing.T, conf map[string]any) []byte {
+	t.Helper()
+	text, err := json.Marshal(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

@@ -41,7 +41,8 @@ func TestPfSense(t *testing.T) {
 			if base, isc := strings.CutSuffix(name, ".isc"); isc {
 				p = server.ISC(readFile(t, base+".dhcpd.conf"), "eth1")
 			} else {
-				p = server.Kea(keaHere(t, readFile(t, strings.TrimSuffix(name, ".kea")+".kea-dhcp4.conf")))
+				conf := readFile(t, strings.TrimSuffix(name, ".kea")+".kea-dhcp4.conf")
+				p = server.Kea(lab.KeaHere(t, []byte(conf), "eth1"))
 			}
 			r := probeFrom(t, s.Host("client", "eth1"), Config{})
 			if diff := cmp.Diff(readOffers(t, f), essence(r.Offers), sameAddr); diff != "" {
@@ -121,35 +122,6 @@ func readOffers(t *testing.T, file string) map[firmware.Client]firmware.Offer {
 func readFile(t *testing.T, name string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(pfsenseDir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-// keaHere changes a configuration of pfSense's Kea only where this machine and its Kea need it: the interface, hooks
-// that are elsewhere, the name of a key before Kea 2.7, and reservations without an address, which Kea before 2.3
-// refuses.
-func keaHere(t *testing.T, conf string) string {
-	t.Helper()
-	var file map[string]map[string]any
-	if err := json.Unmarshal([]byte(conf), &file); err != nil {
-		t.Fatal(err)
-	}
-	d := file["Dhcp4"]
-	d["interfaces-config"] = map[string]any{"interfaces": []string{"eth1"}}
-	delete(d, "hooks-libraries")
-	delete(d, "reservations")
-	for _, subnet := range d["subnet4"].([]any) {
-		for _, pool := range subnet.(map[string]any)["pools"].([]any) {
-			p := pool.(map[string]any)
-			if classes, ok := p["client-classes"].([]any); ok {
-				p["client-class"] = classes[0]
-				delete(p, "client-classes")
-			}
-		}
-	}
-	b, err := json.Marshal(file)
 	if err != nil {
 		t.Fatal(err)
 	}

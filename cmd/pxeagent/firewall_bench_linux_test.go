@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -138,27 +137,5 @@ func generated(b *testing.B, t pfsensetest.Tree) string {
 	if engine == "isc" {
 		return conf
 	}
-	// The paths, and what Kea of this machine has another name for.
-	var all map[string]map[string]any
-	if err := json.Unmarshal([]byte(conf), &all); err != nil {
-		b.Fatal(err)
-	}
-	d := all["Dhcp4"]
-	d["interfaces-config"] = map[string]any{"interfaces": []string{"igb2"}}
-	delete(d, "hooks-libraries")
-	delete(d, "reservations")
-	for _, subnet := range d["subnet4"].([]any) {
-		for _, pool := range subnet.(map[string]any)["pools"].([]any) {
-			p := pool.(map[string]any)
-			if classes, ok := p["client-classes"].([]any); ok {
-				p["client-class"] = classes[0]
-				delete(p, "client-classes")
-			}
-		}
-	}
-	out, err := json.Marshal(all)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return string(out)
+	return lab.KeaHere(b, []byte(conf), "igb2")
 }
