@@ -13,14 +13,15 @@ import (
 // Dnsmasq. If that does not start, the old drop-in is restored and loaded: the error wraps
 // ErrRestart and dhcp.ErrReload. An error that wraps ErrRestart alone says what is on disk.
 func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
-	if err := s.unchanged(p.Before); err != nil {
+	now, err := s.state()
+	if err != nil {
 		return err
+	}
+	if err := p.Ready(now); err != nil {
+		return fmt.Errorf("%s: %w", s.file, err)
 	}
 	if p.Empty() {
 		return s.reload(ctx)
-	}
-	if q, refused := p.Refused(); refused {
-		return fmt.Errorf("the plan refuses this change: %s", q.Text)
 	}
 	if err := s.test(ctx, p.After.Raw); err != nil {
 		return err

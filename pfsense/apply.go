@@ -54,7 +54,7 @@ type changed struct {
 // read until that works, for at most 30 s: the new ones are loaded, and the old ones are said to be there still.
 func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 	if q, refused := p.Refused(); refused {
-		return fmt.Errorf("the plan refuses this change: %s", q.Text)
+		return &dhcp.RefusedError{Problem: q}
 	}
 	return s.write(ctx, p.Before, p.After, false)
 }

@@ -54,6 +54,18 @@ func (p Plan) Refused() (Problem, bool) {
 	return Problem{}, false
 }
 
+// Ready is what Apply asks first: ErrChanged where the settings now are not those that p was planned for, and a
+// *RefusedError where there is something to write and a problem of p forbids it.
+func (p Plan) Ready(now State) error {
+	if !now.Same(p.Before) {
+		return ErrChanged
+	}
+	if q, refused := p.Refused(); refused && !p.Empty() {
+		return &RefusedError{q}
+	}
+	return nil
+}
+
 // Server is a DHCP server's settings for one network. Implementations are the backends.
 type Server interface {
 	// Plan reads the settings and says what it would take to make them say want. It writes

@@ -25,16 +25,14 @@ func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 			return err
 		}
 		now, _, err := h.state(all)
+		if err == nil {
+			err = p.Ready(now)
+		}
 		switch {
 		case err != nil:
 			return err
-		case !now.Same(p.Before):
-			return dhcp.ErrChanged
 		case p.Empty():
 			return h.reload(ctx)
-		}
-		if q, refused := p.Refused(); refused {
-			return fmt.Errorf("the plan refuses this change: %s", q.Text)
 		}
 		if err := h.write(ctx, all, p.After); err != nil {
 			return err

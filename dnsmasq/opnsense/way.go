@@ -122,19 +122,17 @@ func (h *session) around(ctx context.Context, c choice, p *dhcp.Plan) error {
 func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 	return s.on(ctx, func(h *session, w way) error {
 		now, err := w.state(ctx)
+		if err == nil {
+			err = p.Ready(now)
+		}
 		switch {
 		case err != nil:
 			return err
-		case !now.Same(p.Before):
-			return dhcp.ErrChanged
 		case p.Empty():
 			if err := w.write(ctx, p.After); err != nil {
 				return err
 			}
 			return h.load(ctx, w.daemon())
-		}
-		if q, refused := p.Refused(); refused {
-			return fmt.Errorf("the plan refuses this change: %s", q.Text)
 		}
 		if err := w.write(ctx, p.After); err != nil {
 			if ctx.Err() != nil || remote.IsOutage(err) {

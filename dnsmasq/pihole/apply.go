@@ -17,16 +17,14 @@ import (
 func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 	return s.with(ctx, func(h *session) error {
 		lines, now, err := h.now(ctx)
+		if err == nil {
+			err = p.Ready(now)
+		}
 		switch {
 		case err != nil:
 			return err
-		case !now.Same(p.Before):
-			return dhcp.ErrChanged
 		case p.Empty():
 			return h.restart(ctx)
-		}
-		if q, refused := p.Refused(); refused {
-			return fmt.Errorf("the plan refuses this change: %s", q.Text)
 		}
 		err = h.write(ctx, lines, p.After)
 		if !errors.Is(err, ErrStopped) {
