@@ -2,7 +2,6 @@ package firmware
 
 import (
 	"fmt"
-	"net/netip"
 )
 
 // bios is a BIOS ROM by the PXE specification 2.1. Where vendors are reported to differ, Doubt says so: none of their
@@ -101,16 +100,7 @@ func (d *decider) biosMenu(r *Offer) *Offer {
 		d.nothing("PXE-E53", "%s names no boot file and has no boot menu", r.name())
 		return nil
 	}
-	var asks []Ask
-	if p.control()&noMulticast == 0 && p.multicast().IsValid() {
-		asks = append(asks, Ask{netip.AddrPortFrom(p.multicast(), portPXE), item})
-	}
-	if p.control()&noBroadcast == 0 {
-		asks = append(asks, Ask{netip.AddrPortFrom(everybody, portDHCP), item})
-	}
-	for _, server := range p.servers(item) {
-		asks = append(asks, Ask{netip.AddrPortFrom(server, portPXE), item})
-	}
+	asks := p.asks(item)
 	if len(asks) == 0 {
 		d.nothing("PXE-E77", "the boot menu of %s has type %d, for which it lists no boot server", r.name(), item)
 		return nil

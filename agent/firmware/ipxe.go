@@ -149,17 +149,7 @@ func (d *decider) ipxeDiscover(item uint16, menu *Offer, blocks []*Offer) {
 		d.nothing("", "%s sends iPXE to the local disk: that is the first line of its boot menu (option 43)", menu.name())
 		return
 	}
-	var asks []Ask
-	if p.control()&noMulticast == 0 && p.multicast().IsValid() {
-		asks = append(asks, Ask{netip.AddrPortFrom(p.multicast(), portPXE), item})
-	}
-	if p.control()&noBroadcast == 0 {
-		asks = append(asks, Ask{netip.AddrPortFrom(everybody, portDHCP), item})
-	}
-	for _, server := range p.servers(item) {
-		asks = append(asks, Ask{netip.AddrPortFrom(server, portPXE), item})
-	}
-	r, decided := d.answer(asks, func(a *Offer) bool {
+	r, decided := d.answer(p.asks(item), func(a *Offer) bool {
 		asked, has := a.pxe().asked()
 		return has && asked == item
 	})

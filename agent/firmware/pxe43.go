@@ -95,6 +95,21 @@ func (p pxe) servers(item uint16) (of []netip.Addr) {
 	return of
 }
 
+// asks are the questions for a boot server of that type, in the order in which discovery control lets a client put
+// them: by multicast, by broadcast, and to each server that is listed for it.
+func (p pxe) asks(item uint16) (all []Ask) {
+	if p.control()&noMulticast == 0 && p.multicast().IsValid() {
+		all = append(all, Ask{netip.AddrPortFrom(p.multicast(), portPXE), item})
+	}
+	if p.control()&noBroadcast == 0 {
+		all = append(all, Ask{netip.AddrPortFrom(everybody, portDHCP), item})
+	}
+	for _, server := range p.servers(item) {
+		all = append(all, Ask{netip.AddrPortFrom(server, portPXE), item})
+	}
+	return all
+}
+
 // firstServer is the first address in sub-option 8, of whatever type.
 func (p pxe) firstServer() netip.Addr {
 	if v := p.sub[subServers]; len(v) >= 7 && v[2] > 0 {

@@ -82,24 +82,18 @@ func (f *Fleet) openDocuments(name string) (*os.Root, error) {
 // Document fills in a document for the machine that asks for it. Errors: fs.ErrNotExist, ErrNotIts with the reason for
 // the log, and what is wrong with the template.
 func (f *Fleet) Document(r Request) (Document, error) {
-	root, err := f.openDocuments(r.Name)
-	if err != nil {
-		return Document{}, err
-	}
-	defer root.Close()
-	text, err := readTemplate(root, r.Name+templateSuffix)
-	if err != nil {
-		return Document{}, err
-	}
-	who, err := f.asker(r)
-	if err != nil {
-		return Document{}, err
-	}
-	return f.render(root, r, text, who)
+	return f.document(r, f.asker)
 }
 
 // Preview fills in a document as the machine with these facts would be given it, for the person who wrote it.
 func (f *Fleet) Preview(r Request) (Document, error) {
+	return f.document(r, func(r Request) (asker, error) {
+		return asker{r.Facts, f.Inventory().Resolve(r.Facts, r.Addr), true}, nil
+	})
+}
+
+// document fills in a document for whom who says, who is asked only where there is such a document.
+func (f *Fleet) document(r Request, who func(Request) (asker, error)) (Document, error) {
 	root, err := f.openDocuments(r.Name)
 	if err != nil {
 		return Document{}, err
@@ -109,7 +103,11 @@ func (f *Fleet) Preview(r Request) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	return f.render(root, r, text, asker{r.Facts, f.Inventory().Resolve(r.Facts, r.Addr), true})
+	a, err := who(r)
+	if err != nil {
+		return Document{}, err
+	}
+	return f.render(root, r, text, a)
 }
 
 func (f *Fleet) render(root *os.Root, r Request, text string, who asker) (Document, error) {

@@ -15,6 +15,33 @@ import (
 // archive writes the program and what lies in shared, in a folder named like the archive. The order of names, the owner
 // and the time are the same wherever it is made.
 func (r *release) archive(path, binary, shared string) error {
+	return writeTar(path, func(t *tar.Writer) error {
+		top := strings.TrimSuffix(filepath.Base(path), ".tar.gz")
+		if err := r.add(t, top+"/pxeagent", binary, 0o755); err != nil {
+			return err
+		}
+		// WalkDir goes in the order of names.
+		return filepath.WalkDir(shared, func(name string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if d.IsDir() {
+				if d.Name() == forPackages {
+					return filepath.SkipDir
+				}
+				return nil
+			}
+			inside, err := filepath.Rel(shared, name)
+			if err != nil {
+				return err
+			}
+			return r.add(t, top+"/"+filepath.ToSlash(inside), name, 0o644)
+		})
+	})
+}
+
+// writeTar makes a tar at path, compressed by gzip, with what fill adds.
+func writeTar(path string, fill func(*tar.Writer) error) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -25,28 +52,7 @@ func (r *release) archive(path, binary, shared string) error {
 		return err
 	}
 	t := tar.NewWriter(z)
-	top := strings.TrimSuffix(filepath.Base(path), ".tar.gz")
-	if err := r.add(t, top+"/pxeagent", binary, 0o755); err != nil {
-		return err
-	}
-	// WalkDir goes in the order of names.
-	err = filepath.WalkDir(shared, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if d.Name() == forPackages {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		inside, err := filepath.Rel(shared, name)
-		if err != nil {
-			return err
-		}
-		return r.add(t, top+"/"+filepath.ToSlash(inside), name, 0o644)
-	})
-	if err != nil {
+	if err := fill(t); err != nil {
 		return err
 	}
 	for _, c := range []io.Closer{t, z, f} {

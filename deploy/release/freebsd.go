@@ -3,11 +3,9 @@ package main
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -166,34 +164,21 @@ func freebsdTree(binary, shared string) ([]freebsdFile, error) {
 
 // writePackage writes files to a tar, compressed by gzip.
 func (r *release) writePackage(path string, files []freebsdFile) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	z, err := gzip.NewWriterLevel(f, gzip.BestCompression)
-	if err != nil {
-		return err
-	}
-	t := tar.NewWriter(z)
-	for _, file := range files {
-		h := &tar.Header{
-			Name: file.path, Size: int64(len(file.text)), Mode: file.mode, ModTime: r.date, Uname: "root", Gname: "wheel",
-			Format: tar.FormatUSTAR,
+	return writeTar(path, func(t *tar.Writer) error {
+		for _, file := range files {
+			h := &tar.Header{
+				Name: file.path, Size: int64(len(file.text)), Mode: file.mode, ModTime: r.date, Uname: "root",
+				Gname: "wheel", Format: tar.FormatUSTAR,
+			}
+			if err := t.WriteHeader(h); err != nil {
+				return fmt.Errorf("%s: %w", file.path, err)
+			}
+			if _, err := t.Write(file.text); err != nil {
+				return err
+			}
 		}
-		if err := t.WriteHeader(h); err != nil {
-			return fmt.Errorf("%s: %w", file.path, err)
-		}
-		if _, err := t.Write(file.text); err != nil {
-			return err
-		}
-	}
-	for _, c := range []io.Closer{t, z, f} {
-		if err := c.Close(); err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // encoded is a text as a manifest has it: what is not ASCII, and %, as in a URL.
