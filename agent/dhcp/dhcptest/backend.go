@@ -65,6 +65,11 @@ func Run(t *testing.T, fresh func(t *testing.T) Backend) {
 		name string
 		run  func(*testing.T, *bench)
 	}{
+		// The longest first.
+		{"killed second configure", killedSecondConfigure},
+		{"killed configure", killedConfigure},
+		{"killed revert", killedRevert},
+		{"killed configure over an edit", killedConfigureOverEdit},
 		{"plan", planWritesNothing},
 		{"apply", applyThenPlanIsEmpty},
 		{"revert to nothing", revertRestores},
@@ -78,10 +83,6 @@ func Run(t *testing.T, fresh func(t *testing.T) Backend) {
 		{"configure twice and revert", configureTwiceAndRevert},
 		{"edit in between", editInBetween},
 		{"configure over an edit", configureOverEdit},
-		{"killed configure", killedConfigure},
-		{"killed configure over an edit", killedConfigureOverEdit},
-		{"killed second configure", killedSecondConfigure},
-		{"killed revert", killedRevert},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
