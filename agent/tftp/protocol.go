@@ -18,6 +18,7 @@ const (
 var (
 	errSilent   = errors.New("the client went silent")
 	errGone     = errors.New("the client closed its port")
+	errUnclear  = errors.New("the client closed its port after the only block; its ACK may be lost")
 	errReplaced = errors.New("the client began another request from the same port")
 	errEvicted  = errors.New("the client did not answer, and its place was needed")
 	errBlind    = errors.New("the client acknowledged a block that was not sent: its address may be forged")
@@ -97,7 +98,11 @@ func (s session) step(e event, now time.Duration) (session, output) {
 	case stops:
 		out.failure, out.outcome, out.err = "the server is stopping", boot.Failed, errStopping
 	case unreachable:
-		out.outcome, out.err = s.over(boot.Aborted, errGone)
+		err := errGone
+		if s.last == 1 && s.finishing() {
+			err = errUnclear
+		}
+		out.outcome, out.err = s.over(boot.Aborted, err)
 	case tooLarge:
 		out.packets = s.lostAll(now)
 	case ends:

@@ -120,6 +120,23 @@ func TestMachineWhoseLastACKIsLost(t *testing.T) {
 	}
 }
 
+// The same machine when it asked for a file of one block.
+func TestMachineWhoseOnlyACKIsLost(t *testing.T) {
+	s := stranger(t, Config{})
+	c := dialing(t, s.addr)
+	c.ask("f", "blksize=2048")
+	c.oack("blksize=2048")
+	c.ack(0)
+	c.fresh(1)
+	c.conn.Close()
+	if tr := s.record.next(t); runtime.GOOS == "linux" && !errors.Is(tr.Err, errUnclear) {
+		t.Errorf("%+v", tr)
+	}
+	if s.strangers.barred.has(netip.MustParseAddr("127.0.0.1"), time.Now()) {
+		t.Error("the machine is barred")
+	}
+}
+
 // An ERROR 5 would end the boot of a machine that was slow. It asks again after silence.
 func TestEvictedTransferIsAnsweredWithSilence(t *testing.T) {
 	s := serving(t, Config{Opener: shelf{"f": file(pattern(2000))}, SinglePort: true, MaxTransfers: 1, MaxPerClient: 2})
