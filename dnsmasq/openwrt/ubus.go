@@ -20,13 +20,22 @@ const (
 	nobody         = "00000000000000000000000000000000" // the session of those who are not logged in
 )
 
-// Statuses of ubus.
+// status is how a call of ubus ended, by its numbers.
+type status int
+
 const (
-	statusOK         = 0
-	statusNotFound   = 4
-	statusNoData     = 5
-	statusPermission = 6
+	statusOK         status = 0
+	statusPermission status = 6
 )
+
+func (s status) String() string {
+	names := []string{"ok", "invalid command", "invalid argument", "no such method", "not found", "no data",
+		"permission denied", "timeout", "not supported", "unknown error", "connection failed"}
+	if s < 0 || int(s) >= len(names) {
+		return fmt.Sprintf("status %d", int(s))
+	}
+	return fmt.Sprintf("status %d (%s)", int(s), names[s])
+}
 
 // session is a login at the router.
 type session struct {
@@ -84,7 +93,7 @@ func (h *session) open(ctx context.Context) error {
 	case status == statusPermission:
 		return fmt.Errorf("%w of %s", remote.ErrCredential, h.login)
 	case status != statusOK || l.Session == "":
-		return fmt.Errorf("%w: the login was answered with %d", ErrUbus, status)
+		return fmt.Errorf("%w: the answer to the login was %v", ErrUbus, status)
 	}
 	h.id = l.Session
 	h.pending = h.pending || l.Timeout != timeout
@@ -122,7 +131,7 @@ func (h *session) close(ctx context.Context) {
 }
 
 // call calls a method. Its status is that of ubus; what it returns is read into v.
-func (h *session) call(ctx context.Context, object, method string, args map[string]any, v any) (status int, err error) {
+func (h *session) call(ctx context.Context, object, method string, args map[string]any, v any) (status, error) {
 	if args == nil {
 		args = map[string]any{}
 	}
@@ -141,7 +150,7 @@ func (h *session) call(ctx context.Context, object, method string, args map[stri
 	return h.read(a, object+" "+method, v)
 }
 
-func (h *session) read(a remote.Reply, what string, v any) (status int, err error) {
+func (h *session) read(a remote.Reply, what string, v any) (code status, err error) {
 	var r struct {
 		JSONRPC string            `json:"jsonrpc"`
 		Result  []json.RawMessage `json:"result"`
@@ -162,15 +171,15 @@ func (h *session) read(a remote.Reply, what string, v any) (status int, err erro
 		return 0, fmt.Errorf("%w: %s: %s", remote.ErrPrivilege, what, h.login.Quoted(r.Error.Message))
 	case r.Error != nil:
 		return 0, fmt.Errorf("%w: %s: %d, %s", ErrUbus, what, r.Error.Code, h.login.Quoted(r.Error.Message))
-	case len(r.Result) == 0 || json.Unmarshal(r.Result[0], &status) != nil:
+	case len(r.Result) == 0 || json.Unmarshal(r.Result[0], &code) != nil:
 		return 0, fmt.Errorf("%w: %s: the answer has no result", ErrUbus, what)
 	}
-	if status == statusOK && v != nil && len(r.Result) > 1 {
+	if code == statusOK && v != nil && len(r.Result) > 1 {
 		if err := json.Unmarshal(r.Result[1], v); err != nil {
-			return status, fmt.Errorf("%w: %s: %w", ErrUbus, what, err)
+			return code, fmt.Errorf("%w: %s: %w", ErrUbus, what, err)
 		}
 	}
-	return status, nil
+	return code, nil
 }
 
 // do is call where every status but OK is an error.
@@ -182,7 +191,7 @@ func (h *session) do(ctx context.Context, object, method string, args map[string
 	case status == statusPermission && object == "uci" && method == "apply":
 		return ErrPending
 	case status != statusOK:
-		return fmt.Errorf("%w: %s %s was answered with %d", ErrUbus, object, method, status)
+		return fmt.Errorf("%w: the answer to %s %s was %v", ErrUbus, object, method, status)
 	}
 	return nil
 }
