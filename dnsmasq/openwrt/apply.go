@@ -65,7 +65,7 @@ func (s *Server) Keep(ctx context.Context, p dhcp.Plan) error {
 		}
 		now, _, err := h.state(all)
 		if err == nil && !now.Same(p.After) {
-			err = fmt.Errorf("confirming the change at the router: it was answered with %d, and the change is gone", status)
+			err = fmt.Errorf("confirming the change at the router: the answer was %v, and the change is gone", status)
 		}
 		return err
 	})
@@ -123,7 +123,8 @@ func (h *session) readBack(ctx context.Context, want dhcp.State) error {
 	}
 	now, _, err := h.state(all)
 	if err == nil && !now.Same(want) {
-		err = dhcp.ErrChanged
+		// Not dhcp.ErrChanged: something was written, and the journal must go on saying so.
+		err = fmt.Errorf("%w: it has other sections of pxeagent's than were put back", ErrUbus)
 	}
 	return err
 }

@@ -13,7 +13,9 @@ import (
 )
 
 // Apply writes the block, which restarts Pi-hole, and waits until its Dnsmasq runs again. Where it does not, the lines
-// from before are put back, and the error wraps dhcp.ErrReload; ErrRejected: nothing was changed.
+// from before are put back, and the error wraps dhcp.ErrReload; ErrRejected: nothing was changed. dhcp.Configure reads
+// back what it leaves: somebody may edit the lines while Pi-hole restarts, and dhcp.ErrChanged from here would say that
+// nothing was written.
 func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 	return s.with(ctx, func(h *session) error {
 		lines, now, err := h.now(ctx)
@@ -46,7 +48,7 @@ func (s *Server) Revert(ctx context.Context, p dhcp.Plan) error {
 		case !now.Same(p.After):
 			return dhcp.ErrChanged
 		}
-		return h.write(ctx, lines, p.Before)
+		return h.putBack(ctx, lines, p.Before)
 	})
 }
 
@@ -87,15 +89,21 @@ func (h *session) write(ctx context.Context, lines []string, s dhcp.State) error
 		return fmt.Errorf("writing misc.dnsmasq_lines: %w", h.failure(a))
 	}
 	h.cfg.Log.Info("lines written", "server", h.cfg.URL.Host, "iface", h.cfg.Interface, "lines", len(own))
-	if err := h.restarted(ctx, before); err != nil {
+	return h.restarted(ctx, before)
+}
+
+// putBack is write of the lines from before, which are read back.
+func (h *session) putBack(ctx context.Context, lines []string, s dhcp.State) error {
+	if err := h.write(ctx, lines, s); err != nil {
 		return err
 	}
 	_, now, err := h.now(ctx)
-	switch {
-	case err != nil:
+	if err == nil && !now.Same(s) {
+		// Not dhcp.ErrChanged: something was written, and the journal must go on saying so.
+		err = fmt.Errorf("%w: it has other lines of pxeagent's than were put back", ErrAPI)
+	}
+	if err != nil {
 		return fmt.Errorf("reading misc.dnsmasq_lines back: %w", err)
-	case !now.Same(s):
-		return fmt.Errorf("reading misc.dnsmasq_lines back: %w", dhcp.ErrChanged)
 	}
 	return nil
 }
@@ -127,7 +135,7 @@ func (h *session) rollBack(ctx context.Context, p dhcp.Plan, cause error) error 
 		err = dhcp.ErrChanged
 	}
 	if err == nil {
-		err = h.write(ctx, lines, p.Before)
+		err = h.putBack(ctx, lines, p.Before)
 	}
 	if err != nil {
 		return fmt.Errorf("%w; putting the old lines back: %w", cause, err)

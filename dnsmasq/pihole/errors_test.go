@@ -206,3 +206,32 @@ func TestRestartTakesTime(t *testing.T) {
 		t.Errorf("an FTL that does not come back: %v", err)
 	}
 }
+
+// Somebody edits pxeagent's lines while Pi-hole restarts with them: the journal still says that something was written.
+func TestEditedWhileItRestarts(t *testing.T) {
+	s := newSite(t, piholetest.Options{})
+	j, err := dhcp.OpenJournal(t.TempDir(), "pihole")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	s.Fault(func(r *http.Request) (int, bool) {
+		if r.URL.Path == "/api/dns/blocking" {
+			s.Save(func(c *piholetest.Config) {
+				for i, l := range c.Lines {
+					c.Lines[i] = strings.ReplaceAll(l, "undionly.kpxe", "other.kpxe")
+				}
+			})
+		}
+		return 0, false
+	})
+	_, err = dhcp.Configure{Server: s.open(), Want: dhcptest.FullBoot("10.77.0.5"), Journal: j}.Run(t.Context())
+	if !errors.Is(err, dhcp.ErrChanged) {
+		t.Errorf("configure: %v", err)
+	}
+	s.Fault(nil)
+	_, err = dhcp.Revert{Server: s.open(), Journal: j, DiscardLaterChanges: true}.Run(t.Context())
+	if own, _ := s.own(); !errors.Is(err, dhcp.ErrNotProven) || own != nil {
+		t.Errorf("revert: %v, %s", err, own)
+	}
+}
