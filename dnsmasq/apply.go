@@ -11,7 +11,8 @@ import (
 
 // Apply writes the drop-in after `dnsmasq --test` accepted the whole configuration with it, and restarts
 // Dnsmasq. If that does not start, the old drop-in is restored and loaded: the error wraps
-// ErrRestart and dhcp.ErrReload. An error that wraps ErrRestart alone says what is on disk.
+// ErrRestart and dhcp.ErrReload. An error that wraps ErrRestart alone says what is on disk. dhcp.Configure reads back
+// what it leaves.
 func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 	now, err := s.state()
 	if err != nil {
@@ -33,7 +34,7 @@ func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 	if err := s.load(ctx); err != nil {
 		return s.rollBack(ctx, p, err)
 	}
-	return s.unchanged(p.After)
+	return nil
 }
 
 // Revert restores the drop-in from before p, byte for byte, and restarts Dnsmasq.

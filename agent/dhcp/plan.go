@@ -71,9 +71,9 @@ type Server interface {
 	// Plan reads the settings and says what it would take to make them say want. It writes
 	// nothing. The zero Boot plans to turn network boot off.
 	Plan(ctx context.Context, want Boot) (Plan, error)
-	// Apply writes p.After, has the server load it and reads it back. If the settings are no
-	// longer p.Before, it writes nothing and returns ErrChanged. An empty plan writes nothing
-	// and has the server load what is written.
+	// Apply writes p.After and has the server load it; Configure reads it back. If the settings
+	// are no longer p.Before, it writes nothing and returns ErrChanged, which it returns in no
+	// other case. An empty plan writes nothing and has the server load what is written.
 	Apply(ctx context.Context, p Plan) error
 	// Revert goes back to p.Before and has the server load it. If the settings are neither
 	// p.After nor p.Before, it writes nothing and returns ErrChanged. Where they are p.Before
