@@ -10,6 +10,7 @@ import (
 
 // Everybody is told undionly.kpxe, undionly.kpxe among them. Behind Kea it is started on a bad link, elsewhere.
 func TestUndionlyBootsBehindAFirewall(t *testing.T) {
+	t.Parallel()
 	for n, d := range []dhcp{isc, dnsmasq} {
 		t.Run(string(d), func(t *testing.T) {
 			d.needs(t)

@@ -166,6 +166,7 @@ func TestUBootBoots(t *testing.T) {
 
 // UEFI on ARM64 comes to iPXE's menu by PXE and by HTTP boot.
 func TestARM64MachineBoots(t *testing.T) {
+	t.Parallel()
 	for name, byHTTP := range map[string]bool{"by PXE": false, "by HTTP": true} {
 		t.Run(name, func(t *testing.T) {
 			if byHTTP {

@@ -20,6 +20,7 @@ import (
 func TestMenusOfDnsmasqLeadWhereTheModelSays(t *testing.T) {
 	lab.NeedQEMU(t)
 	lab.Need(t, "dnsmasq")
+	t.Parallel()
 	ours := []string{"--dhcp-match=set:efi,option:client-arch,7", "--dhcp-boot=tag:efi,ipxe.efi,,10.77.0.1",
 		"--dhcp-boot=tag:!efi,first.kpxe,,10.77.0.1"}
 	centos := []string{"--pxe-prompt=Press F8 for menu.,1", "--pxe-service=x86PC,Install CentOS 7,pxelinux"}
@@ -36,6 +37,7 @@ func TestMenusOfDnsmasqLeadWhereTheModelSays(t *testing.T) {
 			firmware.ClientEFI64, "pxelinux.0"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s, root := lab.NewSegment(t), t.TempDir()
 			for _, file := range []string{"ipxe.efi", "first.kpxe", "pxelinux.0"} {
 				if err := os.WriteFile(filepath.Join(root, file), []byte("not a program"), 0o644); err != nil {
