@@ -2,20 +2,13 @@ package probe
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"pxeagent/agent/dhcp"
 	"pxeagent/agent/firmware"
@@ -38,63 +31,6 @@ func probeFrom(t *testing.T, h *lab.Host, cfg Config) Report {
 		t.Fatal(err)
 	}
 	return r
-}
-
-// noLeases fails t if the server has given an address away.
-func noLeases(t *testing.T, p *lab.Peer) {
-	t.Helper()
-	text, err := os.ReadFile(p.Leases)
-	if os.IsNotExist(err) {
-		return
-	} else if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range leased(string(text)) {
-		t.Errorf("%s was leased", a)
-	}
-}
-
-// leased are the IPv4 addresses in a lease file: of dnsmasq ("EXPIRY MAC ADDRESS NAME CLIENT-ID"), of ISC dhcpd ("lease
-// ADDRESS {") or of Kea (CSV, whose first field is the address). The identifiers in all three hold random bytes.
-func leased(text string) (all []netip.Addr) {
-	for line := range strings.Lines(text) {
-		first, _, _ := strings.Cut(line, ",")
-		fields := strings.Fields(line)
-		var candidate string
-		switch {
-		case len(fields) == 5 && fields[0] != "lease":
-			candidate = fields[2]
-		case len(fields) == 3 && fields[0] == "lease" && fields[2] == "{":
-			candidate = fields[1]
-		default:
-			candidate = strings.TrimSpace(first)
-		}
-		if a, err := netip.ParseAddr(candidate); err == nil && a.Is4() {
-			all = append(all, a)
-		}
-	}
-	return all
-}
-
-func TestLeased(t *testing.T) {
-	for name, tc := range map[string]struct {
-		text string
-		want int
-	}{
-		"dnsmasq":        {"1767225600 02:00:00:00:00:01 10.77.0.50 * 01:02:00:00:00:00:01\n", 1},
-		"dnsmasq's DUID": {"duid 00:01:00:01:2e:0a:10.:02:42:0a:4d:00:01\n", 0},
-		"ISC":            {"lease 10.77.0.70 {\n  starts 4 2026/01/01 00:00:00;\n  binding state active;\n}\n", 1},
-		"ISC's DUID": {"# The format of this file is documented in dhcpd.leases(5)\nauthoring-byte-order " +
-			"little-endian;\n\nserver-duid \"\\000\\001\\000\\0010.lease 02:10.\\002B\";\n", 0},
-		"Kea":             {"address,hwaddr,client_id,valid_lifetime\n10.77.0.90,02:00:00:00:00:01,,4000\n", 1},
-		"Kea, no lease":   {"address,hwaddr,client_id,valid_lifetime\n", 0},
-		"nothing at all":  {"", 0},
-		"IPv6 of dnsmasq": {"1767225600 1 fd00::1 * 00:01:00:01:10.\n", 0},
-	} {
-		if got := leased(tc.text); len(got) != tc.want {
-			t.Errorf("%s: %v, want %d", name, got, tc.want)
-		}
-	}
 }
 
 // table is what each client is told: "boot file @ next-server".
@@ -324,112 +260,8 @@ func TestTwoServers(t *testing.T) {
 	noLeases(t, two)
 }
 
-// A DHCP client has port 68 to itself: the raw socket hears all the same, also a server on this machine.
-func TestPort68Taken(t *testing.T) {
-	lab.Need(t, "dnsmasq")
-	t.Parallel()
-	s := lab.NewSegment(t)
-	server := s.Host("server", "eth1", "10.77.0.1/24")
-	server.Dnsmasq(append(byArch, "--no-ping")...)
-	for where, h := range map[string]*lab.Host{"beside": s.Host("client", "eth1", "10.77.0.9/24"),
-		"in the server's own": server} {
-		t.Run(where, func(t *testing.T) {
-			var other *net.UDPConn
-			var err error
-			h.Do(func() { other, err = net.ListenUDP("udp4", &net.UDPAddr{Port: portClient}) })
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer other.Close()
-			r := probeFrom(t, h, Config{})
-			wantTable(t, r, byArchTable)
-			if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "port 68 on eth1 is not ours (a DHCP client has it)") {
-				t.Errorf("notes %q", r.Notes)
-			}
-		})
-	}
-}
-
 // asNobody, in the environment, makes the test binary a program of an ordinary user that probes eth1.
 const asNobody = "PXEAGENT_TEST_PROBE_AS_NOBODY"
-
-func TestCapabilities(t *testing.T) {
-	if os.Getenv(asNobody) != "" {
-		r, err := Run(context.Background(), Config{Device: "eth1", Quiet: 200 * time.Millisecond})
-		fmt.Printf("%d offers, notes %q, error: %v\n", len(r.Offers), r.Notes, err)
-		_, err = Run(context.Background(), Config{Server: netip.MustParseAddrPort("10.77.0.1:67"),
-			Quiet: 200 * time.Millisecond, Limit: time.Second})
-		fmt.Printf("relay: %v\n", err)
-		return
-	}
-	lab.Need(t, "dnsmasq")
-	t.Parallel()
-	exe := forAll(t)
-	s := lab.NewSegment(t)
-	s.Host("server", "eth1", "10.77.0.1/24").Dnsmasq(append(byArch, "--no-ping")...)
-	clients := 0
-	for name, tc := range map[string]struct {
-		capabilities []uintptr
-		want         []string
-	}{
-		"none": {nil, []string{
-			`0 offers, notes \[\], error: permission denied: a raw socket on eth1 needs CAP_NET_RAW: .*setcap cap_net_raw,cap_net_bind_service\+ep.*AmbientCapabilities`,
-			`relay: permission denied: a server answers a relay on port 67: .*setcap cap_net_bind_service\+ep`}},
-		"raw alone": {[]uintptr{unix.CAP_NET_RAW},
-			[]string{`8 offers, notes \["port 68 on eth1 is not ours \(it needs CAP_NET_BIND_SERVICE\)[^"]*"\], error: <nil>`}},
-		"both": {[]uintptr{unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE},
-			[]string{`8 offers, notes \[\], error: <nil>`, `relay: <nil>`}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command(exe, "-test.run=^TestCapabilities$")
-			cmd.Dir = "/"
-			cmd.Env = append(os.Environ(), asNobody+"=1")
-			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534},
-				AmbientCaps: tc.capabilities}
-			clients++
-			p := s.Host("client", "eth1", fmt.Sprintf("10.77.0.%d/24", 10+clients)).StartCmd(cmd)
-			for _, pattern := range tc.want {
-				p.WaitOutput(20*time.Second, pattern)
-			}
-			p.Wait(20 * time.Second)
-		})
-	}
-}
-
-// forAll is a copy of the test binary that any user may run.
-func forAll(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "probe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	binary, err := os.ReadFile(self)
-	if err != nil {
-		t.Fatal(err)
-	}
-	exe := filepath.Join(dir, "probe.test")
-	if err := errors.Join(os.WriteFile(exe, binary, 0o755), os.Chmod(dir, 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	return exe
-}
-
-func TestDeviceDown(t *testing.T) {
-	lab.Need(t)
-	t.Parallel()
-	h := lab.NewSegment(t).Host("client", "eth1")
-	h.IP("link", "set", "eth1", "down")
-	var err error
-	h.Do(func() { _, err = Run(context.Background(), Config{Device: "eth1"}) })
-	if err == nil || !strings.Contains(err.Error(), `"eth1" is down`) {
-		t.Errorf("error is %v", err)
-	}
-}
 
 // Behind a relay lies another network, about which a server is asked from this machine.
 func TestRelayToRealServers(t *testing.T) {
