@@ -129,12 +129,12 @@ func TestBoot(t *testing.T) {
 	state := t.TempDir()
 	r := start(t, func(c *agent.Config) {
 		log.to(c)
-		book, err := machine.New([]machine.Host{{Name: "rack-1", MACs: []string{theMAC}, Profile: "lab"}},
+		inventory, err := machine.New([]machine.Host{{Name: "rack-1", MACs: []string{theMAC}, Profile: "lab"}},
 			[]machine.Profile{{Name: "lab"}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.State, c.Boots.Stall, c.Machines = state, time.Second, book
+		c.State, c.Boots.Stall, c.Machines = state, time.Second, inventory
 	})
 	r.put("os/vmlinuz", 3000)
 	r.put("os/initrd.img", 5000)

@@ -81,7 +81,7 @@ func newSite(t *testing.T, o *offerer) *site {
 			t.Fatal(err)
 		}
 	}
-	book, err := machine.New([]machine.Host{
+	inventory, err := machine.New([]machine.Host{
 		{
 			Name:    "lab-1",
 			MACs:    []string{"52:54:00:4a:10:01"},
@@ -99,7 +99,7 @@ func newSite(t *testing.T, o *offerer) *site {
 	s.config = agent.Config{
 		Root: s.root, Chain: ipxe.ChainAuto, Grace: time.Second, Log: slog.New(slog.DiscardHandler),
 		Build: map[string]string{"version": "1.0"}, State: t.TempDir(),
-		Machines: book, Menu: menu.Settings{Title: "Lab", Timeout: 30 * time.Second},
+		Machines: inventory, Menu: menu.Settings{Title: "Lab", Timeout: 30 * time.Second},
 		Boots: recorder.Config{Stall: 4 * time.Second},
 		Page: agent.Page{Gate: web.NewGate(pageToken), Settings: []web.Setting{
 			{

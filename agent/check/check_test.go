@@ -173,7 +173,7 @@ func TestWalk(t *testing.T) {
 		blind  bool
 		client firmware.Client
 		stages string // of the hops
-		wrong  string // in the text of the last hop; "": all is there
+		wrong  string // in the text of the last step; "": all is there
 	}{
 		"BIOS, the server knows iPXE": {ipxe.ChainAuto, whole, false, firmware.ClientBIOS,
 			"offer nbp script kernel image", ""},
@@ -214,13 +214,13 @@ func TestWalk(t *testing.T) {
 			}
 			last := hops[len(hops)-1]
 			if check.Complete(hops) != (test.wrong == "") || !strings.Contains(last.Text, test.wrong) {
-				t.Errorf("the last hop is %+v, want %q", last, test.wrong)
+				t.Errorf("the last step is %+v, want %q", last, test.wrong)
 			}
 		})
 	}
 }
 
-// Each kind of machine is given its own menu, and the road goes on to the files in that.
+// Each kind of machine is given its own menu, and the boot path goes on to the files in that.
 func TestWalkGoesOnFromEachMachinesMenu(t *testing.T) {
 	c, base := serve(t, ipxe.ChainAuto, map[string]string{"http/memtest64.bin": "b", "http/memtest64.efi": "e",
 		"http/ipxe/menu.d/rack.ipxe": "#!ipxe\nkernel /missing\n"})

@@ -19,7 +19,7 @@ func TestCanary(t *testing.T) {
 		{Name: "first", MACs: []string{first}, Profile: "p", Labels: map[string]string{"canary": "true"}},
 		{MACs: []string{other}, Profile: "p"},
 	}
-	b := book(t, host, Profile{Name: "p", Image: "smartos", SkipMenu: true, Canary: 10 * time.Minute})
+	b := inventory(t, host, Profile{Name: "p", Image: "smartos", SkipMenu: true, Canary: 10 * time.Minute})
 	w := newWorld(t, b, old1)
 	booted := func(mac, item string) {
 		w.Asked(boot.Facts{MAC: mac}, addr("10.0.0.21"))
@@ -137,7 +137,7 @@ func TestWhoIsACanary(t *testing.T) {
 			SkipMenu: true}}, "menu"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			newWorld(t, book(t, tt.hosts, tt.profiles...), old2, mem, old1).want(mac2, tt.want)
+			newWorld(t, inventory(t, tt.hosts, tt.profiles...), old2, mem, old1).want(mac2, tt.want)
 		})
 	}
 }
@@ -154,7 +154,7 @@ func TestCanaryProfileIsWarnedOf(t *testing.T) {
 		{Host{MACs: []string{mac1}, Profile: "canary", Labels: labelled}, 0},
 		{Host{MACs: []string{mac1}}, 0},
 	} {
-		w := newWorld(t, book(t, []Host{tt.host}, profile))
+		w := newWorld(t, inventory(t, []Host{tt.host}, profile))
 		if n := strings.Count(w.log.String(),
 			`msg="host is not a canary: give it the label canary: \"true\""`); n != tt.want {
 			t.Errorf("%+v: %d warnings, want %d:\n%s", tt.host, n, tt.want, &w.log)
@@ -163,7 +163,7 @@ func TestCanaryProfileIsWarnedOf(t *testing.T) {
 }
 
 func TestInvalidCanaryResults(t *testing.T) {
-	b := book(
+	b := inventory(
 		t,
 		[]Host{
 			{MACs: []string{mac1}, Profile: "p", Labels: map[string]string{CanaryLabel: "true"}},

@@ -35,7 +35,7 @@ func (w *world) ask(name, from string, facts boot.Facts) (string, error) {
 }
 
 func TestDocumentsGoToTheirMachine(t *testing.T) {
-	b := book(t, []Host{
+	b := inventory(t, []Host{
 		{Name: "mac", MACs: []string{mac1, mac2}},
 		{Name: "uuid", UUIDs: []string{uuid1}},
 		{Name: "fixed", MACs: []string{"52:54:00:12:34:03"}, Addresses: ranges(t, "10.0.0.33")},
@@ -103,7 +103,7 @@ func TestDocumentsGoToTheirMachine(t *testing.T) {
 }
 
 func TestDocumentsAndTheirFunctions(t *testing.T) {
-	b := book(
+	b := inventory(
 		t,
 		[]Host{
 			{
@@ -164,7 +164,7 @@ func TestDocumentsAndTheirFunctions(t *testing.T) {
 
 // A secret goes to none who says only by itself which machine it is.
 func TestSecretsNeedProof(t *testing.T) {
-	b := book(
+	b := inventory(
 		t,
 		[]Host{
 			{Name: "mac", MACs: []string{mac1}},
@@ -196,7 +196,7 @@ func TestSecretsNeedProof(t *testing.T) {
 }
 
 func TestNamesOfDocuments(t *testing.T) {
-	w := newWorld(t, book(t, []Host{{Addresses: ranges(t, "0.0.0.0/0")}}))
+	w := newWorld(t, inventory(t, []Host{{Addresses: ranges(t, "0.0.0.0/0")}}))
 	w.put("cloud-init/user-data.tmpl", "#cloud-config\n", 0o644)
 	w.put("config.ign.tmpl", "{}", 0o644)
 	w.put("autoinst.xml.tmpl", "<profile/>", 0o644)

@@ -99,7 +99,7 @@ var (
 )
 
 func TestBootOnceIsUsedUpByTheKernel(t *testing.T) {
-	b := book(t, []Host{{Name: "node", MACs: []string{mac1, mac2}, Profile: "p"}},
+	b := inventory(t, []Host{{Name: "node", MACs: []string{mac1, mac2}, Profile: "p"}},
 		Profile{Name: "p", Image: "smartos", SkipMenu: true, Args: "a=b", Canary: -1})
 	w := newWorld(t, b, old1, deb, mem)
 	w.want(mac1, "smartos-1!")
@@ -137,7 +137,7 @@ func TestBootOnceIsUsedUpByTheKernel(t *testing.T) {
 }
 
 func TestBootOnceOfWhatIsGone(t *testing.T) {
-	b := book(t, []Host{{MACs: []string{mac1}, Profile: "p"}},
+	b := inventory(t, []Host{{MACs: []string{mac1}, Profile: "p"}},
 		Profile{Name: "p", Image: "smartos", SkipMenu: true, Canary: -1})
 	w := newWorld(t, b, old1)
 	for _, mac := range []ID{mac1, mac2} {
@@ -161,7 +161,7 @@ func TestBootOnceOfWhatIsGone(t *testing.T) {
 }
 
 func TestAProfileThatBootsOnce(t *testing.T) {
-	b := book(
+	b := inventory(
 		t,
 		[]Host{
 			{MACs: []string{mac1}, Profile: "straight"},
@@ -210,7 +210,7 @@ func TestAProfileThatBootsOnce(t *testing.T) {
 
 // A file that cannot be read must not install a second time.
 func TestDoneThatCannotBeRead(t *testing.T) {
-	b := book(t, []Host{{MACs: []string{mac1}, Profile: "p"}}, Profile{Name: "p", Image: "debian", Once: true})
+	b := inventory(t, []Host{{MACs: []string{mac1}, Profile: "p"}}, Profile{Name: "p", Image: "debian", Once: true})
 	w := newWorld(t, b, deb)
 	w.fetch(mac1, "10.0.0.21", "debian-12")
 	if err := os.WriteFile(filepath.Join(w.dir, "state", "done",
@@ -259,7 +259,7 @@ func TestWaitsLooksNobodyUpInVain(t *testing.T) {
 		t.Fatal(err)
 	}
 	once := Profile{Name: "once", Image: mem.Key, Once: true}
-	f.SetInventory(book(t, []Host{{MACs: []string{mac1}, Profile: "once"}}, once))
+	f.SetInventory(inventory(t, []Host{{MACs: []string{mac1}, Profile: "once"}}, once))
 	if !f.Waits(addr("10.0.0.21")) {
 		t.Error("a profile that boots once is not seen")
 	}

@@ -18,7 +18,7 @@ const (
 // B is a canary with a UUID of its own that boots once what its profile has.
 func impostor(t *testing.T) *world {
 	t.Helper()
-	w := newWorld(t, book(t, []Host{
+	w := newWorld(t, inventory(t, []Host{
 		{Name: "a", MACs: []string{macA}, Profile: "a"},
 		{
 			Name:    "b",
@@ -146,7 +146,7 @@ func TestOneMachineWithSeveralAddresses(t *testing.T) {
 }
 
 func TestWithoutDocuments(t *testing.T) {
-	b := book(t, []Host{
+	b := inventory(t, []Host{
 		{
 			Name: "mac",
 			MACs: []string{mac1},

@@ -40,7 +40,7 @@ func addr(s string) netip.Addr {
 	return netip.MustParseAddr(s)
 }
 
-func book(t testing.TB, hosts []Host, profiles ...Profile) *Inventory {
+func inventory(t testing.TB, hosts []Host, profiles ...Profile) *Inventory {
 	t.Helper()
 	b, err := New(hosts, profiles)
 	if err != nil {
@@ -74,7 +74,7 @@ func TestTheMostTellingMatchWins(t *testing.T) {
 	for i := range hosts {
 		hosts[i].Name = strings.ReplaceAll(hosts[i].Name, " ", "-")
 	}
-	b := book(t, hosts)
+	b := inventory(t, hosts)
 	for _, tt := range []struct {
 		facts boot.Facts
 		addr  string
@@ -114,7 +114,7 @@ func TestTheMostTellingMatchWins(t *testing.T) {
 }
 
 func TestWhyAHost(t *testing.T) {
-	b := book(t, []Host{
+	b := inventory(t, []Host{
 		{Name: "node", MACs: []string{mac1}, Profile: "p", Line: 4, Labels: map[string]string{"rack": "a1"}},
 		{UUIDs: []string{uuid1}, Line: 7},
 		{Addresses: ranges(t, "10.0.0.0/24"), Line: 9},
@@ -135,7 +135,7 @@ func TestWhyAHost(t *testing.T) {
 	}
 	d.Labels["rack"] = "changed"
 	if again := b.Resolve(boot.Facts{MAC: mac1}, netip.Addr{}); again.Labels["rack"] != "a1" {
-		t.Error("a decision's labels are those of the book")
+		t.Error("a decision's labels are those of the inventory")
 	}
 	d = b.Resolve(boot.Facts{}, addr("10.0.0.1"))
 	if want := "not host 10.0.0.0/16 (line 11), by address 10.0.0.0/16: its range is larger"; !slices.Contains(d.Why,
@@ -144,7 +144,7 @@ func TestWhyAHost(t *testing.T) {
 	}
 	var none *Inventory
 	if d := none.Resolve(boot.Facts{MAC: mac1}, netip.Addr{}); d.Known || !slices.Equal(d.IDs, []ID{mac1}) {
-		t.Errorf("%+v of no book", d)
+		t.Errorf("%+v of no inventory", d)
 	}
 }
 

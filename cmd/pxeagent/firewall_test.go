@@ -83,7 +83,7 @@ func (s *fwSite) plain(input string, args ...string) result {
 	return result{code, stdout.String(), stderr.String()}
 }
 
-const wish = " --interface admin --next-server 10.99.0.7 --not-serving-yet"
+const desired = " --interface admin --next-server 10.99.0.7 --not-serving-yet"
 
 // A first run needs no file: plan, write, status, again, off, revert. This machine is not in that network, so nothing
 // is proven on the wire.
@@ -113,15 +113,15 @@ func TestFirewallFromFlags(t *testing.T) {
 			}
 		}
 		before := s.fw.Keys("opt1")
-		do("configure --dry-run -v"+wish, cli.Differs, "interface ADMIN (opt1)", "undionly.kpxe", way.shown,
+		do("configure --dry-run -v"+desired, cli.Differs, "interface ADMIN (opt1)", "undionly.kpxe", way.shown,
 			"firewall transport chosen")
 		do("status --interface opt1 --next-server 10.99.0.7", cli.Differs, "differ from the desired ones", "not asked")
 		if s.fw.Writes() != 0 || !cmp.Equal(s.fw.Keys("opt1"), before) {
 			t.Fatalf("%s: a dry run or status wrote", way.flags)
 		}
-		do("configure"+wish, cli.NotProven, "written and read back")
+		do("configure"+desired, cli.NotProven, "written and read back")
 		do("status --interface igb2 --next-server 10.99.0.7", cli.Done, "settings  in sync")
-		do("configure"+strings.Replace(wish, "admin", "ADMIN", 1), cli.NotProven, "the settings are as wanted")
+		do("configure"+strings.Replace(desired, "admin", "ADMIN", 1), cli.NotProven, "the settings are as wanted")
 		if n := s.fw.Writes(); n != 1 {
 			t.Errorf("%s: %d writes", way.flags, n)
 		}
@@ -161,7 +161,7 @@ func TestFirewallRefuses(t *testing.T) {
 		s.fw.Edit("a test", c.edit)
 		s.fw.Apply()
 		loads, writes := s.fw.Loads(), s.fw.Writes()
-		r := s.run("", "configure"+wish)
+		r := s.run("", "configure"+desired)
 		if r.code != c.code || !strings.Contains(r.stdout, "STOP") || !strings.Contains(r.stderr, "hint: ") {
 			t.Errorf("%s: exit %v (%s), want %s\n%s%s", c.name, r.code, r.code, c.code, r.stdout, r.stderr)
 		}
@@ -185,7 +185,7 @@ func TestFirewallRefuses(t *testing.T) {
 		config := pfsensetest.Default()
 		c.edit(config)
 		s := newFirewallSite(t, pfsensetest.Options{Config: config, Release: c.release})
-		r := s.run("", "configure --chain dhcp"+wish)
+		r := s.run("", "configure --chain dhcp"+desired)
 		if r.code != cli.Refused || !strings.Contains(r.stderr, "hint: use chain: auto") ||
 			!strings.Contains(r.stderr, c.hint) || s.fw.Writes() != 0 {
 			t.Errorf("%s: exit %v\n%s%s", c.name, r.code, r.stdout, r.stderr)
@@ -193,7 +193,7 @@ func TestFirewallRefuses(t *testing.T) {
 	}
 	s := newFirewallSite(t, pfsensetest.Options{})
 	s.fw.SetDirty(true)
-	if r := s.run("", "configure"+wish); r.code != backend.Unapplied || !strings.Contains(r.stderr, "apply or discard") {
+	if r := s.run("", "configure"+desired); r.code != backend.Unapplied || !strings.Contains(r.stderr, "apply or discard") {
 		t.Errorf("saved and not applied: exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
@@ -280,11 +280,11 @@ func TestLearnedNetwork(t *testing.T) {
 		!strings.Contains(strings.Join(explain(err).Hints, "\n"), "pxeagent configure") {
 		t.Errorf("before: %v, %q", err, explain(err).Hints)
 	}
-	s.run("", "configure --dry-run"+wish)
+	s.run("", "configure --dry-run"+desired)
 	if _, err := os.Stat("state/networks.json"); !os.IsNotExist(err) {
 		t.Errorf("a dry run kept something: %v", err)
 	}
-	if r := s.run("", "configure"+wish); r.code != cli.NotProven {
+	if r := s.run("", "configure"+desired); r.code != cli.NotProven {
 		t.Fatalf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	asked := len(s.fw.Requests())
@@ -328,7 +328,7 @@ func TestLearnedAbilities(t *testing.T) {
 	if before.URL[firmware.EFI64] == "" || before.NBP[firmware.EFI64] == before.NBP[firmware.BIOS] || daemon().NoURL {
 		t.Errorf("before: %+v", before)
 	}
-	if r := s.run("", "configure --config pxeagent.yaml"+wish); r.code != cli.NotProven {
+	if r := s.run("", "configure --config pxeagent.yaml"+desired); r.code != cli.NotProven {
 		t.Fatalf("exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	after := expected()
@@ -359,7 +359,7 @@ func TestProxyGivesUpOverPutBack(t *testing.T) {
 			before := s.fw.Saved()
 			s.fw.Order(pfsensetest.Fault{Kind: pfsensetest.GatewayTime, Op: "write", Times: 1})
 			s.fw.FailLoads(1)
-			r := s.run("", "configure --transport "+transport+wish+" --config "+dir+"/pxeagent.yaml --state-dir "+dir+
+			r := s.run("", "configure --transport "+transport+desired+" --config "+dir+"/pxeagent.yaml --state-dir "+dir+
 				"/state --password-file "+dir+"/password")
 			if r.code != cli.Restart || !strings.Contains(r.stderr, "the old ones were put back") ||
 				!strings.Contains(r.stderr, "504") ||

@@ -42,7 +42,7 @@ func refused(t *testing.T, what string, r result, code cli.Code, says, hint, dir
 // What a later version wrote ends a command with one line and a hint, and stays as it is.
 func TestOfALaterVersion(t *testing.T) {
 	s := newFirewallSite(t, pfsensetest.Options{})
-	if r := s.run("", "configure"+wish); r.code != cli.NotProven {
+	if r := s.run("", "configure"+desired); r.code != cli.NotProven {
 		t.Fatalf("%+v", r)
 	}
 	journals, err := filepath.Glob("state/journal/*.json")
@@ -58,7 +58,7 @@ func TestOfALaterVersion(t *testing.T) {
 	} {
 		write(t, journals[0], c.text)
 		before, asked := textsIn(t, "state"), s.fw.Writes()
-		for _, command := range []string{"configure" + wish, "configure --off" + wish, "revert --interface admin"} {
+		for _, command := range []string{"configure" + desired, "configure --off" + desired, "revert --interface admin"} {
 			refused(t, c.name+", "+command, s.run("", command), cli.Unexpected, c.says, c.hint, "state", before)
 		}
 		if got := s.fw.Writes(); got != asked {
@@ -95,7 +95,7 @@ func TestUnwritableFolders(t *testing.T) {
 	write(t, "file", "the site's\n")
 	before := textsIn(t, ".")
 	for name, c := range map[string]struct{ args, says string }{
-		"journal":       {"configure" + wish + " --state-dir=file/state", "file/state"},
+		"journal":       {"configure" + desired + " --state-dir=file/state", "file/state"},
 		"one-time boot": {"host boot 52:54:00:12:34:56 local --once --root=" + dir + " --state-dir=file/state", "file/state"},
 		"image":         {"image add memtest 7.20 --root=file/root --state-dir=state", "file/root"},
 	} {

@@ -150,7 +150,7 @@ func (r *reloader) take(next loaded, asked bool) error {
 	if err != nil {
 		return err
 	}
-	book, wrong := next.Machines()
+	inventory, wrong := next.Machines()
 	if len(wrong) > 0 {
 		return wrong
 	}
@@ -166,7 +166,7 @@ func (r *reloader) take(next loaded, asked bool) error {
 	switch {
 	case len(changed) > 0:
 		r.now, r.menu = r.merge(next), menu
-		r.agent.Reconfigure(agent.Changes{Menu: menu, Machines: book, Settings: r.now.shown()})
+		r.agent.Reconfigure(agent.Changes{Menu: menu, Machines: inventory, Settings: r.now.shown()})
 		r.log.Info("The configuration was taken up", "keys", changed, "file", next.File)
 	case r.failed != "":
 		r.agent.ConfigRestored()

@@ -156,7 +156,7 @@ func parseCanary(s string) (time.Duration, error) {
 // Machines are the hosts and profiles, checked together. What is wrong comes as Mistakes, at the places in the file.
 func (l Loaded) Machines() (*machine.Inventory, Mistakes) {
 	c := &l.Config
-	book, err := machine.New(c.Hosts, c.Profiles)
+	inventory, err := machine.New(c.Hosts, c.Profiles)
 	wrong, _ := err.(machine.Mistakes)
 	var found Mistakes
 	for _, m := range wrong {
@@ -169,7 +169,7 @@ func (l Loaded) Machines() (*machine.Inventory, Mistakes) {
 		}
 		found.add(key, Origin{layer: fromFile, file: l.File, line: m.Line}, "%s", m.Text)
 	}
-	return book, found
+	return inventory, found
 }
 
 // checkMachines is what can be said of hosts and profiles together. Of those that are wrong by themselves nothing more
