@@ -33,7 +33,7 @@ var (
 	ErrAPI = errors.New("the firewall did not do what it was asked")
 )
 
-// Daemon is a DHCP server of OPNsense.
+// Daemon is a DHCP server of OPNsense, as the configuration names it.
 type Daemon string
 
 const (
