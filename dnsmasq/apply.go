@@ -37,7 +37,8 @@ func (s *Server) Apply(ctx context.Context, p dhcp.Plan) error {
 	return nil
 }
 
-// Revert restores the drop-in from before p, byte for byte, and restarts Dnsmasq.
+// Revert restores the drop-in from before p, byte for byte, and restarts Dnsmasq. The error is dhcp.ErrNotProven where
+// it is another afterwards.
 func (s *Server) Revert(ctx context.Context, p dhcp.Plan) error {
 	err := s.unchanged(p.Before)
 	if err == nil {
@@ -53,7 +54,12 @@ func (s *Server) Revert(ctx context.Context, p dhcp.Plan) error {
 	if err := s.load(ctx); err != nil {
 		return fmt.Errorf("%s was restored, but: %w", s.file, err)
 	}
-	return s.unchanged(p.Before)
+	if now, err := s.state(); err != nil || !now.Same(p.Before) {
+		// Not dhcp.ErrChanged: something was written, and the journal must go on saying so.
+		return fmt.Errorf("%w: %s was restored, and is another since: it was edited while Dnsmasq restarted",
+			dhcp.ErrNotProven, s.file)
+	}
+	return nil
 }
 
 // reload loads the files on disk.

@@ -86,6 +86,37 @@ func TestRestartThatFailsPutsBack(t *testing.T) {
 	}
 }
 
+// Somebody edits the drop-in while Dnsmasq restarts with it: the journal goes on saying that something was written.
+func TestEditedWhileItRestarts(t *testing.T) {
+	s := newSite(t, ModeServer, leasing)
+	j, err := dhcp.OpenJournal(t.TempDir(), "dnsmasq")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	s.apply(onlyBIOS("10.77.0.9")) // another's from before, as far as this journal goes
+	s.write("edit", "#!/bin/sh\nsed -i s/pxelinux.0/other.0/ "+s.server().File()+"\nexec /bin/sh "+s.path("restart")+"\n")
+	plain := s.cfg.Restart
+	s.cfg.Restart = []string{"/bin/sh", s.path("edit")}
+	_, err = dhcp.Configure{Server: s.server(), Want: onlyBIOS(nextUp), Journal: j}.Run(t.Context())
+	if !errors.Is(err, dhcp.ErrChanged) {
+		t.Errorf("configure: %v", err)
+	}
+	revert := dhcp.Revert{Server: s.server(), Journal: j, DiscardLaterChanges: true}
+	if _, err := revert.Run(t.Context()); !errors.Is(err, dhcp.ErrNotProven) || !strings.Contains(err.Error(), "was edited") {
+		t.Errorf("revert while it is edited again: %v", err)
+	}
+	s.cfg.Restart = plain
+	revert.Server = s.server()
+	if _, err := revert.Run(t.Context()); !errors.Is(err, dhcp.ErrNotProven) || strings.Contains(err.Error(), "was edited") {
+		t.Errorf("revert: %v", err) // it was not probed
+	}
+	if text, err := os.ReadFile(s.server().File()); err != nil || !strings.Contains(string(text), "pxelinux.0") ||
+		!strings.Contains(string(text), "10.77.0.9") {
+		t.Errorf("what was there is not back: %v\n%s", err, text)
+	}
+}
+
 func TestRestartThatDoesNothing(t *testing.T) {
 	s := newSite(t, ModeServer, leasing)
 	p := s.plan(testBoot(nextUp))
