@@ -95,7 +95,7 @@ func TestEditedWhileItRestarts(t *testing.T) {
 	}
 	defer j.Close()
 	s.apply(onlyBIOS("10.77.0.9")) // another's from before, as far as this journal goes
-	s.write("edit", "#!/bin/sh\nsed -i s/pxelinux.0/other.0/ "+s.server().File()+"\nexec /bin/sh "+s.path("restart")+"\n")
+	s.write("edit", "sed -i s/pxelinux.0/other.0/ "+s.server().File()+"\nexec /bin/sh "+s.path("restart")+"\n")
 	plain := s.cfg.Restart
 	s.cfg.Restart = []string{"/bin/sh", s.path("edit")}
 	_, err = dhcp.Configure{Server: s.server(), Want: onlyBIOS(nextUp), Journal: j}.Run(t.Context())
@@ -103,12 +103,14 @@ func TestEditedWhileItRestarts(t *testing.T) {
 		t.Errorf("configure: %v", err)
 	}
 	revert := dhcp.Revert{Server: s.server(), Journal: j, DiscardLaterChanges: true}
-	if _, err := revert.Run(t.Context()); !errors.Is(err, dhcp.ErrNotProven) || !strings.Contains(err.Error(), "was edited") {
+	_, err = revert.Run(t.Context())
+	if !errors.Is(err, dhcp.ErrNotProven) || !strings.Contains(err.Error(), "was edited") {
 		t.Errorf("revert while it is edited again: %v", err)
 	}
 	s.cfg.Restart = plain
 	revert.Server = s.server()
-	if _, err := revert.Run(t.Context()); !errors.Is(err, dhcp.ErrNotProven) || strings.Contains(err.Error(), "was edited") {
+	_, err = revert.Run(t.Context())
+	if !errors.Is(err, dhcp.ErrNotProven) || strings.Contains(err.Error(), "was edited") {
 		t.Errorf("revert: %v", err) // it was not probed
 	}
 	if text, err := os.ReadFile(s.server().File()); err != nil || !strings.Contains(string(text), "pxelinux.0") ||
