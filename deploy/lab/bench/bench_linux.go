@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -104,6 +105,10 @@ func (b *bench) files() error {
 	}
 	for _, tree := range []string{"tftp/", "http/"} {
 		if err := b.write(tree+smallFile, strings.NewReader(smallText)); err != nil {
+			return err
+		}
+		// It is older than what pxeagent does not keep in memory, since it was written to a moment ago.
+		if err := os.Chtimes(filepath.Join(b.dir, "root", tree+smallFile), time.Time{}, smallTime); err != nil {
 			return err
 		}
 	}

@@ -125,7 +125,7 @@ func serveBare(ctx context.Context, addr, folder string) error {
 		h.Set("Cache-Control", "no-cache")
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 		h.Set("Content-Type", "text/plain; charset=utf-8")
-		h.Set("Etag", `"133-18b7c1f4a2d3e5f6"`)
+		h.Set("Etag", `"133-18ec5471fefcc000"`)
 		h.Set("Last-Modified", "Sat, 28 Nov 2026 22:00:00 GMT")
 		h.Set("Vary", "User-Agent")
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -138,7 +138,10 @@ func serveBare(ctx context.Context, addr, folder string) error {
 	if err != nil {
 		return err
 	}
-	s := &http.Server{Handler: h}
+	// The time limits are web.Server's: they cost something, and a server for everybody has some.
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, IdleTimeout: 60 * time.Second,
+	}
 	context.AfterFunc(ctx, func() { s.Close() })
 	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err

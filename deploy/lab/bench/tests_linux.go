@@ -3,6 +3,7 @@ package main
 import (
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // The files that are served, in the TFTP tree or the HTTP tree.
@@ -21,6 +22,9 @@ const (
 
 // smallText is the small file: what an installer's few lines are.
 var smallText = strings.Repeat("nothing to install on this machine\n", 9)[:307]
+
+// smallTime is when the small files were written to last, as they say.
+var smallTime = time.Date(2026, 11, 28, 22, 0, 0, 0, time.UTC)
 
 // test is one piece of work, which every server does that speaks its protocol.
 type test struct {
