@@ -133,7 +133,7 @@ func New(c Config) (*Agent, error) {
 		MaxTransfers: transfers, Guard: a.guard, Log: c.Log,
 	})
 	a.registry.MustRegister(tftpLoad(a.tftp)...)
-	obs.proven = a.tftp.Proven
+	a.limits.Opened = a.tftp.Proven
 	pages, err := places(c.Places, func(p Place) (http.Handler, error) {
 		return web.New(web.Config{
 			Files: asked{

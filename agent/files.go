@@ -79,11 +79,13 @@ func newLibraries(c Config, menus menus, m *machines) (libraries, error) {
 type handlers struct{ byPlace[http.Handler] }
 
 func (h handlers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var asked netip.Addr
-	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
-		asked = local.AddrPort().Addr()
+	at := h.first
+	if len(h.by) > 1 {
+		if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+			at = h.at(local.AddrPort().Addr())
+		}
 	}
-	h.at(asked).ServeHTTP(w, r)
+	at.ServeHTTP(w, r)
 }
 
 // tftpFiles are the libraries as the TFTP server wants them.
@@ -93,7 +95,7 @@ type tftpFiles struct {
 }
 
 func (l tftpFiles) Open(a boot.Ask) (*tftp.File, error) {
-	f, err := asked{l.libraries.at(a.Local.Addr()), l.machines, own}.Open(a)
+	f, err := asked{l.libraries.at(a.Local.Addr()), l.machines, own}.Open(&a)
 	var not *files.NotOpened
 	switch {
 	case errors.As(err, &not):

@@ -115,10 +115,10 @@ func (m *machines) named(f boot.Facts, addr netip.Addr, kernel string) boot.Name
 type asked struct {
 	*files.Library
 	*machines
-	own func(boot.Ask) bool // a request that is no machine's
+	own func(*boot.Ask) bool // a request that is no machine's
 }
 
-func (f asked) Open(a boot.Ask) (*files.File, error) {
+func (f asked) Open(a *boot.Ask) (*files.File, error) {
 	if (a.Class == boot.IPXE && a.Told || otherLoader(a)) && !f.own(a) {
 		f.Asked(a.Facts, a.Client.Addr())
 	}
@@ -126,7 +126,7 @@ func (f asked) Open(a boot.Ask) (*files.File, error) {
 }
 
 // otherLoader reports whether a loader other than iPXE asks for its menu.
-func otherLoader(a boot.Ask) bool {
+func otherLoader(a *boot.Ask) bool {
 	_, asks := boot.ParseMenuName(a.Name)
 	return asks && a.Class != boot.Tool
 }
@@ -135,21 +135,16 @@ func otherLoader(a boot.Ask) bool {
 type watched struct {
 	boot.Observer
 	*machines
-	own func(boot.Ask) bool // a request that is no machine's
-	// proven hears of addresses that completed a request by TCP; nil: nobody wants to know.
-	proven func(netip.Addr)
+	own func(*boot.Ask) bool // a request that is no machine's
 }
 
 // End uses up what a machine was to boot once, when it has the kernel.
-func (w watched) End(t boot.Transfer) {
+func (w watched) End(t *boot.Transfer) {
 	w.Observer.End(t)
-	if w.proven != nil && t.Proto == boot.HTTP && t.Outcome == boot.OK {
-		w.proven(t.Client.Addr())
-	}
-	if t.Outcome == boot.OK && t.Class == boot.UEFI && t.Artifact == boot.NBP && !w.own(t.Ask) {
+	if t.Outcome == boot.OK && t.Class == boot.UEFI && t.Artifact == boot.NBP && !w.own(&t.Ask) {
 		w.onward.arrived(w.keys(t.Facts, t.Client.Addr()), t.Proto, time.Now())
 	}
-	if t.Outcome != boot.OK || !t.Class.Loads() || t.Artifact == boot.NBP || t.Artifact == boot.Internal || w.own(t.Ask) {
+	if t.Outcome != boot.OK || !t.Class.Loads() || t.Artifact == boot.NBP || t.Artifact == boot.Internal || w.own(&t.Ask) {
 		return
 	}
 	file := boot.HTTPPath(t.Proto, t.Name)

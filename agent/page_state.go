@@ -140,7 +140,7 @@ func (p *pageState) watched(e watch.Event) {
 
 // own reports whether a request is a check's, ours or one by hand, and no machine's: it comes from the very address
 // that was asked. On loopback a person may try out what a machine does over HTTP, where a check is known by its header.
-func own(a boot.Ask) bool {
+func own(a *boot.Ask) bool {
 	from := a.Client.Addr().Unmap()
 	return from.IsValid() && from == a.Local.Addr().Unmap() && (a.Check || a.Proto == boot.TFTP || !from.IsLoopback())
 }

@@ -56,7 +56,7 @@ func TestOwnRequestsAreNoMachines(t *testing.T) {
 		"tried on loopback": {ask("127.0.0.1:40000", "127.0.0.1:80", boot.HTTP, false), false},
 		"from nowhere":      {boot.Ask{}, false},
 	} {
-		if own(tc.Ask) != tc.own {
+		if own(&tc.Ask) != tc.own {
 			t.Errorf("%s: own is %v", name, !tc.own)
 		}
 	}

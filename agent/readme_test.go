@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"regexp"
 	"strings"
@@ -36,7 +37,7 @@ var descRE = regexp.MustCompile(`fqName: "([^"]+)", help: "([^"]+)".*variableLab
 // The table of metrics in the reference is what the code has.
 func TestReadmeListsTheMetrics(t *testing.T) {
 	var d describer
-	if _, err := recorder.New(recorder.Config{Metrics: &d}); err != nil {
+	if _, err := recorder.New(recorder.Config{Metrics: &d, Log: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
 	}
 	watch.New(watch.Config{Metrics: &d})

@@ -83,9 +83,9 @@ func TestPowerCutInTheNBP(t *testing.T) {
 	cut := Transfer{Ask: Ask{Proto: TFTP, Class: UEFI, Name: "ipxe.efi"}, Artifact: NBP, Outcome: TimedOut, Bytes: 9000,
 		Start: loopStart.Add(3 * time.Second), Took: 40 * time.Second}
 	cut.Client = clientOf("a", 1025)
-	s.Begin(cut.Ask, cut.Start)
+	s.Begin(&cut.Ask, cut.Start)
 	s.more("0:20 a uefi nbp ipxe.efi")
-	s.End(cut)
+	s.End(&cut)
 	s.take()
 	if got := s.told(); !slices.Equal(got, []string{"stalled nbp a", "nbp a"}) ||
 		!strings.Contains(s.ended[0].Note, "in the middle of ipxe.efi") {
@@ -155,7 +155,7 @@ func TestMissingBootFilesUnderFlood(t *testing.T) {
 	for i := range 200 {
 		tr := Transfer{Ask: Ask{Proto: TFTP, Class: UEFI, Name: "x.efi", Client: clientOf(string([]byte{byte(i)}), 1024)},
 			Artifact: NoFile, Outcome: NotFound, Start: loopStart}
-		s.End(tr)
+		s.End(&tr)
 	}
 	s.more("0:30 x")
 	if len(s.ended) != 0 {

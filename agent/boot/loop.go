@@ -42,7 +42,7 @@ func (f *fetches) last() time.Time { return f.at[loopFetches-1] }
 
 // See takes a transfer that ended now. It reports a loop once, when it is seen first; again only after the machine has
 // come further, or has been silent for five minutes.
-func (l *Loops) See(t Transfer, now time.Time) (Loop, bool) {
+func (l *Loops) See(t *Transfer, now time.Time) (Loop, bool) {
 	client := t.Client.Addr().Unmap()
 	switch {
 	case t.Outcome != OK, t.Artifact == Internal, t.Class == Tool, !client.IsValid():
@@ -67,7 +67,7 @@ func (l *Loops) See(t Transfer, now time.Time) (Loop, bool) {
 }
 
 // further: a client has come to something that is not an NBP.
-func (l *Loops) further(t Transfer, client netip.Addr, now time.Time) {
+func (l *Loops) further(t *Transfer, client netip.Addr, now time.Time) {
 	if _, ok := l.clients[client]; ok {
 		delete(l.clients, client)
 		return

@@ -69,7 +69,7 @@ func TestLoops(t *testing.T) {
 		var got []int
 		for i, word := range strings.Split(tc.story, ", ") {
 			tr, now := fetch(t, word)
-			if loop, ok := l.See(tr, now); ok {
+			if loop, ok := l.See(&tr, now); ok {
 				got = append(got, i)
 				if loop.Client != tr.Client.Addr() || loop.File != tr.Name || len(loop.Classes) != loopFetches ||
 					loop.Classes[2] != tr.Class ||
@@ -99,7 +99,7 @@ func TestLoopsForgetTheOldest(t *testing.T) {
 		var b [4]byte
 		binary.BigEndian.PutUint32(b[:], 0x0a000000+uint32(i))
 		tr.Client, tr.Class = netip.AddrPortFrom(netip.AddrFrom4(b), 1024), UEFI
-		_, found := l.See(tr, now)
+		_, found := l.See(&tr, now)
 		return found
 	}
 	now := loopStart
@@ -141,7 +141,7 @@ func FuzzLoops(f *testing.F) {
 			tr.Class = classes[int(story[1]&15)%len(classes)]
 			tr.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, story[1] >> 4}), 1)
 			client := tr.Client.Addr()
-			_, found := l.See(tr, now)
+			_, found := l.See(&tr, now)
 			if tr.Outcome == OK && tr.Class != Tool {
 				if tr.Artifact == NBP {
 					run[client] = append(run[client], now)

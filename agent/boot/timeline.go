@@ -102,7 +102,7 @@ func NewTracker(c TrackerConfig) *Tracker {
 }
 
 // Begin takes a request that came now. What its boot is, if it is one's first, is known only when it ends.
-func (t *Tracker) Begin(a Ask, now time.Time) {
+func (t *Tracker) Begin(a *Ask, now time.Time) {
 	addr := plainAddr(a.Client.Addr())
 	r := t.byAddr[addr]
 	if r == nil {
@@ -135,7 +135,7 @@ func (t *Tracker) land(f flight) *run {
 }
 
 // End takes a request that ended. Its time is that of the request.
-func (t *Tracker) End(tr Transfer) {
+func (t *Tracker) End(tr *Transfer) {
 	began := t.land(flight{tr.Proto, tr.Client})
 	addr := plainAddr(tr.Client.Addr())
 	if tr.Artifact == Internal || tr.Class == Tool || !addr.IsValid() {
@@ -171,7 +171,7 @@ func (t *Tracker) End(tr Transfer) {
 }
 
 // Drop takes a request that ended and is to be in no boot.
-func (t *Tracker) Drop(a Ask) { t.land(flight{a.Proto, a.Client}) }
+func (t *Tracker) Drop(a *Ask) { t.land(flight{a.Proto, a.Client}) }
 
 // Looped takes what Loops found, and what a person can do about it.
 func (t *Tracker) Looped(l Loop, note string) {
@@ -265,7 +265,7 @@ func (t *Tracker) touch(r *run) {
 }
 
 // begin starts a boot with a request of a machine; before is its last one, or nil.
-func (t *Tracker) begin(tr Transfer, before *run) *run {
+func (t *Tracker) begin(tr *Transfer, before *run) *run {
 	t.room()
 	t.lastID = max(t.lastID+1, tr.Start.UnixMicro())
 	r := &run{provisional: true, boot: Boot{

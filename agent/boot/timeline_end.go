@@ -52,7 +52,7 @@ func (t *Tracker) close(r *run, at time.Time) {
 const archUnknown = "unknown"
 
 // arch is what the machine runs, as far as that is known. The set is closed, so that it can be a metric label.
-func arch(b Boot, tr Transfer) string {
+func arch(b Boot, tr *Transfer) string {
 	switch b.Facts.Arch {
 	case "i386", "x86_64", "arm32", "arm64":
 		return b.Facts.Arch
@@ -81,7 +81,7 @@ func arch(b Boot, tr Transfer) string {
 }
 
 // firmware is what the boot began with.
-func firmware(b Boot, tr Transfer) Firmware {
+func firmware(b Boot, tr *Transfer) Firmware {
 	switch {
 	case b.Firmware == FirmwareUEFIHTTP, tr.Class == UEFI && tr.Proto == HTTP:
 		return FirmwareUEFIHTTP

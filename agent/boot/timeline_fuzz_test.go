@@ -73,8 +73,8 @@ func TestTrackerUnderFlood(t *testing.T) {
 		if mac {
 			x.Facts.MAC = fmt.Sprintf("52:54:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3])
 		}
-		tr.Begin(x.Ask, now)
-		tr.End(x)
+		tr.Begin(&x.Ask, now)
+		tr.End(&x)
 	}
 	real := func(artifact Artifact) { ask(-1, IPXE, artifact, OK, true) }
 	real(Script)
@@ -146,12 +146,12 @@ func FuzzTracker(f *testing.F) {
 			x.Bytes = int64(story[2] & 4)
 			switch {
 			case story[2]&8 != 0:
-				tr.Begin(x.Ask, now)
+				tr.Begin(&x.Ask, now)
 			case story[2]&64 != 0:
 				tr.Looped(Loop{Client: x.Client.Addr(), File: "x"}, "")
 			default:
 				x.Took = time.Duration(story[3]) * time.Second / 2
-				tr.End(x)
+				tr.End(&x)
 			}
 			if story[0]&128 != 0 {
 				tr.Tick(now)
@@ -177,7 +177,7 @@ func BenchmarkTrackerEnd(b *testing.B) {
 		binary.BigEndian.PutUint32(a[:], 0x0b000000+uint32(i%100000))
 		x := Transfer{Artifact: Script, Outcome: OK, Start: now}
 		x.Class, x.Name, x.Client = IPXE, "/ipxe/bootstrap.ipxe", netip.AddrPortFrom(netip.AddrFrom4(a), 1024)
-		tr.End(x)
+		tr.End(&x)
 		if i%100 == 0 {
 			tr.Take()
 		}

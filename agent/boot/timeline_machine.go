@@ -13,7 +13,7 @@ func plainAddr(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
 // machine finds the last boot of the machine that sent a request, nil where it is new, and the machine's MAC as the
 // neighbour table has it.
-func (t *Tracker) machine(tr Transfer, addr netip.Addr, now time.Time) (r *run, mac string) {
+func (t *Tracker) machine(tr *Transfer, addr netip.Addr, now time.Time) (r *run, mac string) {
 	mac = t.Neighbour(addr)
 	here := t.byAddr[addr]
 	if tr.Facts.MAC != "" {
@@ -124,7 +124,7 @@ func (t *Tracker) merge(r, other *run) {
 }
 
 // identify writes down what a request says of its machine.
-func (t *Tracker) identify(r *run, tr Transfer, addr netip.Addr, mac string) {
+func (t *Tracker) identify(r *run, tr *Transfer, addr netip.Addr, mac string) {
 	b := &r.boot
 	t.know(r, addr, mac)
 	named := len(b.Files) == 0

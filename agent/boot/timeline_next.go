@@ -12,7 +12,7 @@ func fromFirmware(c Class) bool {
 }
 
 // begins reports whether a request of a machine without a boot begins one.
-func begins(tr Transfer) bool {
+func begins(tr *Transfer) bool {
 	switch tr.Artifact {
 	case NBP, Script:
 		return tr.Outcome == OK || tr.Class != Unknown || tr.Bytes > 0
@@ -25,7 +25,7 @@ func begins(tr Transfer) bool {
 }
 
 // startsNewBoot reports whether a request of r's machine begins another boot: it was switched off and on.
-func (r *run) startsNewBoot(tr Transfer, now time.Time, stall time.Duration) bool {
+func (r *run) startsNewBoot(tr *Transfer, now time.Time, stall time.Duration) bool {
 	switch {
 	case tr.Start.Before(r.last):
 		return false // it began before what is known already: requests end in no strict order
@@ -36,7 +36,7 @@ func (r *run) startsNewBoot(tr Transfer, now time.Time, stall time.Duration) boo
 }
 
 // restarted: a machine whose boot is under way asks for what stands at the beginning of one.
-func (r *run) restarted(tr Transfer) bool {
+func (r *run) restarted(tr *Transfer) bool {
 	pastMenu := r.kernel != "" || r.disk || r.at(StageImage)
 	pastNBP := pastMenu || r.at(StageScript) || r.at(StageKernel)
 	switch {
@@ -45,7 +45,7 @@ func (r *run) restarted(tr Transfer) bool {
 	case tr.Artifact == NBP:
 		return fromFirmware(tr.Class) && (pastNBP || r.cutOff(tr))
 	case tr.Artifact == Script && tr.Class == IPXE:
-		return pastMenu || r.menu && (isEntry(tr) || r.startsOver(tr))
+		return pastMenu || r.menu && (isEntry(tr.Name, tr.LoopBroken) || r.startsOver(tr))
 	case tr.Artifact == Script && tr.Class == UBoot:
 		return r.have[plainName(tr.Name)] // it has no NBP; its menu is what it begins with
 	}
@@ -53,7 +53,7 @@ func (r *run) restarted(tr Transfer) bool {
 }
 
 // cutOff: the last thing that happened is that the machine went silent in the middle of its NBP.
-func (r *run) cutOff(tr Transfer) bool {
+func (r *run) cutOff(tr *Transfer) bool {
 	n := len(r.boot.Files)
 	if n == 0 {
 		return false
@@ -66,7 +66,7 @@ func (r *run) cutOff(tr Transfer) bool {
 const powerCycle = 10 * time.Second
 
 // asksAnew: firmware asks for its NBP while it is still being sent it since a while: it was switched off and on.
-func (t *Tracker) asksAnew(r *run, tr Transfer) bool {
+func (t *Tracker) asksAnew(r *run, tr *Transfer) bool {
 	if !r.underWay() || tr.Artifact != NBP || !fromFirmware(tr.Class) {
 		return false
 	}
@@ -80,12 +80,12 @@ func (t *Tracker) asksAnew(r *run, tr Transfer) bool {
 
 // startsOver: iPXE that was given its menu for what it told asks as it does at first, telling nothing. Scripts that
 // lead back to the menu do so at once.
-func (r *run) startsOver(tr Transfer) bool {
+func (r *run) startsOver(tr *Transfer) bool {
 	return r.told && !tr.Told && tr.Start.Sub(r.boot.Updated) >= settle
 }
 
 // returned: a machine whose boot has ended begins another. silent: it asked for nothing for long.
-func (r *run) returned(tr Transfer, silent bool) bool {
+func (r *run) returned(tr *Transfer, silent bool) bool {
 	stillLooping := r.boot.Result == Looped && tr.Artifact == NBP
 	stillMissing := r.boot.Result == Broken && tr.Outcome != OK && plainName(tr.Name) == plainName(r.boot.File)
 	switch {
@@ -102,8 +102,8 @@ func (r *run) returned(tr Transfer, silent bool) bool {
 }
 
 // isEntry: the first script that iPXE is given, which leads to the menu.
-func isEntry(tr Transfer) bool {
-	return tr.LoopBroken || path.Base(plainName(tr.Name)) == "autoexec.ipxe"
+func isEntry(name string, loopBroken bool) bool {
+	return loopBroken || path.Base(plainName(name)) == "autoexec.ipxe"
 }
 
 // otherWay is how long after a machine was sent to its disk it may come by its firmware's other way.
@@ -111,7 +111,7 @@ const otherWay = time.Minute
 
 // goesOn: a machine that was sent to its own disk comes by its firmware's other way, HTTP after PXE, and is sent on:
 // that is the same boot. It ends where the machine is given something else than that.
-func (r *run) goesOn(tr Transfer) bool {
+func (r *run) goesOn(tr *Transfer) bool {
 	if r.boot.Result != LocalDisk || tr.Start.Before(r.last) || tr.Start.Sub(r.boot.Ended) > otherWay {
 		return false
 	}
@@ -138,7 +138,7 @@ func (r *run) ways() (ways []Proto) {
 }
 
 // goOn adds a request to a boot that ended at the machine's own disk.
-func (t *Tracker) goOn(r *run, tr Transfer, end time.Time) {
+func (t *Tracker) goOn(r *run, tr *Transfer, end time.Time) {
 	onward := r.onward
 	t.add(r, tr, end)
 	r.onward = onward

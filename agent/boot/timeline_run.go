@@ -63,7 +63,10 @@ const TFTPFolder = "/http"
 // TFTPFolder is the folder of the loader, which some put before every name.
 func HTTPPath(p Proto, name string) string {
 	full := urlPath(name)
-	if _, rest, ok := strings.Cut(full, TFTPFolder+"/"); ok && p == TFTP {
+	if p != TFTP {
+		return full
+	}
+	if _, rest, ok := strings.Cut(full, TFTPFolder+"/"); ok {
 		return "/" + rest
 	}
 	return full
@@ -87,7 +90,7 @@ func later(a, b Stage) Stage {
 }
 
 // stage is where a request belongs; "": to none of its own.
-func (r *run) stage(tr Transfer) Stage {
+func (r *run) stage(tr *Transfer) Stage {
 	switch tr.Artifact {
 	case NBP:
 		if tr.Class == IPXE && r.at(StageScript) {
@@ -124,7 +127,7 @@ func (r *run) span(s Stage, start, end time.Time, bytes int64, files, resent int
 }
 
 // add writes a request down, and ends the boot where that is its end.
-func (t *Tracker) add(r *run, tr Transfer, end time.Time) {
+func (t *Tracker) add(r *run, tr *Transfer, end time.Time) {
 	b := &r.boot
 	f := Fetch{
 		Name:     cutName(tr.Name),
@@ -212,7 +215,7 @@ func (r *run) recall(f Fetch) {
 		r.have[name] = true
 	}
 	r.missing = slices.DeleteFunc(r.missing, func(want string) bool { return plainName(want) == name })
-	entry := isEntry(Transfer{Ask: Ask{Name: f.Name}, LoopBroken: path.Ext(name) != ".ipxe"})
+	entry := isEntry(f.Name, path.Ext(name) != ".ipxe")
 	chained := f.Artifact == NBP && f.Class == IPXE && r.at(StageScript)
 	switch {
 	case f.Artifact == Script && f.Proto == HTTP && !entry:
@@ -225,7 +228,7 @@ func (r *run) recall(f Fetch) {
 }
 
 // recallMenu takes what the machine was given to choose from.
-func (r *run) recallMenu(tr Transfer) {
+func (r *run) recallMenu(tr *Transfer) {
 	if tr.Outcome != OK || tr.Artifact != Script {
 		return
 	}

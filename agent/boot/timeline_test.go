@@ -76,8 +76,8 @@ func (s *teller) transfer(end time.Time, f []string) {
 		}
 	}
 	tr.Start = end.Add(-tr.Took)
-	s.Begin(tr.Ask, tr.Start)
-	s.End(tr)
+	s.Begin(&tr.Ask, tr.Start)
+	s.End(&tr)
 }
 
 func (s *teller) take() {
@@ -313,7 +313,7 @@ func TestTimesAndBytes(t *testing.T) {
 func TestFetching(t *testing.T) {
 	s := tell(t, TrackerConfig{}, toKernel)
 	ask := Ask{Proto: HTTP, Class: IPXE, Client: netip.AddrPortFrom(addrOf("a"), 77), Name: "/os/initrd"}
-	s.Begin(ask, loopStart.Add(21*time.Second))
+	s.Begin(&ask, loopStart.Add(21*time.Second))
 	s.more("0:50 x, 20:00 x")
 	if got := s.told(); !slices.Equal(got, []string{"kernel a"}) {
 		t.Fatalf("%q", got)
@@ -324,7 +324,7 @@ func TestFetching(t *testing.T) {
 		}
 	}
 	s.End(
-		Transfer{
+		&Transfer{
 			Ask:      ask,
 			Artifact: Image,
 			Outcome:  OK,
@@ -348,7 +348,7 @@ func TestSwitchedOffInTheMiddle(t *testing.T) {
 	s := tell(t, TrackerConfig{Wants: func(kernel string) []string { return []string{kernel, "/os/Archive"} }},
 		toKernel)
 	start := loopStart.Add(25 * time.Second)
-	s.Begin(Ask{Proto: HTTP, Class: IPXE, Client: netip.AddrPortFrom(addrOf("a"), 77), Name: "/os/Archive"}, start)
+	s.Begin(&Ask{Proto: HTTP, Class: IPXE, Client: netip.AddrPortFrom(addrOf("a"), 77), Name: "/os/Archive"}, start)
 	s.more("0:50 a uefi nbp ipxe.efi")
 	if len(s.ended) != 1 || !strings.Contains(s.ended[0].Note, "in the middle of /os/Archive") {
 		t.Errorf("%+v", s.ended)
@@ -365,9 +365,9 @@ func TestLateEnd(t *testing.T) {
 	s := tell(t, TrackerConfig{}, uefiToMenu)
 	ask := Ask{Proto: TFTP, Class: IPXE, Client: netip.AddrPortFrom(addrOf("a"), 77), Name: "os/vmlinuz"}
 	start := loopStart.Add(15 * time.Second)
-	s.Begin(ask, start)
+	s.Begin(&ask, start)
 	s.more("0:20 a uefi nbp ipxe.efi")
-	s.End(Transfer{Ask: ask, Artifact: Kernel, Outcome: TimedOut, Bytes: 9, Start: start, Took: 30 * time.Second})
+	s.End(&Transfer{Ask: ask, Artifact: Kernel, Outcome: TimedOut, Bytes: 9, Start: start, Took: 30 * time.Second})
 	s.take()
 	if got := s.told(); !slices.Equal(got, []string{"stalled script a", "nbp a"}) {
 		t.Errorf("%q", got)
@@ -436,7 +436,7 @@ func TestIDsAreInOrder(t *testing.T) {
 	for i := range 3000 {
 		tr := Transfer{Ask: Ask{Class: UEFI, Name: "ipxe.efi"}, Artifact: NBP, Outcome: OK, Start: loopStart}
 		tr.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 1)
-		s.End(tr)
+		s.End(&tr)
 		changed, _ := s.Take()
 		if len(changed) != 1 || changed[0].ID <= last || len(changed[0].ID) != 10 {
 			t.Fatalf("%+v after %q", changed, last)

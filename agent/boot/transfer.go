@@ -64,7 +64,7 @@ type Ask struct {
 }
 
 // Proven reports whether a machine must have sent the request: its address is not forged.
-func (a Ask) Proven() bool { return a.Proto != TFTP || a.Answered }
+func (a *Ask) Proven() bool { return a.Proto != TFTP || a.Answered }
 
 // Given is a menu that a boot loader was given. The zero Given is none.
 type Given struct {
@@ -90,14 +90,15 @@ type Transfer struct {
 
 // GivenDisk reports whether it is a menu by which a loader boots the machine's own disk at once, and asks for nothing
 // more. GRUB and iPXE ask for a file first that says so.
-func (t Transfer) GivenDisk() bool {
+func (t *Transfer) GivenDisk() bool {
 	quiet := t.Class == PXELinux || t.Class == UBoot
 	return quiet && t.Outcome == OK && t.Given.SkipMenu && t.Given.Default == localDiskItem
 }
 
-// Observer hears of every request. Its methods are called from many goroutines at once, and
-// must not block: they stand in the way of transfers.
+// Observer hears of every request. Its methods are called from many goroutines at once, and must not block: they stand
+// in the way of transfers. Neither changes what it is given. Begin keeps nothing of it; End may, as nobody else uses it
+// later.
 type Observer interface {
-	Begin(Ask)
-	End(Transfer)
+	Begin(*Ask)
+	End(*Transfer)
 }

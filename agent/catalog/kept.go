@@ -3,6 +3,7 @@ package catalog
 import (
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,38 +15,52 @@ const racy = 2 * time.Second
 // keeps nothing. Its methods may be called from many goroutines.
 type Kept[T any] struct {
 	Limit int64 // size of all that is kept, in bytes
+	// Trust is how long a file is taken to be the same after it was looked at; 0: it is looked at each time.
+	Trust time.Duration
 
-	mu    sync.Mutex
-	by    map[string]kept[T] // by path
+	mu    sync.RWMutex
+	by    map[string]*kept[T] // by path
 	bytes int64
 }
 
 type kept[T any] struct {
-	value T
-	path  string
-	info  os.FileInfo
+	value  T
+	path   string
+	info   os.FileInfo
+	looked atomic.Int64 // when it was found unchanged, as clock has it
 }
 
-// Find is what was kept of the file at a path, if that is the very same file. The path was judged by os.Root when the
-// file was opened; wherever it leads now, it is to that file.
+// began is when clock began.
+var began = time.Now()
+
+// clock is a time for comparisons that is cheap to have, in nanoseconds.
+func clock() int64 { return int64(time.Since(began)) }
+
+// Find is what was kept of the file at a path, if that is the very same file, or was within Trust. The path was judged
+// by os.Root when the file was opened; wherever it leads now, it is to that file.
 func (k *Kept[T]) Find(path string) (value T, ok bool) {
 	return k.FindBytes([]byte(path))
 }
 
 // FindBytes is Find for a path that is no string yet.
 func (k *Kept[T]) FindBytes(path []byte) (value T, ok bool) {
-	k.mu.Lock()
+	k.mu.RLock()
 	have, ok := k.by[string(path)] // which makes no string
-	k.mu.Unlock()
+	k.mu.RUnlock()
 	if !ok {
 		return value, false
 	}
+	now := clock()
+	if k.Trust > 0 && now-have.looked.Load() < int64(k.Trust) {
+		return have.value, true
+	}
 	if unchanged(have.path, have.info) {
+		have.looked.Store(now)
 		return have.value, true
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if now, ok := k.by[have.path]; ok && now.info == have.info {
+	if k.by[have.path] == have {
 		delete(k.by, have.path)
 		k.bytes -= have.info.Size()
 	}
@@ -62,11 +77,13 @@ func (k *Kept[T]) Put(path string, info os.FileInfo, value T) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.bytes+info.Size() > k.Limit || k.by == nil {
-		k.by, k.bytes = map[string]kept[T]{}, 0 // what is asked for again comes back
+		k.by, k.bytes = map[string]*kept[T]{}, 0 // what is asked for again comes back
 	}
 	if old, ok := k.by[path]; ok {
 		k.bytes -= old.info.Size()
 	}
-	k.by[path] = kept[T]{value, path, info}
+	have := &kept[T]{value: value, path: path, info: info}
+	have.looked.Store(clock())
+	k.by[path] = have
 	k.bytes += info.Size()
 }

@@ -18,7 +18,7 @@ import (
 // outside the tree, or is a script that a machine would hang on.
 var ErrRefused = catalog.ErrRefused
 
-// File is an open file. It is read from one goroutine at a time by Read, from many by ReadAt.
+// File is an open file. It may be another request's as well, and is not to be changed.
 type File struct {
 	Name        string // below its tree, as found
 	Artifact    boot.Artifact
@@ -29,17 +29,30 @@ type File struct {
 	Given       boot.Given   // what is in the menu that was made for a loader
 	LoopBroken  bool         // iPXE asked for an NBP and this is the script instead
 	Quirks      []boot.Quirk // what was put right in the name
-	Content     interface {  // an *os.File for what lies on disk, so that sendfile(2) can be used
+	Content     interface {  // an *os.File for what lies on disk, so that sendfile(2) can be used; nil with Kept
 		io.ReadSeeker
 		io.ReaderAt
 	}
-	// Kept is the same in memory, of what is small and was asked for before; else nil.
+	// Kept is the content of what is small and was asked for before; else nil.
 	Kept *InMemory
 	id   any // of what is in memory, see ID
 }
 
+// Reader reads the content from its beginning. There is to be one for each request.
+func (f *File) Reader() io.ReadSeeker {
+	if f.Kept != nil {
+		return bytes.NewReader(f.Kept.Data)
+	}
+	return f.Content
+}
+
 // ReadAt reads from the content (io.ReaderAt).
-func (f *File) ReadAt(p []byte, off int64) (int, error) { return f.Content.ReadAt(p, off) }
+func (f *File) ReadAt(p []byte, off int64) (int, error) {
+	if f.Kept != nil {
+		return bytes.NewReader(f.Kept.Data).ReadAt(p, off)
+	}
+	return f.Content.ReadAt(p, off)
+}
 
 // Changed reports whether the open file was written to since it was opened. One that was replaced by another goes on
 // as it was.

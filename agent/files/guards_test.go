@@ -128,7 +128,7 @@ func TestExplainUniversal(t *testing.T) {
 			w := r.Before[len(r.Before)-1]
 			// the other firmware's
 			told := map[bool]string{true: ipxe.EFI64, false: ipxe.Undionly}[r.NBP == ipxe.Undionly]
-			f, _ := s.read(boot.Ask{Proto: asker.proto, Class: asker.class, Name: told})
+			f, _ := s.read(&boot.Ask{Proto: asker.proto, Class: asker.class, Name: told})
 			if w.Name != "universal" || w.Used != (f.Name == r.NBP) || !strings.Contains(w.Why, r.NBP) {
 				t.Errorf("universal %v, %s: %+v, and asked for %s it serves %s", on, r.Machine, w, told, f.Name)
 			}

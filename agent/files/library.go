@@ -77,7 +77,7 @@ func New(c Config) (*Library, error) {
 	l := &Library{
 		menu: c.Menu, leads: leads, chain: cmp.Or(c.Chain, ipxe.ChainAuto), except: c.Except, universal: c.Universal,
 		bootFiles: cmp.Or(c.BootFiles, ipxe.BootFiles()), nbp: c.NBP, log: c.Log, trees: map[boot.Proto]catalog.Tree{},
-		memory:  memory{catalog.Kept[*InMemory]{Limit: keepAll}},
+		memory:  memory{catalog.Kept[*InMemory]{Limit: keepAll, Trust: trust}},
 		breaker: newContent("breaker.ipxe", boot.Script, leads.Breaker()),
 	}
 	if l.log == nil {
@@ -115,7 +115,7 @@ func builtin(chain ipxe.Chain, leads ipxe.Destination) (map[string]*content, err
 }
 
 // Open opens what a request is to be answered with, or returns a *NotOpened. Close it.
-func (l *Library) Open(a boot.Ask) (*File, error) {
+func (l *Library) Open(a *boot.Ask) (*File, error) {
 	name, quirks := Clean(a.Name, a.Proto)
 	if a.Proto == boot.HTTP && len(quirks) == 0 {
 		if f, ok := l.memory.openPlain(string(l.trees[boot.HTTP]), name); ok {
@@ -134,7 +134,7 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 		return fail(fmt.Errorf("%w: the name is too long", ErrRefused))
 	case name == "":
 		return fail(fs.ErrNotExist)
-	case l.breaks(a) && l.isSelf(a.Proto, name):
+	case l.breaks(*a) && l.isSelf(a.Proto, name):
 		f := l.breaker.open()
 		f.LoopBroken, f.Quirks = true, quirks
 		return f, nil
@@ -146,9 +146,9 @@ func (l *Library) Open(a boot.Ask) (*File, error) {
 	}
 	sent := l.isSent(name)
 	if sent {
-		name = l.own(a, name)
+		name = l.own(*a, name)
 	}
-	f, quirk, err := l.find(a, name)
+	f, quirk, err := l.find(*a, name)
 	if quirk != "" {
 		quirks = append(quirks, quirk)
 	}

@@ -81,14 +81,14 @@ func (s *site) put(name, text string) {
 	}
 }
 
-func (s *site) read(a boot.Ask) (*File, string) {
+func (s *site) read(a *boot.Ask) (*File, string) {
 	s.t.Helper()
 	f, err := s.Open(a)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer f.Close()
-	b, err := io.ReadAll(f.Content)
+	b, err := io.ReadAll(f.Reader())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -105,8 +105,8 @@ func must(b []byte, err error) []byte {
 	return b
 }
 
-func tftp(name string) boot.Ask { return boot.Ask{Proto: boot.TFTP, Name: name, Class: boot.BIOSROM} }
-func http(name string) boot.Ask { return boot.Ask{Proto: boot.HTTP, Name: name, Class: boot.UEFI} }
+func tftp(name string) *boot.Ask { return &boot.Ask{Proto: boot.TFTP, Name: name, Class: boot.BIOSROM} }
+func http(name string) *boot.Ask { return &boot.Ask{Proto: boot.HTTP, Name: name, Class: boot.UEFI} }
 
 func TestBuiltinFiles(t *testing.T) {
 	s := newSite(t, Config{Chain: ipxe.ChainOff})
@@ -115,7 +115,7 @@ func TestBuiltinFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {
-		ask         boot.Ask
+		ask         *boot.Ask
 		artifact    boot.Artifact
 		contentType string
 		want        []byte
@@ -152,7 +152,7 @@ func TestUsersFilesWin(t *testing.T) {
 	s.put("http/ipxe/bootstrap.ipxe", "#!ipxe\r\nchain other.ipxe\r\n")
 	s.put("http/sub/vmlinuz", "kernel")
 	for _, tc := range []struct {
-		ask  boot.Ask
+		ask  *boot.Ask
 		want string
 	}{
 		{tftp("undionly.kpxe"), "mine"},
@@ -218,7 +218,7 @@ func TestBreaker(t *testing.T) {
 			for _, proto := range []boot.Proto{boot.TFTP, boot.HTTP} {
 				want := class == boot.IPXE && (chain == ipxe.ChainAuto || chain == ipxe.ChainTFTP)
 				for _, name := range append(slices.Clone(loops), others...) {
-					f, err := s[chain].Open(boot.Ask{Proto: proto, Class: class, Name: name})
+					f, err := s[chain].Open(&boot.Ask{Proto: proto, Class: class, Name: name})
 					if err != nil {
 						if want && !slices.Contains(others, name) || !errors.Is(err, fs.ErrNotExist) {
 							t.Errorf("%s %s %s %q: %v", chain, class, proto, name, err)
@@ -239,7 +239,7 @@ func TestBreaker(t *testing.T) {
 			}
 		}
 	}
-	_, stub := s[ipxe.ChainAuto].read(boot.Ask{Proto: boot.TFTP, Class: boot.IPXE, Name: "undionly.kpxe"})
+	_, stub := s[ipxe.ChainAuto].read(&boot.Ask{Proto: boot.TFTP, Class: boot.IPXE, Name: "undionly.kpxe"})
 	if !strings.Contains(stub, "chain -r http://10.0.0.7:8080/ipxe/bootstrap.ipxe ||\n") || len(stub) > 512 {
 		t.Errorf("the breaker's script is\n%s", stub)
 	}
@@ -259,7 +259,7 @@ func TestBreakerLeavesExceptedNetworksAlone(t *testing.T) {
 	} {
 		for _, proto := range []boot.Proto{boot.TFTP, boot.HTTP} {
 			f, got := s.read(
-				boot.Ask{
+				&boot.Ask{
 					Proto:  proto,
 					Class:  boot.IPXE,
 					Name:   "undionly.kpxe",
@@ -297,7 +297,7 @@ func TestUniversal(t *testing.T) {
 		{boot.Unknown, "undionly.kpxe", ipxe.Undionly},
 		{boot.PXELinux, "ipxe.efi", ipxe.EFI64},
 	} {
-		f, _ := s.read(boot.Ask{Proto: boot.TFTP, Class: tc.class, Name: tc.name})
+		f, _ := s.read(&boot.Ask{Proto: boot.TFTP, Class: tc.class, Name: tc.name})
 		if f.Name != tc.want {
 			t.Errorf("%s asks for %s and gets %s, want %s", tc.class, tc.name, f.Name, tc.want)
 		}
@@ -307,16 +307,16 @@ func TestUniversal(t *testing.T) {
 			t.Errorf("%s asks for %s: quirks %v", tc.class, tc.name, f.Quirks)
 		}
 	}
-	if f, _ := s.read(boot.Ask{Proto: boot.HTTP, Class: boot.UEFI, Name: "/undionly.kpxe"}); f.Name != ipxe.EFI64 ||
+	if f, _ := s.read(&boot.Ask{Proto: boot.HTTP, Class: boot.UEFI, Name: "/undionly.kpxe"}); f.Name != ipxe.EFI64 ||
 		f.ContentType != "application/efi" {
 		t.Errorf("UEFI HTTP boot gets %s as %s", f.Name, f.ContentType)
 	}
-	if f, _ := plain.read(boot.Ask{Proto: boot.TFTP, Class: boot.UEFI, Name: "undionly.kpxe"}); f.Name != ipxe.Undionly {
+	if f, _ := plain.read(&boot.Ask{Proto: boot.TFTP, Class: boot.UEFI, Name: "undionly.kpxe"}); f.Name != ipxe.Undionly {
 		t.Errorf("without universal UEFI gets %s for undionly.kpxe", f.Name)
 	}
 	// The user's own file has the place that its name has.
 	s.put("tftp/ipxe.efi", "user's")
-	if _, got := s.read(boot.Ask{Proto: boot.TFTP, Class: boot.UEFI, Name: "undionly.kpxe"}); got != "user's" {
+	if _, got := s.read(&boot.Ask{Proto: boot.TFTP, Class: boot.UEFI, Name: "undionly.kpxe"}); got != "user's" {
 		t.Error("the user's own ipxe.efi is not what comes")
 	}
 }
@@ -327,7 +327,7 @@ func TestQuirksAreAbsorbed(t *testing.T) {
 	s.put("http/Boot/Loader.0", "user's")
 	s.put("tftp/odd\xfe", "user's")
 	for _, tc := range []struct {
-		ask   boot.Ask
+		ask   *boot.Ask
 		want  string
 		quirk []boot.Quirk
 	}{
@@ -584,7 +584,7 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		defer file.Close()
-		b, err := io.ReadAll(file.Content)
+		b, err := io.ReadAll(file.Reader())
 		if err != nil || string(b) == "secret" || int64(len(b)) != file.Size {
 			t.Errorf("%q: %d bytes, %v: %.20q", name, len(b), err, b)
 		}
@@ -631,7 +631,7 @@ func TestOwnScript(t *testing.T) {
 	s := newSite(t, Config{})
 	s.put("http/ipxe/bootstrap.ipxe", text)
 	facts := boot.Facts{Platform: "pcbios", Arch: "i386"}
-	for _, a := range []boot.Ask{
+	for _, a := range []*boot.Ask{
 		{Class: boot.IPXE}, {Class: boot.IPXE, Told: true, Facts: facts}, {Class: boot.Tool}, {Class: boot.UEFI},
 	} {
 		a.Proto, a.Name = boot.HTTP, menu.BootstrapPath
@@ -691,7 +691,7 @@ func TestNamesOfTheConfiguration(t *testing.T) {
 		{boot.UEFI, boot.TFTP, "undionly.kpxe", "MZ shim", boot.NBP, false},
 		{boot.BIOSROM, boot.TFTP, "ipxe.efi", "a BIOS program", boot.NBP, false},
 	} {
-		f, err := s.Open(boot.Ask{Proto: c.proto, Class: c.class, Name: c.name})
+		f, err := s.Open(&boot.Ask{Proto: c.proto, Class: c.class, Name: c.name})
 		var not *NotOpened
 		switch {
 		case errors.As(err, &not):
@@ -740,7 +740,7 @@ func TestOwnBootFile(t *testing.T) {
 	s.put("tftp/for-arm.efi", program(efi.ARM64, "a shim"))
 	s.put("tftp/for-bios.0", "a BIOS program")
 	shim := s.Library
-	given := func(a boot.Ask) string {
+	given := func(a *boot.Ask) string {
 		f, err := shim.Open(a)
 		if err != nil {
 			return err.Error()
@@ -753,21 +753,21 @@ func TestOwnBootFile(t *testing.T) {
 	}
 	for _, c := range []struct {
 		own  string
-		ask  boot.Ask
+		ask  *boot.Ask
 		want string
 	}{
-		{own, boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "ipxe.efi"}, own},
-		{own, boot.Ask{Proto: boot.HTTP, Client: mine, Class: boot.UEFI, Name: "/ipxe.efi"}, own},
-		{own, boot.Ask{Proto: boot.TFTP, Client: other, Class: boot.UEFI, Name: "ipxe.efi"}, "ipxe.efi"},
-		{own, boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.BIOSROM, Name: "undionly.kpxe"}, "undionly.kpxe"},
-		{own, boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "snp-arm64.efi"}, "snp-arm64.efi"},
+		{own, &boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "ipxe.efi"}, own},
+		{own, &boot.Ask{Proto: boot.HTTP, Client: mine, Class: boot.UEFI, Name: "/ipxe.efi"}, own},
+		{own, &boot.Ask{Proto: boot.TFTP, Client: other, Class: boot.UEFI, Name: "ipxe.efi"}, "ipxe.efi"},
+		{own, &boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.BIOSROM, Name: "undionly.kpxe"}, "undionly.kpxe"},
+		{own, &boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "snp-arm64.efi"}, "snp-arm64.efi"},
 		// iPXE that it loads is not to loop, and a person with curl sees what there is.
-		{own, boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.IPXE, Name: "ipxe.efi"}, "script"},
-		{own, boot.Ask{Proto: boot.HTTP, Client: mine, Class: boot.Tool, Name: "/ipxe.efi"}, "ipxe.efi"},
-		{"for-arm.efi", boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "snp-arm64.efi"}, "for-arm.efi"},
-		{"for-arm.efi", boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "ipxe.efi"}, "ipxe.efi"},
-		{"for-bios.0", boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.BIOSROM, Name: "undionly.kpxe"}, "for-bios.0"},
-		{"gone.efi", boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "ipxe.efi"},
+		{own, &boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.IPXE, Name: "ipxe.efi"}, "script"},
+		{own, &boot.Ask{Proto: boot.HTTP, Client: mine, Class: boot.Tool, Name: "/ipxe.efi"}, "ipxe.efi"},
+		{"for-arm.efi", &boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "snp-arm64.efi"}, "for-arm.efi"},
+		{"for-arm.efi", &boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "ipxe.efi"}, "ipxe.efi"},
+		{"for-bios.0", &boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.BIOSROM, Name: "undionly.kpxe"}, "for-bios.0"},
+		{"gone.efi", &boot.Ask{Proto: boot.TFTP, Client: mine, Class: boot.UEFI, Name: "ipxe.efi"},
 			`opening "ipxe.efi": file does not exist (there is "secure")`},
 	} {
 		own = c.own
@@ -787,7 +787,7 @@ func TestSignedBuiltIns(t *testing.T) {
 	s := newSite(t, Config{Signed: dir})
 	served := func(name string) string {
 		t.Helper()
-		f, err := s.Open(boot.Ask{Proto: boot.TFTP, Class: boot.UEFI, Name: name})
+		f, err := s.Open(&boot.Ask{Proto: boot.TFTP, Class: boot.UEFI, Name: name})
 		if err != nil {
 			t.Fatal(err)
 		}

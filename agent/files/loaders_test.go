@@ -10,8 +10,8 @@ import (
 	"pxeagent/agent/boot"
 )
 
-func loaderAsks(proto boot.Proto, class boot.Class, name string) boot.Ask {
-	return boot.Ask{Proto: proto, Class: class, Name: name, Client: netip.MustParseAddrPort("10.0.0.50:4000")}
+func loaderAsks(proto boot.Proto, class boot.Class, name string) *boot.Ask {
+	return &boot.Ask{Proto: proto, Class: class, Name: name, Client: netip.MustParseAddrPort("10.0.0.50:4000")}
 }
 
 // Loaders find a menu under each name that says who they are, and under none that says who others are.

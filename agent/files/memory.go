@@ -1,9 +1,9 @@
 package files
 
 import (
-	"bytes"
 	"os"
 	"strconv"
+	"time"
 
 	"pxeagent/agent/boot"
 	"pxeagent/agent/catalog"
@@ -16,6 +16,9 @@ const (
 	keepTFTP = 1 << 20
 	keepAll  = 4 << 20
 )
+
+// trust is how long a file in memory is served without a look at the disk. A change is served that much later at most.
+const trust = 2 * time.Millisecond
 
 // httpDate is how HTTP writes a time, which is in UTC (RFC 9110 section 5.6.7).
 const httpDate = "Mon, 02 Jan 2006 15:04:05 GMT"
@@ -30,23 +33,10 @@ type InMemory struct {
 	// Values of fields of a header, each one text.
 	ContentType, ETag, LastModified, Length []string
 
-	file File // without Content
+	file File // that is given to everyone who asks
 	// plain: it is what everyone gets who asks for its path by HTTP. A name that DHCP sends, or one of a boot program, may
 	// be answered with something else.
 	plain bool
-}
-
-// opened is a file in memory as one request reads it.
-type opened struct {
-	File
-	reader bytes.Reader
-}
-
-func (k *InMemory) open() *File {
-	o := &opened{File: k.file}
-	o.reader.Reset(k.Data)
-	o.Content = &o.reader
-	return &o.File
 }
 
 // pathIn is the path of a name in a tree. Nothing in it is put right: a name that leads to another tree by ".." is not
@@ -59,7 +49,8 @@ func (m *memory) open(path string) (*File, bool) {
 	if !ok {
 		return nil, false
 	}
-	return k.open(), true
+	f := k.file
+	return &f, true
 }
 
 // openPlain is that for the path of a name, where everyone is given the file who asks for it. The name has nothing that
@@ -70,7 +61,7 @@ func (m *memory) openPlain(tree, name string) (*File, bool) {
 	if !ok || !k.plain {
 		return nil, false
 	}
-	return k.open(), true
+	return &k.file, true
 }
 
 // keep keeps a file of a tree that is small. sent: DHCP sends its name.

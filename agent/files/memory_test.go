@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pxeagent/agent/boot"
@@ -24,7 +25,7 @@ func (s *site) putOld(name, text string, at time.Time) {
 }
 
 // inMemory reads a file twice, and reports whether it was read from disk the second time.
-func (s *site) inMemory(a boot.Ask, want string) bool {
+func (s *site) inMemory(a *boot.Ask, want string) bool {
 	s.t.Helper()
 	first, text := s.read(a)
 	again, textAgain := s.read(a)
@@ -39,11 +40,11 @@ func (s *site) inMemory(a boot.Ask, want string) bool {
 	return !onDisk
 }
 
-var longAgo = time.Unix(1e9, 0)
+var longAgo = time.Unix(9e8, 0) // before the time at which synctest begins
 
 func TestSmallFilesAreKeptInMemory(t *testing.T) {
 	for name, tc := range map[string]struct {
-		ask  func(string) boot.Ask
+		ask  func(string) *boot.Ask
 		size int
 		at   time.Time
 		want bool
@@ -66,7 +67,7 @@ func TestSmallFilesAreKeptInMemory(t *testing.T) {
 	}
 }
 
-// What was kept is served only as long as it is what lies at that name.
+// What was kept is served only as long as it is what lies at that name, or was a moment ago.
 func TestMemoryFollowsTheDisk(t *testing.T) {
 	const name = "http/f.cfg"
 	for what, tc := range map[string]struct {
@@ -101,24 +102,31 @@ func TestMemoryFollowsTheDisk(t *testing.T) {
 			return err
 		}, "after!", nil},
 	} {
-		s := newSite(t, Config{})
-		s.putOld(name, "before", longAgo)
-		if !s.inMemory(http("f.cfg"), "before") {
-			t.Fatalf("%s: not in memory", what)
-		}
-		if err := tc.change(s, filepath.Join(s.root, name)); err != nil {
-			t.Fatal(err)
-		}
-		f, err := s.Open(http("f.cfg"))
-		if !errors.Is(err, tc.err) {
-			t.Errorf("%s: %v, want %v", what, err, tc.err)
-		}
-		if err == nil {
-			if text, err := readAll(f); err != nil || string(text) != tc.want {
-				t.Errorf("%s: %q, %v, want %q", what, text, err, tc.want)
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t, Config{})
+			s.putOld(name, "before", longAgo)
+			if !s.inMemory(http("f.cfg"), "before") {
+				t.Fatalf("%s: not in memory", what)
 			}
-			f.Close()
-		}
+			if err := tc.change(s, filepath.Join(s.root, name)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(trust - 1)
+			if _, text := s.read(http("f.cfg")); text != "before" {
+				t.Errorf("%s: %q, and the file was looked at a moment ago", what, text)
+			}
+			time.Sleep(1)
+			f, err := s.Open(http("f.cfg"))
+			if !errors.Is(err, tc.err) {
+				t.Errorf("%s: %v, want %v", what, err, tc.err)
+			}
+			if err == nil {
+				if text, err := readAll(f); err != nil || string(text) != tc.want {
+					t.Errorf("%s: %q, %v, want %q", what, text, err, tc.want)
+				}
+				f.Close()
+			}
+		})
 	}
 }
 
@@ -164,7 +172,7 @@ func TestMemoryIsNotForEveryone(t *testing.T) {
 		if !s.inMemory(http("/"+name), "the user's "+name) {
 			t.Errorf("%s is not kept", name)
 		}
-		f, err := s.Open(boot.Ask{Proto: boot.HTTP, Name: "/" + name, Class: boot.IPXE})
+		f, err := s.Open(&boot.Ask{Proto: boot.HTTP, Name: "/" + name, Class: boot.IPXE})
 		if err != nil {
 			t.Fatal(err)
 		}

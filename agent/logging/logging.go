@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -123,17 +124,16 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	return h.next.Handle(ctx, short)
 }
 
+// Cause names the cause of a line for Spent. by are its values for Config.By, in the order in which the line has them.
+func (*Handler) Cause(level slog.Level, message string, by ...string) string {
+	return strings.Join(append([]string{strconv.Itoa(int(level)), message}, by...), "\x00")
+}
+
 // Spent counts a line as left out, and reports true, where its cause has no budget left: the line need not be made.
-// by are its values for Config.By, in the order in which the line has them.
-func (h *Handler) Spent(level slog.Level, message string, by ...string) bool {
-	var room [256]byte
-	key := append(append(strconv.AppendInt(room[:0], int64(level), 10), 0), message...)
-	for _, value := range by {
-		key = append(append(key, 0), value...)
-	}
+func (h *Handler) Spent(cause string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	c := h.causes[string(key)]
+	c := h.causes[cause]
 	if c == nil || c.lines < budget(c.level) {
 		return false
 	}

@@ -260,7 +260,7 @@ func TestSpentCountsWhatIsLeftOut(t *testing.T) {
 	var b bytes.Buffer
 	h := New(noTime(&b, slog.LevelInfo), Config{By: []string{"proto", "outcome"}})
 	log := slog.New(h)
-	spent := func(outcome string) bool { return h.Spent(slog.LevelWarn, "served", "tftp", outcome) }
+	spent := func(outcome string) bool { return h.Spent(h.Cause(slog.LevelWarn, "served", "tftp", outcome)) }
 	for i := range warnings {
 		if spent("refused") {
 			t.Fatalf("the budget is spent before line %d", i)

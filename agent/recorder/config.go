@@ -29,7 +29,7 @@ type Config struct {
 	Wants     func(kernel string) []string
 	Name      func(f boot.Facts, addr netip.Addr, kernel string) boot.Named
 	// Own reports a request that did not come from a machine; nil: all did. Called from many goroutines.
-	Own func(boot.Ask) bool
+	Own func(*boot.Ask) bool
 	// Event is called with each thing that happened, from one goroutine.
 	Event   func(Event)
 	Metrics prometheus.Registerer

@@ -19,7 +19,7 @@ func TestRecorderGoesOnAfterAPanic(t *testing.T) {
 	g := guard.New(slog.New(slog.NewTextHandler(&out, nil)))
 	reg.MustRegister(g)
 	b, err := New(
-		Config{Metrics: reg, Guard: g, Log: slog.New(slog.DiscardHandler), Event: func(Event) {}, Own: func(a boot.Ask) bool {
+		Config{Metrics: reg, Guard: g, Log: slog.New(slog.DiscardHandler), Event: func(Event) {}, Own: func(a *boot.Ask) bool {
 			if a.Name == "/panic" {
 				panic("a panic of the recorder")
 			}

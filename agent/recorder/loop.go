@@ -19,7 +19,7 @@ type loopAlarm struct {
 }
 
 // see reports a loop when it is seen first.
-func (a *loopAlarm) see(t boot.Transfer, now time.Time) (boot.Loop, bool) {
+func (a *loopAlarm) see(t *boot.Transfer, now time.Time) (boot.Loop, bool) {
 	return a.loops.See(t, now)
 }
 

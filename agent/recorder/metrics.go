@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"log/slog"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,7 +24,9 @@ type metrics struct {
 
 	inFlightBy map[boot.Proto]prometheus.Gauge // of inFlight; not changed later
 
-	known sync.Map // of the series of a request, by their labels: ended
+	cause func(level slog.Level, message string, by ...string) string // of a budget; nil: there is none
+	mu    sync.RWMutex
+	known map[labels]*ended
 }
 
 // labels are those of a request that ended. Each has a closed set of values.
@@ -34,10 +37,11 @@ type labels struct {
 	class    boot.Class
 }
 
-// ended are the series that count it.
+// ended is what requests with the same labels have in common: the series that count them, and the cause of their lines.
 type ended struct {
 	requests, bytes prometheus.Counter
 	duration        prometheus.Observer
+	cause           string // see budget
 }
 
 // transferBuckets reach from a menu (a millisecond) to an image over a slow link (half an hour), in seconds.
@@ -73,7 +77,7 @@ func newMetrics(reg prometheus.Registerer, native bool) *metrics {
 			[]string{"kind"},
 		),
 	}
-	m.inFlightBy = map[boot.Proto]prometheus.Gauge{}
+	m.inFlightBy, m.known = map[boot.Proto]prometheus.Gauge{}, map[labels]*ended{}
 	reg.MustRegister(m.requests, m.bytes, m.duration, m.inFlight, m.resent, m.broken, m.loops, m.quirks)
 	// A series that is there from the start can be watched for its first change.
 	for _, p := range []boot.Proto{boot.TFTP, boot.HTTP} {
@@ -98,7 +102,7 @@ func gauges(name, help string, labels []string) *prometheus.GaugeVec {
 }
 
 // begin counts a request as under way.
-func (m *metrics) begin(a boot.Ask) { m.underway(a.Proto).Inc() }
+func (m *metrics) begin(a *boot.Ask) { m.underway(a.Proto).Inc() }
 
 func (m *metrics) underway(p boot.Proto) prometheus.Gauge {
 	if g, ok := m.inFlightBy[p]; ok {
@@ -107,34 +111,46 @@ func (m *metrics) underway(p boot.Proto) prometheus.Gauge {
 	return m.inFlight.WithLabelValues(string(p))
 }
 
-// end counts a request that ended. own: it is a check's, which asks as machines do; no loop of a machine's was broken.
-func (m *metrics) end(t boot.Transfer, own bool) {
+// end counts a request that ended, and says what others like it have in common with it. own: it is a check's, which asks
+// as machines do; no loop of a machine's was broken.
+func (m *metrics) end(t *boot.Transfer, own bool) *ended {
 	proto := string(t.Proto)
 	m.underway(t.Proto).Dec()
 	series := m.of(labels{t.Proto, t.Artifact, t.Outcome, t.Class})
 	series.requests.Inc()
 	series.bytes.Add(float64(t.Bytes))
 	series.duration.Observe(t.Took.Seconds())
-	m.resent.Add(float64(t.Resent))
+	if t.Resent > 0 {
+		m.resent.Add(float64(t.Resent))
+	}
 	if t.LoopBroken && !own {
 		m.broken.WithLabelValues(proto).Inc()
 	}
 	for _, k := range t.Quirks {
 		m.quirks.WithLabelValues(string(k)).Inc()
 	}
+	return series
 }
 
-// of finds the series of a request.
+// of finds what requests with these labels have in common.
 func (m *metrics) of(l labels) *ended {
-	if e, ok := m.known.Load(l); ok {
-		return e.(*ended)
+	m.mu.RLock()
+	e, ok := m.known[l]
+	m.mu.RUnlock()
+	if ok {
+		return e
 	}
 	proto, artifact, outcome := string(l.proto), string(l.artifact), string(l.outcome)
-	e := &ended{
+	e = &ended{
 		requests: m.requests.WithLabelValues(proto, artifact, outcome, string(l.class)),
 		bytes:    m.bytes.WithLabelValues(proto, artifact, outcome),
 		duration: m.duration.WithLabelValues(proto, artifact, outcome),
 	}
-	m.known.Store(l, e)
+	if m.cause != nil {
+		e.cause = m.cause(levelOf(l.outcome), served, proto, outcome)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known[l] = e
 	return e
 }

@@ -3,7 +3,6 @@ package recorder
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"pxeagent/agent/boot"
 )
@@ -11,41 +10,38 @@ import (
 // served is the message of the line about a request.
 const served = "served"
 
-// spender is a log that says beforehand that a line would be left out, see logging.Handler.
-type spender interface {
-	Spent(level slog.Level, message string, by ...string) bool
+// budget is a log that says beforehand that a line would be left out, see logging.Handler.
+type budget interface {
+	Cause(level slog.Level, message string, by ...string) string
+	Spent(cause string) bool
 }
 
 // Begin counts a request as under way. It never waits.
-func (b *Recorder) Begin(a boot.Ask) {
+func (b *Recorder) Begin(a *boot.Ask) {
 	b.metrics.begin(a)
 	if a.Class != boot.Tool { // whose requests are not part of a boot
-		b.tell(requestEvent{began: &a, at: time.Now()})
+		b.tell(requestEvent{began: *a})
 	}
 }
 
 // End counts a request that ended, writes a line about it, and has it made part of a boot. Lines are short of nothing
 // that a person needs to find the machine that does not come up. It never waits.
-func (b *Recorder) End(t boot.Transfer) {
+func (b *Recorder) End(t *boot.Transfer) {
 	if t.Outcome == boot.NotFound && t.Class != boot.IPXE && boot.Optional(t.Name) {
-		t.Outcome, t.Err = boot.NotNeeded, nil
+		known := *t
+		known.Outcome, known.Err = boot.NotNeeded, nil
+		t = &known
 	}
-	b.metrics.end(t, b.own(t.Ask))
+	like := b.metrics.end(t, b.own(&t.Ask))
 	if t.Class != boot.Tool {
-		b.tell(requestEvent{ended: &t})
+		b.tell(requestEvent{ended: t})
 	}
-	level := slog.LevelInfo
-	switch {
-	case t.Outcome == boot.OK && (t.Artifact == boot.Internal || t.Further):
+	level := levelOf(t.Outcome)
+	if t.Outcome == boot.OK && (t.Artifact == boot.Internal || t.Further) {
 		level = slog.LevelDebug // Prometheus asks every few seconds; a disk image is read in thousands of pieces
-	case t.Outcome == boot.NotFound || t.Outcome == boot.Failed || t.Outcome == boot.TimedOut || t.Outcome == boot.Refused:
-		level = slog.LevelWarn
 	}
 	ctx := context.Background()
-	if !b.log.Enabled(ctx, level) {
-		return
-	}
-	if s, ok := b.log.Handler().(spender); ok && s.Spent(level, served, string(t.Proto), string(t.Outcome)) {
+	if !b.log.Enabled(ctx, level) || level > slog.LevelDebug && b.budget != nil && b.budget.Spent(like.cause) {
 		return
 	}
 	attrs := []slog.Attr{
@@ -71,4 +67,13 @@ func (b *Recorder) End(t boot.Transfer) {
 		attrs = append(attrs, slog.Any("err", t.Err))
 	}
 	b.log.LogAttrs(ctx, level, served, attrs...)
+}
+
+// levelOf is the level of the line about a request that ended so.
+func levelOf(o boot.Outcome) slog.Level {
+	switch o {
+	case boot.NotFound, boot.Failed, boot.TimedOut, boot.Refused:
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
 }

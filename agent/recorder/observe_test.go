@@ -68,7 +68,7 @@ func TestObserverNeverWaits(t *testing.T) {
 			for i := w; i < n; i += 8 {
 				forged := transferOf(i)
 				forged.Proto = boot.TFTP
-				o.End(forged)
+				o.End(&forged)
 			}
 		})
 	}
@@ -80,8 +80,8 @@ func TestObserverNeverWaits(t *testing.T) {
 		if i%2 == 1 {
 			answered.Proto = boot.HTTP
 		}
-		o.Begin(answered.Ask)
-		o.End(answered)
+		o.Begin(&answered.Ask)
+		o.End(&answered)
 	}
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("%d requests took %v", n, took)
@@ -106,7 +106,7 @@ func BenchmarkObserverEnd(b *testing.B) {
 		b.RunParallel(func(p *testing.PB) {
 			t := transferOf(7)
 			for p.Next() {
-				o.End(t)
+				o.End(&t)
 			}
 		})
 	}
@@ -115,7 +115,7 @@ func BenchmarkObserverEnd(b *testing.B) {
 		b.RunParallel(func(p *testing.PB) {
 			t := transferOf(7)
 			for p.Next() {
-				o.metrics.end(t, false)
+				o.metrics.end(&t, false)
 			}
 		})
 	})
@@ -144,7 +144,7 @@ func TestFurtherPiecesAreNoLines(t *testing.T) {
 	for i, outcome := range []boot.Outcome{boot.OK, boot.OK, boot.OK, boot.Failed} {
 		tr := transferOf(1)
 		tr.Name, tr.Artifact, tr.Outcome, tr.Further = fmt.Sprintf("/disk%d.iso", i), boot.Image, outcome, i > 0
-		o.End(tr)
+		o.End(&tr)
 	}
 	if lines := text.String(); strings.Count(lines, "\n") != 2 || !strings.Contains(lines, "/disk0.iso") ||
 		!strings.Contains(lines, "/disk3.iso") {
@@ -164,7 +164,7 @@ func TestOptionalFilesAreNoFailures(t *testing.T) {
 		tr.Name, tr.Artifact, tr.Outcome, tr.Class = name, boot.NoFile, boot.NotFound, boot.UEFI
 		tr.Proto, tr.Client = boot.TFTP, netip.AddrPortFrom(tr.Client.Addr(), uint16(2000+i))
 		tr.Start, tr.Err = time.Now().Add(-time.Minute), fmt.Errorf("not there")
-		o.End(tr)
+		o.End(&tr)
 	}
 	cancel()
 	if err := stop(); err != nil {
@@ -192,11 +192,11 @@ func TestOptionalFilesAreNoFailures(t *testing.T) {
 // Loops that are broken for a check are no machine's.
 func TestChecksBreakNoLoops(t *testing.T) {
 	o, reg := newObserved(t)
-	o.own = func(a boot.Ask) bool { return a.Check }
+	o.own = func(a *boot.Ask) bool { return a.Check }
 	for _, check := range []bool{true, false, true} {
 		tr := transferOf(1)
 		tr.Name, tr.LoopBroken, tr.Check = "/ipxe.efi", true, check
-		o.End(tr)
+		o.End(&tr)
 	}
 	families, err := reg.Gather()
 	if err != nil {

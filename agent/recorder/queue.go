@@ -3,11 +3,11 @@ package recorder
 import "sync"
 
 const (
-	// queueMost bounds what waits to be looked at and may be forged, about 2 MB: what finds no room is counted as dropped.
+	// queueMost bounds what waits to be looked at and may be forged, about 3 MB: what finds no room is counted as dropped.
 	// A request that a machine must have sent is always kept: it took that machine a round trip at least.
 	queueMost = 4096
 	// queueKept is how large an empty queue may stay.
-	queueKept = 4 * queueMost
+	queueKept = 2 * queueMost
 )
 
 // queue holds requests that wait to be looked at.
@@ -21,13 +21,13 @@ type queue struct {
 func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
 
 // put never waits. It reports whether there was room.
-func (q *queue) put(e requestEvent) bool {
+func (q *queue) put(e *requestEvent) bool {
 	q.mu.Lock()
-	if len(q.events) >= queueMost && !e.proven() {
+	if len(q.events) >= queueMost && !e.ask().Proven() {
 		q.mu.Unlock()
 		return false
 	}
-	q.events = append(q.events, e)
+	q.events = append(q.events, *e)
 	q.mu.Unlock()
 	select {
 	case q.wake <- struct{}{}:

@@ -33,19 +33,18 @@ const (
 	menuForEver = time.Hour
 )
 
-// requestEvent is a request that began or ended. Exactly one is set.
+// requestEvent is a request that began or ended.
 type requestEvent struct {
-	began *boot.Ask
-	ended *boot.Transfer
-	at    time.Time // began
+	began boot.Ask
+	ended *boot.Transfer // nil: it began
 }
 
-// proven reports whether a machine must have sent it: its address is not forged.
-func (e requestEvent) proven() bool {
-	if e.began != nil {
-		return e.began.Proven()
+// ask is what was asked for.
+func (e *requestEvent) ask() *boot.Ask {
+	if e.ended != nil {
+		return &e.ended.Ask
 	}
-	return e.ended.Proven()
+	return &e.began
 }
 
 // Recorder makes boots of requests, keeps them, and tells who wants to know. It is the servers' boot.Observer. All but
@@ -62,9 +61,10 @@ type Recorder struct {
 	metrics *metrics
 	guard   *guard.Guard
 	event   func(Event)
-	own     func(boot.Ask) bool // a request that did not come from a machine
+	own     func(*boot.Ask) bool // a request that did not come from a machine
 	maxAge  time.Duration
 	log     *slog.Logger
+	budget  budget // of log; nil: it has none
 }
 
 // New opens the store, if there is a folder for it. That another daemon has it is an error; else boots are in memory
@@ -74,12 +74,15 @@ func New(c Config) (*Recorder, error) {
 		c.Keep = defaultKeep
 	}
 	if c.Own == nil {
-		c.Own = func(boot.Ask) bool { return false }
+		c.Own = func(*boot.Ask) bool { return false }
 	}
 	b := &Recorder{
 		queue: newQueue(), feed: boot.NewFeed(c.Keep),
 		alarm:   &loopAlarm{broken: c.LoopsBroken, except: c.Except},
 		metrics: newMetrics(c.Metrics, c.Native), guard: c.Guard, event: c.Event, own: c.Own, maxAge: c.MaxAge, log: c.Log,
+	}
+	if lines, ok := c.Log.Handler().(budget); ok {
+		b.budget, b.metrics.cause = lines, lines.Cause
 	}
 	b.SetMenuTimeout(c.MenuTimeout)
 	b.tracker = boot.NewTracker(boot.TrackerConfig{
@@ -122,7 +125,7 @@ func (b *Recorder) Feed() *boot.Feed { return b.feed }
 
 // tell never waits.
 func (b *Recorder) tell(t requestEvent) {
-	if !b.queue.put(t) {
+	if !b.queue.put(&t) {
 		b.metrics.droppedEvents.Inc()
 	}
 }
@@ -197,32 +200,44 @@ func (b *Recorder) guarded(f func()) {
 // look looks at requests, and publishes what came of them every so often.
 func (b *Recorder) look(events []requestEvent) {
 	for batch := range slices.Chunk(events, bootBatch) {
-		for _, e := range batch {
-			b.guarded(func() { b.see(e) })
+		now, seen := time.Now(), 0
+		for seen < len(batch) { // once, unless one panics
+			b.guarded(func() {
+				for seen < len(batch) {
+					seen++
+					b.see(&batch[seen-1], now)
+				}
+			})
 		}
 		b.guarded(b.publish)
 	}
 }
 
-func (b *Recorder) see(t requestEvent) {
-	if t.began != nil {
-		if !b.own(*t.began) {
-			b.tracker.Begin(*t.began, t.at)
+func (b *Recorder) see(t *requestEvent, now time.Time) {
+	own := b.own(t.ask())
+	if t.ended == nil {
+		if !own {
+			b.tracker.Begin(&t.began, now)
 		}
 		return
 	}
-	if b.own(t.ended.Ask) {
-		b.tracker.Drop(t.ended.Ask)
+	if own {
+		b.tracker.Drop(&t.ended.Ask)
 		return
 	}
-	b.tracker.End(*t.ended)
-	if l, found := b.alarm.see(*t.ended, t.ended.Start.Add(t.ended.Took)); found {
-		remedy := b.alarm.remedy(l)
-		b.metrics.loops.Inc()
-		b.alarm.report(b.log, l)
-		b.tracker.Looped(l, remedy)
-		b.event(Event{Loop: &l, Remedy: remedy})
+	b.tracker.End(t.ended)
+	if l, found := b.alarm.see(t.ended, t.ended.Start.Add(t.ended.Took)); found {
+		b.looped(l)
 	}
+}
+
+// looped tells of a loop.
+func (b *Recorder) looped(l boot.Loop) {
+	remedy := b.alarm.remedy(l)
+	b.metrics.loops.Inc()
+	b.alarm.report(b.log, l)
+	b.tracker.Looped(l, remedy)
+	b.event(Event{Loop: &l, Remedy: remedy})
 }
 
 // publish tells all who want to know what became of boots.

@@ -53,11 +53,11 @@ type record struct {
 
 func newRecord() *record { return &record{more: make(chan struct{}, 1<<16)} }
 
-func (r *record) Begin(boot.Ask) { r.mu.Lock(); r.begun++; r.mu.Unlock() }
+func (r *record) Begin(*boot.Ask) { r.mu.Lock(); r.begun++; r.mu.Unlock() }
 
-func (r *record) End(t boot.Transfer) {
+func (r *record) End(t *boot.Transfer) {
 	r.mu.Lock()
-	r.ended = append(r.ended, t)
+	r.ended = append(r.ended, *t)
 	r.over++
 	r.mu.Unlock()
 	r.more <- struct{}{}

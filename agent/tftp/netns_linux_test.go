@@ -35,9 +35,9 @@ func TestMain(m *testing.M) {
 // printer prints each end of a transfer.
 type printer struct{}
 
-func (printer) Begin(boot.Ask) {}
+func (printer) Begin(*boot.Ask) {}
 
-func (printer) End(t boot.Transfer) {
+func (printer) End(t *boot.Transfer) {
 	fmt.Printf(
 		"ended %s file=%s local=%v bytes=%d resent=%d err=%v\n",
 		t.Outcome,

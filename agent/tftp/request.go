@@ -173,6 +173,6 @@ func (s *Server) refused(ask boot.Ask, start time.Time, err error) {
 		s.unreported.Add(1)
 		return
 	}
-	s.Observer.Begin(ask)
+	s.Observer.Begin(&ask)
 	s.finish(boot.Transfer{Ask: ask, Artifact: boot.NoFile, Outcome: boot.Refused, Start: start, Err: err})
 }

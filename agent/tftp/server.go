@@ -51,8 +51,9 @@ type Config struct {
 	Networks []netip.Prefix
 	// SinglePort sends everything from the listening port, for clients behind NAT or firewalls that do not know TFTP, and
 	// for servers in containers. It costs some speed, as all packets go through one socket. An answer proves nothing of an
-	// address then, as it can be forged like the request. So an address that has completed no transfer and no HTTP request
-	// (Proven) within an hour gets one transfer at a time, without windows, at 512 KiB/s, and all of them 10 MB/s.
+	// address then, as it can be forged like the request. So an address that has completed no transfer and opened no
+	// connection for HTTP (Proven) within an hour gets one transfer at a time, without windows, at 512 KiB/s, and all of
+	// them 10 MB/s.
 	SinglePort bool
 	// MaxTransfers is how many run at once, 1024 if 0. A request beyond waits for its turn, and is dropped without a word
 	// where too many do: firmware asks again after some seconds, while an ERROR would end its boot.
@@ -119,7 +120,7 @@ func New(c Config) *Server {
 // newsRate and newsBurst bound what the Observer hears of requests in a flood, so that it has time for the machines.
 const newsRate, newsBurst = 100, 500
 
-// Proven has the server take addr for a machine's for the next hour, as it completed a request by TCP.
+// Proven has the server take addr for a machine's for the next hour, as it has opened a TCP connection.
 func (s *Server) Proven(addr netip.Addr) { s.strangers.proven.add(addr, time.Now()) }
 
 // Serve answers requests until ctx ends, then takes no more, lets transfers end within Grace, aborts the rest with an
@@ -216,11 +217,11 @@ func (s *Server) guarded(f func()) {
 // finish tells of the end of a request.
 func (s *Server) finish(t boot.Transfer) {
 	t.Took = time.Since(t.Start)
-	s.Observer.End(t)
+	s.Observer.End(&t)
 }
 
 // nobody is the Observer that ignores everything.
 type nobody struct{}
 
-func (nobody) Begin(boot.Ask)    {}
-func (nobody) End(boot.Transfer) {}
+func (nobody) Begin(*boot.Ask)    {}
+func (nobody) End(*boot.Transfer) {}

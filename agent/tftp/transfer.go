@@ -84,7 +84,7 @@ func (t *transfer) start() {
 // open opens the file and a socket, and hands t to the loop.
 func (t *transfer) open() {
 	if t.begun {
-		t.server.guarded(func() { t.server.Observer.Begin(t.end.Ask) })
+		t.server.guarded(func() { t.server.Observer.Begin(&t.end.Ask) })
 	}
 	t.end.Outcome = boot.Failed // if it panics
 	err := t.server.Guard.Do(guard.TFTP, func() (err error) {
@@ -235,7 +235,7 @@ func (t *transfer) hear() {
 		}
 		if !t.begun {
 			t.begun = true
-			t.server.guarded(func() { t.server.Observer.Begin(t.end.Ask) })
+			t.server.guarded(func() { t.server.Observer.Begin(&t.end.Ask) })
 		}
 	}
 }

@@ -100,7 +100,7 @@ func TestFileThatChangesWhileItIsSent(t *testing.T) {
 func TestSmallFileThatChanges(t *testing.T) {
 	s := newSite(t, func(c *Config) {
 		lib := c.Files
-		c.Files = openFunc(func(a boot.Ask) (*files.File, error) {
+		c.Files = openFunc(func(a *boot.Ask) (*files.File, error) {
 			f, err := lib.Open(a)
 			if err == nil {
 				err = os.WriteFile(f.Content.(*os.File).Name(), []byte("longer"), 0o644) // right after it was opened

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,15 +24,16 @@ const looks = 8
 // long as the client acknowledges something: nothing else makes room in the socket's buffer.
 type conn struct {
 	*net.TCPConn
-	stall   time.Duration
-	release func()
-	left    bool      // released; the Listener's
-	due     time.Time // what SetWriteDeadline was given
-	armed   time.Time // when the socket ends a write, as send has set it
+	stall    time.Duration
+	listener *Listener
+	from     netip.Prefix // whose connections are counted together
+	idle     atomic.Int64 // Listener.idled when it became idle; 0: it is in use
+	due      time.Time    // what SetWriteDeadline was given
+	armed    time.Time    // when the socket ends a write, as send has set it
 }
 
 func (c *conn) Close() error {
-	defer c.release()
+	defer c.listener.left(c)
 	return c.TCPConn.Close()
 }
 
@@ -80,25 +83,28 @@ func (c *conn) ReadFrom(src io.Reader) (int64, error) {
 // send calls step with the number of bytes that were sent before, until there is no more to send or the client stalls.
 // The error is os.ErrDeadlineExceeded then.
 func (c *conn) send(step func(done int64) (int64, error)) (done int64, err error) {
-	since := time.Now()
-	for {
-		until := time.Now().Add(c.stall / looks)
+	now := time.Now()
+	for since := now; ; {
+		until := now.Add(c.stall / looks)
 		if !c.due.IsZero() && c.due.Before(until) {
 			until = c.due
 		}
 		// One that has half of its time left is left alone, for small answers follow each other quickly.
-		if left := time.Until(c.armed); left < c.stall/looks/2 || c.armed.After(until) {
+		if left := c.armed.Sub(now); left < c.stall/looks/2 || c.armed.After(until) {
 			c.armed = until
 			_ = c.TCPConn.SetWriteDeadline(until) // fails where the connection is closed, as step will
 		}
 		n, err := step(done)
 		done += n
-		now := time.Now()
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return done, err
+		}
+		now = time.Now()
 		if n > 0 {
 			since = now
 		}
 		expired := !c.due.IsZero() && !now.Before(c.due)
-		if !errors.Is(err, os.ErrDeadlineExceeded) || expired || now.Sub(since) >= c.stall {
+		if expired || now.Sub(since) >= c.stall {
 			return done, err
 		}
 	}

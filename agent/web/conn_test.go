@@ -150,7 +150,7 @@ func TestSendfile(t *testing.T) {
 
 // inMemory has one file.
 func inMemory(data []byte) openFunc {
-	return func(boot.Ask) (*files.File, error) {
+	return func(*boot.Ask) (*files.File, error) {
 		return &files.File{Size: int64(len(data)), Artifact: boot.Image, Content: bytes.NewReader(data)}, nil
 	}
 }

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,7 +16,9 @@ type Limits struct {
 	// PerAddress is the same from one address (IPv6: a /64), 1 or more. A whole room may be behind one NAT, and then each
 	// of its machines has one connection, sometimes two: half of Total leaves the other half to everyone else.
 	PerAddress int
-	Refused    func() // called for each connection that was beyond PerAddress; may be nil
+	// Opened is called with the address of each connection within the limits, which cannot be forged; may be nil.
+	Opened  func(netip.Addr)
+	Refused func() // called for each connection that was beyond PerAddress; may be nil
 
 	stall time.Duration // shorter in tests; 0: stallLimit
 }
@@ -30,9 +34,11 @@ type Listener struct {
 	closed chan struct{}
 	close  func() error
 
-	mu   sync.Mutex
-	open map[netip.Prefix]int // connections; only addresses that have some
-	idle map[*conn]time.Time  // since when
+	idled atomic.Int64 // how often a connection became idle
+
+	mu    sync.Mutex
+	from  map[netip.Prefix]int // connections; only addresses that have some
+	conns map[*conn]struct{}
 }
 
 // Limit makes a Listener of l.
@@ -40,12 +46,15 @@ func Limit(l *net.TCPListener, c Limits) *Listener {
 	if c.stall == 0 {
 		c.stall = stallLimit
 	}
+	if c.Opened == nil {
+		c.Opened = func(netip.Addr) {}
+	}
 	if c.Refused == nil {
 		c.Refused = func() {}
 	}
 	limited := &Listener{
 		TCPListener: l, Limits: c, room: make(chan struct{}, c.Total), closed: make(chan struct{}),
-		open: map[netip.Prefix]int{}, idle: map[*conn]time.Time{},
+		from: map[netip.Prefix]int{}, conns: map[*conn]struct{}{},
 	}
 	limited.close = sync.OnceValue(func() error { close(limited.closed); return l.Close() })
 	return limited
@@ -70,10 +79,10 @@ func (l *Listener) Accept() (net.Conn, error) {
 			<-l.room
 			return nil, err
 		}
-		from := addressOf(c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr())
-		if l.admit(from) {
-			admitted := &conn{TCPConn: c, stall: l.stall}
-			admitted.release = sync.OnceFunc(func() { l.left(admitted, from) })
+		addr := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
+		admitted := &conn{TCPConn: c, stall: l.stall, listener: l, from: addressOf(addr)}
+		if l.admit(admitted) {
+			l.Opened(addr)
 			return admitted, nil
 		}
 		_ = c.SetLinger(0) // nothing of it is left behind
@@ -83,24 +92,27 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-func (l *Listener) admit(from netip.Prefix) bool {
+func (l *Listener) admit(c *conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open[from] >= l.PerAddress {
+	if l.from[c.from] >= l.PerAddress {
 		return false
 	}
-	l.open[from]++
+	l.from[c.from]++
+	l.conns[c] = struct{}{}
 	return true
 }
 
-// left is called once for each connection that was admitted.
-func (l *Listener) left(c *conn, from netip.Prefix) {
+// left is called when a connection that was admitted is closed, once or more often.
+func (l *Listener) left(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c.left = true
-	delete(l.idle, c)
-	if l.open[from]--; l.open[from] == 0 {
-		delete(l.open, from)
+	if _, here := l.conns[c]; !here {
+		return
+	}
+	delete(l.conns, c)
+	if l.from[c.from]--; l.from[c.from] == 0 {
+		delete(l.from, c.from)
 	}
 	<-l.room
 }
@@ -108,14 +120,12 @@ func (l *Listener) left(c *conn, from netip.Prefix) {
 // State is for http.Server's ConnState: it learns which connections are idle.
 func (l *Listener) State(nc net.Conn, state http.ConnState) {
 	c := nc.(*conn)
-	l.mu.Lock()
-	delete(l.idle, c)
-	full := len(l.room) == cap(l.room)
-	if state == http.StateIdle && !full && !c.left {
-		l.idle[c] = time.Now()
+	if state != http.StateIdle {
+		c.idle.Store(0)
+		return
 	}
-	l.mu.Unlock()
-	if state == http.StateIdle && full {
+	c.idle.Store(l.idled.Add(1))
+	if len(l.room) == cap(l.room) {
 		c.Close()
 	}
 }
@@ -124,12 +134,12 @@ func (l *Listener) State(nc net.Conn, state http.ConnState) {
 func (l *Listener) closeIdle() {
 	l.mu.Lock()
 	var oldest *conn
-	for c, since := range l.idle {
-		if oldest == nil || since.Before(l.idle[oldest]) {
-			oldest = c
+	least := int64(math.MaxInt64)
+	for c := range l.conns {
+		if turn := c.idle.Load(); turn > 0 && turn < least {
+			oldest, least = c, turn
 		}
 	}
-	delete(l.idle, oldest)
 	l.mu.Unlock()
 	if oldest != nil {
 		oldest.Close()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ type hall struct {
 	refused chan struct{}
 	enter   chan struct{} // an element for each request to /wait that has come
 	leave   chan struct{} // lets one of them be answered
+	opened  chan netip.Addr
 }
 
 func newHall(t *testing.T, total, perAddress int) *hall {
@@ -28,8 +30,14 @@ func newHall(t *testing.T, total, perAddress int) *hall {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &hall{t, tcp.Addr().String(), make(chan struct{}, 100), make(chan struct{}, 100), make(chan struct{})}
-	ln := Limit(tcp, Limits{Total: total, PerAddress: perAddress, Refused: func() { h.refused <- struct{}{} }})
+	h := &hall{
+		t, tcp.Addr().String(), make(chan struct{}, 100), make(chan struct{}, 100), make(chan struct{}),
+		make(chan netip.Addr, 100),
+	}
+	ln := Limit(tcp, Limits{
+		Total: total, PerAddress: perAddress, Opened: func(a netip.Addr) { h.opened <- a },
+		Refused: func() { h.refused <- struct{}{} },
+	})
 	srv := Server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/wait" {
 			h.enter <- struct{}{}
@@ -48,13 +56,13 @@ func newHall(t *testing.T, total, perAddress int) *hall {
 		// Connections end in goroutines of their own.
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 			ln.mu.Lock()
-			open, idle := len(ln.open), len(ln.idle)
+			addresses, open := len(ln.from), len(ln.conns)
 			ln.mu.Unlock()
-			if open+len(ln.room)+idle == 0 {
+			if addresses+len(ln.room)+open == 0 {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Errorf("left behind: %d addresses, %d connections, %d idle", open, len(ln.room), idle)
+				t.Errorf("left behind: %d addresses, %d connections, %d counted", addresses, open, len(ln.room))
 				break
 			}
 		}
@@ -104,6 +112,11 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 	<-h.refused
 	if status, err := answer(h.from("127.0.0.3", "/")); status != 200 {
 		t.Errorf("another address: %d, %v", status, err)
+	}
+	for _, want := range []byte{2, 2, 3} {
+		if got := <-h.opened; got != netip.AddrFrom4([4]byte{127, 0, 0, want}) {
+			t.Errorf("a connection of %v was opened, want 127.0.0.%d", got, want)
+		}
 	}
 	for range waiting {
 		h.leave <- struct{}{}

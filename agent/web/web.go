@@ -24,7 +24,7 @@ import (
 // Files is where files come from.
 type Files interface {
 	// Open opens what a request is to be answered with. Its errors are those of files.Library.Open.
-	Open(boot.Ask) (*files.File, error)
+	Open(*boot.Ask) (*files.File, error)
 }
 
 // Config is what New needs. Only Files must be set.
@@ -128,13 +128,13 @@ func top(p string) string {
 
 type nobody struct{}
 
-func (nobody) Begin(boot.Ask)    {}
-func (nobody) End(boot.Transfer) {}
+func (nobody) Begin(*boot.Ask)    {}
+func (nobody) End(*boot.Transfer) {}
 
 // ServeHTTP answers one request and tells the Observer.
 func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	t := boot.Transfer{Ask: ask(r), Artifact: boot.NoFile, Outcome: boot.OK, Start: time.Now()}
-	s.Observer.Begin(t.Ask)
+	t := &boot.Transfer{Ask: ask(r), Artifact: boot.NoFile, Outcome: boot.OK, Start: time.Now()}
+	s.Observer.Begin(&t.Ask)
 	w := newWriter(rw)
 	ended := false
 	end := func() {
@@ -175,29 +175,30 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			}
 			h.ServeHTTP(w, c)
 		} else if name, ok := s.document(c); ok {
-			s.provision(w, r, name, &t)
+			s.provision(w, r, name, t)
 		} else if err := tell(&t.Ask, r); err != nil {
 			t.Outcome, t.Err = boot.Refused, err
 			plain(w, http.StatusForbidden, "refused")
 		} else {
-			s.file(w, r, &t)
+			s.file(w, r, t)
 		}
-		w.judge(r, &t)
+		w.judge(r, t)
 	}
 }
 
 // cleaned is the request with its path put right as the names of files are, and as http.ServeMux wants it: one slash at
 // a time, no "." and no "..", the API and the documents' folder in lower case.
 func cleaned(r *http.Request) *http.Request {
-	name, _ := files.Clean(r.URL.Path, boot.HTTP)
+	name, quirks := files.Clean(r.URL.Path, boot.HTTP)
 	if name == "" {
 		name = r.URL.Path
 	}
 	p := r.URL.Path
-	if p != "/"+name { // which makes no string
-		p = "/" + name
+	ours := under(p, apiPath) || under(p, ProvisionPath)
+	if len(quirks) == 0 && p == "/"+name && !ours {
+		return r // as nearly all are
 	}
-	p = path.Clean(p)
+	p = path.Clean("/" + name)
 	switch {
 	case under(p, apiPath):
 		p = strings.ToLower(p)
@@ -228,9 +229,9 @@ func ask(r *http.Request) boot.Ask {
 	a := boot.Ask{
 		Proto: boot.HTTP,
 		Name:  r.URL.Path,
-		Class: boot.ClassifyHTTP(r.UserAgent()),
+		Class: boot.ClassifyHTTP(field(r, "User-Agent")),
 		Facts: boot.NameFacts(r.URL.Path),
-		Check: r.Header.Get(boot.CheckHeader) != "",
+		Check: field(r, boot.CheckHeader) != "",
 	}
 	a.Client, _ = netip.ParseAddrPort(r.RemoteAddr)
 	a.Client = netip.AddrPortFrom(a.Client.Addr().Unmap(), a.Client.Port())
@@ -239,6 +240,14 @@ func ask(r *http.Request) boot.Ask {
 		a.Local = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	}
 	return a
+}
+
+// field is the first value of a field of the header, whose name is written as net/http has it.
+func field(r *http.Request, name string) string {
+	if values := r.Header[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
 
 func (s *server) allowed(a netip.Addr) bool {
@@ -255,7 +264,7 @@ func (s *server) allowed(a netip.Addr) bool {
 
 // file answers with a file of the library.
 func (s *server) file(w *writer, r *http.Request, t *boot.Transfer) {
-	f, err := s.Files.Open(t.Ask)
+	f, err := s.Files.Open(&t.Ask)
 	var no *files.NotOpened
 	if errors.As(err, &no) {
 		t.Artifact, t.Quirks = no.Artifact, no.Quirks
@@ -290,15 +299,10 @@ func (s *server) file(w *writer, r *http.Request, t *boot.Transfer) {
 	// What is at a name depends on the client and on the disk: caches must ask again.
 	h["Cache-Control"] = noCache
 	h["Vary"] = userAgent
-	ranges := r.Header.Get("Range")
+	ranges := field(r, "Range")
 	t.Further = ranges != "" && !strings.HasPrefix(ranges, "bytes=0-")
 	w.changed = f.Changed
-	http.ServeContent(w, r, "", f.ModTime, f.Content)
-}
-
-// conditional are the fields by which a request wants less than a whole file.
-var conditional = []string{
-	"Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range",
+	http.ServeContent(w, r, "", f.ModTime, f.Reader())
 }
 
 // whole reports whether a request is for a whole file, whatever the client has of it.
@@ -306,8 +310,9 @@ func whole(r *http.Request) bool {
 	if r.Method != http.MethodGet {
 		return false
 	}
-	for _, name := range conditional {
-		if len(r.Header[name]) > 0 {
+	for name := range r.Header {
+		switch name {
+		case "Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range":
 			return false
 		}
 	}

@@ -43,9 +43,9 @@ type watcher struct {
 	begun int
 }
 
-func (w *watcher) Begin(boot.Ask) { w.mu.Lock(); w.begun++; w.mu.Unlock() }
+func (w *watcher) Begin(*boot.Ask) { w.mu.Lock(); w.begun++; w.mu.Unlock() }
 
-func (w *watcher) End(t boot.Transfer) { w.ended <- t }
+func (w *watcher) End(t *boot.Transfer) { w.ended <- *t }
 
 // next is the next transfer that ended.
 func (w *watcher) next(t testing.TB) boot.Transfer {
@@ -458,14 +458,14 @@ func TestIndexPage(t *testing.T) {
 }
 
 // openFunc is a Files for what a disk does not do on command.
-type openFunc func(boot.Ask) (*files.File, error)
+type openFunc func(*boot.Ask) (*files.File, error)
 
-func (f openFunc) Open(a boot.Ask) (*files.File, error) { return f(a) }
+func (f openFunc) Open(a *boot.Ask) (*files.File, error) { return f(a) }
 
 func TestOurOwnFailures(t *testing.T) {
 	var open openFunc
-	s := newSite(t, func(c *Config) { c.Files = openFunc(func(a boot.Ask) (*files.File, error) { return open(a) }) })
-	open = func(a boot.Ask) (*files.File, error) {
+	s := newSite(t, func(c *Config) { c.Files = openFunc(func(a *boot.Ask) (*files.File, error) { return open(a) }) })
+	open = func(a *boot.Ask) (*files.File, error) {
 		return nil, &files.NotOpened{Name: a.Name, Artifact: boot.NBP, Err: fs.ErrPermission}
 	}
 	if resp, body := s.do("GET", "/x"); resp.StatusCode != 500 || body != "cannot be read\n" {
@@ -475,7 +475,7 @@ func TestOurOwnFailures(t *testing.T) {
 		t.Errorf("no permission: observed %+v", tr)
 	}
 
-	open = func(boot.Ask) (*files.File, error) { panic("boom") }
+	open = func(*boot.Ask) (*files.File, error) { panic("boom") }
 	if _, err := http.Get(s.url + "/x"); err == nil {
 		t.Error("a panic was answered as if nothing were")
 	}
@@ -487,7 +487,7 @@ func TestOurOwnFailures(t *testing.T) {
 	}
 
 	// A file that gets shorter while it is sent.
-	open = func(boot.Ask) (*files.File, error) {
+	open = func(*boot.Ask) (*files.File, error) {
 		return &files.File{Size: 1 << 20, Content: &shrinking{Reader: bytes.NewReader(make([]byte, 1<<20))}}, nil
 	}
 	resp, err := http.Get(s.url + "/x")

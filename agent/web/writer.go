@@ -22,7 +22,7 @@ var errChanged = errors.New("the file was changed while it was sent")
 // copies them (sendfile).
 type writer struct {
 	http.ResponseWriter
-	changed func() bool // asked before the last bytes, which are not sent if it is so; nil: it never is
+	changed func() bool // asked before the last bytes, which are not sent if it is so; nil: what is sent is no file
 	status  int
 	written int64
 	err     error // the first of writing
@@ -126,9 +126,9 @@ func failed(err error, r *http.Request) boot.Outcome {
 	return boot.Failed
 }
 
-// short: less was written than the header promised.
+// short: less of a file was written than the header promised.
 func (w *writer) short() bool {
-	if w.status != http.StatusOK && w.status != http.StatusPartialContent {
+	if w.changed == nil || w.status != http.StatusOK && w.status != http.StatusPartialContent {
 		return false
 	}
 	length, err := strconv.ParseInt(w.Header().Get("Content-Length"), 10, 64)
