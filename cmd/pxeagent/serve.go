@@ -7,8 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
-	"os"
-	"runtime/debug"
+	"runtime"
 	"slices"
 	"time"
 
@@ -51,14 +50,12 @@ time whether it still sends machines here. Needs no DHCP backend and no file.`,
 	return cmd
 }
 
-// garbage is how much of it is let lie, in percent of the memory in use (GOGC). That is a few MB, which Go's 100 % has
-// searched through dozens of times a second under load.
-const garbage = 400
+// ballast is memory that is never written to, so that it costs none. Go collects garbage when there is as much of it as
+// memory in use (GOGC). That is a few MB here, through which it would search dozens of times a second under load.
+const ballast = 8 << 20
 
 func (a *app) serve(ctx context.Context, flags *pflag.FlagSet, l loaded, log *slog.Logger) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
-	}
+	defer runtime.KeepAlive(make([]byte, ballast))
 	c := l.Config
 	places, watches, err := l.places()
 	if err != nil {
