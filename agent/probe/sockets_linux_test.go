@@ -105,7 +105,7 @@ func forAll(t *testing.T) string {
 		t.Fatal(err)
 	}
 	exe := filepath.Join(dir, "probe.test")
-	if err := errors.Join(os.WriteFile(exe, binary, 0o755), os.Chmod(dir, 0o755)); err != nil {
+	if err := errors.Join(lab.WriteProgram(exe, binary), os.Chmod(dir, 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	return exe

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"pxeagent/deploy/lab"
 	"pxeagent/deploy/lab/site"
 )
 
@@ -27,6 +28,6 @@ func startLAN(ts *testscript.TestScript, neg bool, args []string) {
 	bin := filepath.Join(dir, ".bin")
 	ts.Check(os.Mkdir(bin, 0o755))
 	inside := "#!/bin/sh\nexec nsenter --net=/var/run/netns/" + s.Box.Netns() + " '" + program + "' \"$@\"\n"
-	ts.Check(os.WriteFile(filepath.Join(bin, "pxeagent"), []byte(inside), 0o755))
+	ts.Check(lab.WriteProgram(filepath.Join(bin, "pxeagent"), []byte(inside)))
 	ts.Setenv("PATH", bin+string(filepath.ListSeparator)+ts.Getenv("PATH"))
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"pxeagent/deploy/lab"
 	"strings"
 	"testing"
 )
@@ -38,7 +39,7 @@ exec /usr/bin/install "$@"
 
 func (f *freebsdRoot) program(name, text string) {
 	f.t.Helper()
-	if err := os.WriteFile(filepath.Join(f.bin, name), []byte(text), 0o755); err != nil {
+	if err := lab.WriteProgram(filepath.Join(f.bin, name), []byte(text)); err != nil {
 		f.t.Fatal(err)
 	}
 }

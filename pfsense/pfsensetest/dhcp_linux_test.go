@@ -2,7 +2,6 @@ package pfsensetest_test
 
 import (
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -55,7 +54,7 @@ func TestOnANetwork(t *testing.T) {
 
 	// A script that prints what udhcpc hands over.
 	script := filepath.Join(t.TempDir(), "got")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$1 $ip $siaddr $boot_file\"\n"), 0o755); err != nil {
+	if err := lab.WriteProgram(script, []byte("#!/bin/sh\necho \"$1 $ip $siaddr $boot_file\"\n")); err != nil {
 		t.Fatal(err)
 	}
 	out, err := client.Run("busybox", "udhcpc", "-i", "eth1", "-n", "-q", "-f", "-s", script)

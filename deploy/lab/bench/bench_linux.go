@@ -68,7 +68,7 @@ func (b *bench) startAll(ctx context.Context) error {
 		case k.program == "":
 			k.program = self
 		case !k.agent:
-			if k.program, err = find(k.program); err != nil {
+			if k.program, err = find(k); err != nil {
 				b.leftOut = append(b.leftOut, err.Error())
 				continue
 			}

@@ -62,7 +62,7 @@ func fetchPeers(stderr io.Writer) error {
 		if k.program == "" {
 			continue
 		}
-		if _, err := find(k.program); err == nil {
+		if _, err := find(k); err == nil {
 			continue
 		}
 		at := filepath.Join(dir, k.pkg)
@@ -79,24 +79,20 @@ func fetchPeers(stderr io.Writer) error {
 	return nil
 }
 
-// find is the path of a program that is installed or unpacked.
-func find(program string) (string, error) {
-	if path, err := exec.LookPath(program); err == nil {
+// find is the path of a kind's program, installed or unpacked. Two packages have a program of the same name.
+func find(k kind) (string, error) {
+	if path, err := exec.LookPath(k.program); err == nil {
 		return filepath.Abs(path)
 	}
 	unpacked, err := peersDir()
 	if err != nil {
 		return "", err
 	}
-	places, err := filepath.Glob(filepath.Join(unpacked, "*", "usr/sbin"))
-	if err != nil {
-		return "", err
-	}
-	for _, dir := range append(places, "/usr/sbin", "/sbin") {
-		path := filepath.Join(dir, program)
+	for _, dir := range []string{filepath.Join(unpacked, k.pkg, "usr/sbin"), "/usr/sbin", "/sbin"} {
+		path := filepath.Join(dir, k.program)
 		if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%s: %w", program, exec.ErrNotFound)
+	return "", fmt.Errorf("%s: %w", k.program, exec.ErrNotFound)
 }

@@ -76,15 +76,15 @@ func Start(t *testing.T, dir string, addr netip.Prefix, dnsmasqLines string) *Si
 	s.Write("dnsmasq.conf", dnsmasqConf+"pid-file="+s.Path("dnsmasq.pid")+"\nlog-facility="+s.Path("dnsmasq.log")+
 		"\nconf-dir="+s.Path("dnsmasq.d")+"\n"+dnsmasqLines)
 	// What systemd does on a real machine: end the old one, start the new one, and tell how that went.
-	s.Write("restart", `#!/bin/sh
+	err := lab.WriteProgram(s.Path("restart"), []byte(`#!/bin/sh
 pid=$(cat '`+s.Path("dnsmasq.pid")+`' 2>/dev/null)
 if [ -n "$pid" ] && kill "$pid" 2>/dev/null; then
   while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 fi
 echo restarted >> '`+s.Path("restarts")+`'
 exec dnsmasq -C '`+s.Path("dnsmasq.conf")+`'
-`)
-	if err := os.Chmod(s.Path("restart"), 0o755); err != nil {
+`))
+	if err != nil {
 		t.Fatal(err)
 	}
 	if out, err := s.Box.Run(s.Path("restart")); err != nil {
