@@ -144,7 +144,8 @@ func (w watched) End(t *boot.Transfer) {
 	if t.Outcome == boot.OK && t.Class == boot.UEFI && t.Artifact == boot.NBP && !w.own(&t.Ask) {
 		w.onward.arrived(w.keys(t.Facts, t.Client.Addr()), t.Proto, time.Now())
 	}
-	if t.Outcome != boot.OK || !t.Class.Loads() || t.Artifact == boot.NBP || t.Artifact == boot.Internal || w.own(&t.Ask) {
+	if t.Outcome != boot.OK || !t.Class.Loads() || t.Artifact == boot.NBP || t.Artifact == boot.Internal ||
+		w.own(&t.Ask) {
 		return
 	}
 	file := boot.HTTPPath(t.Proto, t.Name)

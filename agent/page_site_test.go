@@ -225,7 +225,8 @@ func card(name string) string {
 }
 
 // openPage opens the page of a site, dark, in a window for a desk. At the end nothing may have complained, but for what
-// is in expected, and the page must have asked this site alone. The test runs beside others: it waits more than it works.
+// is in expected, and the page must have asked this site alone. The test runs beside others: it waits more than it
+// works.
 func openPage(t *testing.T, expected ...string) (*lab.Browser, *site, *offerer) {
 	t.Helper()
 	t.Parallel()

@@ -21,8 +21,8 @@ type Config struct {
 	// Password and APIKey are called once, when first needed. They return "" if there is none; nil: there is none.
 	Password, APIKey func() (string, error)
 
-	// TellIPXE makes Kea send iPXE dhcp.Boot.Script, by a client class in the firewall's custom configuration for Kea. If
-	// that is not possible, Plan refuses. Without it iPXE is sent the same as firmware, and a class from before is
+	// TellIPXE makes Kea send iPXE dhcp.Boot.Script, by a client class in the firewall's custom configuration for Kea.
+	// If that is not possible, Plan refuses. Without it iPXE is sent the same as firmware, and a class from before is
 	// removed.
 	TellIPXE bool
 

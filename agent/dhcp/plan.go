@@ -94,7 +94,8 @@ type Keeper interface {
 // Piecewise is a Server that writes its settings by several requests, so that a run that is killed may leave some of
 // them written and others not.
 type Piecewise interface {
-	// Between reports whether a change from one state to the other that was killed may have left now. It contacts nobody.
+	// Between reports whether a change from one state to the other that was killed may have left now. It contacts
+	// nobody.
 	Between(now, from, to State) bool
 }
 

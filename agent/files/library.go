@@ -35,14 +35,14 @@ type Config struct {
 	Chain      ipxe.Chain    // "" is ipxe.ChainAuto
 	// BootFiles are the names that the DHCP server sends, by architecture. The zero value is ipxe.BootFiles.
 	BootFiles [firmware.NumArch]string
-	// Signed is the folder with the built-in NBPs as they were signed (secureboot.SignedPath); "": they are served as they
-	// are. A file that appears there later is taken up.
+	// Signed is the folder with the built-in NBPs as they were signed (secureboot.SignedPath); "": they are served as
+	// they are. A file that appears there later is taken up.
 	Signed string
 	// NBP is the boot file of the machine at an address that it is given in place of the one of BootFiles for its
 	// architecture, "" where it has none; nil: no machine has. Called from many goroutines.
 	NBP func(netip.Addr) string
-	// Except are networks in which clients that look like iPXE are not iPXE: their request for an NBP is answered with the
-	// NBP.
+	// Except are networks in which clients that look like iPXE are not iPXE: their request for an NBP is answered with
+	// the NBP.
 	Except []netip.Prefix
 	// Universal: whatever name of an NBP is asked for, BIOS and UEFI machines are given the one that they can run.
 	Universal bool

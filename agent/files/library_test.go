@@ -311,7 +311,8 @@ func TestUniversal(t *testing.T) {
 		f.ContentType != "application/efi" {
 		t.Errorf("UEFI HTTP boot gets %s as %s", f.Name, f.ContentType)
 	}
-	if f, _ := plain.read(&boot.Ask{Proto: boot.TFTP, Class: boot.UEFI, Name: "undionly.kpxe"}); f.Name != ipxe.Undionly {
+	asked := &boot.Ask{Proto: boot.TFTP, Class: boot.UEFI, Name: "undionly.kpxe"}
+	if f, _ := plain.read(asked); f.Name != ipxe.Undionly {
 		t.Errorf("without universal UEFI gets %s for undionly.kpxe", f.Name)
 	}
 	// The user's own file has the place that its name has.

@@ -34,8 +34,8 @@ type InMemory struct {
 	ContentType, ETag, LastModified, Length []string
 
 	file File // that is given to everyone who asks
-	// plain: it is what everyone gets who asks for its path by HTTP. A name that DHCP sends, or one of a boot program, may
-	// be answered with something else.
+	// plain: it is what everyone gets who asks for its path by HTTP. A name that DHCP sends, or one of a boot program,
+	// may be answered with something else.
 	plain bool
 }
 

@@ -129,8 +129,8 @@ func (d *decider) biosFile(r *Offer) {
 		d.Doubt = "some ROMs ask the DHCP server itself then"
 		return
 	case r.File == "" && r.open67() && d.Doubt == "":
-		// So does Kea, and to a ROM that does not request option 67 it names no file at all. Dnsmasq, whose name ends in a
-		// NUL, has it in the file field then.
+		// So does Kea, and to a ROM that does not request option 67 it names no file at all. Dnsmasq, whose name ends
+		// in a NUL, has it in the file field then.
 		d.Doubt = "the boot file is in option 67 only, which some old ROMs do not read"
 	}
 	d.fetch(kindBIOS, r.NextServer, name, r)

@@ -15,8 +15,8 @@ import (
 const (
 	// window is how long a budget lasts.
 	window = time.Minute
-	// warnings is how many lines of level Warn and above one cause may have in a window. Whoever sends something wrong a
-	// hundred times says no more than with the first ten.
+	// warnings is how many lines of level Warn and above one cause may have in a window. Whoever sends something wrong
+	// a hundred times says no more than with the first ten.
 	warnings = 30
 	// notes is the same below Warn. A room of 40 machines that boots is a line for each of its 600 files.
 	notes = 600

@@ -38,7 +38,8 @@ func TestPort68Taken(t *testing.T) {
 			defer other.Close()
 			r := probeFrom(t, h, Config{})
 			wantTable(t, r, byArchTable)
-			if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "port 68 on eth1 is not ours (a DHCP client has it)") {
+			if len(r.Notes) != 1 ||
+				!strings.Contains(r.Notes[0], "port 68 on eth1 is not ours (a DHCP client has it)") {
 				t.Errorf("notes %q", r.Notes)
 			}
 		})

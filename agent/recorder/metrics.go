@@ -111,8 +111,8 @@ func (m *metrics) underway(p boot.Proto) prometheus.Gauge {
 	return m.inFlight.WithLabelValues(string(p))
 }
 
-// end counts a request that ended, and says what others like it have in common with it. own: it is a check's, which asks
-// as machines do; no loop of a machine's was broken.
+// end counts a request that ended, and says what others like it have in common with it. own: it is a check's, which
+// asks as machines do; no loop of a machine's was broken.
 func (m *metrics) end(t *boot.Transfer, own bool) *ended {
 	proto := string(t.Proto)
 	m.underway(t.Proto).Dec()

@@ -3,8 +3,8 @@ package recorder
 import "sync"
 
 const (
-	// queueMost bounds what waits to be looked at and may be forged, about 3 MB: what finds no room is counted as dropped.
-	// A request that a machine must have sent is always kept: it took that machine a round trip at least.
+	// queueMost bounds what waits to be looked at and may be forged, about 3 MB: what finds no room is counted as
+	// dropped. A request that a machine must have sent is always kept: it took that machine a round trip at least.
 	queueMost = 4096
 	// queueKept is how large an empty queue may stay.
 	queueKept = 2 * queueMost

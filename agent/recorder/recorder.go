@@ -24,8 +24,8 @@ const (
 	defaultKeep = 1000
 	// bootBatch is how many requests are looked at before changes are published.
 	bootBatch = 256
-	// bootPause is how long more requests are awaited when all are looked at. Under load that makes few wake-ups of many,
-	// and changes of a boot that follow each other are published once.
+	// bootPause is how long more requests are awaited when all are looked at. Under load that makes few wake-ups of
+	// many, and changes of a boot that follow each other are published once.
 	bootPause = 2 * time.Millisecond
 	// bootBeat is how often silent machines are looked for.
 	bootBeat = time.Second

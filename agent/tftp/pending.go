@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// pendingMost is how many requests of a rank wait: what has its turn within 4 s, as a power of two. By then UEFI has
-	// asked again, other firmware sooner, and who asks again is answered first. More would serve nobody. Of those that
-	// find no room a hash is remembered, by which they are known when they ask again.
+	// pendingMost is how many requests of a rank wait: what has its turn within 4 s, as a power of two. By then UEFI
+	// has asked again, other firmware sooner, and who asks again is answered first. More would serve nobody. Of those
+	// that find no room a hash is remembered, by which they are known when they ask again.
 	pendingMost = 1 << 13
 	// pendingFor is how long a request may wait. Then its client has asked again, or given up.
 	pendingFor = 6 * time.Second
@@ -94,7 +94,7 @@ func (p *pending) hash(client netip.AddrPort, raw string) uint64 {
 	return maphash.String(p.seed, raw) ^ maphash.Comparable(p.seed, client)
 }
 
-// clock is the time in milliseconds. It begins anew after 49 days, which differences do not show.
+// clock is the time in milliseconds. It is 0 again after 49 days, which differences do not show.
 func (p *pending) clock(now time.Time) uint32 { return uint32(now.Sub(p.start).Milliseconds()) }
 
 func (p *pending) len() int { return len(p.index) }

@@ -224,7 +224,7 @@ func FuzzPending(f *testing.F) {
 		p := newPending(start)
 		model := plainPending{now: start, missed: map[int]time.Time{}, struck: map[int]time.Time{}}
 		at := place{local: netip.MustParseAddrPort("10.77.0.1:69")}
-		// The first requests have the last positions before those begin anew.
+		// The first requests have the last positions before those are 0 again.
 		for rank := range p.queues {
 			p.queues[rank].head, p.queues[rank].tail = 1<<32-50, 1<<32-50
 		}

@@ -34,11 +34,11 @@ type File struct {
 	LoopBroken bool         // see boot.Transfer
 	Quirks     []boot.Quirk // see boot.Transfer
 	// Changed reports whether the content is another than when the file was opened. It is asked before the last block
-	// is sent, which is withheld then: the client must not take a mixture of two files for one. nil: the file is in memory,
-	// where it does not change and is read without waiting
+	// is sent, which is withheld then: the client must not take a mixture of two files for one. nil: the file is in
+	// memory, where it does not change and is read without waiting
 	Changed func() bool
-	// ID is the same for files with the same content, so that they are read once for transfers at the same time. It must
-	// be comparable. nil: it is shared with none
+	// ID is the same for files with the same content, so that they are read once for transfers at the same time. It
+	// must be comparable. nil: it is shared with none
 	ID    any
 	Close func() error // nil: nothing to close
 }
@@ -49,14 +49,14 @@ type Config struct {
 	Observer boot.Observer // nil: no observer
 	// Networks are those that are served; empty: all. Others get no answer at all.
 	Networks []netip.Prefix
-	// SinglePort sends everything from the listening port, for clients behind NAT or firewalls that do not know TFTP, and
-	// for servers in containers. It costs some speed, as all packets go through one socket. An answer proves nothing of an
-	// address then, as it can be forged like the request. So an address that has completed no transfer and opened no
-	// connection for HTTP (Proven) within an hour gets one transfer at a time, without windows, at 512 KiB/s, and all of
-	// them 10 MB/s.
+	// SinglePort sends everything from the listening port, for clients behind NAT or firewalls that do not know TFTP,
+	// and for servers in containers. It costs some speed, as all packets go through one socket. An answer proves
+	// nothing of an address then, as it can be forged like the request. So an address that has completed no transfer
+	// and opened no connection for HTTP (Proven) within an hour gets one transfer at a time, without windows, at 512
+	// KiB/s, and all of them 10 MB/s.
 	SinglePort bool
-	// MaxTransfers is how many run at once, 1024 if 0. A request beyond waits for its turn, and is dropped without a word
-	// where too many do: firmware asks again after some seconds, while an ERROR would end its boot.
+	// MaxTransfers is how many run at once, 1024 if 0. A request beyond waits for its turn, and is dropped without a
+	// word where too many do: firmware asks again after some seconds, while an ERROR would end its boot.
 	MaxTransfers int
 	// MaxPerClient is the same for one address, half of MaxTransfers if 0: a whole room may be behind one NAT.
 	MaxPerClient int

@@ -45,13 +45,13 @@ const (
 )
 
 const (
-	// asksAnew is how long a client must be silent before its request, sent again in the same words from the same port, is
-	// a new one: the machine was restarted. Intel's ROM always asks from 2070 and 2071.
+	// asksAnew is how long a client must be silent before its request, sent again in the same words from the same port,
+	// is a new one: the machine was restarted. Intel's ROM always asks from 2070 and 2071.
 	asksAnew = time.Second
 	// owes is how long a client may owe its first answer before it can lose its place to another.
 	owes = 200 * time.Millisecond
-	// Of the requests that wait so many have their turn at once, and that often: 2,000 a second. More would only be more
-	// for a forger, and take the time of those who have answered.
+	// Of the requests that wait so many have their turn at once, and that often: 2,000 a second. More would only be
+	// more for a forger, and take the time of those who have answered.
 	turnsOf = 8
 	turns   = 4 * time.Millisecond
 )

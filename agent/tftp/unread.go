@@ -5,7 +5,7 @@ import "sync"
 // unread counts packets that the system dropped at sockets since they were not read fast enough.
 type unread struct {
 	mu    sync.Mutex
-	last  map[*socket]uint32 // what the system had counted, which begins anew after 4 billion
+	last  map[*socket]uint32 // what the system had counted, which is 0 again after 4 billion
 	total uint64
 }
 

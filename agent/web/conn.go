@@ -11,8 +11,8 @@ import (
 )
 
 // stallLimit is how long a client may acknowledge nothing of what it is sent. However slow it is, an image arrives as
-// long as it takes some of it in that time. After a loss TCP doubles its wait each time (RFC 6298), from 0.2 to 0.4 s and
-// so on, so that one that was out of reach for 55 s is tried again at 102 s.
+// long as it takes some of it in that time. After a loss TCP doubles its wait each time (RFC 6298), from 0.2 to 0.4 s
+// and so on, so that one that was out of reach for 55 s is tried again at 102 s.
 const stallLimit = 120 * time.Second
 
 // looks is how often in stallLimit a write is restarted. One that waits is not woken before a third of the socket's

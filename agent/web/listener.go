@@ -13,8 +13,8 @@ import (
 // Limits are how many connections a Listener has open at once. Each costs two descriptors: its own, and a file's.
 type Limits struct {
 	Total int // connections in all, 1 or more
-	// PerAddress is the same from one address (IPv6: a /64), 1 or more. A whole room may be behind one NAT, and then each
-	// of its machines has one connection, sometimes two: half of Total leaves the other half to everyone else.
+	// PerAddress is the same from one address (IPv6: a /64), 1 or more. A whole room may be behind one NAT, and then
+	// each of its machines has one connection, sometimes two: half of Total leaves the other half to everyone else.
 	PerAddress int
 	// Opened is called with the address of each connection within the limits, which cannot be forged; may be nil.
 	Opened  func(netip.Addr)

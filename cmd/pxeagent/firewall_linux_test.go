@@ -146,8 +146,8 @@ func TestFirstRunOnTwoNetworks(t *testing.T) {
 	daemon.WaitOutput(30*time.Second, `msg="DHCP probe" iface=admin result=ok`)
 }
 
-// What an old Kea cannot send is expected of nobody: UEFI is sent BIOS's file and cannot boot, which configure says, and
-// for which nothing is called wrong for ever.
+// What an old Kea cannot send is expected of nobody: UEFI is sent BIOS's file and cannot boot, which configure says,
+// and for which nothing is called wrong for ever.
 func TestOldKeaIsNotCalledWrong(t *testing.T) {
 	lab.NoShort(t)
 	t.Parallel()

@@ -193,7 +193,8 @@ func TestFirewallRefuses(t *testing.T) {
 	}
 	s := newFirewallSite(t, pfsensetest.Options{})
 	s.fw.SetDirty(true)
-	if r := s.run("", "configure"+desired); r.code != backend.Unapplied || !strings.Contains(r.stderr, "apply or discard") {
+	r := s.run("", "configure"+desired)
+	if r.code != backend.Unapplied || !strings.Contains(r.stderr, "apply or discard") {
 		t.Errorf("saved and not applied: exit %v\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
@@ -359,8 +360,8 @@ func TestProxyGivesUpOverPutBack(t *testing.T) {
 			before := s.fw.Saved()
 			s.fw.Order(pfsensetest.Fault{Kind: pfsensetest.GatewayTime, Op: "write", Times: 1})
 			s.fw.FailLoads(1)
-			r := s.run("", "configure --transport "+transport+desired+" --config "+dir+"/pxeagent.yaml --state-dir "+dir+
-				"/state --password-file "+dir+"/password")
+			r := s.run("", "configure --transport "+transport+desired+" --config "+dir+"/pxeagent.yaml --state-dir "+
+				dir+"/state --password-file "+dir+"/password")
 			if r.code != cli.Restart || !strings.Contains(r.stderr, "the old ones were put back") ||
 				!strings.Contains(r.stderr, "504") ||
 				!strings.Contains(r.stderr, "hint: on pfSense, Status > System Logs > DHCP") {

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// WriteProgram writes a file that is going to be run. Tests that run beside this one start no process meanwhile: it would
-// have the file open for writing for a moment, and a file that anybody has open so cannot be run (ETXTBSY).
+// WriteProgram writes a file that is going to be run. Tests that run beside this one start no process meanwhile: it
+// would have the file open for writing for a moment, and a file that anybody has open so cannot be run (ETXTBSY).
 func WriteProgram(path string, content []byte) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()

@@ -1,6 +1,6 @@
-// Package dnsmasqtest is the Dnsmasq and the web server of stand-in appliances, for tests and for the demonstration. The
-// Dnsmasq answers DISCOVERs as dnsmasq 2.90 does by the lines that have to do with network boot, and leases nothing; a
-// test compares the two.
+// Package dnsmasqtest is the Dnsmasq and the web server of stand-in appliances, for tests and for the demonstration.
+// The Dnsmasq answers DISCOVERs as dnsmasq 2.90 does by the lines that have to do with network boot, and leases
+// nothing; a test compares the two.
 package dnsmasqtest
 
 import (

@@ -81,8 +81,9 @@ func (h *session) open(ctx context.Context) error {
 		} `json:"acls"`
 	}
 	// Each login is given a session of its own with the time that it asks for, but for one case: while a change of this
-	// user waits to be confirmed it is given the session of that, whose time is another. Were it the same, which happens
-	// once in as many logins, that session would be ended like one of our own; so the times are up to a day apart.
+	// user waits to be confirmed it is given the session of that, whose time is another. Were it the same, which
+	// happens once in as many logins, that session would be ended like one of our own; so the times are up to a day
+	// apart.
 	timeout := int(keepLimit/time.Second) + 180 + rand.IntN(100_000)
 	status, err := h.call(ctx, "session", "login", map[string]any{
 		"username": h.login.User, "password": h.login.Secret.Reveal(), "timeout": timeout,

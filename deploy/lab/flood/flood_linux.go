@@ -17,7 +17,9 @@ const headers = 20 + 8 // of IPv4 and UDP, in bytes
 // Send sends as many requests a second to an IPv4 address until ctx ends, and returns how many they were. Where the
 // machine is too slow they are as many as it can send. They come from the addresses that share their first 16 bits with
 // from, and from ports that make hardly two of them the same. It needs root.
-func Send(ctx context.Context, to netip.AddrPort, from netip.Addr, request []byte, perSecond int) (sent int, err error) {
+func Send(
+	ctx context.Context, to netip.AddrPort, from netip.Addr, request []byte, perSecond int,
+) (sent int, err error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
 	if err != nil {
 		return 0, os.NewSyscallError("socket", err)
